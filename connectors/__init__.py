@@ -1,0 +1,1 @@
+"""Adapters to everything outside the log: chain nodes, stores, embedding backends."""

@@ -1,0 +1,1 @@
+"""Sources of blocks: EVM nodes, history files, the development chain."""

@@ -1,0 +1,1 @@
+"""Embedding backends and the model files they need."""

@@ -1,0 +1,1 @@
+"""Memory and vector stores: embedded and external."""

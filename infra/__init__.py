@@ -1,0 +1,1 @@
+"""What the product runs on: local broker, topics, containers."""

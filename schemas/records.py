@@ -1,0 +1,241 @@
+"""Typed views of the Avro records, as the codec returns and takes them.
+
+Assumes nothing; each class mirrors the .avsc file of the same name (a test compares field names and optionality).
+Hashes and addresses are ``bytes``; unsigned 256-bit integers are big-endian ``bytes`` without leading zeros.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+Step = Literal["NEW", "UNDO", "FINAL"]
+MemoryType = Literal["SHORT_TERM", "LONG_TERM", "WORKING", "EPISODIC", "SEMANTIC"]
+MEMORY_TYPES: tuple[MemoryType, ...] = ("SHORT_TERM", "LONG_TERM", "WORKING", "EPISODIC", "SEMANTIC")
+
+
+class BlockRefRecord(TypedDict):
+    number: int
+    hash: bytes
+    parent: bytes
+
+
+class HeaderRecord(TypedDict):
+    parent_hash: bytes
+    ommers_hash: bytes
+    beneficiary: bytes
+    state_root: bytes
+    transactions_root: bytes
+    receipts_root: bytes
+    logs_bloom: bytes
+    difficulty: bytes
+    number: int
+    gas_limit: int
+    gas_used: int
+    timestamp: int
+    extra_data: bytes
+    mix_hash: bytes
+    nonce: bytes
+    base_fee_per_gas: bytes | None
+    withdrawals_root: bytes | None
+    blob_gas_used: int | None
+    excess_blob_gas: int | None
+    parent_beacon_block_root: bytes | None
+    requests_hash: bytes | None
+
+
+class BlockNotification(TypedDict):
+    step: Step
+    chain_id: int
+    sequence: int
+    block: BlockRefRecord
+    head: BlockRefRecord
+    final: BlockRefRecord | None
+    header: HeaderRecord | None
+    removed: list[BlockRefRecord]
+    ancestor: BlockRefRecord | None
+    transactions: int
+    records: int
+    key_id: bytes
+    signature: bytes
+
+
+class MarkerRecord(TypedDict):
+    step: Step
+    chain_id: int
+    sequence: int
+    topic: str
+    partition: int
+    block: BlockRefRecord
+    head: BlockRefRecord
+    final: BlockRefRecord | None
+    timestamp: int
+    count: int
+    digest: bytes
+    removed: list[BlockRefRecord]
+    ancestor: BlockRefRecord | None
+    key_id: bytes
+    signature: bytes
+
+
+class Access(TypedDict):
+    address: bytes
+    storage_keys: list[bytes]
+
+
+class Authorization(TypedDict):
+    chain_id: bytes
+    address: bytes
+    nonce: bytes
+    y_parity: int
+    r: bytes
+    s: bytes
+
+
+class Log(TypedDict):
+    index: int
+    address: bytes
+    topics: list[bytes]
+    data: bytes
+
+
+class ChainTransaction(TypedDict):
+    chain_id: int
+    block: BlockRefRecord
+    timestamp: int
+    agent: bytes
+    role: Literal["SENDER", "COUNTERPARTY"]
+    index: int
+    hash: bytes
+    type: int
+    sender: bytes
+    to: bytes | None
+    nonce: bytes
+    value: bytes
+    gas: int
+    gas_price: bytes
+    max_fee_per_gas: bytes | None
+    max_priority_fee_per_gas: bytes | None
+    max_fee_per_blob_gas: bytes | None
+    input: bytes
+    tx_chain_id: int | None
+    access_list: list[Access]
+    blob_versioned_hashes: list[bytes]
+    authorization_list: list[Authorization]
+    v: bytes
+    r: bytes
+    s: bytes
+    status: int | None
+    post_state_root: bytes | None
+    gas_used: int
+    cumulative_gas_used: int
+    logs_bloom: bytes
+    contract_address: bytes | None
+    logs: list[Log]
+
+
+class Memory(TypedDict):
+    id: bytes
+    agent: bytes
+    type: MemoryType
+    source: Literal["CHAIN", "COMMAND"]
+    block: BlockRefRecord | None
+    transaction: bytes | None
+    transaction_index: int
+    content: bytes
+    media_type: str
+    importance: float
+    tags: list[str]
+    timestamp: int
+
+
+class MemoryFact(TypedDict):
+    op: Literal["UPSERT", "DELETE"]
+    cause: bytes
+    memory_id: bytes
+    owner: bytes
+    memory: Memory | None
+    block: BlockRefRecord | None
+
+
+class MemoryCommand(TypedDict):
+    id: bytes
+    agent: bytes
+    op: Literal["STORE", "FORGET"]
+    memory_id: bytes | None
+    type: MemoryType | None
+    content: bytes
+    media_type: str
+    importance: float
+    tags: list[str]
+    timestamp: int
+    signature: bytes | None
+
+
+class Alternative(TypedDict):
+    intent: str
+    confidence: float
+
+
+class Intent(TypedDict):
+    chain_id: int
+    block: BlockRefRecord
+    timestamp: int
+    agent: bytes
+    transaction: bytes
+    transaction_index: int
+    intent: str
+    confidence: float
+    method: str | None
+    slots: dict[str, str]
+    text: str
+    alternatives: list[Alternative]
+
+
+class Embedding(TypedDict):
+    memory_id: bytes
+    agent: bytes
+    block: BlockRefRecord | None
+    vector: bytes
+    model: str
+    model_hash: bytes
+    backend: str
+    text_digest: bytes
+
+
+class LatticeRoot(TypedDict):
+    agent: bytes
+    count: int
+    lattice: bytes
+    checksum: bytes
+    merkle_root: bytes
+    block: BlockRefRecord | None
+
+
+class CheckpointRecord(TypedDict):
+    stream_agent: str
+    partition: int
+    slot: str
+    sequence: int
+    block: BlockRefRecord
+    topic: str
+    start_offset: int
+    marker_offset: int
+    offsets: dict[str, int]
+    count: int
+    digest: bytes
+    state_digest: bytes | None
+    live: bool
+
+
+class DeadLetter(TypedDict):
+    topic: str
+    partition: int
+    offset: int
+    stream_agent: str
+    error: str
+    reason: str
+    attempts: int
+    key: bytes | None
+    value: bytes | None
+    truncated: bool
+    size: int

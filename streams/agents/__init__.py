@@ -1,0 +1,1 @@
+"""Stream agents, one module each, independent of each other."""

@@ -1,0 +1,107 @@
+"""What a stream agent is: a fold over one partition of its input topics, with an inverse.
+
+The runtime owns reading, verifying, transactions, checkpoints and rewinding; a stream agent owns ``apply`` and ``revert``.
+One instance serves one partition. Topics are logical names; outputs go to the partition the input came from.
+Invariants the runtime relies on:
+  * ``apply`` and ``revert`` are synchronous and deterministic, read nothing but their arguments and ``state``, and for every
+    block ``revert`` after ``apply`` leaves state and compacted outputs as they were.
+  * Emissions to ``logs`` depend on the input records alone (stateless), or on ``state``, which commits with them.
+  * Writes to outside stores are idempotent, wait in the agent until ``flush``, and are durable when ``flush`` returns.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from streams.core.block import BlockRef
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One decoded input record. ``topic`` is logical, ``type`` the schema name."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    type: str
+    value: Any
+
+
+class Emit(NamedTuple):
+    """One output record; ``value`` None is a tombstone (compacted topics only)."""
+
+    topic: str
+    key: bytes
+    type: str
+    value: Mapping[str, Any] | None
+
+
+class LocalState(Protocol):
+    """Key-value state of one stream agent and partition. Reads see writes at once; the runtime makes them durable with the
+    input position they belong to, after the Kafka transaction, and drops them if that fails.
+    """
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value, or None."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Sets it."""
+
+    def delete(self, key: bytes) -> None:
+        """Removes it, if there."""
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Pairs whose key starts with ``prefix``, in key order."""
+
+
+class StreamAgent(ABC):
+    """Base class. ``inputs[0]`` carries the markers; further inputs hold records outside blocks.
+
+    ``logs``: output topics that get markers forwarded. ``tables``: compacted output topics.
+    ``stateful``: whether ``revert`` must be called on a rewind; if not, the marker is forwarded and that is all.
+    ``keeps_state``: whether it uses ``state``, so that the runtime must bring that up to the committed position first.
+    """
+
+    name: ClassVar[str]
+    inputs: ClassVar[tuple[str, ...]]
+    logs: ClassVar[tuple[str, ...]] = ()
+    tables: ClassVar[tuple[str, ...]] = ()
+    stateful: ClassVar[bool] = False
+    keeps_state: ClassVar[bool] = False
+
+    def __init__(self, partition: int, state: LocalState) -> None:
+        self.partition = partition
+        self.state = state
+
+    async def prepare(self, records: Sequence[Record]) -> None:
+        """Called once per poll with all records about to be applied, before any ``apply``: the place for slow batch work."""
+
+    @abstractmethod
+    def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
+        """Folds in the records of one block in log order, or (``block`` None) records outside blocks.
+
+        Raises PoisonError, naming the cause, if a record can never be processed; the runtime then sends each record alone.
+        """
+
+    def revert(self, block: BlockRef, records: Sequence[Record]) -> Iterable[Emit]:
+        """Takes back what ``apply`` did with the same block and records; may emit to ``tables`` only."""
+        return ()
+
+    def finalize(self, block: BlockRef) -> Iterable[Emit]:
+        """Called when ``block`` and all before it became final; may emit to ``tables`` only."""
+        return ()
+
+    def emit_before_commit(self) -> Iterable[Emit]:
+        """Last outputs of a transaction, such as one coalesced row per key touched; ``tables`` only."""
+        return ()
+
+    async def flush(self) -> None:
+        """Makes writes to outside stores durable; called before each commit, in the order they were decided."""
+
+    def state_digest(self) -> bytes | None:
+        """Digest (32 bytes) of what the chain's records made of the state, equal whenever the same blocks stand; or None."""
+        return None

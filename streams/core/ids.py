@@ -1,0 +1,35 @@
+"""Content ids: names made of what a thing is, never of where in a log or when it was seen.
+
+Invariant: ids of the same transaction in two forks differ, since the block hash is part of them; parts are
+length-prefixed, so no two different part lists hash the same bytes.
+"""
+
+from __future__ import annotations
+
+from blake3 import blake3
+
+
+def content_id(domain: str, *parts: bytes | int) -> bytes:
+    """BLAKE3-256 over ``domain`` and ``parts``, each behind its length (u32, little-endian); ints as signed 64-bit LE."""
+    encoded = [domain.encode(), *(p.to_bytes(8, "little", signed=True) if isinstance(p, int) else p for p in parts)]
+    return blake3(b"".join(len(p).to_bytes(4, "little") + p for p in encoded)).digest()
+
+
+def transaction_id(chain_id: int, block_hash: bytes, index: int, agent: bytes) -> bytes:
+    """Names one record of chain.transactions; also the cause of every fact it leads to."""
+    return content_id("monmouth/tx", chain_id, block_hash, index, agent)
+
+
+def chain_memory_id(chain_id: int, block_hash: bytes, index: int, agent: bytes, ordinal: int = 0) -> bytes:
+    """Names the ``ordinal``-th memory a transaction leaves with an agent."""
+    return content_id("monmouth/memory/chain", chain_id, block_hash, index, agent, ordinal)
+
+
+def command_cause(agent: bytes, command_id: bytes) -> bytes:
+    """Names a command; the cause of every fact it leads to."""
+    return content_id("monmouth/command", agent, command_id)
+
+
+def command_memory_id(agent: bytes, command_id: bytes) -> bytes:
+    """Names the memory a STORE command leaves."""
+    return content_id("monmouth/memory/command", agent, command_id)

@@ -1,0 +1,1 @@
+"""Call data and event logs to methods, slots and text."""

@@ -1,0 +1,93 @@
+"""The one error base class, with a category for metrics and a hint for the person who reads it.
+
+Invariant: an error shown to a user is a MonmouthError and says what to do; anything else is a defect and keeps its trace.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """What part of the world failed."""
+
+    NETWORK = "network"
+    DATABASE = "database"
+    MEMORY = "memory"
+    CONFIGURATION = "configuration"
+    EXTERNAL = "external"
+    PROCESSING = "processing"
+    UNKNOWN = "unknown"
+
+
+class Severity(StrEnum):
+    """How bad it is for the pipeline as a whole."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class MonmouthError(Exception):
+    """Base of all errors of the product. ``hint`` says what the reader can do about it; it may be empty."""
+
+    category = Category.UNKNOWN
+    severity = Severity.MEDIUM
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class ConfigurationError(MonmouthError):
+    """Settings, files or arguments are wrong."""
+
+    category = Category.CONFIGURATION
+    severity = Severity.HIGH
+
+
+class LogIntegrityError(MonmouthError):
+    """The log is not what its markers say: forged, cut, altered or out of order. The reader must stop."""
+
+    category = Category.PROCESSING
+    severity = Severity.CRITICAL
+
+
+class PositionLostError(MonmouthError):
+    """A committed position no longer exists in the log. Names the gap."""
+
+    category = Category.PROCESSING
+    severity = Severity.CRITICAL
+
+
+class FencedError(MonmouthError):
+    """Another process took over this transactional id; this one must stop writing."""
+
+    category = Category.PROCESSING
+    severity = Severity.HIGH
+
+
+class PoisonError(MonmouthError):
+    """One record cannot be processed, ever; it belongs in the dead letter topic."""
+
+    category = Category.PROCESSING
+    severity = Severity.LOW
+
+
+class StoreError(MonmouthError):
+    """A store did not acknowledge."""
+
+    category = Category.DATABASE
+    severity = Severity.HIGH
+
+
+class SourceError(MonmouthError):
+    """A chain source answered nonsense or not at all."""
+
+    category = Category.EXTERNAL
+    severity = Severity.HIGH

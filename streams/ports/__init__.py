@@ -1,0 +1,1 @@
+"""Interfaces between the stream agents and what lies outside the log. No implementation lives here."""

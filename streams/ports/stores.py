@@ -1,0 +1,103 @@
+"""Memory and vector stores as the stream agents and the gateway see them.
+
+Every write is durable when it returns, idempotent, and independent of order, because the log may be read twice.
+Implementations raise StoreError when a write was not acknowledged; they never drop one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.records import Memory, MemoryFact, MemoryType
+from streams.core.presence import Presence
+
+Canonical = Callable[[bytes], bool]
+"""Whether the block of this hash is part of the chain, as the reader knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMemory:
+    """A memory with the facts that stand for it. ``memory`` is None if only DELETEs have been seen."""
+
+    memory: Memory | None
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFilter:
+    """Which memories to read; newest first (timestamp, then id). ``until``/``since`` are unix seconds, inclusive."""
+
+    types: frozenset[MemoryType] | None = None
+    tags: frozenset[str] | None = None
+    min_importance: float = 0.0
+    since: int | None = None
+    until: int | None = None
+    limit: int = 100
+
+
+class MemoryStore(Protocol):
+    """Facts about memories, by agent."""
+
+    async def apply(self, facts: Sequence[MemoryFact]) -> None:
+        """Adds facts. A fact that is there already changes nothing."""
+
+    async def revert(self, facts: Sequence[MemoryFact]) -> None:
+        """Takes facts back. A memory of which no fact is left is gone."""
+
+    async def get(self, agent: bytes, ids: Sequence[bytes]) -> list[StoredMemory | None]:
+        """Memories by id, in the order asked for, live or not."""
+
+    async def query(self, agent: bytes, wanted: MemoryFilter, canonical: Canonical) -> list[Memory]:
+        """Live memories that match."""
+
+    async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
+        """Ids of all live memories of the agent, sorted."""
+
+    def agents(self) -> AsyncIterator[bytes]:
+        """Every agent with at least one row."""
+
+    async def close(self) -> None:
+        """Releases files and connections; safe to call twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRow:
+    """``vector``: float32, L2-normalised, shape (dimension,). ``block_hash``: empty for a command."""
+
+    agent: bytes
+    memory_id: bytes
+    vector: NDArray[np.float32]
+    block_hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """``score``: cosine, -1 to 1."""
+
+    agent: bytes
+    memory_id: bytes
+    score: float
+
+
+class VectorStore(Protocol):
+    """Vectors by (agent, memory id). Holds a superset of the live memories: readers ask the memory store who is live."""
+
+    async def upsert(self, rows: Sequence[VectorRow]) -> None:
+        """Adds or replaces."""
+
+    async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
+        """Removes (agent, memory id); one that is not there changes nothing."""
+
+    async def search(self, agent: bytes, vector: NDArray[np.float32], limit: int) -> list[Hit]:
+        """Nearest of this agent's vectors by cosine, best first. Never a vector of another agent."""
+
+    async def get(self, agent: bytes, memory_id: bytes) -> NDArray[np.float32] | None:
+        """One vector."""
+
+    async def close(self) -> None:
+        """Releases files and connections; safe to call twice."""

@@ -1,0 +1,1 @@
+"""Block producer: chain node to chain topics."""

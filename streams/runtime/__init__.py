@@ -1,0 +1,1 @@
+"""The one consume-transform-produce loop."""

@@ -1,0 +1,1 @@
+"""Gateway: REST, client, canonical reads."""

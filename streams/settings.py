@@ -1,0 +1,137 @@
+"""The one settings object. Sources, strongest first: arguments, environment (MONMOUTH_KAFKA__BOOTSTRAP=...), monmouth.toml.
+
+Invariant: secrets are paths to files or come from the environment, never from arguments, and never print.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from streams.errors import ConfigurationError
+
+CONFIG_ENV = "MONMOUTH_CONFIG"
+DEFAULT_CONFIG = "monmouth.toml"
+
+
+class KafkaSettings(BaseModel):
+    """Where the log is and how its topics are laid out."""
+
+    bootstrap: str = "127.0.0.1:19092"
+    prefix: str = "monmouth."
+    partitions: int = Field(4, ge=1, le=1024)
+    replication: int = Field(1, ge=1, le=7)
+    session_timeout_ms: int = 6_000
+    heartbeat_interval_ms: int = 1_000
+    transaction_timeout_ms: int = 30_000
+
+
+class ChainSettings(BaseModel):
+    """The node and how far it is trusted."""
+
+    chain_id: int | None = None
+    rpc_url: str = "http://127.0.0.1:8545"
+    ws_url: str | None = None
+    poll_interval: float = Field(1.0, gt=0, description="Seconds between polls of the node.")
+    start_block: int = Field(0, ge=0)
+    finality_depth: int = Field(64, ge=1, description="Blocks below the tip that are final, where the node knows no tag.")
+    rewind_confirmations: int = Field(3, ge=1, description="Polls that must agree before a lower head undoes blocks.")
+    batch_blocks: int = Field(50, ge=1)
+    verify: Literal["header", "roots"] = "roots"
+    agents: list[str] = Field(default_factory=list, description="Registered agents: recorded as counterparties too.")
+
+
+class ReorgSettings(BaseModel):
+    """Rewind."""
+
+    window: int = Field(256, ge=1, description="Blocks below the tip with a dense checkpoint.")
+
+
+class MemorySettings(BaseModel):
+    """Agent memories (README names)."""
+
+    db_path: Path = Path("memory_store")
+    max_memory_per_agent: int = Field(10_000, ge=1)
+    checkpoint_interval: int = Field(300, ge=1, description="Blocks between sparse checkpoints kept for history.")
+
+
+class RagSettings(BaseModel):
+    """Vectors and retrieval."""
+
+    vector_store_url: str = Field("", description="Empty: embedded. Else a Milvus URI or a Milvus Lite .db file.")
+    embedding_model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    embedding_backend: Literal["onnx", "onnx-int8", "torch"] = "onnx"
+    max_context_tokens: int = Field(32_000, ge=1)
+
+
+class GatewaySettings(BaseModel):
+    """REST and metrics."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 9090
+
+
+class IntegrationSettings(BaseModel):
+    """Addresses and keys of outside services."""
+
+    eigenlayer_avs: str = ""
+    eigenda_endpoint: str = ""
+    composio_api_key: SecretStr = SecretStr("")
+
+
+class SecuritySettings(BaseModel):
+    """Keys. Paths are relative to the state folder."""
+
+    signing_key_file: Path = Path("keys/signing.key")
+    trusted_keys_file: Path = Path("keys/trusted.txt")
+    master_key_file: Path = Path("keys/master.key")
+
+
+class Settings(BaseSettings):
+    """All of it."""
+
+    model_config = SettingsConfigDict(env_prefix="MONMOUTH_", env_nested_delimiter="__", extra="forbid")
+
+    state_dir: Path = Path(".monmouth")
+    kafka: KafkaSettings = KafkaSettings()
+    chain: ChainSettings = ChainSettings()
+    reorg: ReorgSettings = ReorgSettings()
+    memory: MemorySettings = MemorySettings()
+    rag: RagSettings = RagSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    integrations: IntegrationSettings = IntegrationSettings()
+    security: SecuritySettings = SecuritySettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = Path(os.environ.get(CONFIG_ENV, DEFAULT_CONFIG))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    def path(self, relative: Path) -> Path:
+        """``relative`` inside the state folder; an absolute path stays as it is."""
+        return self.state_dir / relative
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from all sources. Raises ConfigurationError that names each wrong field."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError("settings are wrong: " + "; ".join(lines), "Mend monmouth.toml or the environment.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{DEFAULT_CONFIG} is not TOML: {error}") from None

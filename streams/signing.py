@@ -1,0 +1,89 @@
+"""Ed25519 signatures on what the log says of itself: markers and notifications.
+
+A signature covers a domain string, then the record in Avro with ``key_id`` set and ``signature`` empty.
+Invariant: a record is trusted only if its key is in the verifier's set and the signature holds over every other field.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from schemas.codec import codec
+from streams.errors import ConfigurationError, LogIntegrityError
+
+
+def key_id(public: bytes) -> bytes:
+    """First 8 bytes of BLAKE3 of the raw public key (32 bytes)."""
+    return blake3(public).digest(length=8)
+
+
+def _payload(name: str, record: Mapping[str, Any]) -> bytes:
+    return f"monmouth/{name}/1".encode() + codec().encode(name, {**record, "signature": b""})
+
+
+class Signer:
+    """Signs records with one private key."""
+
+    def __init__(self, private: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(private)
+        self.public = self._key.public_key().public_bytes_raw()
+        self.key_id = key_id(self.public)
+
+    def sign(self, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy of ``record`` with ``key_id`` and ``signature`` filled in."""
+        signed = {**record, "key_id": self.key_id}
+        signed["signature"] = self._key.sign(_payload(name, signed))
+        return signed
+
+
+class Verifier:
+    """Knows the public keys that may write to the log."""
+
+    def __init__(self, trusted: Iterable[bytes]) -> None:
+        self._keys = {key_id(public): Ed25519PublicKey.from_public_bytes(public) for public in trusted}
+
+    def verify(self, name: str, record: Mapping[str, Any]) -> None:
+        """Raises LogIntegrityError if the key is not trusted or the signature does not hold."""
+        key = self._keys.get(record["key_id"])
+        if key is None:
+            raise LogIntegrityError(
+                f"{name} {record['sequence']} is signed by unknown key {record['key_id'].hex()}",
+                "Add the writer's public key to the trusted keys file if it is yours; else the log was forged.",
+            )
+        try:
+            key.verify(record["signature"], _payload(name, record))
+        except InvalidSignature:
+            raise LogIntegrityError(f"{name} {record['sequence']}: the signature does not hold; the log was altered") from None
+
+
+def load_or_create_signer(path: Path) -> Signer:
+    """The signer whose 32-byte seed lies in ``path`` as hex; made with mode 0600 if there is none."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            seed = Ed25519PrivateKey.generate().private_bytes_raw()
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(seed.hex() + "\n")
+        return Signer(bytes.fromhex(path.read_text().strip()))
+    except FileExistsError:  # another process made it first
+        return load_or_create_signer(path)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"signing key {path} is not usable: {error}") from None
+
+
+def load_verifier(trusted: Path, *own: Signer) -> Verifier:
+    """Trusts the keys in ``trusted`` (one hex public key a line, # comments) and ``own``."""
+    try:
+        lines = trusted.read_text().splitlines() if trusted.exists() else []
+        keys = [bytes.fromhex(line.split("#")[0].strip()) for line in lines if line.split("#")[0].strip()]
+        return Verifier([*keys, *(signer.public for signer in own)])
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"trusted keys {trusted}: {error}", "One 64-digit hex public key a line.") from None

@@ -1,0 +1,80 @@
+"""The topic map: every topic, how it is kept, what it holds, who writes it.
+
+Invariant: topics keyed by agent have equal partition counts and the Kafka default partitioner (murmur2 of the key), so
+one partition number is one set of agents everywhere, for us and for producers in other languages.
+Block time is in the payload; brokers stamp records with append time, so that retention never reads the age of a block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FOREVER = -1
+DAY_MS = 86_400_000
+MIB = 1024 * 1024
+
+BLOCKS = "chain.blocks"
+TRANSACTIONS = "chain.transactions"
+COMMANDS = "memory.commands"
+INTENTS = "rag.intents"
+MEMORY_LOG = "memory.log"
+MEMORY_STATE = "memory.state"
+EMBEDDINGS = "rag.embeddings"
+ROOTS = "memory.roots"
+CHECKPOINTS = "checkpoints"
+DLQ = "dlq"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic. ``records``: schema names of its values. ``partitions`` None means the agent partition count."""
+
+    name: str
+    cleanup: Literal["delete", "compact"]
+    records: tuple[str, ...]
+    writer: str
+    key: str
+    partitions: int | None = None
+    retention_ms: int = FOREVER
+    max_message_bytes: int = 2 * MIB
+
+    def config(self) -> dict[str, str]:
+        """Broker settings of the topic."""
+        settings = {
+            "cleanup.policy": self.cleanup,
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_message_bytes),
+            "message.timestamp.type": "LogAppendTime",
+        }
+        if self.cleanup == "compact":
+            del settings["retention.ms"]
+            settings |= {"min.cleanable.dirty.ratio": "0.1", "delete.retention.ms": str(DAY_MS)}
+        return settings
+
+
+TOPICS: dict[str, TopicSpec] = {
+    spec.name: spec
+    for spec in (
+        TopicSpec(BLOCKS, "delete", ("BlockNotification",), "producer", "chain id", partitions=1),
+        TopicSpec(TRANSACTIONS, "delete", ("ChainTransaction", "Marker"), "producer", "agent", max_message_bytes=16 * MIB),
+        TopicSpec(COMMANDS, "delete", ("MemoryCommand",), "gateway", "agent"),
+        TopicSpec(INTENTS, "delete", ("Intent", "Marker"), "intent", "agent", retention_ms=30 * DAY_MS),
+        TopicSpec(MEMORY_LOG, "delete", ("MemoryFact", "Marker"), "memory", "agent"),
+        TopicSpec(MEMORY_STATE, "compact", ("Memory",), "memory", "agent + memory id"),
+        TopicSpec(EMBEDDINGS, "compact", ("Embedding",), "embedding", "agent + memory id"),
+        TopicSpec(ROOTS, "compact", ("LatticeRoot",), "lattice", "agent"),
+        TopicSpec(CHECKPOINTS, "compact", ("Checkpoint",), "stream agents", "stream agent / partition / slot"),
+        TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
+    )
+}
+
+
+def physical(prefix: str, name: str) -> str:
+    """The broker's name of logical topic ``name``."""
+    return f"{prefix}{name}"
+
+
+def logical(prefix: str, topic: str) -> str:
+    """The inverse of ``physical``."""
+    return topic.removeprefix(prefix)
