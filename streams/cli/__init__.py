@@ -1,0 +1,3 @@
+"""The ``monmouth`` command: gathers the commands of every part and turns errors into messages."""
+
+from __future__ import annotations
