@@ -1,0 +1,80 @@
+"""One full sample of each record type, every optional field set; what golden files and codec tests are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def h(n: int) -> bytes:
+    return bytes([n]) * 32
+
+
+def a(n: int) -> bytes:
+    return bytes([n]) * 20
+
+
+BLOCK: dict[str, Any] = {"number": 17, "hash": h(1), "parent": h(2)}
+OLDER: dict[str, Any] = {"number": 16, "hash": h(2), "parent": h(3)}
+HEADER: dict[str, Any] = {
+    "parent_hash": h(2), "ommers_hash": h(4), "beneficiary": a(1), "state_root": h(5), "transactions_root": h(6),
+    "receipts_root": h(7), "logs_bloom": bytes(256), "difficulty": b"\x01\x00", "number": 17, "gas_limit": 30_000_000,
+    "gas_used": 21_000, "timestamp": 1_700_000_000, "extra_data": b"x", "mix_hash": h(8), "nonce": bytes(8),
+    "base_fee_per_gas": b"\x07", "withdrawals_root": h(9), "blob_gas_used": 0, "excess_blob_gas": 0,
+    "parent_beacon_block_root": h(10), "requests_hash": h(11),
+}  # fmt: skip
+MEMORY: dict[str, Any] = {
+    "id": h(20), "agent": a(2), "type": "SEMANTIC", "source": "CHAIN", "block": BLOCK, "transaction": h(21),
+    "transaction_index": 3, "content": "naïve ☕".encode(), "media_type": "text/plain", "importance": 0.75,
+    "tags": ["swap", "eth"], "timestamp": 1_700_000_000,
+}  # fmt: skip
+SAMPLES: dict[str, dict[str, Any]] = {
+    "BlockNotification": {
+        "step": "UNDO", "chain_id": 1337, "sequence": 9, "block": BLOCK, "head": OLDER, "final": OLDER, "header": HEADER,
+        "removed": [BLOCK], "ancestor": OLDER, "transactions": 2, "records": 3, "key_id": bytes(8), "signature": bytes(64),
+    },
+    "Marker": {
+        "step": "NEW", "chain_id": 1337, "sequence": 9, "topic": "chain.transactions", "partition": 1, "block": BLOCK,
+        "head": BLOCK, "final": OLDER, "timestamp": 1_700_000_000, "count": 2, "digest": h(12), "removed": [BLOCK],
+        "ancestor": OLDER, "key_id": bytes(8), "signature": bytes(64),
+    },
+    "ChainTransaction": {
+        "chain_id": 1337, "block": BLOCK, "timestamp": 1_700_000_000, "agent": a(2), "role": "SENDER", "index": 3,
+        "hash": h(21), "type": 4, "sender": a(2), "to": a(3), "nonce": bytes(7) + b"\x05", "value": b"\x0d\xe0",
+        "gas": 50_000, "gas_price": b"\x3b", "max_fee_per_gas": b"\x77", "max_priority_fee_per_gas": b"\x01",
+        "max_fee_per_blob_gas": b"\x01", "input": b"\xa9\x05\x9c\xbb", "tx_chain_id": 1337,
+        "access_list": [{"address": a(4), "storage_keys": [h(13)]}], "blob_versioned_hashes": [h(14)],
+        "authorization_list": [
+            {"chain_id": b"\x05\x39", "address": a(5), "nonce": bytes(8), "y_parity": 1, "r": b"\x01", "s": b"\x02"}
+        ],
+        "v": b"\x01", "r": b"\x01", "s": b"\x02", "status": 1, "post_state_root": h(15), "gas_used": 40_000,
+        "cumulative_gas_used": 61_000, "logs_bloom": bytes(256), "contract_address": a(6),
+        "logs": [{"index": 0, "address": a(3), "topics": [h(16)], "data": b"\x01"}],
+    },
+    "Memory": MEMORY,
+    "MemoryFact": {"op": "UPSERT", "cause": h(22), "memory_id": h(20), "owner": a(2), "memory": MEMORY, "block": BLOCK},
+    "MemoryCommand": {
+        "id": bytes(16), "agent": a(2), "op": "STORE", "memory_id": h(20), "type": "WORKING", "content": b"hi",
+        "media_type": "text/plain", "importance": 0.5, "tags": ["x"], "timestamp": 1_700_000_000, "signature": bytes(96),
+    },
+    "Intent": {
+        "chain_id": 1337, "block": BLOCK, "timestamp": 1_700_000_000, "agent": a(2), "transaction": h(21),
+        "transaction_index": 3, "intent": "transfer", "confidence": 1.0, "method": "transfer(address,uint256)",
+        "slots": {"amount": "5"}, "text": "sent 5", "alternatives": [{"intent": "swap", "confidence": 0.25}],
+    },
+    "Embedding": {
+        "memory_id": h(20), "agent": a(2), "block": BLOCK, "vector": bytes(1536), "model": "all-MiniLM-L6-v2",
+        "model_hash": h(17), "backend": "onnx-fp32", "text_digest": h(18),
+    },
+    "LatticeRoot": {
+        "agent": a(2), "count": 1, "lattice": bytes(2048), "checksum": h(19), "merkle_root": h(23), "block": BLOCK,
+    },
+    "Checkpoint": {
+        "stream_agent": "memory", "partition": 1, "slot": "17", "sequence": 9, "block": BLOCK,
+        "topic": "chain.transactions", "start_offset": 100, "marker_offset": 102, "offsets": {"chain.transactions": 103},
+        "count": 2, "digest": h(12), "state_digest": h(24), "live": True,
+    },
+    "DeadLetter": {
+        "topic": "monmouth.memory.commands", "partition": 1, "offset": 5, "stream_agent": "memory", "error": "SchemaError",
+        "reason": "unknown schema id 99", "attempts": 1, "key": a(2), "value": b"junk", "truncated": False, "size": 4,
+    },
+}  # fmt: skip
