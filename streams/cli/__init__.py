@@ -1,3 +1,113 @@
-"""The ``monmouth`` command: gathers the commands of every part and turns errors into messages."""
+"""The ``monmouth`` command: gathers the commands of every part and turns errors into messages.
+
+Commands load when they are named, so ``monmouth --help`` stays quick. Exit codes: 0 done, 1 a MonmouthError (message and
+hint on stderr, no trace), 2 wrong usage, 130 interrupted.
+"""
 
 from __future__ import annotations
+
+import logging
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from streams import __version__
+from streams.errors import MonmouthError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("streams.cli.demo:demo", "Run the whole pipeline on a chain with reorgs and check it."),
+    "infra": ("streams.cli.infra:infra", "Start, stop and inspect the local broker."),
+    "topics": ("streams.cli.infra:topics", "Create the topics and report drift."),
+    "producer": ("streams.cli.producer:producer", "Publish blocks of a node or of history files."),
+    "worker": ("streams.cli.worker:worker", "Run stream agents on a share of the partitions."),
+    "gateway": ("streams.cli.gateway:gateway", "Answer queries over REST; serve metrics."),
+    "query": ("streams.cli.query:query", "Ask for an agent's memories in words."),
+    "memory": ("streams.cli.query:memory", "Store, list, read and forget memories."),
+    "root": ("streams.cli.query:root", "Show an agent's lattice root."),
+    "proof": ("streams.cli.proof:proof", "Check proofs."),
+    "devchain": ("streams.cli.devchain:devchain", "Run the development chain as a node."),
+    "model": ("streams.cli.model:model", "Fetch and check the embedding model."),
+}
+
+
+class Commands(click.Group):
+    """A group that imports a command only when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file (default: monmouth.toml, if there is one).")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Folder for data, keys, models (default: .monmouth).")
+@click.option("--bootstrap", help="Kafka to use, host:port[,host:port] (default: the local broker).")
+@click.option("-v", "--verbose", count=True, help="More log lines; twice for debug.")
+@click.version_option(__version__, prog_name="monmouth")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, state_dir: Path | None, bootstrap: str | None, verbose: int) -> None:
+    """Memory and retrieval for AI agents that act on an EVM chain.
+
+    \b
+    Examples:
+      monmouth demo                        everything on one machine, with a chain that reorganises
+      monmouth infra up                    start the local Kafka broker
+      monmouth worker --agents memory,lattice
+      monmouth query 0xAGENT "what did I swap last?"
+
+    Settings also come from monmouth.toml and from MONMOUTH_... variables (MONMOUTH_KAFKA__BOOTSTRAP=host:9092).
+    """
+    logging.basicConfig(
+        level=(logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)],
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if verbose < 2 else logging.INFO)
+    from streams.settings import CONFIG_ENV, load_settings  # noqa: PLC0415  (keeps --help quick)
+
+    if config is not None:
+        if not config.is_file():
+            raise click.UsageError(f"no settings file {config}")
+        os.environ[CONFIG_ENV] = str(config)
+    settings = load_settings(**({"state_dir": state_dir} if state_dir else {}))
+    if bootstrap:
+        settings.kafka.bootstrap = bootstrap
+    ctx.obj = settings
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Entry point. Returns the exit code."""
+    try:
+        return cli.main(argv, standalone_mode=False) or 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except MonmouthError as error:
+        click.echo(f"error: {error}", err=True)
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
