@@ -55,7 +55,7 @@ def timed(name: str, rows: int = 0) -> Iterator[Figure]:
     figure.cpu, figure.wall = time.process_time() - cpu, time.perf_counter() - wall
 
 
-def run_child(name: str, argv: Sequence[str], rows: int = 0, timeout: float = 900, **environment: str) -> tuple[Figure, str]:
+def run_child(name: str, argv: Sequence[str], rows: int = 0, **environment: str) -> tuple[Figure, str]:
     """Runs a whole process and returns (its figure, what it printed). Fails loudly if it fails."""
     wall = time.perf_counter()
     process = subprocess.Popen(
