@@ -1,0 +1,276 @@
+"""One real Kafka broker on this machine, for as long as its state folder says.
+
+Assumes: a folder that belongs to this user. Invariant: at most one broker per state folder, found again by any later process
+through its pid file; it listens on loopback only; a start that fails or is interrupted leaves no process behind; data outlive
+every kind of stop.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from infra.broker.diagnosis import cause_of_death, tail
+from infra.broker.errors import BrokerError, BrokerTimeoutError, DiskFullError, NotWritableError, PortBusyError
+from infra.broker.exclusive import exclusive
+from infra.broker.jars import JarFolder, OnJar
+from infra.broker.java import find_java
+from infra.broker.launch import OPTIONS, BrokerFolder, Launcher
+from infra.broker.ports import demand_free, free_port, is_free
+from infra.broker.probe import ask, listens
+from infra.broker.process import ProcessRecord
+from infra.broker.properties import HOST
+from infra.broker.startup_cache import StartupCache
+
+JARS_ENV = "MONMOUTH_JARS"
+SPACE = 512 * 1024 * 1024  # bytes free before a start
+START_TIMEOUT = 180.0  # seconds; after a crash the broker reads its whole unflushed log back
+STOP_TIMEOUT = 30.0
+RECORDING_TIMEOUT = 90.0  # more, for a run that writes the start-up cache when it ends
+PORT_ATTEMPTS = 5
+POLL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerStatus:
+    """``running``: its process lives. ``answers``: and it serves. ``data_bytes``: size of the log on disk."""
+
+    running: bool
+    answers: bool
+    bootstrap: str
+    pid: int | None
+    cluster_id: str | None
+    data_bytes: int
+    log: Path
+
+
+class LocalBroker:
+    """The broker of ``state_dir``. ``port`` 0: the one used last, or any free one.
+
+    ``jars`` is a folder that several brokers may share (default: MONMOUTH_JARS, else ``state_dir/jars``). ``properties`` adds to
+    the broker's configuration. ``record_startup``: let the first run write the start-up cache, which lengthens its stop by
+    some seconds. ``say`` gets a line for each thing worth telling, ``on_jar`` the progress of downloads.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        port: int = 0,
+        jars: Path | None = None,
+        heap: str = "512m",
+        properties: Mapping[str, str] | None = None,
+        record_startup: bool = True,
+        say: Callable[[str], None] | None = None,
+        on_jar: OnJar | None = None,
+    ) -> None:
+        state_dir = state_dir.resolve()
+        self._folder = BrokerFolder(state_dir / "broker")
+        self._jars = JarFolder((jars or Path(os.environ.get(JARS_ENV) or state_dir / "jars")).resolve())
+        self._port = port
+        self._heap = heap
+        self._properties = dict(properties or {})
+        self._record_startup = record_startup
+        self._say = say or (lambda _line: None)
+        self._on_jar = on_jar
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """``host:port`` of the running broker. Raises BrokerError if it does not run."""
+        record = self._living()
+        if record is None:
+            raise BrokerError(f"no broker runs in {self._folder.path}", "Start it with 'monmouth infra up'.")
+        return f"{HOST}:{record.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running broker."""
+        record = self._living()
+        return record.pid if record else None
+
+    def start(self, timeout: float = START_TIMEOUT) -> bool:
+        """Start and wait until it answers; False if it ran already. Blocks; raises BrokerError and its kinds."""
+        self._make_folder()
+        with self._alone(timeout):
+            record = self._living()
+            if record is not None:
+                self._demand_same_port(record)
+                return False
+            self._demand_space()
+            self._jars.ensure(self._on_jar)
+            launcher = Launcher(self._folder, find_java(), self._jars, self._heap)
+            for attempt in range(1, PORT_ATTEMPTS + 1):
+                try:
+                    self._launch(launcher, timeout)
+                    return True
+                except PortBusyError:
+                    # Between our look and the broker's bind another program may take a port that we chose.
+                    if self._port or attempt == PORT_ATTEMPTS:
+                        raise
+        return True
+
+    def stop(self, timeout: float = STOP_TIMEOUT) -> bool:
+        """SIGTERM, then SIGKILL after ``timeout`` seconds; False if none ran. The data stay."""
+        if not self._folder.path.is_dir():
+            return False
+        with self._alone(RECORDING_TIMEOUT + timeout):
+            record = self._living()
+            if record is None:
+                self._folder.pid.unlink(missing_ok=True)
+                return False
+            if record.recording:
+                self._say("saving the start-up cache, once; later starts take about a second")
+            clean = record.stop(timeout + (RECORDING_TIMEOUT if record.recording else 0))
+            self._reap()
+            self._folder.pid.unlink(missing_ok=True)
+            if not clean:
+                self._say(f"the broker did not end within {timeout:.0f} s and was killed; its data are kept")
+            elif record.recording:
+                self._startup_cache(Launcher(self._folder, find_java(), self._jars, self._heap)).adopt(
+                    self._folder.recorded_cache
+                )
+            return True
+
+    def status(self) -> BrokerStatus:
+        """As it is now; does not wait for anything but one question to the broker."""
+        record = self._living()
+        bootstrap = f"{HOST}:{record.port}" if record else ""
+        cluster_id = self._folder.cluster_id()
+        cluster = ask(bootstrap) if record else None
+        return BrokerStatus(
+            running=record is not None,
+            answers=cluster is not None and cluster.cluster_id == cluster_id,
+            bootstrap=bootstrap,
+            pid=record.pid if record else None,
+            cluster_id=cluster_id,
+            data_bytes=_size(self._folder.data),
+            log=self._folder.log,
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _living(self) -> ProcessRecord | None:
+        record = ProcessRecord.read(self._folder.pid)
+        return record if record is not None and record.alive() else None
+
+    def _alone(self, timeout: float) -> AbstractContextManager[None]:
+        return exclusive(self._folder.path / ".lock", timeout, "another start or stop of this broker")
+
+    def _make_folder(self) -> None:
+        if "," in str(self._folder.path):
+            raise NotWritableError(
+                f"{self._folder.path} holds a comma, which Kafka reads as two folders", "Choose another state folder."
+            )
+        try:
+            self._folder.data.mkdir(parents=True, exist_ok=True)
+            (self._folder.path / ".lock").touch()
+        except OSError as error:
+            raise NotWritableError(
+                f"cannot write {self._folder.path}: {error.strerror}",
+                "Give this user write access, or choose another place with MONMOUTH_STATE_DIR.",
+            ) from None
+
+    def _demand_same_port(self, record: ProcessRecord) -> None:
+        if self._port not in (0, record.port):
+            raise BrokerError(
+                f"this broker already runs, on port {record.port}, not {self._port}",
+                "Stop it first with 'monmouth infra down', or leave the port out.",
+            )
+
+    def _demand_space(self) -> None:
+        free = shutil.disk_usage(self._folder.path).free
+        if free < SPACE:
+            raise DiskFullError(
+                f"{free >> 20} MiB free at {self._folder.path}; the broker wants {SPACE >> 20} MiB",
+                "Free some space, or choose another place with MONMOUTH_STATE_DIR.",
+            )
+
+    def _startup_cache(self, launcher: Launcher) -> StartupCache:
+        return StartupCache(self._jars.path, launcher.java, OPTIONS, self._jars.fingerprint)
+
+    def _launch(self, launcher: Launcher, timeout: float) -> None:
+        port = self._choose_port()
+        self._folder.write_configuration(port, free_port(), self._properties)
+        cluster_id = launcher.format()
+        options, recording = self._cache_options(launcher)
+        log_end = self._folder.log.stat().st_size if self._folder.log.exists() else 0
+        try:
+            self._child = launcher.run(options)
+            ProcessRecord.of(self._child.pid, port, recording=recording).write(self._folder.pid)
+            self._await_answer(port, cluster_id, timeout, log_end)
+        except BaseException:  # Ctrl-C too: nothing may be left running
+            self._abandon()
+            raise
+
+    def _choose_port(self) -> int:
+        if self._port:
+            demand_free(self._port)
+            return self._port
+        last = ProcessRecord.read(self._folder.pid)
+        return last.port if last is not None and is_free(last.port) else free_port()
+
+    def _cache_options(self, launcher: Launcher) -> tuple[list[str], bool]:
+        self._folder.recorded_cache.unlink(missing_ok=True)
+        if not launcher.java.has_startup_cache:
+            return [], False
+        cache = self._startup_cache(launcher).find()
+        if cache is not None:
+            return [f"-XX:AOTCache={cache}"], False
+        if not self._record_startup:
+            return [], False
+        return [f"-XX:AOTCacheOutput={self._folder.recorded_cache}"], True
+
+    def _await_answer(self, port: int, cluster_id: str, timeout: float, log_end: int) -> None:
+        assert self._child is not None
+        started = time.monotonic()
+        told = False
+        while (waited := time.monotonic() - started) < timeout:
+            status = self._child.poll()
+            if status is not None:
+                text = tail(self._folder.log, since=log_end) + tail(self._folder.output)
+                raise cause_of_death(text, self._folder.path, status)
+            if listens(HOST, port):
+                cluster = ask(f"{HOST}:{port}")
+                if cluster is not None and cluster.cluster_id == cluster_id:
+                    return
+            if waited > 10 and not told:
+                told = True
+                self._say("still starting: after a crash the broker reads its log back first")
+            time.sleep(POLL)
+        raise BrokerTimeoutError(f"the broker did not answer within {timeout:.0f} s", f"Its log: {self._folder.log}")
+
+    def _abandon(self) -> None:
+        if self._child is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, 9)
+        self._reap()
+        self._folder.pid.unlink(missing_ok=True)
+
+    def _reap(self) -> None:
+        if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(10)
+            self._child = None
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_blocks * 512
+    return total

@@ -1,0 +1,81 @@
+"""The broker's own configuration: one KRaft node, broker and controller, on loopback only.
+
+Invariant: no listener is bound to anything but 127.0.0.1; topics are never created by accident; nothing is removed by age
+unless a topic says so, and committed positions outlast any pause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+HOST = "127.0.0.1"
+TEN_YEARS_MINUTES = 10 * 365 * 24 * 60
+
+SERVER = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "num.partitions": "1",
+    # A mistyped topic name must fail, not make a topic that forgets after seven days.
+    "auto.create.topics.enable": "false",
+    "log.retention.ms": "-1",
+    "offsets.retention.minutes": str(TEN_YEARS_MINUTES),
+    # One node: internal topics must not ask for three replicas.
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "8",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "8",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "default.replication.factor": "1",
+    "min.insync.replicas": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    # Small heap: the default buffer of the cleaner is 128 MiB.
+    "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
+    "log.cleaner.io.buffer.size": str(256 * 1024),
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "background.threads": "4",
+    "num.recovery.threads.per.data.dir": "2",
+}
+
+LOGGING = """\
+rootLogger.level = info
+rootLogger.appenderRef.file.ref = FILE
+appender.file.type = RollingFile
+appender.file.name = FILE
+appender.file.fileName = ${sys:monmouth.log}
+appender.file.filePattern = ${sys:monmouth.log}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = [%d] %p %m (%c)%n
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 16MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 3
+"""
+
+
+def server_properties(data: Path, port: int, controller_port: int, extra: Mapping[str, str]) -> str:
+    """Text of ``server.properties``; ``extra`` wins over the defaults but not over the listeners."""
+    settings = {
+        **SERVER,
+        **extra,
+        "log.dirs": str(data),
+        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
+        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+    }
+    return "".join(f"{name}={_escaped(value)}\n" for name, value in settings.items())
+
+
+def _escaped(value: str) -> str:
+    """For a Java properties file, which is Latin-1: anything else as UTF-16 escapes."""
+    text = value.replace("\\", "\\\\").replace("\n", "\\n")
+    units = text.encode("utf-16-be")
+    codes = [int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2)]
+    return "".join(chr(code) if code < 0x7F else f"\\u{code:04x}" for code in codes)

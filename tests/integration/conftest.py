@@ -1,0 +1,54 @@
+"""A real broker for the session, and topics of its own for each test.
+
+``broker``: bootstrap text of the broker. ``kafka_settings``: Settings with topics under a prefix of their own, two partitions.
+Jars come from MONMOUTH_JARS or the checkout's .monmouth/jars, fetched there once.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.broker import LocalBroker
+from infra.broker.errors import JarsUnavailableError
+from infra.topics import apply
+from streams.settings import KafkaSettings, Settings
+from tests.conftest import ROOT
+
+PARTITIONS = 2
+
+
+@pytest.fixture(scope="session")
+def jars_dir() -> Path:
+    return Path(os.environ.get("MONMOUTH_JARS") or ROOT / ".monmouth" / "jars")
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory, jars_dir: Path) -> Iterator[str]:
+    local = LocalBroker(
+        tmp_path_factory.mktemp("broker"),
+        jars=jars_dir,
+        properties={"log.cleaner.backoff.ms": "1000"},
+        record_startup=False,
+    )
+    try:
+        local.start()
+    except JarsUnavailableError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no broker: {error}")
+    try:
+        yield local.bootstrap
+    finally:
+        local.stop()
+
+
+@pytest.fixture
+async def kafka_settings(broker: str, tmp_path: Path) -> Settings:
+    kafka = KafkaSettings(bootstrap=broker, prefix=f"t{uuid.uuid4().hex[:12]}.", partitions=PARTITIONS)
+    await apply(kafka)
+    return Settings(state_dir=tmp_path / "state", kafka=kafka)
