@@ -24,7 +24,7 @@ Download = Callable[[str, Path, int], Path]
 
 
 def fetch(coordinate: str, scratch: Path, attempt: int) -> Path:
-    """The jar ``group:artifact:version`` as a file inside ``scratch``. Only the first attempt believes the local Maven cache."""
+    """The jar ``group:artifact:version`` as a file inside ``scratch``. Only attempt 0 looks in the local Maven cache."""
     group, artifact, version = coordinate.split(":")
     time.sleep(attempt)
     context = MavenContext(

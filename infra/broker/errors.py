@@ -1,6 +1,6 @@
 """What can go wrong with the local broker, each with what to do about it.
 
-Invariant: every failure a user can cause or meet (port, disk, network, Java) has its own class here; a log tail goes into the message.
+Invariant: every failure a user can cause or meet (port, disk, network, Java) has its own class here.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ POLL = 0.1  # seconds
 
 @contextmanager
 def exclusive(path: Path, timeout: float, what: str) -> Iterator[None]:
-    """Hold ``path`` (created if need be) for the block. Raises BrokerError after ``timeout`` seconds, naming ``what`` holds it."""
+    """Hold ``path`` (created if need be) for the block. After ``timeout`` seconds BrokerError, naming ``what`` holds it."""
     deadline = time.monotonic() + timeout
     with path.open("w") as file:
         while True:

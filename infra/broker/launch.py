@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.broker.diagnosis import cause_of_death
+from infra.broker.diagnosis import cause_of_death, tail
 from infra.broker.errors import BrokerDiedError
 from infra.broker.jars import JarFolder
 from infra.broker.java import Java
@@ -66,6 +66,11 @@ class BrokerFolder:
         except OSError:
             return None
         return match[1].strip() if match else None
+
+    def last_port(self) -> int | None:
+        """The port of the last run; None before the first."""
+        match = re.search(r"^advertised\.listeners=PLAINTEXT://[^:]+:(\d+)$", tail(self.properties), re.MULTILINE)
+        return int(match[1]) if match else None
 
     def write_configuration(self, port: int, controller_port: int, extra: Mapping[str, str]) -> None:
         self.properties.write_text(server_properties(self.data, port, controller_port, extra))

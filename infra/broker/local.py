@@ -55,8 +55,8 @@ class BrokerStatus:
 class LocalBroker:
     """The broker of ``state_dir``. ``port`` 0: the one used last, or any free one.
 
-    ``jars`` is a folder that several brokers may share (default: MONMOUTH_JARS, else ``state_dir/jars``). ``properties`` adds to
-    the broker's configuration. ``record_startup``: let the first run write the start-up cache, which lengthens its stop by
+    ``jars`` is a folder that several brokers may share (default: MONMOUTH_JARS, else ``state_dir/jars``). ``properties`` adds
+    to the broker's configuration. ``record_startup``: let the first run write the start-up cache, which lengthens its stop by
     some seconds. ``say`` gets a line for each thing worth telling, ``on_jar`` the progress of downloads.
     """
 
@@ -200,7 +200,7 @@ class LocalBroker:
             )
 
     def _startup_cache(self, launcher: Launcher) -> StartupCache:
-        return StartupCache(self._jars.path, launcher.java, OPTIONS, self._jars.fingerprint)
+        return StartupCache(self._jars, launcher.java, OPTIONS)
 
     def _launch(self, launcher: Launcher, timeout: float) -> None:
         port = self._choose_port()
@@ -220,8 +220,8 @@ class LocalBroker:
         if self._port:
             demand_free(self._port)
             return self._port
-        last = ProcessRecord.read(self._folder.pid)
-        return last.port if last is not None and is_free(last.port) else free_port()
+        last = self._folder.last_port()
+        return last if last is not None and is_free(last) else free_port()
 
     def _cache_options(self, launcher: Launcher) -> tuple[list[str], bool]:
         self._folder.recorded_cache.unlink(missing_ok=True)

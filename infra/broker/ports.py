@@ -37,13 +37,19 @@ def demand_free(port: int) -> None:
         return
     raise PortBusyError(
         f"port {port} on {HOST} is taken{_holder(port)}",
-        f"Stop that program, or use another port (--port {free_port()}); an existing cluster is used with --bootstrap {HOST}:{port}.",
+        f"Stop that program, or use another port (--port {free_port()}). "
+        f"If it is a Kafka you want to use: --bootstrap {HOST}:{port}.",
     )
 
 
 def _holder(port: int) -> str:
     with suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr
+                and connection.laddr.port == port
+                and connection.pid
+            ):
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return ""

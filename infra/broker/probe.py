@@ -6,7 +6,6 @@ Callable with or without a running event loop, since each question runs on a loo
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,20 +34,16 @@ def listens(host: str, port: int) -> bool:
 
 
 def ask(bootstrap: str, timeout: float = ATTEMPT) -> Cluster | None:
-    """The cluster behind ``bootstrap`` ("host:port,..."), or None if none with a live broker answers within ``timeout`` seconds."""
+    """The cluster behind ``bootstrap`` ("host:port,..."), or None if none answers within ``timeout`` seconds."""
     with ThreadPoolExecutor(1, thread_name_prefix="probe") as pool:
         return pool.submit(lambda: asyncio.run(_ask(bootstrap, timeout))).result()
 
 
 async def _ask(bootstrap: str, timeout: float) -> Cluster | None:
-    # A broker that is still starting makes the client log errors which are no news to anybody.
-    logging.getLogger("aiokafka").addFilter(_silent)
     try:
         return await asyncio.wait_for(_describe(bootstrap, timeout), timeout)
     except (TimeoutError, KafkaError, OSError, ValueError):
         return None
-    finally:
-        logging.getLogger("aiokafka").removeFilter(_silent)
 
 
 async def _describe(bootstrap: str, timeout: float) -> Cluster | None:
@@ -61,7 +56,3 @@ async def _describe(bootstrap: str, timeout: float) -> Cluster | None:
     if not answer["brokers"] or answer["controller_id"] < 0:
         return None
     return Cluster(str(answer["cluster_id"]), len(answer["brokers"]))
-
-
-def _silent(_record: logging.LogRecord) -> bool:
-    return False

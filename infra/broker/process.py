@@ -36,7 +36,7 @@ def start_mark(pid: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRecord:
-    """What the pid file holds. ``port``: where it serves its clients; ``recording``: it writes a start-up cache when it ends."""
+    """What the pid file holds. ``port``: where it serves; ``recording``: it writes a start-up cache when it ends."""
 
     pid: int
     mark: str

@@ -14,19 +14,21 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from infra.broker.jars import JarFolder
 from infra.broker.java import Java
 
 CHECK_TIMEOUT = 30  # seconds
 
 
 class StartupCache:
-    """Caches of the broker with ``java``, ``options`` and the jars of ``fingerprint``, kept in ``folder``."""
+    """Caches of the broker with ``java``, ``options`` and ``jars``, kept beside the jars."""
 
-    def __init__(self, folder: Path, java: Java, options: Sequence[str], fingerprint: str) -> None:
-        self._folder = folder
+    def __init__(self, jars: JarFolder, java: Java, options: Sequence[str]) -> None:
+        self._jars = jars
+        self._folder = jars.path
         self._java = java
         self._options = tuple(options)
-        text = "\0".join([java.build, *options, fingerprint])
+        text = "\0".join([java.build, *options, jars.fingerprint])
         self._key = hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def find(self) -> Path | None:
@@ -57,9 +59,13 @@ class StartupCache:
                 recorded.unlink(missing_ok=True)
 
     def _accepted(self, recorded: Path) -> bool:
-        command = [self._java.path, *self._options, "-XX:AOTMode=on", f"-XX:AOTCache={recorded}", "-version"]
+        java = [str(self._java.path), *self._options, "-XX:AOTMode=on", f"-XX:AOTCache={recorded}"]
+        command = [*java, "-cp", self._jars.class_path, "-version"]
         try:
-            return subprocess.run(command, capture_output=True, timeout=CHECK_TIMEOUT, check=False).returncode == 0
+            return (
+                subprocess.run(command, cwd=self._folder, capture_output=True, timeout=CHECK_TIMEOUT, check=False).returncode
+                == 0
+            )
         except (OSError, subprocess.SubprocessError):
             return False
 

@@ -1,0 +1,193 @@
+"""``monmouth infra`` and ``monmouth topics``: the broker under the pipeline, and the topics on it.
+
+Invariant: a cluster named by ``--bootstrap``, or by settings that point away from this machine, is only asked, never started,
+stopped or changed by ``infra``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from click.exceptions import Exit
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Column, Table
+
+from infra.broker import BrokerError, LocalBroker
+from infra.broker.jars import OnJar
+from infra.broker.probe import ask
+from infra.topics import Applied, compare, partition_count, states
+from infra.topics import apply as apply_topics
+from infra.topics import drift as topic_drift
+from streams.settings import Settings
+from streams.topics import TOPICS, physical
+
+LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+console = Console(soft_wrap=True)
+port_option = click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; default: that of the settings.")
+bootstrap_option = click.option("--bootstrap", metavar="HOST:PORT", help="Use this existing cluster; start and stop nothing.")
+
+
+@click.group()
+def infra() -> None:
+    """Start, stop and look at the local Kafka broker.
+
+    \b
+    Examples:
+      monmouth infra up
+      monmouth infra up --port 29092
+      monmouth infra status --bootstrap kafka.example:9092
+    """
+
+
+@infra.command()
+@port_option
+@bootstrap_option
+@click.pass_obj
+def up(settings: Settings, port: int | None, bootstrap: str | None) -> None:
+    """Start the broker and wait until it answers. The first time this fetches its jars (43 MB)."""
+    outside = bootstrap or _outside(settings)
+    if outside:
+        _check_outside(outside)
+        return
+    if port is None and LocalBroker(settings.state_dir).pid is None:
+        port = _settings_port(settings)
+    with _jar_progress() as on_jar:
+        broker = LocalBroker(settings.state_dir, port=port or 0, say=console.print, on_jar=on_jar)
+        started = broker.start()
+    console.print(f"Kafka {'is up' if started else 'was up already'} at {broker.bootstrap} (pid {broker.pid})")
+    if broker.bootstrap != settings.kafka.bootstrap:
+        console.print(f"Other commands find it with MONMOUTH_KAFKA__BOOTSTRAP={broker.bootstrap}")
+
+
+@infra.command()
+@bootstrap_option
+@click.pass_obj
+def down(settings: Settings, bootstrap: str | None) -> None:
+    """Stop the broker. Its data stay."""
+    outside = bootstrap or _outside(settings)
+    if outside:
+        console.print(f"{outside} is not ours to stop")
+        return
+    stopped = LocalBroker(settings.state_dir, say=console.print).stop()
+    console.print("Kafka is down" if stopped else "Kafka was not running")
+
+
+@infra.command()
+@bootstrap_option
+@click.pass_obj
+def status(settings: Settings, bootstrap: str | None) -> None:
+    """Say whether the broker runs and answers. Exit code 1 if not."""
+    outside = bootstrap or _outside(settings)
+    if outside:
+        _check_outside(outside)
+        return
+    found = LocalBroker(settings.state_dir).status()
+    if not found.running:
+        console.print("Kafka is not running; start it with 'monmouth infra up'")
+        raise Exit(1)
+    console.print(f"Kafka {'answers' if found.answers else 'does not answer'} at {found.bootstrap} (pid {found.pid})")
+    console.print(f"cluster {found.cluster_id}, {found.data_bytes / 2**20:.1f} MiB of data, log {found.log}")
+    if not found.answers:
+        raise Exit(1)
+
+
+@click.group()
+def topics() -> None:
+    """Create, list and check the topics.
+
+    \b
+    Examples:
+      monmouth topics apply --dry-run
+      monmouth topics drift || monmouth topics apply --fix
+    """
+
+
+@topics.command("apply")
+@click.option("--fix", is_flag=True, help="Also alter settings that differ. Partition counts are never changed.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.pass_obj
+def apply_command(settings: Settings, fix: bool, dry_run: bool) -> None:
+    """Create missing topics. Exit code 1 if differences remain.
+
+    A partition count is never changed: keys would move to other partitions, and the order of one agent's records would be lost.
+    """
+    done = asyncio.run(apply_topics(settings.kafka, fix=fix, dry_run=dry_run))
+    _print_applied(done, "would be " if dry_run else "")
+    if done.remaining:
+        raise Exit(1)
+
+
+@topics.command("list")
+@click.pass_obj
+def list_command(settings: Settings) -> None:
+    """Show every topic of the pipeline and how the cluster has it."""
+    found = asyncio.run(states(settings.kafka))
+    table = Table(Column("topic", no_wrap=True), "partitions", "cleanup", "records", "written by")
+    for spec in TOPICS.values():
+        name = physical(settings.kafka.prefix, spec.name)
+        state = found.get(name)
+        partitions = str(state.partitions) if state else f"missing ({partition_count(spec, settings.kafka)})"
+        table.add_row(name, partitions, spec.cleanup, ", ".join(spec.records), spec.writer)
+    console.print(table)
+    if compare(settings.kafka, found):
+        console.print("Some differ from the map: see 'monmouth topics drift'")
+
+
+@topics.command("drift")
+@click.pass_obj
+def drift_command(settings: Settings) -> None:
+    """Say where the cluster differs from the topic map. Exit code 1 if it does."""
+    differences = asyncio.run(topic_drift(settings.kafka))
+    for entry in differences:
+        console.print(f"{entry}{'' if entry.fixable else ' (not fixable in place)'}", highlight=False)
+    if differences:
+        raise Exit(1)
+    console.print(f"all {len(TOPICS)} topics are as they should be")
+
+
+def _print_applied(done: Applied, verb: str) -> None:
+    for name in done.created:
+        console.print(f"{name}: {verb}created", highlight=False)
+    for name in done.altered:
+        console.print(f"{name}: {verb}altered", highlight=False)
+    for entry in done.remaining:
+        console.print(f"{entry} ({'--fix alters it' if entry.fixable else 'left alone'})", highlight=False)
+    if not (done.created or done.altered or done.remaining):
+        console.print(f"all {len(TOPICS)} topics are as they should be")
+
+
+def _settings_port(settings: Settings) -> int:
+    return int(settings.kafka.bootstrap.rpartition(":")[2])
+
+
+def _outside(settings: Settings) -> str | None:
+    """The bootstrap text of the settings where it names other machines or several nodes."""
+    host, _, port = settings.kafka.bootstrap.rpartition(":")
+    return None if host in LOOPBACK and port.isdigit() else settings.kafka.bootstrap
+
+
+def _check_outside(bootstrap: str) -> None:
+    cluster = ask(bootstrap, timeout=15)
+    if cluster is None:
+        raise BrokerError(f"no Kafka answers at {bootstrap}", "Is the address right, and reachable from here without TLS?")
+    console.print(f"Kafka answers at {bootstrap}: cluster {cluster.cluster_id}, brokers: {cluster.brokers}")
+
+
+@contextmanager
+def _jar_progress() -> Iterator[OnJar]:
+    columns = (TextColumn("fetching the broker's jars"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    progress = Progress(*columns, console=console, transient=True)
+    task = progress.add_task("", total=None)
+
+    def on_jar(done: int, total: int, file: str) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total, description=file)
+
+    try:
+        yield on_jar
+    finally:
+        progress.stop()
