@@ -1,0 +1,140 @@
+"""JSON-RPC 2.0 over HTTP: single calls and batches, with limits on what comes back.
+
+Assumes the far side may be wrong, slow or hostile. Invariants: the answer of a call is the one that carries its id; nothing
+larger than the limit is read; a failure is a SourceError that names the node without credentials and what it said.
+``Accept-Encoding: identity``: a node on the same host spends a quarter of its time on gzip otherwise.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+
+from streams.errors import ConfigurationError, SourceError
+
+Call = tuple[str, list[Any]]
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+MAX_ANSWER = 256 * 1024 * 1024
+
+
+class RpcError(SourceError):
+    """The node answered a call with an error object."""
+
+    def __init__(self, method: str, code: int, message: str) -> None:
+        super().__init__(f"{method}: {message} (code {code})")
+        self.code = code
+
+
+def public(url: str) -> str:
+    """The address without user, password, path or query, which may hold keys."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
+
+
+class JsonRpc:
+    """One node. Opens its connections on the first call; ``close`` when done."""
+
+    def __init__(self, url: str, *, timeout: float = 30.0, max_answer: int = MAX_ANSWER) -> None:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ConfigurationError(f"not a node address: {public(url)}", "Give it as http://host:port.")
+        self._url = url
+        self.name = public(url)
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._max_answer = max_answer
+        self._ids = itertools.count(1)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def call(self, method: str, *params: Any) -> Any:
+        """The result of one call. Raises RpcError for an error answer, SourceError for anything else that went wrong."""
+        (result,) = await self.batch([(method, list(params))])
+        if isinstance(result, RpcError):
+            raise result
+        return result
+
+    async def batch(self, calls: Sequence[Call]) -> list[Any]:
+        """Results in the order of ``calls``, an RpcError where the node sent one. Raises SourceError."""
+        if not calls:
+            return []
+        requests = {
+            next(self._ids): {"jsonrpc": "2.0", "method": method, "params": params} for method, params in calls
+        }  # fmt: skip
+        body = [{"id": key, **request} for key, request in requests.items()]
+        answer = await self._post(orjson.dumps(body if len(body) > 1 else body[0]))
+        answers = answer if len(body) > 1 else [answer]
+        if not isinstance(answers, list):
+            raise SourceError(f"{self.name} did not answer the batch: {self._complaint(answers)}")
+        return self._sort(list(requests), calls, answers)
+
+    def _sort(self, ids: list[int], calls: Sequence[Call], answers: list[Any]) -> list[Any]:
+        found: dict[int, Any] = {}
+        for answer in answers:
+            if (
+                not isinstance(answer, dict)
+                or not isinstance(answer.get("id"), int)
+                or ("result" in answer) == ("error" in answer)
+            ):
+                raise SourceError(f"{self.name} sent something that is no JSON-RPC answer: {self._complaint(answer)}")
+            if answer["id"] in found:
+                raise SourceError(f"{self.name} answered call {answer['id']} twice")
+            found[answer["id"]] = answer
+        if found.keys() != set(ids):
+            raise SourceError(f"{self.name} answered other calls than those asked: {len(found)} answers to {len(ids)} calls")
+        return [self._result(method, found[key]) for key, (method, _) in zip(ids, calls, strict=True)]
+
+    def _result(self, method: str, answer: dict[str, Any]) -> Any:
+        if "result" in answer:
+            return answer["result"]
+        error = answer["error"]
+        if not isinstance(error, dict) or not isinstance(error.get("code"), int):
+            raise SourceError(f"{self.name} sent an error without a code: {str(error)[:200]}")
+        return RpcError(method, error["code"], str(error.get("message"))[:300])
+
+    @staticmethod
+    def _complaint(answer: Any) -> str:
+        error = answer.get("error") if isinstance(answer, dict) else None
+        return str(error or answer)[:200]
+
+    async def _post(self, body: bytes) -> Any:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout, headers=HEADERS)
+        try:
+            async with self._session.post(self._url, data=body, allow_redirects=False) as response:
+                text = await self._read(response)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise SourceError(
+                f"{self.name} does not answer: {reason}", "Is the node running, and is this its address?"
+            ) from None
+        if response.status != 200:
+            raise SourceError(f"{self.name} answered HTTP {response.status}: {text[:200].decode(errors='replace')!r}")
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            raise SourceError(
+                f"{self.name} sent something that is not JSON: {text[:80].decode(errors='replace')!r} ({len(text)} bytes)",
+                "Is this the address of a node's JSON-RPC?",
+            ) from None
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_chunked(1 << 20):
+            size += len(chunk)
+            if size > self._max_answer:
+                response.close()
+                raise SourceError(f"{self.name} sent more than {self._max_answer} bytes in one answer")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def close(self) -> None:
+        """Closes the connections; safe to call twice."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None

@@ -1,0 +1,164 @@
+"""Any EVM node as a chain source: JSON-RPC over HTTP, ``newHeads`` over WebSocket as a hint.
+
+Blocks are read by hash, or by number and then held to the hash they claim; receipts always by hash, since receipts by number
+mix branches during a reorg. "The node knows this hash" does not mean canonical: geth serves orphans.
+Invariant: what does not check (``verify``) is refused with a SourceError; this module keeps no state a reorg could make stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from connectors.chain import heads
+from connectors.chain.convert import block_ref, quantity, to_block
+from connectors.chain.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, JsonRpc, RpcError
+from connectors.chain.verify import Level, check_block
+from streams.core.block import BlockRef
+from streams.errors import SourceError
+from streams.ports.chain import Block
+
+log = logging.getLogger(__name__)
+CHUNK = 10
+"""Blocks a JSON-RPC batch: more gains nothing and runs into the size limits of nodes."""
+IN_FLIGHT = 4
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()
+
+
+class RpcSource:
+    """A ``ChainSource`` over one node. ``level``: what is checked of every block before it is handed out."""
+
+    ended = False
+    eager = False
+
+    def __init__(self, url: str, ws_url: str | None = None, *, level: Level = "roots", rpc: JsonRpc | None = None) -> None:
+        self._rpc = rpc or JsonRpc(url)
+        self._ws_url = ws_url
+        self._level = level
+        self._block_receipts = True
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+
+    async def chain_id(self) -> int:
+        return self._quantity("eth_chainId", await self._rpc.call("eth_chainId"))
+
+    def _quantity(self, method: str, answer: Any) -> int:
+        try:
+            return quantity(answer)
+        except (TypeError, ValueError):
+            raise SourceError(f"{self._rpc.name} answered {method} with {str(answer)[:80]!r}") from None
+
+    async def genesis(self) -> bytes | None:
+        (first,) = await self.canonical([0])
+        return first.hash if first else None
+
+    async def head(self) -> BlockRef:
+        answer = await self._rpc.call("eth_getBlockByNumber", "latest", False)
+        if answer is None:
+            raise SourceError(f"{self._rpc.name} has no latest block yet")
+        return block_ref(answer)
+
+    async def final(self) -> BlockRef | None:
+        try:
+            answer = await self._rpc.call("eth_getBlockByNumber", "finalized", False)
+        except RpcError:  # a chain without the tag; geth says so with an error, others with null
+            return None
+        return block_ref(answer) if answer is not None else None
+
+    async def syncing(self) -> bool:
+        try:
+            return await self._rpc.call("eth_syncing") is not False
+        except RpcError:
+            return False
+
+    async def ref(self, block_hash: bytes) -> BlockRef | None:
+        answer = await self._rpc.call("eth_getBlockByHash", _hex(block_hash), False)
+        return None if answer is None else self._named(answer, block_hash)
+
+    def _named(self, answer: Any, block_hash: bytes) -> BlockRef:
+        ref = block_ref(answer)
+        if ref.hash != block_hash:
+            raise SourceError(f"{self._rpc.name} was asked for block {block_hash.hex()} and sent {ref.hash.hex()}")
+        return ref
+
+    async def canonical(self, numbers: Sequence[int]) -> list[BlockRef | None]:
+        answers = await self._batches([("eth_getBlockByNumber", [hex(number), False]) for number in numbers])
+        return [None if a is None else self._numbered(a, n) for n, a in zip(numbers, answers, strict=True)]
+
+    def _numbered(self, answer: Any, number: int) -> BlockRef:
+        ref = block_ref(answer)
+        if ref.number != number:
+            raise SourceError(f"{self._rpc.name} was asked for block {number} and sent {ref.number}")
+        return ref
+
+    async def blocks(self, hashes: Sequence[bytes]) -> list[Block | None]:
+        bodies = await self._batches([("eth_getBlockByHash", [_hex(block_hash), True]) for block_hash in hashes])
+        for block_hash, body in zip(hashes, bodies, strict=True):
+            if body is not None:
+                self._named(body, block_hash)
+        found = iter(await self._whole([body for body in bodies if body is not None]))
+        return [None if body is None else next(found) for body in bodies]
+
+    async def span(self, first: int, last: int) -> list[Block]:
+        numbers = range(first, last + 1)
+        bodies = await self._batches([("eth_getBlockByNumber", [hex(number), True]) for number in numbers])
+        present = []
+        for number, body in zip(numbers, bodies, strict=True):
+            if body is None:
+                break
+            self._numbered(body, number)
+            present.append(body)
+        return await self._whole(present)
+
+    async def _batches(self, calls: list[tuple[str, list[Any]]]) -> list[Any]:
+        """Results of any number of calls, a few batches at a time. Raises the first RpcError among them."""
+
+        async def one(chunk: list[tuple[str, list[Any]]]) -> list[Any]:
+            async with self._slots:
+                return await self._rpc.batch(chunk)
+
+        chunks = [calls[i : i + CHUNK] for i in range(0, len(calls), CHUNK)]
+        results = [result for part in await asyncio.gather(*map(one, chunks)) for result in part]
+        for result in results:
+            if isinstance(result, RpcError):
+                raise result
+        return results
+
+    async def _whole(self, bodies: list[Any]) -> list[Block]:
+        """Adds the receipts and checks each block."""
+        receipts = await self._receipts(bodies)
+        blocks: list[Block] = []
+        for body, of_block in zip(bodies, receipts, strict=True):
+            block = to_block(body, of_block)
+            check_block(block, self._level)
+            blocks.append(block)
+            await asyncio.sleep(0)  # checking takes milliseconds; heartbeats must go on
+        return blocks
+
+    async def _receipts(self, bodies: list[Any]) -> list[Any]:
+        if self._block_receipts:
+            try:
+                return await self._batches([("eth_getBlockReceipts", [body["hash"]]) for body in bodies])
+            except RpcError as error:
+                if error.code not in (METHOD_NOT_FOUND, INVALID_PARAMS):
+                    raise
+                log.warning("%s has no eth_getBlockReceipts by hash; asking for each receipt", self._rpc.name)
+                self._block_receipts = False
+        try:
+            wanted = [[tx["hash"] for tx in body["transactions"]] for body in bodies]
+        except (KeyError, TypeError):
+            raise SourceError(f"{self._rpc.name} sent a block without full transactions") from None
+        flat = iter(await self._batches([("eth_getTransactionReceipt", [key]) for keys in wanted for key in keys]))
+        return [[next(flat) for _ in keys] for keys in wanted]
+
+    async def hints(self) -> AsyncIterator[None]:
+        if self._ws_url:
+            async for _ in heads.hints(self._ws_url):
+                yield None
+
+    async def close(self) -> None:
+        await self._rpc.close()
