@@ -56,6 +56,7 @@ class MemorySettings(BaseModel):
     """Agent memories (README names)."""
 
     db_path: Path = Path("memory_store")
+    store_gib: int = Field(64, ge=1, le=16_384, description="Address space of an embedded store; files grow with content.")
     max_memory_per_agent: int = Field(10_000, ge=1)
     checkpoint_interval: int = Field(300, ge=1, description="Blocks between sparse checkpoints kept for history.")
 
@@ -64,9 +65,11 @@ class RagSettings(BaseModel):
     """Vectors and retrieval."""
 
     vector_store_url: str = Field("", description="Empty: embedded. Else a Milvus URI or a Milvus Lite .db file.")
+    vector_store_token: SecretStr = SecretStr("")
     embedding_model: str = "sentence-transformers/all-MiniLM-L6-v2"
     embedding_backend: Literal["onnx", "onnx-int8", "torch"] = "onnx"
     max_context_tokens: int = Field(32_000, ge=1)
+    min_similarity: float = Field(0.1, ge=-1, le=1, description="Least cosine of a memory in a context.")
 
 
 class GatewaySettings(BaseModel):
@@ -76,6 +79,8 @@ class GatewaySettings(BaseModel):
     port: int = 8080
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9090
+    barrier_seconds: float = Field(3.0, gt=0, description="Longest wait until a read has seen the whole log.")
+    proof_seconds: float = Field(5.0, gt=0, description="Longest wait until store and published root agree.")
 
 
 class IntegrationSettings(BaseModel):

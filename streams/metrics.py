@@ -1,0 +1,101 @@
+"""The metrics registry of the process, what every process measures, and the /metrics server.
+
+Invariant: a metric is registered only where it is measured; nothing here is a constant posing as a measurement.
+Packages define their own metrics on ``REGISTRY`` in a ``metrics.py`` of their own. Names begin with ``monmouth_``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from wsgiref.simple_server import WSGIServer
+
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+
+from streams.errors import ConfigurationError, MonmouthError, Severity
+
+REGISTRY = CollectorRegistry()
+_STARTED = time.monotonic()
+_PROCESS = psutil.Process()
+_PROCESS.cpu_percent()  # the first call starts the measuring interval
+
+ERRORS = Counter(
+    "monmouth_errors_total", "Failures, by what failed and how bad it is.", ["category", "severity"], registry=REGISTRY
+)
+UPTIME = Gauge("monmouth_uptime_seconds", "Seconds since this process loaded the metrics.", registry=REGISTRY)
+MEMORY = Gauge("monmouth_memory_usage_mb", "Resident memory of this process, MiB.", registry=REGISTRY)
+CPU = Gauge(
+    "monmouth_cpu_usage_percent", "CPU time of this process since the last scrape, percent of one core.", registry=REGISTRY
+)
+
+MEMORY.set_function(lambda: _PROCESS.memory_info().rss / 2**20)
+CPU.set_function(_PROCESS.cpu_percent)
+
+
+def uptime() -> float:
+    """Seconds since this process loaded the metrics."""
+    return time.monotonic() - _STARTED
+
+
+UPTIME.set_function(uptime)
+
+
+def count_error(error: BaseException) -> None:
+    """Counts a failure under its category, or as unknown if it is not one of ours."""
+    if isinstance(error, MonmouthError):
+        ERRORS.labels(error.category.value, error.severity.value).inc()
+    else:
+        ERRORS.labels("unknown", Severity.HIGH.value).inc()
+
+
+def measure_disk(folder: Path) -> None:
+    """Adds monmouth_disk_usage_percent of the file system that holds ``folder``; a second call changes nothing."""
+    if "monmouth_disk_usage_percent" in REGISTRY._names_to_collectors:
+        return
+    gauge = Gauge("monmouth_disk_usage_percent", "Used share of the disk that holds the state folder.", registry=REGISTRY)
+    gauge.set_function(_disk_usage(folder))
+
+
+def _disk_usage(folder: Path) -> Callable[[], float]:
+    def usage() -> float:
+        place = next((path for path in (folder, *folder.absolute().parents) if path.exists()), Path("/"))
+        disk = shutil.disk_usage(place)
+        return 100 * disk.used / disk.total
+
+    return usage
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsServer:
+    """A running /metrics server."""
+
+    server: WSGIServer
+    thread: threading.Thread
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self.server.server_port
+
+    def stop(self) -> None:
+        """Stops and waits for it."""
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(timeout=5)
+
+
+def serve_metrics(host: str, port: int) -> MetricsServer:
+    """Starts /metrics on a thread; port 0 takes a free one. Raises ConfigurationError if the port is taken."""
+    try:
+        server, thread = start_http_server(port, host, registry=REGISTRY)
+    except OSError as error:
+        raise ConfigurationError(
+            f"metrics cannot listen on {host}:{port}: {error.strerror or error}",
+            "Stop what uses the port, or set MONMOUTH_GATEWAY__METRICS_PORT to a free one (0 takes any).",
+        ) from None
+    return MetricsServer(server, thread)

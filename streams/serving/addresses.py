@@ -1,0 +1,34 @@
+"""Names in requests and answers: agents as 0x and 40 hex digits, memory ids and hashes as 0x and 64."""
+
+from __future__ import annotations
+
+from streams.serving.faults import BadRequestError
+
+ADDRESS_BYTES = 20
+ID_BYTES = 32
+
+
+def to_hex(value: bytes) -> str:
+    """0x and lower-case digits."""
+    return "0x" + value.hex()
+
+
+def parse_agent(text: str) -> bytes:
+    """The address. Raises BadRequestError."""
+    return _parse(text, ADDRESS_BYTES, "agent", "An agent is its address: 0x and 40 hex digits.")
+
+
+def parse_memory_id(text: str) -> bytes:
+    """The id. Raises BadRequestError."""
+    return _parse(text, ID_BYTES, "memory id", "A memory id is 0x and 64 hex digits, as store and list return it.")
+
+
+def _parse(text: str, size: int, what: str, hint: str) -> bytes:
+    digits = text[2:] if text[:2] in ("0x", "0X") else text
+    try:
+        value = bytes.fromhex(digits) if len(digits) == 2 * size and digits.isalnum() else b""
+    except ValueError:
+        value = b""
+    if not value:
+        raise BadRequestError(f"{what} {text[:80]!r} is not valid", hint)
+    return value

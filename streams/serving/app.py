@@ -1,0 +1,78 @@
+"""The REST application: routes, limits, and one shape for every error."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from streams import __version__
+from streams.errors import MonmouthError
+from streams.metrics import count_error
+from streams.serving.faults import NotFoundError, Refusal, TooLargeError
+from streams.serving.limits import Limits, body_of, headers_of
+from streams.serving.routers import commitments, memories, query, state
+from streams.serving.services import Services
+from streams.serving.wire import ErrorBody
+
+log = logging.getLogger(__name__)
+
+ERRORS = {status: {"model": ErrorBody} for status in (400, 404, 409, 413, 422, 500, 503)}
+MESSAGE_LIMIT = 500
+NAMES = {refusal.status: refusal.error for refusal in (NotFoundError, TooLargeError)}
+
+
+def create_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
+    """The application. ``host``: the address it is served on; requests for other host names are refused."""
+    app = FastAPI(
+        title="Monmouth gateway",
+        version=__version__,
+        summary="Memories of on-chain AI agents: ask, store, list, forget, prove.",
+        responses={status: dict(model) for status, model in ERRORS.items()},
+    )
+    app.state.services = services
+    for router in (query.router, memories.router, commitments.router, state.router):
+        app.include_router(router)
+    app.add_exception_handler(MonmouthError, _monmouth_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _defect)
+    app.add_middleware(Limits, host=host)
+    return app
+
+
+async def _monmouth_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, MonmouthError)
+    if isinstance(error, Refusal):
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            count_error(error)
+        return JSONResponse(body_of(error.error, error.message, error.hint), error.status, headers=headers_of(error))
+    count_error(error)
+    log.warning("%s %s: %s", request.method, request.url.path, error)
+    body = body_of(error.category.value, error.message, error.hint)
+    return JSONResponse(body, HTTPStatus.SERVICE_UNAVAILABLE, headers={"retry-after": "1"})
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+    message = "; ".join(faults)[:MESSAGE_LIMIT]
+    return JSONResponse(body_of("invalid", message, "/docs describes every request."), HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    name = NAMES.get(error.status_code) or HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    body = body_of(name, str(error.detail), "/docs lists the routes." if error.status_code in {404, 405} else "")
+    return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    count_error(error)
+    log.error("%s %s broke", request.method, request.url.path, exc_info=error)
+    body = body_of("internal", "the gateway broke on this request", "The gateway's log has the details.")
+    return JSONResponse(body, HTTPStatus.INTERNAL_SERVER_ERROR)

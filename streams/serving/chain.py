@@ -1,0 +1,120 @@
+"""The gateway's view of the chain: chain.blocks, verified and folded.
+
+Invariant: a notification enters the view only if its signature holds and it follows the one before it; one that does not
+ends the tail, and with it every answer, until a person has looked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from schemas.codec import SchemaError, codec
+from streams.core.block import Step
+from streams.core.canonical import BrokenChainError, CanonicalView, ChainStep
+from streams.errors import LogIntegrityError
+from streams.serving import metrics
+from streams.serving.tail import TopicTail
+from streams.settings import KafkaSettings
+from streams.signing import Verifier
+from streams.topics import BLOCKS
+
+log = logging.getLogger(__name__)
+
+INLINE = 16  # records; a longer batch is verified on a thread
+
+
+class ChainReader(Protocol):
+    """What the rest of the gateway needs of the chain."""
+
+    view: CanonicalView
+
+    async def barrier(self) -> None:
+        """Returns when the view holds all that was in the log at the call. Raises UnavailableError at the deadline."""
+
+    async def lag(self) -> int:
+        """Offsets the view is behind the log."""
+
+
+class ChainTail:
+    """A ChainReader on Kafka."""
+
+    def __init__(self, settings: KafkaSettings, verifier: Verifier, timeout: float) -> None:
+        """``timeout``: seconds a barrier may take."""
+        self.view = CanonicalView()
+        self.tail = TopicTail(settings, BLOCKS, self._fold)
+        self._verifier = verifier
+        self._timeout = timeout
+        self._recent: deque[tuple[float, int]] = deque(maxlen=100_000)
+        metrics.THROUGHPUT.set_function(self._throughput)
+
+    def start(self) -> None:
+        """Begins to follow the log."""
+        self.tail.start()
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self.tail.stop()
+
+    async def barrier(self) -> None:
+        await self.tail.barrier(self._timeout)
+
+    async def lag(self) -> int:
+        lag = await self.tail.lag()
+        metrics.VIEW_LAG.set(lag)
+        return lag
+
+    async def _fold(self, records: Sequence[Any]) -> None:
+        if len(records) <= INLINE:
+            steps = self._checked(records)
+        else:
+            steps = await asyncio.to_thread(self._checked, records)
+        if self.view.sequence is None and self.tail.beginnings.get(0, 0) > 0:
+            self.view.first = None
+        for step in steps:
+            try:
+                self.view.apply(step)
+            except BrokenChainError as error:
+                raise LogIntegrityError(
+                    f"{self.tail.topic}: {error}", "The log was cut or altered, or two producers wrote to it."
+                ) from None
+            self._measure(step)
+
+    def _checked(self, records: Sequence[Any]) -> list[ChainStep]:
+        steps = []
+        for record in records:
+            try:
+                name, value = codec().decode(record.value)
+                if name != "BlockNotification":
+                    raise SchemaError(f"a {name} does not belong here")
+            except SchemaError as error:
+                # Not a statement about the chain at all; if it overwrote one, the gap in the sequence stops the view.
+                log.warning("%s, offset %d: %s", self.tail.topic, record.offset, error)
+                metrics.GARBAGE.labels(BLOCKS).inc()
+                continue
+            self._verifier.verify(name, value)
+            steps.append(ChainStep.of(value))
+        return steps
+
+    def _measure(self, step: ChainStep) -> None:
+        view = self.view
+        metrics.HEAD.set(step.head.number)
+        if view.final is not None:
+            metrics.FINAL.set(view.final.number)
+        if step.step is Step.NEW:
+            metrics.TRANSACTIONS.inc(step.transactions)
+            if step.transactions and not self.tail.complaint:  # history read at the start is not throughput
+                self._recent.append((time.monotonic(), step.transactions))
+        elif step.step is Step.UNDO:
+            metrics.REORGS.inc()
+            metrics.REORG_DEPTH.set(len(step.removed))
+        metrics.UNDONE.set(view.undone)
+        metrics.UNDONE_FORGOTTEN.set(view.forgotten)
+
+    def _throughput(self) -> float:
+        since = time.monotonic() - 1.0
+        return float(sum(count for at, count in list(self._recent) if at >= since))

@@ -1,0 +1,134 @@
+"""Writes commands of agents to memory.commands.
+
+Invariant: ``send`` returns only after the log has acknowledged the command on all in-sync replicas; a command sent again
+with the same id is a no-op downstream, so after an error it is safe to repeat. The key is the agent, the partitioner Kafka's
+own (murmur2), so a command lands in its agent's partition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from typing import Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from schemas.codec import codec
+from schemas.records import MemoryCommand, MemoryType
+from streams.serving.faults import TooLargeError, UnavailableError
+from streams.settings import KafkaSettings
+from streams.topics import COMMANDS, TOPICS, physical
+
+LINGER_MS = 2
+SEND_SECONDS = 10.0
+DISCARD_SECONDS = 2.0
+
+
+class CommandLog(Protocol):
+    """Where commands go."""
+
+    async def send(self, command: MemoryCommand) -> None:
+        """Returns when it is durable. Raises UnavailableError or TooLargeError."""
+
+
+def store_command(
+    agent: bytes,
+    command_id: bytes,
+    content: bytes,
+    *,
+    media_type: str,
+    kind: MemoryType,
+    importance: float,
+    tags: list[str],
+    timestamp: int,
+) -> MemoryCommand:
+    """A STORE."""
+    return {
+        "id": command_id,
+        "agent": agent,
+        "op": "STORE",
+        "memory_id": None,
+        "type": kind,
+        "content": content,
+        "media_type": media_type,
+        "importance": importance,
+        "tags": tags,
+        "timestamp": timestamp,
+        "signature": None,
+    }
+
+
+def forget_command(agent: bytes, command_id: bytes, memory_id: bytes, timestamp: int) -> MemoryCommand:
+    """A FORGET."""
+    return {
+        "id": command_id,
+        "agent": agent,
+        "op": "FORGET",
+        "memory_id": memory_id,
+        "type": None,
+        "content": b"",
+        "media_type": "text/plain",
+        "importance": 0.0,
+        "tags": [],
+        "timestamp": timestamp,
+        "signature": None,
+    }
+
+
+class KafkaCommandLog:
+    """A CommandLog on Kafka: one idempotent producer, connected at the first command."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        self._connecting = asyncio.Lock()
+
+    async def send(self, command: MemoryCommand) -> None:
+        value = codec().encode("MemoryCommand", command)
+        topic = physical(self._settings.prefix, COMMANDS)
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                producer = await self._connected()
+                await producer.send_and_wait(topic, value, key=command["agent"])
+        except MessageSizeTooLargeError:
+            raise TooLargeError(
+                f"the command has {len(value)} bytes; the topic takes {TOPICS[COMMANDS].max_message_bytes}"
+            ) from None
+        except (TimeoutError, KafkaError, OSError) as error:
+            if isinstance(error, KafkaError) and not error.retriable:
+                await self._discard()  # a producer that lost its sequence stays broken; the next command gets a new one
+            raise UnavailableError(
+                f"the log did not acknowledge command {uuid.UUID(bytes=command['id'])} ({type(error).__name__})",
+                "It may still arrive: repeat it with the same command_id, which stores nothing twice.",
+            ) from error
+
+    async def _connected(self) -> AIOKafkaProducer:
+        async with self._connecting:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._settings.bootstrap,
+                    enable_idempotence=True,
+                    acks="all",
+                    linger_ms=LINGER_MS,
+                    max_request_size=TOPICS[COMMANDS].max_message_bytes,
+                    request_timeout_ms=int(1000 * SEND_SECONDS),
+                )
+                try:
+                    await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _discard(self) -> None:
+        with contextlib.suppress(TimeoutError, KafkaError, OSError):
+            await asyncio.wait_for(self.stop(), DISCARD_SECONDS)
+
+    async def stop(self) -> None:
+        """Sends what waits and closes the connection; safe to call twice."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()

@@ -1,0 +1,56 @@
+"""Refusals: errors with an HTTP status. Every error body is {error, message, hint}, on every route.
+
+Invariant: no stack trace and no file path of ours leaves the process; a defect answers 500 and keeps its trace in the log.
+"""
+
+from __future__ import annotations
+
+from streams.errors import Category, MonmouthError, Severity
+
+
+class Refusal(MonmouthError):
+    """An answer that is not the one asked for. ``error`` names it for programs."""
+
+    category = Category.PROCESSING
+    severity = Severity.LOW
+    status = 400
+    error = "bad_request"
+
+
+class BadRequestError(Refusal):
+    """The request is wrong as it stands."""
+
+
+class NotFoundError(Refusal):
+    """Nothing of that name is live."""
+
+    status = 404
+    error = "not_found"
+
+
+class ConflictError(Refusal):
+    """What the log says and what the stores hold do not agree yet."""
+
+    status = 409
+    error = "not_settled"
+    severity = Severity.MEDIUM
+
+
+class TooLargeError(Refusal):
+    """Beyond a limit."""
+
+    status = 413
+    error = "too_large"
+
+
+class UnavailableError(Refusal):
+    """Cannot answer truthfully now. ``retry_after``: whole seconds."""
+
+    category = Category.EXTERNAL
+    severity = Severity.HIGH
+    status = 503
+    error = "unavailable"
+
+    def __init__(self, message: str, hint: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after

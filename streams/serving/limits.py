@@ -1,0 +1,109 @@
+"""The outer skin of the gateway: what is refused before any route runs, and what is measured of every request.
+
+Invariants: a body over ``BODY_LIMIT`` is never held in memory, declared or not; at most ``IN_FLIGHT`` requests run; a
+browser that was led here by another site's name is refused (the Host header must be one of ours).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from streams.serving import metrics
+from streams.serving.faults import BadRequestError, Refusal, TooLargeError, UnavailableError
+
+BODY_LIMIT = 512 * 1024
+IN_FLIGHT = 256
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
+
+
+class Limits:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._running = 0
+        self._hosts: frozenset[str] | None = None if host in ANYWHERE else frozenset((*LOOPBACK, host))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if (refusal := self._refusal(headers)) is not None:
+            await refuse(send, refusal)
+            return
+        self._running += 1
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._running -= 1
+
+    def _refusal(self, headers: dict[bytes, bytes]) -> Refusal | None:
+        if self._running >= IN_FLIGHT:
+            return UnavailableError(f"{IN_FLIGHT} requests are running", "Ask again in a moment.")
+        host = _name(headers.get(b"host", b"").decode("latin-1"))
+        if self._hosts is not None and host not in self._hosts:
+            return BadRequestError(f"host {host[:80]!r} is not served here", "Use the address the gateway listens on.")
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit():
+            return BadRequestError("content-length is not a number")
+        return _too_large() if int(length) > BODY_LIMIT else None
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.monotonic()
+        status = 0
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > BODY_LIMIT:
+                raise HTTPException(TooLargeError.status, _too_large().message)  # the kind FastAPI lets through
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, counted, watched)
+        finally:
+            route = getattr(scope.get("route"), "path", "unknown")
+            elapsed = 1000 * (time.monotonic() - started)
+            metrics.REQUEST_LATENCY.labels(route, scope["method"], str(status or 500)).observe(elapsed)
+
+
+def _too_large() -> TooLargeError:
+    return TooLargeError(f"the body is larger than {BODY_LIMIT} bytes", "Contents may have 64 KiB.")
+
+
+def _name(host: str) -> str:
+    return host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+
+
+def headers_of(refusal: Refusal) -> dict[str, str]:
+    """Headers that go with a refusal."""
+    return {"retry-after": str(refusal.retry_after)} if isinstance(refusal, UnavailableError) else {}
+
+
+def body_of(error: str, message: str, hint: str = "") -> dict[str, str]:
+    """The one shape of an error."""
+    return {"error": error, "message": message, "hint": hint}
+
+
+async def refuse(send: Send, refusal: Refusal) -> None:
+    """Sends a refusal as a whole response."""
+    body = orjson.dumps(body_of(refusal.error, refusal.message, refusal.hint))
+    extra: Iterable[tuple[bytes, bytes]] = ((k.encode(), v.encode()) for k, v in headers_of(refusal).items())
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *extra]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,139 @@
+"""Probes of the parts the gateway needs: each asks the real part for something, and says no if it does not get it.
+
+Invariant: no probe answers from what it remembers, but for ``MAX_AGE`` seconds, so that a flood of health requests is no
+load on the stores; a probe that does not answer within ``PROBE_SECONDS`` has failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+
+from streams.errors import MonmouthError
+from streams.ports.stores import MemoryStore, VectorStore
+from streams.serving import metrics
+from streams.serving.chain import ChainReader
+from streams.serving.vectors import QueryVectors
+from streams.serving.wire import Component
+
+Probe = Callable[[], Awaitable[str]]
+"""Raises if the part does not work; returns "" if it is well, or a complaint if it works but not as it should."""
+
+PROBE_SECONDS = 2.0
+MAX_AGE = 1.0
+LAG_TOLERATED = 1_000
+NOBODY = bytes(20)
+NOTHING = bytes(32)
+
+
+def memory_store_probe(store: MemoryStore) -> Probe:
+    """Reads a row that nobody can own."""
+
+    async def probe() -> str:
+        rows = await store.get(NOBODY, [NOTHING])
+        if len(rows) != 1:
+            raise MonmouthError(f"asked for one row, got {len(rows)}")
+        return ""
+
+    return probe
+
+
+def vector_store_probe(index: VectorStore, dimension: int) -> Probe:
+    """Searches among the vectors of nobody."""
+
+    async def probe() -> str:
+        vector = np.zeros(dimension, np.float32)
+        vector[0] = 1.0
+        hits = await index.search(NOBODY, vector, 1)
+        return "" if not hits else "the zero address has vectors"
+
+    return probe
+
+
+def embedder_probe(vectors: QueryVectors) -> Probe:
+    """Embeds a text and looks at the vector."""
+
+    async def probe() -> str:
+        vector = await vectors.fresh("is the model awake")
+        if vector.shape != (vectors.embedder.dimension,) or not np.isfinite(vector).all():
+            raise MonmouthError("the model gave a vector of the wrong shape, or not of numbers")
+        norm = float(np.linalg.norm(vector))
+        return "" if abs(norm - 1) < 1e-3 else f"vectors have length {norm:.3f} instead of 1"
+
+    return probe
+
+
+def broker_probe(chain: ChainReader) -> Probe:
+    """Asks the broker where chain.blocks ends."""
+
+    async def probe() -> str:
+        await chain.lag()
+        return ""
+
+    return probe
+
+
+def chain_view_probe(chain: ChainReader) -> Probe:
+    """Reads chain.blocks to its end."""
+
+    async def probe() -> str:
+        lag = await chain.lag()
+        if lag > LAG_TOLERATED:
+            raise MonmouthError(f"the chain view is {lag} offsets behind the log")
+        await chain.barrier()
+        return "" if chain.view.head is not None else "the log holds no block yet"
+
+    return probe
+
+
+class Probes:
+    """Runs all probes together. Concurrent callers share one run."""
+
+    def __init__(self, probes: dict[str, Probe]) -> None:
+        self._probes = probes
+        self._last: dict[str, Component] = {}
+        self._ran_at = float("-inf")
+        self._running = asyncio.Lock()
+
+    async def components(self) -> dict[str, Component]:
+        """The state of each part, at most MAX_AGE old; sets the health gauges."""
+        async with self._running:
+            if time.monotonic() - self._ran_at > MAX_AGE:
+                results = await asyncio.gather(*(_run(probe) for probe in self._probes.values()))
+                self._last = dict(zip(self._probes, results, strict=True))
+                self._ran_at = time.monotonic()
+                self._measure()
+            return dict(self._last)
+
+    def _measure(self) -> None:
+        states = [component.status for component in self._last.values()]
+        metrics.HEALTHY.set(states.count("healthy"))
+        metrics.DEGRADED.set(states.count("degraded"))
+        metrics.HEALTH_SCORE.set(score(self._last))
+
+
+def score(components: dict[str, Component]) -> float:
+    """Healthy share, 0 to 1."""
+    healthy = sum(component.status == "healthy" for component in components.values())
+    return healthy / len(components) if components else 0.0
+
+
+async def _run(probe: Probe) -> Component:
+    started = time.monotonic()
+
+    def component(status: str, message: str) -> Component:
+        elapsed = round(1000 * (time.monotonic() - started), 3)
+        return Component.model_validate({"status": status, "message": message, "milliseconds": elapsed})
+
+    try:
+        complaint = await asyncio.wait_for(probe(), PROBE_SECONDS)
+    except TimeoutError:
+        return component("failed", f"no answer within {PROBE_SECONDS:g} s")
+    except MonmouthError as error:
+        return component("failed", error.message)
+    except Exception as error:  # a store may raise anything when it is closed under us; its text may name paths of ours
+        return component("failed", type(error).__name__)
+    return component("degraded" if complaint else "healthy", complaint)

@@ -1,0 +1,113 @@
+"""Roots and proofs of an agent's memories.
+
+The tree is recomputed from the memory store and believed only if its root is the published one, which the lattice agent
+computed from the log on its own: a store that lost, gained or altered a memory yields a refusal, never a proof.
+Assumes the master key is the one the lattice agent uses. A tree once found equal to a published root proves against that
+root for ever, so the last few are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+
+from schemas.records import Memory
+from streams.core.leaf import path_and_opening, tree_of
+from streams.core.merkle.document import MemberDocument
+from streams.core.merkle.sparse import SparseTree
+from streams.master_key import MasterKey
+from streams.ports.stores import MemoryStore
+from streams.serving.addresses import to_hex
+from streams.serving.faults import ConflictError, NotFoundError
+from streams.serving.reads import MemoryReads
+from streams.serving.roots import Root, RootTable
+from streams.serving.wire import ProofView
+
+PAGE = 1_000
+TREES = 8
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 0.8
+
+
+class Prover:
+    """Answers with roots that stand on the chain and with proofs against them."""
+
+    def __init__(self, reads: MemoryReads, store: MemoryStore, roots: RootTable, key: MasterKey, patience: float) -> None:
+        """``patience``: seconds to wait for the stores and the lattice agent to meet."""
+        self._reads = reads
+        self._store = store
+        self._roots = roots
+        self._key = key
+        self._patience = patience
+        self._trees: OrderedDict[tuple[bytes, bytes], SparseTree] = OrderedDict()
+
+    async def root(self, agent: bytes) -> Root:
+        """The newest root whose block stands. Raises NotFoundError, ConflictError at the end of patience."""
+        deadline = time.monotonic() + self._patience
+        pause = FIRST_PAUSE
+        while (root := await self._standing(agent)) is None:
+            if time.monotonic() + pause > deadline:
+                raise ConflictError(
+                    f"the published root of {to_hex(agent)} belongs to a block that is not on the chain",
+                    "The lattice agent has not rewound yet; is it running? Ask again.",
+                )
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        return root
+
+    async def proof(self, agent: bytes, memory_id: bytes) -> ProofView:
+        """Inclusion or absence. Raises as ``root`` does, and ConflictError if the store and the root do not meet."""
+        deadline = time.monotonic() + self._patience
+        pause = FIRST_PAUSE
+        while True:
+            root = await self.root(agent)
+            tree = self._trees.get((agent, root.merkle_root))
+            if tree is None:
+                tree = await self._tree(agent)
+                if tree.root == root.merkle_root:
+                    self._keep(agent, tree)
+            if tree.root == root.merkle_root:
+                return self._proved(root, tree, memory_id)
+            if time.monotonic() + pause > deadline:
+                raise ConflictError(
+                    f"the memory store yields root {to_hex(tree.root)}, but published is {to_hex(root.merkle_root)}",
+                    "The stream agents may be behind: ask again. If it stays so, the store has lost or altered memories.",
+                )
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _standing(self, agent: bytes) -> Root | None:
+        root = await self._roots.fresh(agent)
+        await self._reads.chain.barrier()
+        if root is None:
+            raise NotFoundError(f"no root of {to_hex(agent)} has been published", "It has no memories yet.")
+        if root.block is not None and not self._reads.chain.view.holds(root.block.number, root.block.hash):
+            return None
+        return root
+
+    async def _tree(self, agent: bytes) -> SparseTree:
+        ids = await self._store.live_ids(agent, self._reads.chain.view.canonical)
+        memories: list[Memory] = []
+        for start in range(0, len(ids), PAGE):
+            rows = await self._store.get(agent, ids[start : start + PAGE])
+            memories += [memory for row in rows if (memory := self._reads.live(row)) is not None]
+        return await asyncio.to_thread(tree_of, self._key.leaf_secret(agent), memories)
+
+    def _keep(self, agent: bytes, tree: SparseTree) -> None:
+        self._trees[agent, tree.root] = tree
+        if len(self._trees) > TREES:
+            self._trees.popitem(last=False)
+
+    def _proved(self, root: Root, tree: SparseTree, memory_id: bytes) -> ProofView:
+        path, opening = path_and_opening(self._key.leaf_secret(root.agent), memory_id)
+        value = tree.get(path)
+        document = MemberDocument(tree.root, path, value, tree.prove(path))
+        return ProofView(
+            agent=to_hex(root.agent),
+            memory_id=to_hex(memory_id),
+            present=value is not None,
+            root=root.view(),
+            opening=to_hex(opening) if value is not None else None,
+            proof=document.record(),
+        )

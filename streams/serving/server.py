@@ -1,0 +1,176 @@
+"""One gateway process: wires the parts, serves REST and /metrics, stops in order.
+
+Invariants: both ports are bound before anything else starts, so a busy port is an error with a hint and not a half-started
+gateway; on stop, requests in flight end first, then the tails and the producer, then the pools. The stores belong to the
+caller, who closes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import uvicorn
+
+from streams.errors import ConfigurationError
+from streams.master_key import load_or_create_master_key
+from streams.metrics import MetricsServer, measure_disk, serve_metrics
+from streams.ports.embedder import Embedder
+from streams.ports.stores import MemoryStore, VectorStore
+from streams.serving.app import create_app
+from streams.serving.chain import ChainTail
+from streams.serving.commands import KafkaCommandLog
+from streams.serving.probes import (
+    Probes,
+    broker_probe,
+    chain_view_probe,
+    embedder_probe,
+    memory_store_probe,
+    vector_store_probe,
+)
+from streams.serving.proofs import Prover
+from streams.serving.query import ContextFinder
+from streams.serving.reads import MemoryReads
+from streams.serving.roots import RootTail
+from streams.serving.services import Services
+from streams.serving.vectors import QueryVectors
+from streams.settings import Settings
+from streams.signing import Verifier
+
+BACKLOG = 256
+DRAIN_SECONDS = 10
+PROBE_EVERY = 5.0
+
+
+class Stores(NamedTuple):
+    """What the gateway reads from."""
+
+    memories: MemoryStore
+    vectors: VectorStore
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the process that embeds it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Gateway:
+    """A gateway with its connections. ``start`` once, ``stop`` once; ``port`` and ``metrics_port`` are known after start."""
+
+    def __init__(self, settings: Settings, stores: Stores, embedder: Embedder, verifier: Verifier) -> None:
+        self.port = self.metrics_port = 0
+        self._settings = settings
+        key = load_or_create_master_key(settings.path(settings.security.master_key_file))
+        self.chain = ChainTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
+        self.roots = RootTail(settings.kafka, settings.gateway.barrier_seconds)
+        self._commands = KafkaCommandLog(settings.kafka)
+        self._vectors = QueryVectors(embedder)
+        reads = MemoryReads(self.chain, stores.memories)
+        self.services = Services(
+            chain=self.chain,
+            reads=reads,
+            finder=ContextFinder(reads, stores.vectors, self._vectors, settings.rag),
+            commands=self._commands,
+            proofs=Prover(reads, stores.memories, self.roots, key, settings.gateway.proof_seconds),
+            probes=Probes(
+                {
+                    "broker": broker_probe(self.chain),
+                    "chain_view": chain_view_probe(self.chain),
+                    "memory_store": memory_store_probe(stores.memories),
+                    "vector_store": vector_store_probe(stores.vectors, embedder.dimension),
+                    "embedder": embedder_probe(self._vectors),
+                }
+            ),
+        )
+        self._metrics: MetricsServer | None = None
+        self._server: _Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Binds both ports and begins to serve. Raises ConfigurationError for a port that is taken."""
+        gateway = self._settings.gateway
+        listener = _listen(gateway.host, gateway.port)
+        try:
+            self._metrics = serve_metrics(gateway.metrics_host, gateway.metrics_port)
+        except ConfigurationError:
+            listener.close()
+            raise
+        self.port, self.metrics_port = listener.getsockname()[1], self._metrics.port
+        measure_disk(self._settings.state_dir)
+        self.chain.start()
+        self.roots.start()
+        config = uvicorn.Config(
+            create_app(self.services, gateway.host),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            lifespan="off",
+        )
+        self._server = _Server(config)
+        self._tasks = [
+            asyncio.create_task(self._server.serve([listener]), name="http"),
+            asyncio.create_task(self._probe(), name="probes"),
+        ]
+        while not self._server.started:
+            await asyncio.sleep(0.01)
+            if self._tasks[0].done():
+                self._tasks[0].result()
+                raise ConfigurationError("the HTTP server ended while it started", "See the log.")
+
+    async def stop(self) -> None:
+        """Lets requests in flight end, then closes every connection."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._tasks:
+            self._tasks[1].cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.chain.stop()
+        await self.roots.stop()
+        await self._commands.stop()
+        await asyncio.to_thread(self._vectors.close)
+        if self._metrics is not None:
+            await asyncio.to_thread(self._metrics.stop)
+
+    async def _probe(self) -> None:
+        """Keeps the health gauges true between health requests."""
+        while True:
+            await self.services.probes.components()
+            await asyncio.sleep(PROBE_EVERY)
+
+
+async def run_gateway(
+    settings: Settings,
+    stores: Stores,
+    embedder: Embedder,
+    verifier: Verifier,
+    stop_event: asyncio.Event,
+    *,
+    started: asyncio.Future[Gateway] | None = None,
+) -> None:
+    """Serves until ``stop_event``. ``started`` receives the gateway once it listens."""
+    gateway = Gateway(settings, stores, embedder, verifier)
+    try:
+        await gateway.start()
+        if started is not None:
+            started.set_result(gateway)
+        await stop_event.wait()
+    finally:
+        await gateway.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        raise ConfigurationError(
+            f"the gateway cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}",
+            "Stop what uses the port, or set MONMOUTH_GATEWAY__PORT to a free one (0 takes any).",
+        ) from None

@@ -1,0 +1,46 @@
+"""What the routes work with, and how they get it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from streams.serving.addresses import parse_agent, parse_memory_id
+from streams.serving.chain import ChainReader
+from streams.serving.commands import CommandLog
+from streams.serving.probes import Probes
+from streams.serving.proofs import Prover
+from streams.serving.query import ContextFinder
+from streams.serving.reads import MemoryReads
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of one gateway."""
+
+    chain: ChainReader
+    reads: MemoryReads
+    finder: ContextFinder
+    commands: CommandLog
+    proofs: Prover
+    probes: Probes
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _agent(agent: Annotated[str, Path(description="Address of the agent: 0x and 40 hex digits.")]) -> bytes:
+    return parse_agent(agent)
+
+
+def _memory_id(memory_id: Annotated[str, Path(description="Id of the memory: 0x and 64 hex digits.")]) -> bytes:
+    return parse_memory_id(memory_id)
+
+
+Served = Annotated[Services, Depends(_services)]
+AgentParam = Annotated[bytes, Depends(_agent)]
+MemoryIdParam = Annotated[bytes, Depends(_memory_id)]

@@ -1,0 +1,192 @@
+"""Follows one topic from its beginning, read_committed, and says when it has read to the end.
+
+Assumes ``fold`` takes batches in log order. Invariants:
+  * a record is folded once, also across reconnects: the position moves only after ``fold`` returned;
+  * after ``barrier`` returns, everything committed to the topic before the call has been folded;
+  * an error that reading again cannot mend (an integrity error, a lost position) ends the tail, and every later barrier
+    raises it.
+The end is the last stable offset (ListOffsets with isolation level read_committed), so an open transaction delays nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from streams.errors import MonmouthError, PositionLostError
+from streams.metrics import count_error
+from streams.serving.faults import UnavailableError
+from streams.serving.metrics import BARRIER_LATENCY
+from streams.settings import KafkaSettings
+from streams.topics import physical
+
+log = logging.getLogger(__name__)
+
+Fold = Callable[[Sequence[Any]], Awaitable[None]]
+POLL_MS = 50  # an aborted transaction moves the position without a record; a barrier learns of it at the next poll
+BATCH = 2_000
+FETCH_BYTES = 4 * 1024 * 1024
+SHORTEST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+STARTING = "starting"
+
+
+class TopicTail:
+    """One consumer on all partitions of one topic. ``start`` it, ``stop`` it; not to be started again."""
+
+    def __init__(self, settings: KafkaSettings, topic: str, fold: Fold) -> None:
+        self.topic = physical(settings.prefix, topic)
+        self.complaint: str = STARTING
+        self.failure: MonmouthError | None = None
+        self.beginnings: dict[int, int] = {}
+        self._settings = settings
+        self._fold = fold
+        self._positions: dict[TopicPartition, int] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+        self._changed = asyncio.Condition()
+        self._flight: asyncio.Task[Mapping[TopicPartition, int]] | None = None
+        self._next_flight: asyncio.Task[Mapping[TopicPartition, int]] | None = None
+        self._pause = SHORTEST_PAUSE
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to read, in the background. Connects again whenever the broker is away."""
+        self._task = asyncio.create_task(self._run(), name=f"tail {self.topic}")
+
+    async def stop(self) -> None:
+        """Stops reading and closes the connection; safe to call twice."""
+        for task in (self._task, self._flight, self._next_flight):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+
+    async def barrier(self, timeout: float) -> None:
+        """Returns when all that was committed before the call has been folded.
+
+        Raises UnavailableError after ``timeout`` seconds, or the error that ended the tail.
+        """
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout):
+                target = await self.ends()
+                await self._until(lambda: all(self._positions.get(tp, -1) >= end for tp, end in target.items()))
+        except TimeoutError:
+            raise UnavailableError(
+                f"{self.topic} could not be read to its end within {timeout:g} s"
+                + (f": {self.complaint}" if self.complaint else ""),
+                "Is the broker up? `monmouth infra status` tells. Ask again when /readyz says yes.",
+            ) from None
+        BARRIER_LATENCY.observe(1000 * (time.monotonic() - started))
+
+    async def ends(self) -> Mapping[TopicPartition, int]:
+        """The last stable offset of each partition, looked up after the call. Concurrent callers share one look-up.
+
+        A look-up already on its way may miss what was committed before a caller came, so callers wait for the next one.
+        """
+        await self._until(lambda: self._consumer is not None)
+        if self._next_flight is None:
+            self._next_flight = asyncio.create_task(self._look_up(self._flight))
+            self._next_flight.add_done_callback(lambda task: task.cancelled() or task.exception())  # all callers may have left
+        return await asyncio.shield(self._next_flight)
+
+    async def lag(self) -> int:
+        """Offsets between what has been folded and the end."""
+        ends = await self.ends()
+        return sum(max(0, end - self._positions.get(tp, 0)) for tp, end in ends.items())
+
+    async def _look_up(self, before: asyncio.Task[Mapping[TopicPartition, int]] | None) -> Mapping[TopicPartition, int]:
+        if before is not None:
+            await asyncio.wait([before])
+        self._flight, self._next_flight = self._next_flight, None
+        consumer = self._consumer
+        if consumer is None:
+            raise UnavailableError(f"no connection to the broker: {self.complaint}", "Ask again when /readyz says yes.")
+        try:
+            ends: Mapping[TopicPartition, int] = await consumer.end_offsets(list(self._positions))
+        except KafkaError as error:
+            raise UnavailableError(f"the end of {self.topic} is unknown: {type(error).__name__}") from error
+        return ends
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.failure is not None or condition())
+        if self.failure is not None:
+            raise self.failure
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._session()
+            except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
+                await self._fail(
+                    PositionLostError(f"{self.topic} was cut behind its reader: {error}", "Start the gateway again.")
+                )
+                return
+            except MonmouthError as error:
+                await self._fail(error)
+                return
+            except (KafkaError, OSError) as error:
+                self.complaint = f"{type(error).__name__}: {error}"
+                log.warning("%s: %s; trying again in %.1f s", self.topic, self.complaint, self._pause)
+            except Exception as error:  # a defect: say so to every caller rather than end unseen
+                log.exception("%s: the tail broke", self.topic)
+                await self._fail(MonmouthError(f"reading {self.topic} broke: {type(error).__name__}", "See the gateway's log."))
+                return
+            await asyncio.sleep(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    async def _fail(self, error: MonmouthError) -> None:
+        log.error("%s: %s", self.topic, error)
+        count_error(error)
+        async with self._changed:
+            self.failure, self.complaint = error, error.message
+            self._changed.notify_all()
+
+    async def _session(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=FETCH_BYTES,
+            request_timeout_ms=10_000,
+        )
+        try:
+            await consumer.start()
+            await self._seek(consumer)
+            while True:
+                await self._poll(consumer)
+        finally:
+            self._consumer = None
+            await consumer.stop()
+
+    async def _seek(self, consumer: AIOKafkaConsumer) -> None:
+        # aiokafka has no public way to see the partitions of a topic that is not subscribed to.
+        numbers = (await consumer._client.fetch_all_metadata()).partitions_for_topic(self.topic)
+        if not numbers:
+            raise OSError(f"there is no topic {self.topic} yet; `monmouth topics apply` makes it")
+        partitions = [TopicPartition(self.topic, number) for number in sorted(numbers)]
+        consumer.assign(partitions)
+        beginnings = await consumer.beginning_offsets(partitions)
+        self.beginnings = {tp.partition: offset for tp, offset in beginnings.items()}
+        for tp in partitions:
+            consumer.seek(tp, self._positions.setdefault(tp, beginnings[tp]))
+        self._consumer = consumer
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> None:
+        batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+        for records in batches.values():
+            await self._fold(records)
+        async with self._changed:
+            for tp in self._positions:
+                self._positions[tp] = await consumer.position(tp)
+            self.complaint, self._pause = "", SHORTEST_PAUSE
+            self._changed.notify_all()

@@ -1,0 +1,101 @@
+"""Query texts to vectors, off the event loop.
+
+Invariant: one thread uses the model; at most ``waiting`` texts wait for it, and the caches are bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.ports.embedder import Embedder
+from streams.serving.faults import UnavailableError
+from streams.serving.metrics import CACHE_HIT_RATE
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+VECTOR_CACHE = 1_024
+TOKEN_CACHE = 16_384
+
+
+class LruCache(Generic[K, V]):
+    """Least recently used, bounded; its hit rate since the start is a metric."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self._rows: OrderedDict[K, V] = OrderedDict()
+        self._size = size
+        self._hits = self._looks = 0
+        CACHE_HIT_RATE.labels(name).set_function(lambda: self._hits / self._looks if self._looks else 0.0)
+
+    def get(self, key: K) -> V | None:
+        """The value, or None."""
+        self._looks += 1
+        if key not in self._rows:
+            return None
+        self._hits += 1
+        self._rows.move_to_end(key)
+        return self._rows[key]
+
+    def put(self, key: K, value: V) -> None:
+        """Sets it; the value used least recently leaves."""
+        self._rows[key] = value
+        self._rows.move_to_end(key)
+        if len(self._rows) > self._size:
+            self._rows.popitem(last=False)
+
+
+class QueryVectors:
+    """An Embedder for the event loop."""
+
+    def __init__(self, embedder: Embedder, waiting: int = 64) -> None:
+        self.embedder = embedder
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embed")
+        self._waiting = waiting
+        self._queued = 0
+        self._vectors: LruCache[str, NDArray[np.float32]] = LruCache("query_vectors", VECTOR_CACHE)
+        self._tokens: LruCache[bytes, int] = LruCache("memory_tokens", TOKEN_CACHE)
+
+    async def vector(self, text: str) -> NDArray[np.float32]:
+        """L2-normalised float32, shape (dimension,). Raises UnavailableError if too many texts wait."""
+        found = self._vectors.get(text)
+        if found is None:
+            found = await self.fresh(text)
+            self._vectors.put(text, found)
+        return found
+
+    async def fresh(self, text: str) -> NDArray[np.float32]:
+        """``vector`` without the cache."""
+        rows = await self._run(lambda: self.embedder.embed([text]))
+        vector: NDArray[np.float32] = rows[0]
+        return vector
+
+    async def count_tokens(self, texts: dict[bytes, str]) -> dict[bytes, int]:
+        """Tokens of texts by memory id (a memory never changes, so its count is kept)."""
+        counts = {memory_id: self._tokens.get(memory_id) for memory_id in texts}
+        missing = [memory_id for memory_id, count in counts.items() if count is None]
+        if missing:
+            fresh = await self._run(lambda: [self.embedder.count_tokens(texts[memory_id]) for memory_id in missing])
+            for memory_id, count in zip(missing, fresh, strict=True):
+                self._tokens.put(memory_id, count)
+                counts[memory_id] = count
+        return {memory_id: count for memory_id, count in counts.items() if count is not None}
+
+    def close(self) -> None:
+        """Ends the thread after the text in hand."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], V]) -> V:
+        if self._queued >= self._waiting:
+            raise UnavailableError(f"{self._queued} queries wait for the embedding model already", "Ask again in a moment.")
+        self._queued += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._queued -= 1
