@@ -17,7 +17,7 @@ from schemas.records import Memory, MemoryFact, MemoryType
 from streams.core.presence import Presence
 
 Canonical = Callable[[bytes], bool]
-"""Whether the block of this hash is part of the chain, as the reader knows it."""
+"""Whether the block of this hash is part of the chain, as the reader knows it. Stores may call it in another thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,10 @@ class StoredMemory:
 
 @dataclass(frozen=True, slots=True)
 class MemoryFilter:
-    """Which memories to read; newest first (timestamp, then id). ``until``/``since`` are unix seconds, inclusive."""
+    """Which memories to read; newest first (timestamp, then id). ``until``/``since`` are unix seconds, inclusive.
+
+    ``types`` and ``tags``: a memory matches if it has any of them.
+    """
 
     types: frozenset[MemoryType] | None = None
     tags: frozenset[str] | None = None

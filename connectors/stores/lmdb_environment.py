@@ -1,0 +1,161 @@
+"""One LMDB environment as the embedded stores use it: one writer thread, a few reader threads, typed errors.
+
+Assumes a local file system (LMDB locks through shared memory) and that every process opens the folder through this module.
+Invariants:
+  * ``write`` returns after the commit reached the disk (fsync); a function that raises leaves nothing behind.
+  * ``read`` sees one snapshot, at least as new as the last commit of any process at its start; no snapshot outlives its call,
+    so old pages are never pinned. Reader slots of processes that died are cleared at opening and when slots run out.
+  * Within one process a folder is open once, whoever asks: LMDB forbids a second handle.
+The map is address space, not disk: the file grows with its content and stays sparse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lmdb
+
+from streams.errors import StoreError
+
+T = TypeVar("T")
+Transaction = Any
+MAP_SIZE = 64 << 30
+MAX_READERS = 510
+READ_THREADS = 4
+FORMAT_KEY = b"format"
+
+
+def store_error(folder: Path, error: BaseException) -> StoreError:
+    """What an LMDB failure means and what to do about it."""
+    place = f"store {folder}"
+    if isinstance(error, lmdb.MapFullError):
+        return StoreError(f"{place} reached its largest size", "Raise memory.store_gib and start again; nothing was lost.")
+    if isinstance(error, lmdb.MapResizedError):
+        return StoreError(
+            f"{place} was opened by another process with a larger size", "Give all processes one memory.store_gib."
+        )
+    if isinstance(error, lmdb.DiskError) or "No space left" in str(error) or "File too large" in str(error):
+        return StoreError(f"{place}: the disk is full or failed: {error}", "Free space and start again; nothing was lost.")
+    if isinstance(error, (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)):
+        return StoreError(f"{place} is not readable: {error}", REBUILD)
+    return StoreError(f"{place}: {type(error).__name__}: {error}", "Check that the folder is on a local disk and writable.")
+
+
+REBUILD = "Restore the folder from a copy, or move it away and replay memory.log from its beginning."
+
+
+class LmdbEnvironment:
+    """A shared handle. Get one by ``open_environment``; ``close`` once for each time it was got."""
+
+    def __init__(self, folder: Path, databases: Sequence[str], form: str, map_size: int) -> None:
+        self.folder = folder
+        self._users = 1
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="lmdb-write")
+        self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="lmdb-read")
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._env = lmdb.open(
+                str(folder), map_size=map_size, max_dbs=len(databases) + 1, max_readers=MAX_READERS, mode=0o600, readahead=False
+            )
+        except (lmdb.Error, OSError) as error:
+            raise store_error(folder, error) from None
+        try:
+            self._env.reader_check()
+            self.databases = {name: self._env.open_db(name.encode()) for name in databases}
+            with self._env.begin(write=True) as transaction:
+                self._check_format(transaction, form.encode())
+        except lmdb.Error as error:
+            self._env.close()
+            raise store_error(folder, error) from None
+        except StoreError:
+            self._env.close()
+            raise
+
+    def _check_format(self, transaction: Transaction, form: bytes) -> None:
+        found = transaction.get(FORMAT_KEY)
+        if found is None:
+            transaction.put(FORMAT_KEY, form)
+        elif found != form:
+            raise StoreError(f"store {self.folder} has format {found!r}, this version reads {form!r}", REBUILD)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Runs ``work`` in a write transaction on the writer thread; durable when it returns."""
+        return await self._run(self._writer, self._write, work)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Runs ``work`` in a read transaction on a reader thread."""
+        return await self._run(self._readers, self._read, work)
+
+    async def _run(
+        self, pool: ThreadPoolExecutor, call: Callable[[Callable[[Transaction], T]], T], work: Callable[[Transaction], T]
+    ) -> T:
+        if self._users == 0:
+            raise StoreError(f"store {self.folder} is closed")
+        return await asyncio.get_running_loop().run_in_executor(pool, call, work)
+
+    def _write(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            with self._env.begin(write=True, buffers=False) as transaction:
+                return work(transaction)
+        except (lmdb.Error, OSError) as error:
+            raise store_error(self.folder, error) from None
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            with self._begin_read() as transaction:
+                return work(transaction)
+        except (lmdb.Error, OSError) as error:
+            raise store_error(self.folder, error) from None
+
+    def _begin_read(self) -> Transaction:
+        try:
+            return self._env.begin()
+        except lmdb.ReadersFullError:
+            self._env.reader_check()
+            return self._env.begin()
+
+    def release(self) -> bool:
+        """Gives one use back; true if it was the last and the files are closed."""
+        self._users -= 1
+        if self._users > 0:
+            return False
+        self._writer.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        self._env.close()
+        return True
+
+    def share(self) -> LmdbEnvironment:
+        """One user more."""
+        self._users += 1
+        return self
+
+
+_lock = threading.Lock()
+_open: dict[Path, LmdbEnvironment] = {}
+
+
+def open_environment(folder: Path, databases: Sequence[str], form: str, map_size: int = MAP_SIZE) -> LmdbEnvironment:
+    """The process's handle of ``folder``, made if missing. ``form`` names what lies in it and in which format.
+
+    Raises StoreError if the folder cannot be used or holds something else.
+    """
+    folder = folder.resolve()
+    with _lock:
+        found = _open.get(folder)
+        if found is not None:
+            return found.share()
+        made = LmdbEnvironment(folder, databases, form, map_size)
+        _open[folder] = made
+        return made
+
+
+def close_environment(environment: LmdbEnvironment) -> None:
+    """Gives the handle back; waits for writes under way."""
+    with _lock:
+        if environment.release():
+            del _open[environment.folder]

@@ -1,0 +1,230 @@
+"""The embedded MemoryStore: one LMDB environment, shared by the workers that write it and the gateway that reads it.
+
+Two databases. ``rows``: agent (20) + memory id (32) -> row (see memory_row). ``by_time``: agent + timestamp (8, big-endian,
+offset to be unsigned) + memory id -> type code (1) + importance (f64), so that a query walks from the newest and skips what
+cannot match without reading rows.
+Assumes that equal memory ids mean equal memories (they are content ids).
+Invariants: a row is there iff a fact stands; an index entry is there iff its row holds a memory; both change in one
+transaction, and a batch of facts is applied whole or not at all.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from connectors.stores.keys import AGENT, check_agent, check_id
+from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, T, Transaction, close_environment, open_environment
+from connectors.stores.memory_row import RowError, decode_row, encode_row
+from schemas.codec import SchemaError, codec
+from schemas.records import MEMORY_TYPES, Memory, MemoryFact
+from streams.core.presence import Fact, Presence
+from streams.errors import StoreError
+from streams.ports.stores import Canonical, MemoryFilter, StoredMemory
+
+FORMAT = "monmouth/memories/1"
+PAGE = 1_000
+_ENTRY = struct.Struct("<Bd")
+_PAST_ANY_ID = b"\xff" * 33
+_LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
+
+Row = tuple[bytes, Presence]
+Step = Callable[[Row, MemoryFact], Row]
+NOTHING: Row = (b"", Presence())
+
+
+def _time(timestamp: int) -> bytes:
+    return (max(_LOWEST, min(timestamp, _HIGHEST)) - _LOWEST).to_bytes(8, "big")
+
+
+def fact_of(record: MemoryFact) -> Fact:
+    """The fact a record states."""
+    block = record["block"]
+    return Fact(record["cause"]) if block is None else Fact(record["cause"], block["hash"], block["number"])
+
+
+def _add(row: Row, record: MemoryFact) -> Row:
+    wire, presence = row
+    if record["op"] == "DELETE":
+        return wire, presence.delete(fact_of(record))
+    memory = record["memory"]
+    if memory is None or memory["id"] != record["memory_id"] or memory["agent"] != record["owner"]:
+        raise StoreError(f"an UPSERT of memory {record['memory_id'].hex()} does not hold that memory of its owner")
+    return wire or codec().encode("Memory", memory), presence.upsert(fact_of(record))
+
+
+def _take(row: Row, record: MemoryFact) -> Row:
+    wire, presence = row
+    fact = fact_of(record)
+    if record["op"] == "DELETE":
+        presence = Presence(presence.upserts, presence.deletes - {fact})
+    else:
+        presence = Presence(presence.upserts - {fact}, presence.deletes)
+    return wire if presence.upserts else b"", presence
+
+
+class LmdbMemoryStore:
+    """MemoryStore in ``folder``. Open as many as wanted, in any process; reads see every acknowledged write."""
+
+    def __init__(self, folder: Path, map_size: int = MAP_SIZE) -> None:
+        self._env = open_environment(folder, ("rows", "by_time"), FORMAT, map_size)
+        self._rows = self._env.databases["rows"]
+        self._by_time = self._env.databases["by_time"]
+        self._closed = False
+
+    async def apply(self, facts: Sequence[MemoryFact]) -> None:
+        await self._change(facts, _add)
+
+    async def revert(self, facts: Sequence[MemoryFact]) -> None:
+        await self._change(facts, _take)
+
+    async def get(self, agent: bytes, ids: Sequence[bytes]) -> list[StoredMemory | None]:
+        check_agent(agent)
+        return await self._read(partial(self._get, agent=agent, ids=tuple(ids)))
+
+    async def query(self, agent: bytes, wanted: MemoryFilter, canonical: Canonical) -> list[Memory]:
+        check_agent(agent)
+        return await self._read(partial(self._query, agent=agent, wanted=wanted, canonical=canonical))
+
+    async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
+        check_agent(agent)
+        return await self._read(partial(self._live_ids, agent=agent, canonical=canonical))
+
+    async def agents(self) -> AsyncIterator[bytes]:
+        after = b""
+        while page := await self._read(partial(self._agents, after=after)):
+            for agent in page:
+                yield agent
+            after = page[-1] + _PAST_ANY_ID
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            close_environment(self._env)
+
+    async def _read(self, work: Callable[[Transaction], T]) -> T:
+        self._refuse_closed()
+        return await self._env.read(work)
+
+    async def _change(self, facts: Sequence[MemoryFact], step: Step) -> None:
+        self._refuse_closed()
+        if facts:
+            await self._env.write(partial(self._fold, facts=tuple(facts), step=step))
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreError(f"memory store {self._env.folder} is closed")
+
+    def _fold(self, txn: Transaction, facts: Iterable[MemoryFact], step: Step) -> None:
+        before: dict[bytes, Row] = {}
+        after: dict[bytes, Row] = {}
+        for fact in facts:
+            key = check_agent(fact["owner"]) + check_id(fact["memory_id"])
+            if key not in after:
+                before[key] = after[key] = self._row(txn, key) or NOTHING
+            after[key] = step(after[key], fact)
+        for key, row in after.items():
+            if row != before[key]:
+                self._store(txn, key, before[key], row)
+
+    def _store(self, txn: Transaction, key: bytes, before: Row, after: Row) -> None:
+        wire, presence = after
+        if presence:
+            txn.put(key, encode_row(wire, presence), db=self._rows)
+        else:
+            txn.delete(key, db=self._rows)
+        if wire and not before[0]:
+            memory = self._memory(key, wire)
+            entry = _ENTRY.pack(MEMORY_TYPES.index(memory["type"]), memory["importance"])
+            txn.put(self._index_key(key, memory), entry, db=self._by_time)
+        elif before[0] and not wire:
+            txn.delete(self._index_key(key, self._memory(key, before[0])), db=self._by_time)
+
+    def _index_key(self, key: bytes, memory: Memory) -> bytes:
+        return key[:AGENT] + _time(memory["timestamp"]) + key[AGENT:]
+
+    def _row(self, txn: Transaction, key: bytes) -> Row | None:
+        value = txn.get(key, db=self._rows)
+        return None if value is None else self._decode(key, value)
+
+    def _decode(self, key: bytes, value: bytes) -> Row:
+        try:
+            return decode_row(value)
+        except RowError as error:
+            raise self._unreadable(key, error) from None
+
+    def _memory(self, key: bytes, wire: bytes) -> Memory:
+        try:
+            name, record = codec().decode(wire)
+        except SchemaError as error:
+            raise self._unreadable(key, error) from None
+        if name != "Memory":
+            raise self._unreadable(key, f"holds a {name}")
+        return cast("Memory", record)
+
+    def _unreadable(self, key: bytes, cause: object) -> StoreError:
+        place = f"memory {key[AGENT:].hex()} of agent 0x{key[:AGENT].hex()}"
+        return StoreError(f"{place} is not readable in {self._env.folder}: {cause}", REBUILD)
+
+    def _get(self, txn: Transaction, agent: bytes, ids: Iterable[bytes]) -> list[StoredMemory | None]:
+        found: list[StoredMemory | None] = []
+        for memory_id in ids:
+            key = agent + check_id(memory_id)
+            row = self._row(txn, key)
+            memory = self._memory(key, row[0]) if row and row[0] else None
+            found.append(None if row is None else StoredMemory(memory, row[1]))
+        return found
+
+    def _query(self, txn: Transaction, agent: bytes, wanted: MemoryFilter, canonical: Canonical) -> list[Memory]:
+        memories: list[Memory] = []
+        if wanted.limit <= 0:
+            return memories
+        for memory_id in self._newest(txn, agent, wanted):
+            key = agent + memory_id
+            row = self._row(txn, key)
+            if row is None:
+                raise self._unreadable(key, "the index names it and no row is there")
+            if not row[1].live(canonical):
+                continue
+            memory = self._memory(key, row[0])
+            if wanted.tags is not None and wanted.tags.isdisjoint(memory["tags"]):
+                continue
+            memories.append(memory)
+            if len(memories) >= wanted.limit:
+                break
+        return memories
+
+    def _newest(self, txn: Transaction, agent: bytes, wanted: MemoryFilter) -> Iterator[bytes]:
+        """Ids from the newest on that pass what the index knows: time, type, importance."""
+        codes = None if wanted.types is None else {MEMORY_TYPES.index(name) for name in wanted.types}
+        oldest = agent + _time(_LOWEST if wanted.since is None else wanted.since)
+        newest = agent + _time(_HIGHEST if wanted.until is None else wanted.until) + _PAST_ANY_ID
+        with txn.cursor(db=self._by_time) as cursor:
+            there = cursor.prev() if cursor.set_range(newest) else cursor.last()
+            while there and (key := cursor.key()) >= oldest:
+                code, importance = _ENTRY.unpack(cursor.value())
+                if (codes is None or code in codes) and importance >= wanted.min_importance:
+                    yield key[AGENT + 8 :]
+                there = cursor.prev()
+
+    def _live_ids(self, txn: Transaction, agent: bytes, canonical: Canonical) -> list[bytes]:
+        ids = []
+        with txn.cursor(db=self._rows) as cursor:
+            there = cursor.set_range(agent)
+            while there and (key := cursor.key()).startswith(agent):
+                if self._decode(key, cursor.value())[1].live(canonical):
+                    ids.append(key[AGENT:])
+                there = cursor.next()
+        return ids
+
+    def _agents(self, txn: Transaction, after: bytes) -> list[bytes]:
+        page: list[bytes] = []
+        with txn.cursor(db=self._rows) as cursor:
+            there = cursor.set_range(after) if after else cursor.first()
+            while there and len(page) < PAGE:
+                page.append(cursor.key()[:AGENT])
+                there = cursor.set_range(page[-1] + _PAST_ANY_ID)
+        return page

@@ -1,0 +1,198 @@
+"""The embedded VectorStore: vectors in LMDB, exact cosine search over one agent's vectors at a time.
+
+Databases. ``vectors``: agent (20) + memory id (32) -> XXH3-64 (8), float32 little-endian, block hash (0 or 32).
+``agents``: agent -> epoch, sequence, rows (u64 little-endian each): the LMDB transaction that wrote the agent's first
+vector, the number of changes since, the rows. ``changes``: agent + slot -> the ids of one change, in a ring of JOURNAL slots.
+Invariants:
+  * (epoch, sequence) grows with every change, in any process, and names one set of vectors; an agent whose last vector is
+    deleted leaves nothing behind.
+  * A search sees every write acknowledged, by any process, before it began, and no other agent's row: a cached matrix that
+    is at most JOURNAL changes old reads what changed, any other is read anew.
+  * Memory is bounded: matrices by the cache, an agent larger than the whole cache by searching it in chunks.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from xxhash import xxh3_64_digest
+
+from connectors.stores.agent_matrix import AgentMatrix, Floats, best
+from connectors.stores.keys import AGENT, MEMORY_ID, check_agent, check_id
+from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, Transaction, close_environment, open_environment
+from connectors.stores.matrix_cache import Entry, MatrixCache
+from connectors.stores.vectors import DIMENSION, check_query, check_vector
+from streams.errors import StoreError
+from streams.ports.stores import Hit, VectorRow
+
+FORMAT = "monmouth/vectors/1"
+CACHE_BYTES = 256 << 20
+JOURNAL = 64
+CHUNK = 4_096
+_CHECK = 8
+_STATE = struct.Struct("<QQQ")
+
+
+class AgentState(NamedTuple):
+    """The row of one agent in ``agents``."""
+
+    epoch: int
+    sequence: int
+    rows: int
+
+
+class LmdbVectorStore:
+    """VectorStore in ``folder``. ``cache_bytes`` bounds the matrices held in memory by this handle."""
+
+    def __init__(
+        self, folder: Path, dimension: int = DIMENSION, cache_bytes: int = CACHE_BYTES, map_size: int = MAP_SIZE
+    ) -> None:
+        self.dimension = dimension
+        self.cache = MatrixCache(cache_bytes)
+        self._row = 4 * dimension
+        self._env = open_environment(folder, ("vectors", "agents", "changes"), f"{FORMAT}/{dimension}", map_size)
+        self._vectors, self._agents, self._changes = (self._env.databases[n] for n in ("vectors", "agents", "changes"))
+        self._closed = False
+
+    async def upsert(self, rows: Sequence[VectorRow]) -> None:
+        changes: dict[bytes, bytes | None] = {}
+        for row in rows:
+            key = check_agent(row.agent) + check_id(row.memory_id)
+            body = check_vector(row.vector, self.dimension).tobytes() + row.block_hash
+            changes[key] = bytes(xxh3_64_digest(body)) + body
+        await self._change(changes)
+
+    async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
+        await self._change({check_agent(agent) + check_id(memory_id): None for agent, memory_id in keys})
+
+    async def search(self, agent: bytes, vector: Floats, limit: int) -> list[Hit]:
+        self._refuse_closed()
+        query = check_query(vector, self.dimension)
+        found = await self._env.read(partial(self._search, agent=check_agent(agent), query=query, limit=limit))
+        return [Hit(agent, memory_id, score) for memory_id, score in found]
+
+    async def get(self, agent: bytes, memory_id: bytes) -> Floats | None:
+        self._refuse_closed()
+        key = check_agent(agent) + check_id(memory_id)
+        return await self._env.read(partial(self._vector, key=key))
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            close_environment(self._env)
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreError(f"vector store {self._env.folder} is closed")
+
+    async def _change(self, changes: Mapping[bytes, bytes | None]) -> None:
+        self._refuse_closed()
+        if changes:
+            await self._env.write(partial(self._write, changes=changes))
+
+    def _write(self, txn: Transaction, changes: Mapping[bytes, bytes | None]) -> None:
+        by_agent: dict[bytes, list[bytes]] = {}
+        grown: dict[bytes, int] = {}
+        for key, value in changes.items():
+            old = txn.pop(key, db=self._vectors) if value is None else txn.replace(key, value, db=self._vectors)
+            if old != value:
+                agent = key[:AGENT]
+                by_agent.setdefault(agent, []).append(key[AGENT:])
+                grown[agent] = grown.get(agent, 0) + (value is not None) - (old is not None)
+        for agent, ids in by_agent.items():
+            self._record(txn, agent, ids, grown[agent])
+
+    def _record(self, txn: Transaction, agent: bytes, ids: Sequence[bytes], grown: int) -> None:
+        """Notes a change in ``agents`` and ``changes``."""
+        epoch, sequence, count = self._state(txn, agent) or (txn.id(), 0, 0)
+        if count + grown == 0:
+            txn.delete(agent, db=self._agents)
+            for slot in range(JOURNAL):
+                txn.delete(agent + bytes([slot]), db=self._changes)
+            return
+        sequence += 1
+        txn.put(agent, _STATE.pack(epoch, sequence, count + grown), db=self._agents)
+        txn.put(agent + bytes([sequence % JOURNAL]), b"".join(ids), db=self._changes)
+
+    def _state(self, txn: Transaction, agent: bytes) -> AgentState | None:
+        value = txn.get(agent, db=self._agents)
+        return None if value is None else AgentState(*_STATE.unpack(value))
+
+    def _search(self, txn: Transaction, agent: bytes, query: Floats, limit: int) -> list[tuple[bytes, float]]:
+        state = self._state(txn, agent)
+        if state is None:
+            self.cache.drop(agent)
+            return []
+        if state.rows * self._row > self.cache.capacity:
+            return self._search_in_chunks(txn, agent, query, limit)
+        entry = self.cache.entry(agent)
+        with entry.lock:
+            matrix = self._refresh(txn, agent, entry, state)
+            hits = matrix.search(query, limit)
+        self.cache.settle(agent, entry)
+        return hits
+
+    def _refresh(self, txn: Transaction, agent: bytes, entry: Entry, state: AgentState) -> AgentMatrix:
+        """Brings the entry to ``state``. One that another thread brought further already is fine as it is."""
+        matrix = entry.matrix
+        if matrix is not None and entry.version >= (state.epoch, state.sequence):
+            return matrix
+        epoch, sequence = entry.version
+        if matrix is None or epoch != state.epoch or state.sequence - sequence > JOURNAL:
+            ids, rows = next(self._chunks(txn, agent, state.rows), ([], np.empty((0, self.dimension), np.float32)))
+            matrix = AgentMatrix(ids, rows)
+        else:
+            for memory_id in self._changed(txn, agent, sequence, state.sequence):
+                vector = self._vector(txn, agent + memory_id)
+                matrix.remove(memory_id) if vector is None else matrix.put(memory_id, vector)
+        entry.matrix, entry.version = matrix, (state.epoch, state.sequence)
+        return matrix
+
+    def _changed(self, txn: Transaction, agent: bytes, after: int, last: int) -> set[bytes]:
+        changed: set[bytes] = set()
+        for sequence in range(after + 1, last + 1):
+            ids = txn.get(agent + bytes([sequence % JOURNAL]), default=b"", db=self._changes)
+            changed.update(ids[i : i + MEMORY_ID] for i in range(0, len(ids), MEMORY_ID))
+        return changed
+
+    def _search_in_chunks(self, txn: Transaction, agent: bytes, query: Floats, limit: int) -> list[tuple[bytes, float]]:
+        hits: list[tuple[bytes, float]] = []
+        for ids, rows in self._chunks(txn, agent, CHUNK):
+            hits += best(ids, rows @ query, limit)
+            hits = best([i for i, _ in hits], np.array([s for _, s in hits], np.float32), limit)
+        return hits
+
+    def _chunks(self, txn: Transaction, agent: bytes, size: int) -> Iterator[tuple[list[bytes], Floats]]:
+        """The agent's ids and vectors, ``size`` rows at a time."""
+        ids: list[bytes] = []
+        parts: list[bytes] = []
+        with txn.cursor(db=self._vectors) as cursor:
+            there = cursor.set_range(agent)
+            while there and (key := cursor.key()).startswith(agent):
+                ids.append(key[AGENT:])
+                parts.append(self._body(key, cursor.value()))
+                there = cursor.next()
+                if len(ids) == size:
+                    yield ids, self._stack(parts)
+                    ids, parts = [], []
+        if ids:
+            yield ids, self._stack(parts)
+
+    def _stack(self, parts: Sequence[bytes]) -> Floats:
+        return np.frombuffer(b"".join(parts), "<f4").reshape(len(parts), self.dimension)
+
+    def _vector(self, txn: Transaction, key: bytes) -> Floats | None:
+        value = txn.get(key, db=self._vectors)
+        return None if value is None else np.frombuffer(self._body(key, value), "<f4")
+
+    def _body(self, key: bytes, value: bytes) -> bytes:
+        """The vector's bytes, if the row's checksum holds."""
+        if len(value) < _CHECK + self._row or xxh3_64_digest(value[_CHECK:]) != value[:_CHECK]:
+            place = f"the vector of memory {key[AGENT:].hex()} of agent 0x{key[:AGENT].hex()}"
+            raise StoreError(f"{place} is not readable in {self._env.folder}", REBUILD)
+        return value[_CHECK : _CHECK + self._row]

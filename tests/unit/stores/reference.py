@@ -1,0 +1,92 @@
+"""Stores in plain dictionaries: the slowest, plainest reading of the interfaces, to compare the real ones with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+
+from schemas.records import Memory, MemoryFact
+from streams.core.presence import Fact, Presence
+from streams.ports.stores import Canonical, Hit, MemoryFilter, StoredMemory, VectorRow
+
+
+def fact_of(record: MemoryFact) -> Fact:
+    at = record["block"]
+    return Fact(record["cause"]) if at is None else Fact(record["cause"], at["hash"], at["number"])
+
+
+class DictMemoryStore:
+    def __init__(self) -> None:
+        self.memories: dict[tuple[bytes, bytes], Memory] = {}
+        self.facts: dict[tuple[bytes, bytes], set[tuple[str, Fact]]] = {}
+
+    async def apply(self, facts: Sequence[MemoryFact]) -> None:
+        for record in facts:
+            key = (record["owner"], record["memory_id"])
+            self.facts.setdefault(key, set()).add((record["op"], fact_of(record)))
+            if record["memory"] is not None:
+                self.memories[key] = record["memory"]
+
+    async def revert(self, facts: Sequence[MemoryFact]) -> None:
+        for record in facts:
+            key = (record["owner"], record["memory_id"])
+            self.facts.get(key, set()).discard((record["op"], fact_of(record)))
+            if not self.facts.get(key):
+                self.facts.pop(key, None)
+
+    def _stored(self, key: tuple[bytes, bytes]) -> StoredMemory | None:
+        if key not in self.facts:
+            return None
+        upserts = frozenset(f for op, f in self.facts[key] if op == "UPSERT")
+        deletes = frozenset(f for op, f in self.facts[key] if op == "DELETE")
+        return StoredMemory(self.memories[key] if upserts else None, Presence(upserts, deletes))
+
+    async def get(self, agent: bytes, ids: Sequence[bytes]) -> list[StoredMemory | None]:
+        return [self._stored((agent, i)) for i in ids]
+
+    def _live(self, agent: bytes, canonical: Canonical) -> list[Memory]:
+        rows = [self._stored(key) for key in self.facts if key[0] == agent]
+        return [r.memory for r in rows if r is not None and r.memory is not None and r.presence.live(canonical)]
+
+    async def query(self, agent: bytes, wanted: MemoryFilter, canonical: Canonical) -> list[Memory]:
+        found = [
+            m
+            for m in self._live(agent, canonical)
+            if (wanted.types is None or m["type"] in wanted.types)
+            and (wanted.tags is None or wanted.tags & set(m["tags"]))
+            and m["importance"] >= wanted.min_importance
+            and (wanted.since is None or m["timestamp"] >= wanted.since)
+            and (wanted.until is None or m["timestamp"] <= wanted.until)
+        ]
+        return sorted(found, key=lambda m: (m["timestamp"], m["id"]), reverse=True)[: max(0, wanted.limit)]
+
+    async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
+        return sorted(m["id"] for m in self._live(agent, canonical))
+
+    async def agents(self) -> AsyncIterator[bytes]:
+        for agent in sorted({key[0] for key in self.facts}):
+            yield agent
+
+    async def close(self) -> None: ...
+
+
+class DictVectorStore:
+    def __init__(self) -> None:
+        self.rows: dict[tuple[bytes, bytes], np.ndarray] = {}
+
+    async def upsert(self, rows: Sequence[VectorRow]) -> None:
+        self.rows |= {(r.agent, r.memory_id): r.vector for r in rows}
+
+    async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
+        for key in keys:
+            self.rows.pop(key, None)
+
+    async def search(self, agent: bytes, vector: np.ndarray, limit: int) -> list[Hit]:
+        hits = [Hit(a, i, float(v @ vector)) for (a, i), v in self.rows.items() if a == agent]
+        return sorted(hits, key=lambda hit: (-round(hit.score, 6), hit.memory_id))[:limit]
+
+    async def get(self, agent: bytes, memory_id: bytes) -> np.ndarray | None:
+        return self.rows.get((agent, memory_id))
+
+    async def close(self) -> None: ...

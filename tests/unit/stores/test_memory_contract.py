@@ -1,0 +1,150 @@
+"""What every MemoryStore promises, run against each implementation and the reference itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from connectors.stores.lmdb_memory import LmdbMemoryStore
+from streams.core.presence import everything
+from streams.errors import StoreError
+from streams.ports.stores import MemoryFilter, MemoryStore
+from tests.unit.stores.facts import ALICE, BOB, block, delete, h, memory, upsert
+from tests.unit.stores.reference import DictMemoryStore
+
+
+@pytest.fixture(params=["lmdb", "reference"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
+    made: MemoryStore = LmdbMemoryStore(tmp_path / "m") if request.param == "lmdb" else DictMemoryStore()
+    yield made
+    await made.close()
+    await made.close()
+
+
+async def ids(store: MemoryStore, agent: bytes = ALICE) -> list[bytes]:
+    return await store.live_ids(agent, everything)
+
+
+async def test_a_memory_is_read_as_it_was_written(store: MemoryStore) -> None:
+    fact = upsert(1, at=block(3), tags=["swap", "eth"], content="naïve ☕".encode(), importance=0.25, timestamp=77)
+    await store.apply([fact])
+    (stored, missing) = await store.get(ALICE, [h(1), h(2)])
+    assert stored is not None and stored.memory == fact["memory"] and missing is None
+    assert {(f.cause, f.block_hash, f.block_number) for f in stored.presence.upserts} == {(fact["cause"], block(3)["hash"], 3)}
+
+
+async def test_facts_are_a_set(store: MemoryStore) -> None:
+    fact = upsert(1, at=block(3))
+    await store.apply([fact, fact])
+    await store.apply([fact])
+    await store.revert([fact])
+    assert await store.get(ALICE, [h(1)]) == [None]
+    await store.revert([fact])
+    assert await ids(store) == []
+
+
+async def test_a_delete_wins_whenever_it_comes(store: MemoryStore) -> None:
+    await store.apply([delete(1), upsert(2)])
+    await store.apply([upsert(1), delete(2)])
+    assert await ids(store) == []
+    stored = (await store.get(ALICE, [h(1)]))[0]
+    assert stored is not None and stored.memory == memory(1)
+
+
+async def test_reverting_a_delete_brings_the_memory_back(store: MemoryStore) -> None:
+    gone = delete(1, at=block(4))
+    await store.apply([upsert(1, at=block(3)), gone])
+    assert await ids(store) == []
+    await store.revert([gone])
+    assert await ids(store) == [h(1)]
+
+
+async def test_reverting_the_upsert_leaves_the_delete(store: MemoryStore) -> None:
+    made = upsert(1, at=block(3))
+    await store.apply([made, delete(1)])
+    await store.revert([made])
+    stored = (await store.get(ALICE, [h(1)]))[0]
+    assert stored is not None and stored.memory is None and stored.presence.deletes
+    assert await store.query(ALICE, MemoryFilter(), everything) == []
+
+
+async def test_upsert_and_delete_of_one_cause_are_two_facts(store: MemoryStore) -> None:
+    made, gone = upsert(1, at=block(3), cause=1), delete(1, at=block(3), cause=1)
+    await store.apply([made, gone])
+    await store.revert([gone])
+    assert await ids(store) == [h(1)]
+
+
+async def test_readers_drop_what_is_not_canonical(store: MemoryStore) -> None:
+    await store.apply([upsert(1, at=block(3)), upsert(2, at=block(4)), upsert(3), delete(3, at=block(4))])
+    undone = block(4)["hash"]
+    assert await store.live_ids(ALICE, lambda b: b != undone) == [h(1), h(3)]
+    assert [m["id"] for m in await store.query(ALICE, MemoryFilter(), lambda b: b != undone)] == [h(3), h(1)]
+
+
+async def test_newest_first_then_id(store: MemoryStore) -> None:
+    times = {1: 50, 2: -5, 3: 50, 4: 60, 5: 2**40}
+    await store.apply([upsert(n, timestamp=t) for n, t in times.items()])
+    found = await store.query(ALICE, MemoryFilter(), everything)
+    assert [m["id"] for m in found] == [h(5), h(4), h(3), h(1), h(2)]
+    found = await store.query(ALICE, MemoryFilter(since=50, until=60, limit=2), everything)
+    assert [m["id"] for m in found] == [h(4), h(3)]
+    assert await store.query(ALICE, MemoryFilter(limit=0), everything) == []
+    assert len(await store.query(ALICE, MemoryFilter(since=-(2**70), until=2**70), everything)) == 5
+
+
+async def test_filters(store: MemoryStore) -> None:
+    await store.apply(
+        [
+            upsert(1, type="SEMANTIC", importance=0.9, tags=["a"]),
+            upsert(2, type="SHORT_TERM", importance=0.9, tags=["b"]),
+            upsert(3, type="SEMANTIC", importance=0.1, tags=["a", "b"]),
+        ]
+    )
+
+    async def found(wanted: MemoryFilter) -> list[bytes]:
+        return [m["id"] for m in await store.query(ALICE, wanted, everything)]
+
+    assert await found(MemoryFilter(types=frozenset({"SEMANTIC"}))) == [h(3), h(1)]
+    assert await found(MemoryFilter(types=frozenset({"SEMANTIC"}), min_importance=0.5)) == [h(1)]
+    assert await found(MemoryFilter(tags=frozenset({"b", "z"}))) == [h(3), h(2)]
+    assert await found(MemoryFilter(tags=frozenset({"z"}))) == []
+    assert await found(MemoryFilter(types=frozenset())) == []
+
+
+async def test_agents_do_not_meet(store: MemoryStore) -> None:
+    neighbours = [ALICE, ALICE[:-1] + b"\xa9", ALICE[:-1] + b"\xab", BOB, b"\x00" * 20, b"\xff" * 20]
+    await store.apply([upsert(n, agent) for n, agent in enumerate(neighbours)])
+    for n, agent in enumerate(neighbours):
+        assert await ids(store, agent) == [h(n)]
+        assert [m["agent"] for m in await store.query(agent, MemoryFilter(), everything)] == [agent]
+        others = [h(i) for i in range(len(neighbours)) if i != n]
+        assert await store.get(agent, others) == [None] * len(others)
+    assert [a async for a in store.agents()] == sorted(neighbours)
+
+
+async def test_agents_with_no_fact_left_are_gone(store: MemoryStore) -> None:
+    fact = upsert(1, at=block(1))
+    await store.apply([fact, upsert(2, BOB)])
+    await store.revert([fact])
+    assert [a async for a in store.agents()] == [BOB]
+
+
+async def test_nothing_is_asked_of_an_empty_store(store: MemoryStore) -> None:
+    await store.apply([])
+    await store.revert([upsert(1)])
+    assert await ids(store) == []
+    assert [a async for a in store.agents()] == []
+
+
+async def test_a_prefix_of_an_address_finds_nothing(tmp_path: Path) -> None:
+    store = LmdbMemoryStore(tmp_path)
+    await store.apply([upsert(1)])
+    for short in (b"", ALICE[:19], ALICE + b"\x00"):
+        with pytest.raises(StoreError, match="20 bytes"):
+            await store.live_ids(short, everything)
+        with pytest.raises(StoreError, match="20 bytes"):
+            await store.query(short, MemoryFilter(), everything)
+    await store.close()
