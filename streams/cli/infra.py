@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from infra.broker import BrokerError, LocalBroker
 from infra.broker.jars import OnJar
 from infra.broker.probe import ask
-from infra.topics import Applied, compare, partition_count, states
+from infra.topics import Applied, compare, states
 from infra.topics import apply as apply_topics
 from infra.topics import drift as topic_drift
 from streams.settings import Settings
@@ -130,7 +130,7 @@ def list_command(settings: Settings) -> None:
     for spec in TOPICS.values():
         name = physical(settings.kafka.prefix, spec.name)
         state = found.get(name)
-        partitions = str(state.partitions) if state else f"missing ({partition_count(spec, settings.kafka)})"
+        partitions = str(state.partitions) if state else "missing"
         table.add_row(name, partitions, spec.cleanup, ", ".join(spec.records), spec.writer)
     console.print(table)
     if compare(settings.kafka, found):
@@ -190,4 +190,5 @@ def _jar_progress() -> Iterator[OnJar]:
     try:
         yield on_jar
     finally:
-        progress.stop()
+        if progress.live.is_started:
+            progress.stop()
