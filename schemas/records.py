@@ -211,6 +211,14 @@ class LatticeRoot(TypedDict):
     block: BlockRefRecord | None
 
 
+class LatticeLog(TypedDict):
+    partition: int
+    index: int
+    block: BlockRefRecord
+    checksum: bytes
+    root: bytes
+
+
 class CheckpointRecord(TypedDict):
     stream_agent: str
     partition: int

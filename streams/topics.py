@@ -63,7 +63,7 @@ TOPICS: dict[str, TopicSpec] = {
         TopicSpec(MEMORY_LOG, "delete", ("MemoryFact", "Marker"), "memory", "agent"),
         TopicSpec(MEMORY_STATE, "compact", ("Memory",), "memory", "agent + memory id"),
         TopicSpec(EMBEDDINGS, "compact", ("Embedding",), "embedding", "agent + memory id"),
-        TopicSpec(ROOTS, "compact", ("LatticeRoot",), "lattice", "agent"),
+        TopicSpec(ROOTS, "compact", ("LatticeRoot", "LatticeLog"), "lattice", "agent; partition + index"),
         TopicSpec(CHECKPOINTS, "compact", ("Checkpoint",), "stream agents", "stream agent / partition / slot"),
         TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
     )

@@ -68,6 +68,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "LatticeRoot": {
         "agent": a(2), "count": 1, "lattice": bytes(2048), "checksum": h(19), "merkle_root": h(23), "block": BLOCK,
     },
+    "LatticeLog": {"partition": 1, "index": 4, "block": BLOCK, "checksum": h(19), "root": h(25)},
     "Checkpoint": {
         "stream_agent": "memory", "partition": 1, "slot": "17", "sequence": 9, "block": BLOCK,
         "topic": "chain.transactions", "start_offset": 100, "marker_offset": 102, "offsets": {"chain.transactions": 103},

@@ -24,7 +24,7 @@ def naive(leaves: dict[str, bytes], values: dict[str, bytes]) -> bytes:
     if not leaves:
         return bytes(32)
     if len(leaves) == 1:
-        ((bits, path),) = leaves.items()
+        (path,) = leaves.values()
         return blake3(b"\x00" + path + values[path.hex()]).digest()
     zero = {bits[1:]: path for bits, path in leaves.items() if bits[0] == "0"}
     one = {bits[1:]: path for bits, path in leaves.items() if bits[0] == "1"}

@@ -7,7 +7,7 @@ Invariant: verifiers return a bool for any input; sizes are below 2^64.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import sha256
@@ -69,11 +69,11 @@ def _bag(hashes: Sequence[bytes]) -> bytes:
 
 
 class MerkleLog:
-    """A log that keeps its nodes in a mapping (level, index) -> hash: a dict, or a view of a store."""
+    """A whole log in memory, for whoever reads its leaf hashes in order and wants to serve proofs."""
 
-    def __init__(self, nodes: MutableMapping[tuple[int, int], bytes] | None = None, frontier: Frontier | None = None) -> None:
-        self._nodes: MutableMapping[tuple[int, int], bytes] = {} if nodes is None else nodes
-        self.frontier = frontier or Frontier()
+    def __init__(self) -> None:
+        self._nodes: dict[tuple[int, int], bytes] = {}
+        self.frontier = Frontier()
 
     def append(self, leaf: bytes) -> None:
         """Adds a leaf hash."""

@@ -68,7 +68,7 @@ def test_states_of_a_wrong_size_are_refused(size: int) -> None:
 
 
 def test_a_state_is_compared_with_states_only() -> None:
-    assert ZERO != bytes(STATE_BYTES)
+    assert bytes(STATE_BYTES) != ZERO
     assert not ZERO
     assert sum_elements([b"x"])
     assert ZERO.checksum().hex() in repr(ZERO)
