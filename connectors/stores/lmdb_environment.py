@@ -28,6 +28,7 @@ MAP_SIZE = 64 << 30
 MAX_READERS = 510
 READ_THREADS = 4
 FORMAT_KEY = b"format"
+REBUILD = "Restore the folder from a copy, or move it away and replay memory.log from its beginning."
 
 
 def store_error(folder: Path, error: BaseException) -> StoreError:
@@ -46,14 +47,12 @@ def store_error(folder: Path, error: BaseException) -> StoreError:
     return StoreError(f"{place}: {type(error).__name__}: {error}", "Check that the folder is on a local disk and writable.")
 
 
-REBUILD = "Restore the folder from a copy, or move it away and replay memory.log from its beginning."
-
-
 class LmdbEnvironment:
     """A shared handle. Get one by ``open_environment``; ``close`` once for each time it was got."""
 
     def __init__(self, folder: Path, databases: Sequence[str], form: str, map_size: int) -> None:
         self.folder = folder
+        self.form = form
         self._users = 1
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="lmdb-write")
         self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="lmdb-read")
@@ -66,9 +65,9 @@ class LmdbEnvironment:
             raise store_error(folder, error) from None
         try:
             self._env.reader_check()
-            self.databases = {name: self._env.open_db(name.encode()) for name in databases}
             with self._env.begin(write=True) as transaction:
-                self._check_format(transaction, form.encode())
+                self._check_format(transaction)
+            self.databases = {name: self._env.open_db(name.encode()) for name in databases}
         except lmdb.Error as error:
             self._env.close()
             raise store_error(folder, error) from None
@@ -76,12 +75,15 @@ class LmdbEnvironment:
             self._env.close()
             raise
 
-    def _check_format(self, transaction: Transaction, form: bytes) -> None:
-        found = transaction.get(FORMAT_KEY)
-        if found is None:
-            transaction.put(FORMAT_KEY, form)
-        elif found != form:
-            raise StoreError(f"store {self.folder} has format {found!r}, this version reads {form!r}", REBUILD)
+    def _check_format(self, transaction: Transaction) -> None:
+        found = transaction.get(FORMAT_KEY, default=b"").decode(errors="replace")
+        if not found:
+            transaction.put(FORMAT_KEY, self.form.encode())
+        elif found != self.form:
+            raise self._wrong_format(found, self.form)
+
+    def _wrong_format(self, found: str, wanted: str) -> StoreError:
+        return StoreError(f"store {self.folder} has format {found}, not {wanted}", "Give each store a folder of its own.")
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Runs ``work`` in a write transaction on the writer thread; durable when it returns."""
@@ -129,8 +131,10 @@ class LmdbEnvironment:
         self._env.close()
         return True
 
-    def share(self) -> LmdbEnvironment:
-        """One user more."""
+    def share(self, form: str) -> LmdbEnvironment:
+        """One user more. Raises StoreError if it expects another format."""
+        if form != self.form:
+            raise self._wrong_format(self.form, form)
         self._users += 1
         return self
 
@@ -148,7 +152,7 @@ def open_environment(folder: Path, databases: Sequence[str], form: str, map_size
     with _lock:
         found = _open.get(folder)
         if found is not None:
-            return found.share()
+            return found.share(form)
         made = LmdbEnvironment(folder, databases, form, map_size)
         _open[folder] = made
         return made
