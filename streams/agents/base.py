@@ -13,22 +13,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from streams.core.block import BlockRef
+from streams.core.record import Record
 
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One decoded input record. ``topic`` is logical, ``type`` the schema name."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    type: str
-    value: Any
+__all__ = ["Emit", "LocalState", "Record", "StreamAgent"]
 
 
 class Emit(NamedTuple):
@@ -84,11 +74,16 @@ class StreamAgent(ABC):
     def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
         """Folds in the records of one block in log order, or (``block`` None) records outside blocks.
 
-        Raises PoisonError, naming the cause, if a record can never be processed; the runtime then sends each record alone.
+        Raises PoisonError, naming the cause, if a record can never be processed; the runtime then drops this instance, makes
+        another from durable state and sends each record alone, a refused one to the dead letters. A call with one record that
+        raises PoisonError must leave nothing of it in the instance; ``state`` is restored by the runtime.
         """
 
     def revert(self, block: BlockRef, records: Sequence[Record]) -> Iterable[Emit]:
-        """Takes back what ``apply`` did with the same block and records; may emit to ``tables`` only."""
+        """Takes back what ``apply`` did with the same block and records; may emit to ``tables`` only.
+
+        Raises PoisonError for exactly the records for which ``apply`` does.
+        """
         return ()
 
     def finalize(self, block: BlockRef) -> Iterable[Emit]:

@@ -1,0 +1,59 @@
+"""The live chain of one partition: where in the log each block that now stands was written last.
+
+A block may lie in a log more than once (added, undone, added again); only its newest occurrence is live.
+Invariant: neighbours are linked by parent hash, ``sequence`` and offsets grow, and the last block is ``head``, or there is no
+block and ``head`` is only known by name.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from streams.core.block import BlockRef
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBlock:
+    """One occurrence of a block: records from ``start`` up to its NEW marker at ``marker`` (offsets), their count and digest.
+
+    ``sequence``: of the marker. ``state``: digest (32 bytes) of the fold's state after the block; None if it keeps none.
+    """
+
+    block: BlockRef
+    sequence: int
+    start: int
+    marker: int
+    count: int
+    digest: bytes
+    state: bytes | None = None
+
+
+class LiveChain:
+    """The newest ``limit`` live blocks, and the tip. Memory is bounded by ``limit``."""
+
+    def __init__(self, limit: int, head: BlockRef | None = None, blocks: Iterable[LiveBlock] = ()) -> None:
+        self.limit = limit
+        self._blocks: deque[LiveBlock] = deque(blocks, maxlen=limit)
+        self.head = self._blocks[-1].block if self._blocks else head
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def newest(self, count: int) -> list[LiveBlock]:
+        """Up to ``count`` blocks, newest first."""
+        return [self._blocks[-i] for i in range(1, min(count, len(self._blocks)) + 1)]
+
+    def push(self, block: LiveBlock) -> None:
+        """Adds the new tip. The caller has checked that it follows."""
+        if self._blocks and block.block.parent != self._blocks[-1].block.hash:
+            raise ValueError(f"{block.block} does not follow {self._blocks[-1].block}")
+        self._blocks.append(block)
+        self.head = block.block
+
+    def drop(self, count: int, ancestor: BlockRef) -> None:
+        """Takes ``count`` blocks off; ``ancestor`` is the tip then."""
+        for _ in range(min(count, len(self._blocks))):
+            self._blocks.pop()
+        self.head = ancestor

@@ -1,0 +1,125 @@
+"""Checkpoints: block boundaries a fold can be rewound to, in slots of a compacted topic.
+
+Slots: ``tip`` says where the stream agent stands after its last transaction; a ring of four reorg windows, by block number,
+holds the blocks that may still be undone; ``h<n>`` keeps one block per interval for good.
+Assumes records are read newest last, all of one stream agent and partition.
+Invariant: what compaction leaves is enough to rebuild the live chain by walking parent links down from the tip; slots that a
+removed branch left behind are not reached by that walk and so are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from streams.core.block import ZERO_HASH, BlockRef
+from streams.core.chain import LiveBlock, LiveChain
+
+TIP = "tip"
+NOWHERE = BlockRef(-1, ZERO_HASH, ZERO_HASH)
+"""Stands for "no block yet" in the tip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One slot. ``topic``: logical input that carries the markers; ``offsets``: next to read of each input then."""
+
+    stream_agent: str
+    partition: int
+    slot: str
+    topic: str
+    at: LiveBlock
+    offsets: Mapping[str, int]
+    live: bool = True
+
+    @property
+    def key(self) -> bytes:
+        """Record key."""
+        return slot_key(self.stream_agent, self.partition, self.slot)
+
+    def freed(self) -> Checkpoint:
+        """The same slot, of a block that was undone."""
+        return replace(self, live=False)
+
+    def record(self) -> dict[str, Any]:
+        """The Avro form."""
+        return {
+            "stream_agent": self.stream_agent,
+            "partition": self.partition,
+            "slot": self.slot,
+            "sequence": self.at.sequence,
+            "block": self.at.block.record(),
+            "topic": self.topic,
+            "start_offset": self.at.start,
+            "marker_offset": self.at.marker,
+            "offsets": dict(self.offsets),
+            "count": self.at.count,
+            "digest": self.at.digest,
+            "state_digest": self.at.state,
+            "live": self.live,
+        }
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Checkpoint:
+        """The inverse of ``record``."""
+        at = LiveBlock(
+            block=BlockRef.of(record["block"]),
+            sequence=record["sequence"],
+            start=record["start_offset"],
+            marker=record["marker_offset"],
+            count=record["count"],
+            digest=record["digest"],
+            state=record["state_digest"],
+        )
+        return cls(
+            record["stream_agent"], record["partition"], record["slot"], record["topic"], at, record["offsets"], record["live"]
+        )
+
+
+def slot_key(stream_agent: str, partition: int, slot: str) -> bytes:
+    """Key of a slot in the checkpoints topic; with an empty ``slot`` the prefix of all keys of a stream agent's partition."""
+    return f"{stream_agent}/{partition}/{slot}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPolicy:
+    """``window``: blocks below the tip with a dense checkpoint. ``interval``: blocks between those kept for history."""
+
+    window: int
+    interval: int
+
+    @property
+    def ring(self) -> int:
+        """Slots of the ring: four windows, so that reorgs inside reorgs do not overwrite what an undo needs."""
+        return 4 * self.window
+
+    def slots(self, block: BlockRef, final: BlockRef | None) -> tuple[str, ...]:
+        """Slots to write for ``block`` where ``final`` is the finality line."""
+        dense = (str(block.number % self.ring),) if final is None or block.number > final.number else ()
+        history = (f"h{block.number // self.interval}",) if block.number % self.interval == 0 else ()
+        return dense + history
+
+    def chain(self, checkpoints: Mapping[str, Checkpoint]) -> LiveChain:
+        """The live chain that slots hold: the walk from the tip down its parent links, as far as it leads."""
+        tip = checkpoints.get(TIP)
+        if tip is None or tip.at.block == NOWHERE:
+            return LiveChain(self.ring)
+        by_hash = {c.at.block.hash: c.at for c in checkpoints.values() if c.live and c.slot != TIP}
+        walked: list[LiveBlock] = []
+        at = by_hash.get(tip.at.block.hash)
+        while at is not None and len(walked) < self.ring and (not walked or at.sequence < walked[-1].sequence):
+            walked.append(at)
+            at = by_hash.get(at.block.parent)
+        return LiveChain(self.ring, tip.at.block, reversed(walked))
+
+
+def latest(checkpoints: Iterable[Checkpoint]) -> dict[str, Checkpoint]:
+    """By slot, the newest of each, as compaction would leave them."""
+    return {checkpoint.slot: checkpoint for checkpoint in checkpoints}
+
+
+def history_before(checkpoints: Mapping[str, Checkpoint], number: int) -> Checkpoint | None:
+    """The newest live checkpoint kept for history whose block lies below height ``number``."""
+    older = [c for c in checkpoints.values() if c.slot.startswith("h") and c.live and c.at.block.number < number]
+    return max(older, key=lambda c: c.at.block.number, default=None)

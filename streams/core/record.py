@@ -1,0 +1,23 @@
+"""One record of the log as a reader sees it.
+
+Invariant: ``raw`` is the value as it lies in the log, byte for byte, since digests are taken over it; ``type`` is empty where
+``raw`` is no record this version knows, and ``value`` then is the reason as a string.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+MARKER = "Marker"
+
+
+class Record(NamedTuple):
+    """``topic`` is logical, ``type`` the schema name."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    type: str
+    value: Any
+    raw: bytes = b""

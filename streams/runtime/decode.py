@@ -1,0 +1,28 @@
+"""Messages to records, in a tight loop.
+
+Invariant: one record per message, in order; bytes that are no record are kept, untyped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas.codec import SchemaError, codec
+from streams.core.record import Record
+from streams.ports.log import Message, TopicPartition
+
+
+def decode(source: TopicPartition, messages: Iterable[Message]) -> list[Record]:
+    """Records of one partition. ``type`` is empty and ``value`` the reason where the bytes cannot be read."""
+    topic, partition = source
+    read = codec().decode
+    records: list[Record] = []
+    add = records.append
+    for message in messages:
+        raw = message.value
+        try:
+            kind, value = read(raw)
+        except SchemaError as error:
+            kind, value = "", str(error)
+        add(Record(topic, partition, message.offset, message.key, kind, value, raw or b""))
+    return records
