@@ -1,0 +1,236 @@
+"""In-memory stand-ins for services: for tests of what lies above a port, never of the port itself.
+
+They keep the port's contract, and break where a test tells them to: ``broken`` makes every call raise StoreError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from schemas.records import Memory, MemoryCommand, MemoryFact
+from streams.core.canonical import CanonicalView, ChainStep
+from streams.core.ids import command_cause, command_memory_id
+from streams.core.presence import Fact, Presence
+from streams.errors import StoreError
+from streams.ports.stores import Canonical, Hit, MemoryFilter, StoredMemory, VectorRow
+from streams.serving.faults import UnavailableError
+from streams.serving.roots import Root
+
+
+def _fact(record: MemoryFact) -> Fact:
+    block = record["block"]
+    return Fact(record["cause"], block["hash"], block["number"]) if block else Fact(record["cause"])
+
+
+class Breakable:
+    broken = False
+
+    def _check(self) -> None:
+        if self.broken:
+            raise StoreError("the store is closed", "Open it.")
+
+
+class FakeMemoryStore(Breakable):
+    def __init__(self) -> None:
+        self.rows: dict[tuple[bytes, bytes], StoredMemory] = {}
+
+    async def apply(self, facts: Sequence[MemoryFact]) -> None:
+        self._check()
+        for record in facts:
+            key = (record["owner"], record["memory_id"])
+            row = self.rows.get(key, StoredMemory(None, Presence()))
+            if record["op"] == "UPSERT":
+                self.rows[key] = StoredMemory(record["memory"], row.presence.upsert(_fact(record)))
+            else:
+                self.rows[key] = StoredMemory(row.memory, row.presence.delete(_fact(record)))
+
+    async def revert(self, facts: Sequence[MemoryFact]) -> None:
+        self._check()
+        for record in facts:
+            key = (record["owner"], record["memory_id"])
+            row = self.rows.get(key, StoredMemory(None, Presence()))
+            presence = row.presence.without(_fact(record))
+            if presence:
+                self.rows[key] = StoredMemory(row.memory, presence)
+            else:
+                self.rows.pop(key, None)
+
+    async def get(self, agent: bytes, ids: Sequence[bytes]) -> list[StoredMemory | None]:
+        self._check()
+        return [self.rows.get((agent, memory_id)) for memory_id in ids]
+
+    def _live(self, agent: bytes, canonical: Canonical) -> list[Memory]:
+        self._check()
+        rows = [row for (owner, _), row in self.rows.items() if owner == agent]
+        return [row.memory for row in rows if row.memory is not None and row.presence.live(canonical)]
+
+    async def query(self, agent: bytes, wanted: MemoryFilter, canonical: Canonical) -> list[Memory]:
+        found = [
+            memory
+            for memory in self._live(agent, canonical)
+            if (wanted.types is None or memory["type"] in wanted.types)
+            and (wanted.tags is None or wanted.tags & set(memory["tags"]))
+            and memory["importance"] >= wanted.min_importance
+            and (wanted.since is None or memory["timestamp"] >= wanted.since)
+            and (wanted.until is None or memory["timestamp"] <= wanted.until)
+        ]
+        return sorted(found, key=lambda memory: (-memory["timestamp"], memory["id"]))[: wanted.limit]
+
+    async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
+        return sorted(memory["id"] for memory in self._live(agent, canonical))
+
+    async def agents(self) -> AsyncIterator[bytes]:
+        for agent in {owner for owner, _ in self.rows}:
+            yield agent
+
+    async def close(self) -> None:
+        self.broken = True
+
+
+class FakeVectorStore(Breakable):
+    """Exact search. ``leaks``: rows of any agent, as a faulty index would give them."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[bytes, bytes], NDArray[np.float32]] = {}
+        self.limits: list[int] = []
+        self.leaks = False
+
+    async def upsert(self, rows: Sequence[VectorRow]) -> None:
+        self._check()
+        self.rows.update({(row.agent, row.memory_id): row.vector for row in rows})
+
+    async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
+        self._check()
+        for key in keys:
+            self.rows.pop(key, None)
+
+    async def search(self, agent: bytes, vector: NDArray[np.float32], limit: int) -> list[Hit]:
+        self._check()
+        self.limits.append(limit)
+        hits = [
+            Hit(agent, memory_id, float(row @ vector))
+            for (owner, memory_id), row in self.rows.items()
+            if self.leaks or owner == agent
+        ]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.memory_id))[:limit]
+
+    async def get(self, agent: bytes, memory_id: bytes) -> NDArray[np.float32] | None:
+        self._check()
+        return self.rows.get((agent, memory_id))
+
+    async def close(self) -> None:
+        self.broken = True
+
+
+class FakeEmbedder(Breakable):
+    """Bag of words: texts that share words are near each other."""
+
+    model = "fake"
+    model_hash = bytes(32)
+    backend = "fake"
+    dimension = 1_024
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self._check()
+        self.calls += 1
+        rows = np.zeros((len(texts), self.dimension), np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            row[0] = 1e-3  # no text is the zero vector
+            for word in text.lower().split():
+                row[1 + int.from_bytes(blake3(word.encode()).digest(2), "big") % (self.dimension - 1)] += 1
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def count_tokens(self, text: str) -> int:
+        self._check()
+        return len(text.split())
+
+
+class FakeChain:
+    """A ChainReader fed by hand. ``pending`` steps are in the log but not in the view before the next barrier."""
+
+    def __init__(self) -> None:
+        self.view = CanonicalView()
+        self.pending: list[ChainStep] = []
+        self.stuck = False
+        self.barriers = 0
+
+    async def barrier(self) -> None:
+        self.barriers += 1
+        if self.stuck:
+            raise UnavailableError("chain.blocks could not be read to its end within 0 s", "Ask again.")
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        for step in self.pending:
+            self.view.apply(step)
+        self.pending.clear()
+
+    async def lag(self) -> int:
+        if self.stuck:
+            raise UnavailableError("no connection to the broker")
+        return len(self.pending)
+
+
+class FakeCommandLog:
+    """Keeps commands; with a ``store``, plays the memory agent at once."""
+
+    def __init__(self, store: FakeMemoryStore | None = None) -> None:
+        self.sent: list[MemoryCommand] = []
+        self.refusal: Exception | None = None
+        self._store = store
+
+    async def send(self, command: MemoryCommand) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.sent.append(command)
+        if self._store is not None:
+            await self._store.apply([fact_of(command)])
+
+
+def fact_of(command: MemoryCommand) -> MemoryFact:
+    """What the memory agent makes of a command."""
+    agent, cause = command["agent"], command_cause(command["agent"], command["id"])
+    if command["op"] == "FORGET":
+        assert command["memory_id"] is not None
+        return {
+            "op": "DELETE",
+            "cause": cause,
+            "memory_id": command["memory_id"],
+            "owner": agent,
+            "memory": None,
+            "block": None,
+        }
+    memory_id = command_memory_id(agent, command["id"])
+    assert command["type"] is not None
+    memory: Memory = {
+        "id": memory_id,
+        "agent": agent,
+        "type": command["type"],
+        "source": "COMMAND",
+        "block": None,
+        "transaction": None,
+        "transaction_index": -1,
+        "content": command["content"],
+        "media_type": command["media_type"],
+        "importance": command["importance"],
+        "tags": command["tags"],
+        "timestamp": command["timestamp"],
+    }
+    return {"op": "UPSERT", "cause": cause, "memory_id": memory_id, "owner": agent, "memory": memory, "block": None}
+
+
+class FakeRoots:
+    """A RootTable set by hand."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, Root] = {}
+
+    async def fresh(self, agent: bytes) -> Root | None:
+        return self.rows.get(agent)

@@ -1,0 +1,108 @@
+"""Probes must say no: each part broken in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import httpx
+import numpy as np
+import pytest
+
+from streams.metrics import REGISTRY
+from streams.serving import probes
+from tests.unit.serving.world import World
+
+
+async def test_all_well(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/livez")).json() == {"ready": True}
+    assert (await http.get("/readyz")).json() == {"ready": True}
+    health = await http.get("/health")
+    assert health.status_code == 200
+    body = health.json()
+    assert body["status"] == "healthy"
+    assert body["score"] == 1.0
+    assert set(body["components"]) == {"broker", "chain_view", "memory_store", "vector_store", "embedder"}
+    assert REGISTRY.get_sample_value("monmouth_components_healthy_total") == 5
+
+
+def stick(world: World) -> None:
+    world.chain.stuck = True
+
+
+def lag(world: World) -> None:
+    world.chain.pending = [None] * 2_000  # type: ignore[list-item]
+
+
+def close_memories(world: World) -> None:
+    world.memories.broken = True
+
+
+def close_vectors(world: World) -> None:
+    world.index.broken = True
+
+
+def break_model(world: World) -> None:
+    world.embedder.broken = True
+
+
+def silence_model(world: World) -> None:
+    world.embedder.embed = lambda texts: np.full((1, 1_024), np.nan, np.float32)  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("breakage", "failed"),
+    [
+        (stick, {"broker", "chain_view"}),
+        (lag, {"chain_view"}),
+        (close_memories, {"memory_store"}),
+        (close_vectors, {"vector_store"}),
+        (break_model, {"embedder"}),
+        (silence_model, {"embedder"}),
+    ],
+)
+async def test_each_broken_part_is_named(
+    http: httpx.AsyncClient, world: World, breakage: Callable[[World], None], failed: set[str]
+) -> None:
+    breakage(world)
+    ready = await http.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["error"] == "not_ready"
+    assert ready.headers["retry-after"] == "1"
+    assert all(name in ready.json()["message"] for name in failed)
+    health = await http.get("/health")
+    assert health.status_code == 503
+    body = health.json()
+    assert {name for name, part in body["components"].items() if part["status"] == "failed"} == failed
+    assert body["score"] == pytest.approx(1 - len(failed) / 5)
+    assert REGISTRY.get_sample_value("monmouth_system_health_score") == pytest.approx(1 - len(failed) / 5)
+    assert (await http.get("/livez")).status_code == 200
+
+
+async def test_hanging_part_fails_within_the_probe_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "PROBE_SECONDS", 0.05)
+
+    async def hang() -> str:
+        await asyncio.sleep(60)
+        return ""
+
+    started = time.monotonic()
+    states = await probes.Probes({"slow": hang}).components()
+    assert states["slow"].status == "failed"
+    assert time.monotonic() - started < 5
+
+
+async def test_complaint_is_degraded_and_still_ready(http: httpx.AsyncClient, world: World) -> None:
+    embed = world.embedder.embed
+    world.embedder.embed = lambda texts: 2 * embed(texts)  # type: ignore[method-assign]
+    body = (await http.get("/health")).json()
+    assert body["status"] == "degraded"
+    assert body["components"]["embedder"]["message"] == "vectors have length 2.000 instead of 1"
+    assert (await http.get("/readyz")).status_code == 200
+    assert REGISTRY.get_sample_value("monmouth_components_degraded_total") == 1
+
+
+async def test_flood_of_health_requests_probes_once(http: httpx.AsyncClient, world: World) -> None:
+    await asyncio.gather(*(http.get("/health") for _ in range(20)))
+    assert world.embedder.calls <= 2

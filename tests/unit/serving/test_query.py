@@ -1,0 +1,145 @@
+"""Context for a question: what may be in it, in which order, within which budget."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.core.block import BlockRef
+from streams.core.presence import Presence
+from streams.ports.stores import Hit, StoredMemory
+from streams.serving.faults import UnavailableError
+from streams.serving.query import BAND, Candidate, scored, within_budget
+from streams.settings import RagSettings
+from tests.chains import block, step_new, step_undo
+from tests.unit.serving.world import ALICE, BOB, World, upsert
+
+
+async def ask(world: World, text: str, results: int = 5, *, min_similarity: float | None = None) -> list[str]:
+    answer = await world.finder.query_context(ALICE, text, results, min_similarity)
+    return [item.text for item in answer.items]
+
+
+async def test_nearest_first_with_citations(world: World) -> None:
+    ref = world.grow()
+    facts = [
+        upsert(ALICE, ref, i, text) for i, text in enumerate(["swapped eth for dai", "swapped it back", "voted on treasury"])
+    ]
+    await world.remember(*facts)
+    answer = await world.finder.query_context(ALICE, "swapped eth", 2)
+    assert [item.text for item in answer.items] == ["swapped eth for dai", "swapped it back"]
+    first = answer.items[0]
+    assert first.citation.block is not None
+    assert first.citation.block.hash == "0x" + ref.hash.hex()
+    assert first.citation.transaction_index == 0
+    assert first.citation.memory_id == "0x" + facts[0]["memory_id"].hex()
+    assert first.tokens == 4
+    assert answer.tokens == 7
+    assert answer.as_of.sequence == world.chain.view.sequence
+
+
+async def test_rows_of_a_block_undone_in_the_log_never_appear(world: World) -> None:
+    base, ref = world.blocks[-1], world.grow()
+    await world.remember(upsert(ALICE, ref, 0, "swapped eth for dai"))
+    assert await ask(world, "swapped eth") == ["swapped eth for dai"]
+    world.chain.pending.append(step_undo(2, [ref], base))  # in the log; the stores have not rewound
+    assert await ask(world, "swapped eth") == []
+    assert len(world.memories.rows) == 1
+
+
+async def test_undo_that_arrives_while_the_answer_is_made(world: World) -> None:
+    base, ref = world.blocks[-1], world.grow()
+    await world.remember(upsert(ALICE, ref, 0, "swapped eth for dai"))
+    count = world.embedder.count_tokens
+
+    def slow(text: str) -> int:
+        world.chain.view.apply(step_undo(2, [ref], base))
+        return count(text)
+
+    world.embedder.count_tokens = slow  # type: ignore[method-assign]
+    assert await ask(world, "swapped eth") == []
+
+
+async def test_row_of_a_block_the_view_has_not_seen_is_left_out(world: World) -> None:
+    ahead = block(1, 0, world.blocks[-1].hash)
+    await world.remember(upsert(ALICE, ahead, 0, "swapped eth for dai"))
+    assert await ask(world, "swapped eth") == []
+    world.chain.pending.append(step_new(1, ahead))
+    assert await ask(world, "swapped eth") == ["swapped eth for dai"]
+
+
+async def test_never_another_agents_memory_even_if_the_index_leaks(world: World) -> None:
+    ref = world.grow()
+    await world.remember(upsert(BOB, ref, 0, "swapped eth for dai"), upsert(ALICE, ref, 1, "swapped eth quietly"))
+    world.index.leaks = True
+    assert await ask(world, "swapped eth") == ["swapped eth quietly"]
+
+
+async def test_asks_for_more_when_many_hits_are_not_live(world: World) -> None:
+    base = world.blocks[-1]
+    gone: BlockRef = world.grow()
+    await world.remember(*(upsert(ALICE, gone, i, "swapped eth") for i in range(200)))
+    world.chain.view.apply(step_undo(2, [gone], base))
+    world.blocks.pop()
+    ref = world.grow(fork=1)
+    await world.remember(upsert(ALICE, ref, 0, "swapped eth for good"))
+    assert await ask(world, "swapped eth", 1) == ["swapped eth for good"]
+    assert len(world.index.limits) > 1
+    assert max(world.index.limits) < 10_000
+
+
+async def test_threshold(world: World) -> None:
+    ref = world.grow()
+    await world.remember(upsert(ALICE, ref, 0, "one two three four"), upsert(ALICE, ref, 1, "one"))
+    assert await ask(world, "one", min_similarity=0.9) == ["one"]
+    assert await ask(world, "one", min_similarity=-1.0) == ["one", "one two three four"]
+    assert await ask(world, "nothing alike") == []
+
+
+async def test_stays_within_the_token_budget() -> None:
+    world = World(RagSettings(max_context_tokens=6))
+    ref = world.grow()
+    texts = ["eth swap", "eth swap with a much longer tail here", "eth swap again"]
+    await world.remember(*(upsert(ALICE, ref, i, text) for i, text in enumerate(texts)))
+    answer = await world.finder.query_context(ALICE, "eth swap", 5)
+    assert [item.text for item in answer.items] == ["eth swap", "eth swap again"]
+    assert (answer.tokens, answer.left_out) == (5, 1)
+    tighter = await world.finder.query_context(ALICE, "eth swap", 5, max_tokens=2)
+    assert tighter.tokens == 2
+    wider = await world.finder.query_context(ALICE, "eth swap", 5, max_tokens=1_000)
+    assert wider.tokens == 5
+    world.close()
+
+
+async def test_same_query_is_embedded_once(world: World) -> None:
+    await ask(world, "what was it")
+    before = world.embedder.calls
+    await ask(world, "what was it")
+    assert world.embedder.calls == before
+
+
+async def test_too_many_waiting_queries_are_refused(world: World) -> None:
+    world.vectors._queued = world.vectors._waiting
+    with pytest.raises(UnavailableError, match="wait for the embedding model"):
+        await ask(world, "one more")
+
+
+def candidate(score: float, importance: float, timestamp: int, index: int = 0) -> Candidate:
+    fact = upsert(ALICE, block(1, 0, bytes(32)), index, "x", importance=importance, timestamp=timestamp)
+    assert fact["memory"] is not None
+    row = StoredMemory(fact["memory"], Presence())
+    return Candidate(Hit(ALICE, fact["memory_id"], score), row, fact["memory"], "x")
+
+
+def test_band_orders_equals_but_never_beats_a_clearly_nearer_one() -> None:
+    old, new, near = candidate(0.5, 0.5, 0, 0), candidate(0.5, 0.5, 10_000_000, 1), candidate(0.5 + 1.01 * BAND, 0.0, 0, 2)
+    best = scored([old, new, near])
+    assert [c.hit.score for c in best] == [near.hit.score, 0.5, 0.5]
+    assert best[1].memory["id"] == new.memory["id"]
+    important = candidate(0.5, 1.0, 0, 3)
+    assert scored([old, important])[0].memory["id"] == important.memory["id"]
+
+
+def test_budget_passes_over_what_does_not_fit() -> None:
+    assert within_budget([5, 9, 5], 10) == [0, 2]
+    assert within_budget([11], 10) == []
+    assert within_budget([], 10) == []

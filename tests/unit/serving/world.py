@@ -1,0 +1,133 @@
+"""A gateway's application over fakes, with a short chain and memories on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from blake3 import blake3
+
+from schemas.records import Memory, MemoryFact
+from streams.core.block import BlockRef
+from streams.core.ids import chain_memory_id, transaction_id
+from streams.core.leaf import tree_of
+from streams.master_key import MasterKey
+from streams.ports.stores import VectorRow
+from streams.serving.app import create_app
+from streams.serving.probes import (
+    Probes,
+    broker_probe,
+    chain_view_probe,
+    embedder_probe,
+    memory_store_probe,
+    vector_store_probe,
+)
+from streams.serving.proofs import Prover
+from streams.serving.query import ContextFinder
+from streams.serving.reads import MemoryReads
+from streams.serving.roots import Root
+from streams.serving.services import Services
+from streams.serving.vectors import QueryVectors
+from streams.settings import RagSettings
+from tests.chains import block, step_new
+from tests.serving_fakes import FakeChain, FakeCommandLog, FakeEmbedder, FakeMemoryStore, FakeRoots, FakeVectorStore
+
+ALICE = b"\xa1" * 20
+BOB = b"\xb0" * 20
+CHAIN_ID = 1337
+KEY = MasterKey(b"k" * 32)
+
+
+def upsert(
+    agent: bytes, ref: BlockRef, index: int, text: str, *, importance: float = 0.5, timestamp: int = 1_000
+) -> MemoryFact:
+    """The fact a transaction leaves."""
+    memory: Memory = {
+        "id": chain_memory_id(CHAIN_ID, ref.hash, index, agent),
+        "agent": agent,
+        "type": "EPISODIC",
+        "source": "CHAIN",
+        "block": {"number": ref.number, "hash": ref.hash, "parent": ref.parent},
+        "transaction": blake3(ref.hash + bytes([index])).digest(),
+        "transaction_index": index,
+        "content": text.encode(),
+        "media_type": "text/plain",
+        "importance": importance,
+        "tags": ["swap"],
+        "timestamp": timestamp,
+    }
+    return {
+        "op": "UPSERT",
+        "cause": transaction_id(CHAIN_ID, ref.hash, index, agent),
+        "memory_id": memory["id"],
+        "owner": agent,
+        "memory": memory,
+        "block": memory["block"],
+    }
+
+
+class World:
+    def __init__(self, rag: RagSettings | None = None, patience: float = 0.2) -> None:
+        self.chain = FakeChain()
+        self.memories = FakeMemoryStore()
+        self.index = FakeVectorStore()
+        self.embedder = FakeEmbedder()
+        self.commands = FakeCommandLog(self.memories)
+        self.roots = FakeRoots()
+        self.vectors = QueryVectors(self.embedder)
+        self.reads = MemoryReads(self.chain, self.memories)
+        self.finder = ContextFinder(self.reads, self.index, self.vectors, rag or RagSettings())
+        self.prover = Prover(self.reads, self.memories, self.roots, KEY, patience)
+        probes = {
+            "broker": broker_probe(self.chain),
+            "chain_view": chain_view_probe(self.chain),
+            "memory_store": memory_store_probe(self.memories),
+            "vector_store": vector_store_probe(self.index, self.embedder.dimension),
+            "embedder": embedder_probe(self.vectors),
+        }
+        self.services = Services(
+            chain=self.chain,
+            reads=self.reads,
+            finder=self.finder,
+            commands=self.commands,
+            proofs=self.prover,
+            probes=Probes(probes),
+        )
+        self.blocks = [block(0, 0, bytes(32))]
+        self.chain.view.apply(step_new(0, self.blocks[0]))
+
+    def grow(self, fork: int = 0) -> BlockRef:
+        """One block more, seen by the view."""
+        ref = block(self.blocks[-1].number + 1, fork, self.blocks[-1].hash)
+        self.blocks.append(ref)
+        assert self.chain.view.sequence is not None
+        self.chain.view.apply(step_new(self.chain.view.sequence + 1, ref))
+        return ref
+
+    async def remember(self, *facts: MemoryFact) -> None:
+        """Puts facts into both stores, as the stream agents do."""
+        await self.memories.apply(facts)
+        for fact in facts:
+            if fact["memory"] is not None:
+                vector = self.embedder.embed([fact["memory"]["content"].decode()])[0]
+                await self.index.upsert([VectorRow(fact["owner"], fact["memory_id"], vector)])
+
+    async def publish(self, agent: bytes, block_ref: BlockRef | None = None) -> Root:
+        """The root the lattice agent would publish of what the store holds now."""
+        memories = [row.memory for (owner, _), row in self.memories.rows.items() if owner == agent and self.reads.live(row)]
+        live = [memory for memory in memories if memory is not None]
+        tree = tree_of(KEY.leaf_secret(agent), live)
+        root = Root(agent, len(live), bytes(32), tree.root, block_ref or self.blocks[-1])
+        self.roots.rows[agent] = root
+        return root
+
+    def close(self) -> None:
+        self.vectors.close()
+
+
+@asynccontextmanager
+async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(create_app(world.services), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        yield http
