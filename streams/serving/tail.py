@@ -49,7 +49,7 @@ class TopicTail:
         self._settings = settings
         self._fold = fold
         self._positions: dict[TopicPartition, int] = {}
-        self._consumer: AIOKafkaConsumer | None = None
+        self._scout: AIOKafkaConsumer | None = None
         self._changed = asyncio.Condition()
         self._flight: asyncio.Task[Mapping[TopicPartition, int]] | None = None
         self._next_flight: asyncio.Task[Mapping[TopicPartition, int]] | None = None
@@ -91,7 +91,7 @@ class TopicTail:
 
         A look-up already on its way may miss what was committed before a caller came, so callers wait for the next one.
         """
-        await self._until(lambda: self._consumer is not None)
+        await self._until(lambda: self._scout is not None)
         if self._next_flight is None:
             self._next_flight = asyncio.create_task(self._look_up(self._flight))
             self._next_flight.add_done_callback(lambda task: task.cancelled() or task.exception())  # all callers may have left
@@ -106,11 +106,11 @@ class TopicTail:
         if before is not None:
             await asyncio.wait([before])
         self._flight, self._next_flight = self._next_flight, None
-        consumer = self._consumer
-        if consumer is None:
+        scout = self._scout
+        if scout is None:
             raise UnavailableError(f"no connection to the broker: {self.complaint}", "Ask again when /readyz says yes.")
         try:
-            ends: Mapping[TopicPartition, int] = await consumer.end_offsets(list(self._positions))
+            ends: Mapping[TopicPartition, int] = await scout.end_offsets(list(self._positions))
         except KafkaError as error:
             raise UnavailableError(f"the end of {self.topic} is unknown: {type(error).__name__}") from error
         return ends
@@ -151,7 +151,23 @@ class TopicTail:
             self._changed.notify_all()
 
     async def _session(self) -> None:
-        consumer = AIOKafkaConsumer(
+        # A broker answers one request of a connection after the other, so that a look-up behind a waiting fetch would take
+        # up to fetch_max_wait_ms (500): the scout, which fetches nothing, has a connection of its own.
+        consumer, scout = self._connection(), self._connection()
+        try:
+            await consumer.start()
+            await scout.start()
+            await self._seek(consumer)
+            self._scout = scout
+            while True:
+                await self._poll(consumer)
+        finally:
+            self._scout = None
+            await consumer.stop()
+            await scout.stop()
+
+    def _connection(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
             bootstrap_servers=self._settings.bootstrap,
             isolation_level="read_committed",
             enable_auto_commit=False,
@@ -159,14 +175,6 @@ class TopicTail:
             max_partition_fetch_bytes=FETCH_BYTES,
             request_timeout_ms=10_000,
         )
-        try:
-            await consumer.start()
-            await self._seek(consumer)
-            while True:
-                await self._poll(consumer)
-        finally:
-            self._consumer = None
-            await consumer.stop()
 
     async def _seek(self, consumer: AIOKafkaConsumer) -> None:
         # aiokafka has no public way to see the partitions of a topic that is not subscribed to.
@@ -179,7 +187,6 @@ class TopicTail:
         self.beginnings = {tp.partition: offset for tp, offset in beginnings.items()}
         for tp in partitions:
             consumer.seek(tp, self._positions.setdefault(tp, beginnings[tp]))
-        self._consumer = consumer
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)

@@ -1,0 +1,82 @@
+"""Writes to chain.blocks and memory.roots as the producer and the lattice agent do: in transactions, signed."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from schemas.codec import codec
+from streams.core.canonical import ChainStep
+from streams.serving.roots import Root
+from streams.settings import KafkaSettings
+from streams.signing import Signer
+from streams.topics import BLOCKS, ROOTS, physical
+from tests.chains import notification
+
+SIGNER = Signer(b"\x05" * 32)
+
+
+class LogWriter:
+    def __init__(self, kafka: KafkaSettings, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._blocks = physical(kafka.prefix, BLOCKS)
+        self._roots = physical(kafka.prefix, ROOTS)
+
+    def signed(self, step: ChainStep) -> bytes:
+        return codec().encode("BlockNotification", SIGNER.sign("BlockNotification", notification(step)))
+
+    async def steps(self, *steps: ChainStep) -> None:
+        await self.raw(*(self.signed(step) for step in steps))
+
+    async def raw(self, *values: bytes) -> None:
+        async with self._producer.transaction():
+            for value in values:
+                await self._producer.send_and_wait(self._blocks, value, key=b"\0" * 8, partition=0)
+
+    async def aborted(self, step: ChainStep) -> None:
+        await self._producer.begin_transaction()
+        await self._producer.send_and_wait(self._blocks, self.signed(step), partition=0)
+        await self._producer.abort_transaction()
+
+    @asynccontextmanager
+    async def open_transaction(self, step: ChainStep) -> AsyncIterator[None]:
+        """The step is in the log, not committed, until the block ends."""
+        async with self._producer.transaction():
+            await self._producer.send_and_wait(self._blocks, self.signed(step), partition=0)
+            yield
+
+    async def root(self, agent: bytes, root: Root | None) -> None:
+        record: dict[str, Any] | None = root and {
+            "agent": agent,
+            "count": root.count,
+            "lattice": bytes(2048),
+            "checksum": root.checksum,
+            "merkle_root": root.merkle_root,
+            "block": root.block.record() if root.block else None,
+        }
+        async with self._producer.transaction():
+            await self._producer.send_and_wait(self._roots, record and codec().encode("LatticeRoot", record), key=agent)
+
+
+@asynccontextmanager
+async def log_writer(kafka: KafkaSettings) -> AsyncIterator[LogWriter]:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka.bootstrap, transactional_id=f"test-{uuid.uuid4().hex}", transaction_timeout_ms=30_000
+    )
+    await producer.start()
+    try:
+        yield LogWriter(kafka, producer)
+    finally:
+        await producer.stop()
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Waits until it holds; fails if it does not."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
