@@ -42,7 +42,7 @@ class ChainSettings(BaseModel):
     finality_depth: int = Field(64, ge=1, description="Blocks below the tip that are final, where the node knows no tag.")
     rewind_confirmations: int = Field(3, ge=1, description="Polls that must agree before a lower head undoes blocks.")
     batch_blocks: int = Field(50, ge=1)
-    verify: Literal["header", "roots"] = "roots"
+    verify: Literal["header", "roots", "senders"] = "roots"
     agents: list[str] = Field(default_factory=list, description="Registered agents: recorded as counterparties too.")
 
 

@@ -19,6 +19,7 @@ from streams.ports.chain import Block
 
 WINDOW = 8_192
 RUN = 256
+PATIENCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class HistorySource:
         self._pending: Event | None = None
         self._loaders: dict[bytes, Callable[[], Block]] = {}
         self._canonical: dict[int, BlockRef] = {}
+        self._asked = 0
+        self._first = 0
         self.ended = False
 
     async def chain_id(self) -> int:
@@ -56,15 +59,24 @@ class HistorySource:
             self._start()
         return self._genesis
 
-    async def head(self) -> BlockRef:
-        """The next head: up to ``RUN`` blocks on, or the other branch of a fork. Raises SourceError for a gap."""
+    async def earliest(self) -> int:
         if self._head is None:
             self._start()
-        elif self._pending is not None:
-            self._show(self._pending)
-            self._pending = None
+        return self._first
+
+    async def head(self) -> BlockRef:
+        """The next head: up to ``RUN`` blocks on, or the other branch of a fork. Raises SourceError for a gap.
+
+        A head stays until its block was read, so that a reader in small steps sees it; or until it was asked for in vain.
+        """
+        self._asked += 1
+        if self._head is None:
+            self._start()
+        elif self._asked < PATIENCE:
+            return self._head
         else:
-            self._advance()
+            self._asked = 0
+            self._move()
         assert self._head is not None
         return self._head
 
@@ -75,10 +87,15 @@ class HistorySource:
         self._choice = ForkChoice.from_genesis(first.ref, first.total or max(first.difficulty, 1))
         self._loaders[first.ref.hash] = first.load
         self._head = self._canonical[first.ref.number] = first.ref
-        self._genesis = first.ref.hash if first.ref.number == 0 else None
+        self._first = first.ref.number
+        self._genesis = first.ref.hash if self._first == 0 else None
 
-    def _advance(self) -> None:
+    def _move(self) -> None:
         assert self._choice is not None
+        if self._pending is not None:
+            self._show(self._pending)
+            self._pending = None
+            return
         shown = 0
         while shown < RUN:
             arrival = next(self._arrivals, None)
@@ -148,6 +165,7 @@ class HistorySource:
         if block.ref.hash != block_hash:
             raise SourceError(f"the archive changed while it was read: expected block {block_hash.hex()}, found {block.ref}")
         check_block(block, self._level)
+        self._asked = PATIENCE if self._head is not None and block_hash == self._head.hash else 0
         return block
 
     async def hints(self) -> AsyncIterator[None]:

@@ -56,6 +56,9 @@ class RpcSource:
         (first,) = await self.canonical([0])
         return first.hash if first else None
 
+    async def earliest(self) -> int:
+        return 0
+
     async def head(self) -> BlockRef:
         answer = await self._rpc.call("eth_getBlockByNumber", "latest", False)
         if answer is None:

@@ -73,6 +73,9 @@ class ChainSource(Protocol):
     async def genesis(self) -> bytes | None:
         """Hash of block 0; None if the source does not hold it."""
 
+    async def earliest(self) -> int:
+        """Lowest height the source can give: 0 for a node."""
+
     async def head(self) -> BlockRef:
         """The tip the source now believes in. An archive moves to its next head when asked."""
 

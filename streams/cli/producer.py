@@ -1,0 +1,93 @@
+"""``monmouth producer``: wires a chain source, the log and the signing key to the block producer."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+
+from connectors.chain.archive import open_archive
+from connectors.chain.rpc import RpcSource
+from streams.ports.chain import ChainSource
+from streams.producer.kafka_log import KafkaLog
+from streams.producer.loop import BlockProducer, Progress, identify
+from streams.producer.records import Stager, parse_agents
+from streams.settings import Settings
+from streams.signing import load_or_create_signer, load_verifier
+
+MAINNET = 1
+
+
+def open_source(settings: Settings, history: Path | None, siblings: bool) -> ChainSource:
+    """The node of the settings, or the archive at ``history``."""
+    chain = settings.chain
+    if history is not None:
+        return open_archive(history, chain.chain_id or MAINNET, chain.verify, siblings=siblings)
+    return RpcSource(chain.rpc_url, chain.ws_url, level=chain.verify)
+
+
+async def build(settings: Settings, source: ChainSource, *, once: bool = False, until: int | None = None) -> BlockProducer:
+    """A producer on the Kafka of the settings, ready to run."""
+    signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+    verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
+    agents = parse_agents(settings.chain.agents)
+    chain_id = await identify(source, settings.chain)
+    return BlockProducer(
+        source,
+        KafkaLog(settings, chain_id, verifier),
+        Stager(chain_id, settings.kafka.partitions, signer, agents),
+        settings.chain,
+        chain_id,
+        once=once,
+        until=until,
+    )
+
+
+async def publish(settings: Settings, source: ChainSource, *, once: bool = False, until: int | None = None) -> Progress:
+    """Runs the producer until it is done or the process is told to stop. Closes the source."""
+    loop = asyncio.get_running_loop()
+    try:
+        running = await build(settings, source, once=once, until=until)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, running.stop)
+        try:
+            return await running.run()
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+    finally:
+        await source.close()
+
+
+@click.command()
+@click.option("--rpc", metavar="URL", help="JSON-RPC of the node (default: chain.rpc_url).")
+@click.option("--ws", metavar="URL", help="WebSocket of the node, for hints (default: chain.ws_url).")
+@click.option("--history", type=click.Path(path_type=Path), help="Read an era1 or dump file or folder instead of a node.")
+@click.option("--siblings/--no-siblings", default=True, help="era1: deliver uncles before the block that won (default: yes).")
+@click.option("--once", is_flag=True, help="Stop when the log has caught up with the node.")
+@click.option("--until", type=click.IntRange(min=0), metavar="N", help="Stop when block N is in the log.")
+@click.pass_obj
+def producer(  # noqa: PLR0917  (click passes options by name)
+    settings: Settings, rpc: str | None, ws: str | None, history: Path | None, siblings: bool, once: bool, until: int | None
+) -> None:
+    """Publish the blocks of a node, or of history files, to chain.blocks and chain.transactions.
+
+    \b
+    Goes on where the log ends. One producer a chain: a second one takes over and the first stops.
+    An address that holds a key belongs in MONMOUTH_CHAIN__RPC_URL, not on the command line.
+
+    \b
+    Examples:
+      monmouth producer --rpc http://127.0.0.1:8545 --ws ws://127.0.0.1:8546
+      monmouth producer --once                      catch up with the node, then stop
+      monmouth producer --history era1/             real mainnet blocks from archives
+    """
+    settings.chain.rpc_url = rpc or settings.chain.rpc_url
+    settings.chain.ws_url = ws or settings.chain.ws_url
+    done = asyncio.run(publish(settings, open_source(settings, history, siblings), once=once, until=until))
+    click.echo(
+        f"{done.blocks} blocks, {done.transactions} transactions, {done.records} records, {done.reorgs} reorgs; "
+        f"the log is at {done.view.tip or 'no block'}"
+    )

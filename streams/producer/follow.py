@@ -1,0 +1,186 @@
+"""Following a source: asks it what is needed, and returns the next change of the chain, or None if there is nothing to do.
+
+Assumes the source checked each block; believes nothing else of it. Invariants: a change returned always connects to the view
+given; a source that lags, is out of step with itself or moves on while it is read leads to None, never to an undo; one that
+is another chain, or lost what was final, raises ChainMismatchError, never an undo.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from streams.core.block import BlockRef
+from streams.core.forkview import ForkView, finalize, grow, reorg, rewind
+from streams.errors import Category, MonmouthError, Severity
+from streams.ports.chain import Block, ChainSource
+from streams.producer import metrics
+from streams.producer.plan import Advance, RewindWatch, Standing, extension, finality, settled, standing
+from streams.settings import ChainSettings
+
+log = logging.getLogger(__name__)
+WALK = 256
+"""New blocks taken over at once after a fork; the rest follows as an extension."""
+Older = Callable[[ForkView], Awaitable[ForkView]]
+HINT = (
+    "If the node was reset or replaced, give its chain a topic prefix of its own (kafka.prefix) or start it with its old data."
+)
+
+
+class ChainMismatchError(MonmouthError):
+    """The source is not the chain in the log any more: another chain id, genesis, or finalized history. Needs a person."""
+
+    category = Category.EXTERNAL
+    severity = Severity.CRITICAL
+
+
+class Follower:
+    """Compares one source with the view of the log. ``older`` reads the view further back; nothing above ``until`` is taken."""
+
+    def __init__(
+        self, source: ChainSource, settings: ChainSettings, chain_id: int, older: Older, until: int | None = None
+    ) -> None:
+        self._source = source
+        self._settings = settings
+        self._chain_id = chain_id
+        self._older = older
+        self._watch = RewindWatch()
+        self._served = b""
+        self._genesis: bytes | None = None
+        self._first: BlockRef | None = None
+        self._until = until
+
+    async def check_identity(self, first: BlockRef | None) -> None:
+        """Raises ChainMismatchError if the source is another chain than before, or than the log that begins with ``first``."""
+        self._first = first
+        chain_id = await self._source.chain_id()
+        if chain_id != self._chain_id:
+            raise ChainMismatchError(f"the node is chain {chain_id}, the log is chain {self._chain_id}", HINT)
+        genesis = await self._source.genesis()
+        if self._genesis is not None and genesis != self._genesis:
+            raise ChainMismatchError("the node has another genesis block than before", HINT)
+        self._genesis = genesis
+        if first is None:
+            return
+        (now,) = await self._source.canonical([first.number])
+        if now is not None and now.hash != first.hash:
+            raise ChainMismatchError(f"the node has {now} where the log begins with {first}", HINT)
+
+    async def next(self, view: ForkView) -> Advance | None:
+        """The next change. Raises SourceError if the source is of no use now, ChainMismatchError if it is the wrong one."""
+        head = await self._source.head()
+        place = standing(view, head)
+        if place in (Standing.ANCESTOR, Standing.LOWER):
+            return await self._behind(view, head, place)
+        self._watch = RewindWatch()
+        metrics.LAGGING.set(0)
+        tag = await self._source.final()
+        if place is Standing.CURRENT:
+            self._served = head.hash
+            final = finality(view, tag, settled(head, tag, self._settings.finality_depth), fresh=False)
+            return Advance(final=final) if final else None
+        if view.tip is None or head.number > view.tip.number:
+            return await self._ahead(view, head, tag)
+        return await self._switch(view, head, tag)
+
+    async def _ahead(self, view: ForkView, head: BlockRef, tag: BlockRef | None) -> Advance | None:
+        """The head is above our tip: on our branch in most cases."""
+        first = view.tip.number + 1 if view.tip else max(self._settings.start_block, await self._source.earliest())
+        last = min(head.number, first + self._settings.batch_blocks - 1, head.number if self._until is None else self._until)
+        if first > last:
+            return None
+        blocks = await self._source.span(first, last)
+        usable = extension(view.tip, blocks)
+        if usable:
+            return self._extend(view, usable, head, tag)
+        return await self._switch(view, blocks[0].ref, tag) if blocks else None
+
+    def _extend(self, view: ForkView, blocks: list[Block], head: BlockRef, tag: BlockRef | None) -> Advance:
+        limit = settled(head, tag, self._settings.finality_depth)
+        grown = grow(view, [block.ref for block in blocks])
+        self._served = blocks[-1].ref.hash
+        return Advance(blocks=blocks, final=finality(grown, tag, limit, fresh=True), settled=limit)
+
+    async def _switch(self, view: ForkView, head: BlockRef, tag: BlockRef | None) -> Advance | None:
+        """The head is on another branch: walk back by hash to a block we know, and take that branch."""
+        view, path = await self._walk(view, head)
+        if not path:
+            return None
+        path = path[:WALK]
+        changed, undo = reorg(view, path)
+        await self._require_same_chain(view)
+        found = await self._source.blocks([ref.hash for ref in path])
+        blocks = [block for block in found if block is not None]
+        if [block.ref for block in blocks] != path:
+            log.info("the source moved on while its branch at %s was read", path[0])
+            return None
+        self._served = path[-1].hash
+        limit = settled(head, tag, self._settings.finality_depth)
+        return Advance(undo, blocks, finality(changed, tag, limit, fresh=False), base=view)
+
+    async def _walk(self, view: ForkView, head: BlockRef) -> tuple[ForkView, list[BlockRef]]:
+        """Blocks from above a known one up to ``head``, oldest first; empty if the source lost the thread."""
+        path = [head]
+        while True:
+            lowest = path[-1]
+            known = view.at(lowest.number - 1)
+            if known is not None and known.hash == lowest.parent:
+                return view, path[::-1]
+            if known is None and lowest.number <= view.blocks[0].number:
+                view = await self._further(view, lowest)
+                continue
+            parent = await self._source.ref(lowest.parent)
+            if parent is None:
+                log.info("the source does not know the parent of its block %s", lowest)
+                await self._require_same_chain(view)
+                return view, []
+            if parent.number != lowest.number - 1:
+                return view, []
+            path.append(parent)
+
+    async def _further(self, view: ForkView, lowest: BlockRef) -> ForkView:
+        oldest = view.blocks[0].number
+        before = tuple(ref for ref in (await self._older(view)).blocks if ref.number < oldest)
+        if not before:
+            raise ChainMismatchError(f"no block of the log is on the node's branch, down to {lowest}", HINT)
+        return grow(ForkView(before, view.final), view.blocks)
+
+    async def _behind(self, view: ForkView, head: BlockRef, place: Standing) -> Advance | None:
+        """The head is below our tip: a node that lags, or one that went back. Only patience tells them apart."""
+        assert view.tip is not None
+        metrics.LAGGING.set(view.tip.number - head.number)
+        self._watch = self._watch.seen(head)
+        if self._watch.polls < self._settings.rewind_confirmations:
+            return None
+        if head.number < view.blocks[0].number or await self._source.syncing():
+            return None
+        if not await self._had_tip(view.tip):
+            if self._watch.polls == self._settings.rewind_confirmations:
+                log.warning("the node is at %s, behind the log at %s; waiting for it to catch up", head, view.tip)
+            return None
+        await self._require_same_chain(view)
+        log.warning("the node went back from %s to %s, %d polls agree", view.tip, head, self._watch.polls)
+        if place is Standing.LOWER:
+            return await self._switch(view, head, await self._source.final())
+        return Advance(rewind(view, head)[1])
+
+    async def _had_tip(self, tip: BlockRef) -> bool:
+        """Whether this source once had our tip: if not, it lags and knows no better."""
+        return self._served == tip.hash or await self._source.ref(tip.hash) is not None
+
+    async def _require_same_chain(self, view: ForkView) -> None:
+        """Before anything is undone: same chain, same genesis, and what was final is known. Archives forget what is old."""
+        if self._source.eager:
+            return
+        await self.check_identity(self._first)
+        if view.final is not None and await self._source.ref(view.final.hash) is None:
+            raise ChainMismatchError(f"the node no longer knows block {view.final}, which was final", HINT)
+
+
+def applied(view: ForkView, advance: Advance) -> ForkView:
+    """The view after a change."""
+    view = advance.base or view
+    if advance.undo is not None:
+        view, _ = rewind(view, advance.undo.ancestor)
+    view = grow(view, [block.ref for block in advance.blocks])
+    return finalize(view, advance.final) if advance.final else view

@@ -1,0 +1,210 @@
+"""The chain's log on Kafka: one transactional id per chain, so that the newest producer shuts out the one before.
+
+Assumes the topics exist. Invariants: everything of one ``append`` is one Kafka transaction; the position comes from
+read_committed reads after the transactional id was taken over, so no write of a predecessor can land behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
+
+from schemas.codec import SchemaError, codec
+from schemas.records import BlockNotification
+from streams.core.block import BlockRef
+from streams.core.forkview import ForkView
+from streams.errors import Category, ConfigurationError, FencedError, LogIntegrityError, MonmouthError
+from streams.producer.log import Position, Staged, UncertainWriteError
+from streams.producer.resume import replay
+from streams.settings import Settings
+from streams.signing import Verifier
+from streams.topics import BLOCKS, TRANSACTIONS, physical
+
+log = logging.getLogger(__name__)
+KEEP = 1_024
+"""Notifications read back at a start; more if the finality line is older."""
+BATCH_BYTES = 512 * 1024
+READ_TIMEOUT = 30.0
+Batch = list[tuple[bytes | None, bytes]]
+
+
+class LogUnavailableError(MonmouthError):
+    """The broker cannot be reached."""
+
+    category = Category.NETWORK
+
+
+class KafkaLog:
+    """``ChainLog`` on the broker of ``settings``."""
+
+    def __init__(self, settings: Settings, chain_id: int, verifier: Verifier) -> None:
+        self._kafka = settings.kafka
+        self._chain_id = chain_id
+        self._verifier = verifier
+        self._blocks = TopicPartition(physical(self._kafka.prefix, BLOCKS), 0)
+        self._transactions = physical(self._kafka.prefix, TRANSACTIONS)
+        self._key = chain_id.to_bytes(8, "big")
+        self._producer: AIOKafkaProducer | None = None
+        self._written: tuple[int, int] | None = None
+
+    async def open(self) -> Position:
+        await self.close()
+        async with self._unavailable():
+            if self._written is not None:
+                self._refuse_if_overtaken(await self._read(KEEP))
+            self._producer = AIOKafkaProducer(
+                bootstrap_servers=self._kafka.bootstrap,
+                transactional_id=f"{self._kafka.prefix}producer-{self._chain_id}",
+                transaction_timeout_ms=self._kafka.transaction_timeout_ms,
+                acks="all",
+                compression_type="lz4",
+                max_batch_size=BATCH_BYTES,
+                max_request_size=2**31 - 1,
+            )
+            await self._producer.start()
+            await self._check_partitions()
+            position = await self._position(KEEP)
+        self._written = (position.sequence, position.sequence)
+        return position
+
+    @asynccontextmanager
+    async def _unavailable(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self.close()
+            raise LogUnavailableError(
+                f"no use of the broker at {self._kafka.bootstrap}: {type(error).__name__}: {error}",
+                "Start one with `monmouth infra up` or name it with --bootstrap; `monmouth topics apply` creates the topics.",
+            ) from None
+
+    async def _check_partitions(self) -> None:
+        assert self._producer is not None
+        for topic, wanted in ((self._blocks.topic, 1), (self._transactions, self._kafka.partitions)):
+            found = await self._producer.partitions_for(topic)
+            if len(found) != wanted:
+                raise ConfigurationError(
+                    f"{topic} has {len(found)} partitions, {wanted} are set", "Run `monmouth topics apply`."
+                )
+
+    def _refuse_if_overtaken(self, notifications: list[BlockNotification]) -> None:
+        assert self._written is not None
+        sequence = notifications[-1]["sequence"] + 1 if notifications else 0
+        if sequence not in self._written:
+            raise self._fenced(f"the log is at {sequence}, this producer at {self._written[0]}")
+
+    async def older(self, known: ForkView) -> ForkView:
+        async with self._unavailable():
+            return (await self._position(2 * max(KEEP, len(known.blocks)))).view
+
+    async def _position(self, count: int) -> Position:
+        """Reads ``count`` notifications or more, until the finality line is inside or the log begins."""
+        while True:
+            notifications = await self._read(count)
+            view, sequence = replay(notifications)
+            whole = not notifications or notifications[0]["sequence"] == 0
+            known = view.final is not None and view.blocks and view.final.number >= view.blocks[0].number
+            if whole or known:
+                first = notifications[0] if whole else (await self._read(1, from_start=True))[0]
+                return Position(view, sequence, BlockRef.of(first["block"]) if notifications else None)
+            count *= 2
+
+    async def _read(self, count: int, *, from_start: bool = False) -> list[BlockNotification]:
+        """The last ``count`` notifications, or a few more; or the first ones."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._kafka.bootstrap,
+            isolation_level="read_committed",
+            auto_offset_reset="none",
+            enable_auto_commit=False,
+        )
+        await consumer.start()
+        try:
+            partition = self._blocks
+            consumer.assign([partition])
+            begin = (await consumer.beginning_offsets([partition]))[partition]
+            end = (await consumer.end_offsets([partition]))[partition]
+            # A transaction adds one offset of its own to those of its notifications, so twice as many offsets hold enough.
+            start, end = (begin, min(end, begin + count)) if from_start else (max(begin, end - 2 * count), end)
+            consumer.seek(partition, start)
+            values: list[bytes] = []
+            async with asyncio.timeout(READ_TIMEOUT):
+                while await consumer.position(partition) < end:
+                    for records in (await consumer.getmany(timeout_ms=200)).values():
+                        values += [record.value for record in records]
+        finally:
+            await consumer.stop()
+        return [self._notification(value) for value in values]
+
+    def _notification(self, value: bytes) -> BlockNotification:
+        try:
+            name, record = codec().decode(value)
+        except SchemaError as error:
+            raise LogIntegrityError(f"{self._blocks.topic} holds something that is no notification: {error}") from None
+        if name != "BlockNotification":
+            raise LogIntegrityError(f"{self._blocks.topic} holds a {name}")
+        self._verifier.verify(name, record)
+        if record["chain_id"] != self._chain_id:
+            raise ConfigurationError(
+                f"{self._blocks.topic} holds chain {record['chain_id']}, the source is chain {self._chain_id}",
+                "Use another topic prefix (kafka.prefix) for another chain.",
+            )
+        notification: BlockNotification = record
+        return notification
+
+    async def append(self, staged: Sequence[Staged]) -> None:
+        assert self._producer is not None, "open() first"
+        assert self._written is not None
+        before = self._written[1]
+        self._written = (before, before + len(staged))
+        try:
+            await self._transaction(self._producer, staged)
+        except ProducerFenced:
+            raise self._fenced("its transactional id was taken") from None
+        except MessageSizeTooLargeError as error:
+            raise ConfigurationError(
+                f"{self._transactions} refused a record as too large: {error}",
+                "Its max.message.bytes is below what streams/topics.py says; run `monmouth topics apply`.",
+            ) from None
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise UncertainWriteError(f"the broker did not confirm a write: {type(error).__name__}: {error}") from None
+        self._written = (before + len(staged), before + len(staged))
+
+    async def _transaction(self, producer: AIOKafkaProducer, staged: Sequence[Staged]) -> None:
+        async with producer.transaction():
+            sends: list[asyncio.Future[object]] = []
+            for number in range(len(staged[0].partitions)):
+                records = [record for one in staged for record in one.partitions[number]]
+                sends += await self._send(producer, records, self._transactions, number)
+            sends += await self._send(producer, [(self._key, one.notification) for one in staged], self._blocks.topic, 0)
+            await asyncio.gather(*sends)
+
+    @staticmethod
+    async def _send(producer: AIOKafkaProducer, records: Batch, topic: str, partition: int) -> list[asyncio.Future[object]]:
+        sends = []
+        batch = producer.create_batch()
+        for key, value in records:
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                sends.append(await producer.send_batch(batch, topic, partition=partition))
+                batch = producer.create_batch()
+                batch.append(key=key, value=value, timestamp=None)
+        sends.append(await producer.send_batch(batch, topic, partition=partition))
+        return sends
+
+    def _fenced(self, reason: str) -> FencedError:
+        return FencedError(
+            f"another producer took over chain {self._chain_id}: {reason}",
+            "One producer writes a chain; this one has stopped, and nothing of an unfinished transaction is in the log.",
+        )
+
+    async def close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                await asyncio.wait_for(producer.stop(), 10)
+            except (KafkaError, OSError, TimeoutError) as error:  # it is being thrown away; the log decides what counts
+                log.info("closing the writer: %s", error)

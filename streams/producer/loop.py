@@ -1,0 +1,266 @@
+"""The block producer: from a source to the log, from backfill to live, until it is told to stop.
+
+Assumes one event loop and topics that exist. Invariants: reading runs at most one change ahead of writing; the next change is
+planned on a view that is dropped if a write fails, and read back from the log; it stops between two transactions.
+Errors that pass are retried with growing pauses; FencedError, ChainMismatchError, LogIntegrityError and a block that does not
+fit end the run, since going on would be wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+
+from streams.core.block import BlockRef
+from streams.core.forkview import ForkView, severity, trim
+from streams.errors import ConfigurationError, SourceError
+from streams.metrics import count_error
+from streams.ports.chain import ChainSource
+from streams.producer import metrics
+from streams.producer.follow import Follower, applied
+from streams.producer.kafka_log import KEEP, LogUnavailableError
+from streams.producer.log import ChainLog, Staged, UncertainWriteError
+from streams.producer.plan import Advance
+from streams.producer.records import Stager
+from streams.settings import ChainSettings
+
+log = logging.getLogger(__name__)
+MAX_BYTES = 4 * 1024 * 1024
+MAX_RECORDS = 10_000
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
+ATTEMPTS = 5
+REPORT_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """What this run has written so far."""
+
+    blocks: int = 0
+    transactions: int = 0
+    records: int = 0
+    reorgs: int = 0
+    deepest: int = 0
+    appends: int = 0
+    view: ForkView = field(default_factory=ForkView)
+
+
+class BlockProducer:
+    """Runs one source into one log. ``stager`` makes the records; ``once``: stop when the source has no more just now."""
+
+    def __init__(
+        self,
+        source: ChainSource,
+        chain_log: ChainLog,
+        stager: Stager,
+        settings: ChainSettings,
+        chain_id: int,
+        *,
+        once: bool = False,
+        until: int | None = None,
+    ) -> None:
+        self._source = source
+        self._log = chain_log
+        self._stager = stager
+        self._settings = settings
+        self._follower = Follower(source, settings, chain_id, chain_log.older, until)
+        self._once = once
+        self._until = until
+        self._stop = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._sequence = 0
+        self._failures = 0
+        self._trusted = False
+        self.progress = Progress()
+
+    def stop(self) -> None:
+        """Asks the run to end after the transaction in flight."""
+        self._stop.set()
+        self._wake.set()
+
+    async def run(self) -> Progress:
+        """Runs until stopped, or as ``once``, ``until`` and the source say. Closes the log, not the source."""
+        hints = asyncio.create_task(self._listen())
+        reports = asyncio.create_task(self._report())
+        try:
+            while not await self._session():
+                pass
+        finally:
+            for task in (hints, reports):
+                task.cancel()
+            await asyncio.gather(hints, reports, return_exceptions=True)
+            await self._log.close()
+        return self.progress
+
+    async def _session(self) -> bool:
+        """From opening the log to the end of the run (True) or to a write that must be looked up (False)."""
+        writing: asyncio.Task[None] | None = None
+        try:
+            position = await self._log.open()
+            self._sequence, view = position.sequence, position.view
+            self.progress.view = view
+            self._trusted = False
+            while True:
+                advance = await self._ask(view, position.first)
+                if writing is not None:
+                    done, writing = writing, None
+                    await done
+                if advance is not None and not self._stop.is_set():
+                    view = trim(applied(view, advance), KEEP)
+                    writing = asyncio.create_task(self._publish(advance))
+                elif await self._finished(view):
+                    return True
+        except (UncertainWriteError, LogUnavailableError) as error:
+            metrics.REBUILDS.inc()
+            await self._fail(error)
+            return self._stop.is_set()
+        finally:
+            if writing is not None:
+                await asyncio.gather(writing, return_exceptions=True)
+
+    async def _ask(self, view: ForkView, first: BlockRef | None) -> Advance | None:
+        """The next change, or None: nothing to do, or the source failed and a pause has passed."""
+        if self._stop.is_set() or self._reached(view):
+            return None
+        self._wake.clear()
+        try:
+            if not self._trusted:
+                await self._follower.check_identity(first)
+                self._trusted = True
+            advance = await self._follower.next(view)
+        except SourceError as error:
+            metrics.SOURCE_ERRORS.inc()
+            self._trusted = False
+            await self._fail(error)
+            return None
+        self._failures = 0
+        return advance
+
+    def _reached(self, view: ForkView) -> bool:
+        return self._until is not None and view.tip is not None and view.tip.number >= self._until
+
+    async def _finished(self, view: ForkView) -> bool:
+        """Whether the run is over; else waits for a hint or the next poll."""
+        if self._stop.is_set() or self._reached(view) or self._source.ended:
+            return True
+        if self._failures or self._source.eager:
+            await asyncio.sleep(0)
+            return False
+        if self._once:
+            return True
+        await self._wait(self._settings.poll_interval)
+        return False
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _fail(self, error: SourceError | UncertainWriteError | LogUnavailableError) -> None:
+        """Pauses, longer each time. Raises the error if the run is one that must end and it keeps failing."""
+        count_error(error)
+        self._failures += 1
+        never_worked = self.progress.appends == 0 and self.progress.view.tip is None
+        if self._failures >= ATTEMPTS and (self._once or self._until is not None or never_worked or self._source.eager):
+            raise error
+        pause = min(FIRST_PAUSE * 2 ** (self._failures - 1), LONGEST_PAUSE)
+        log.warning("%s; trying again in %.2f s", error.message, pause)
+        try:
+            async with asyncio.timeout(pause):
+                await self._stop.wait()
+        except TimeoutError:
+            pass
+
+    async def _publish(self, advance: Advance) -> None:
+        """Writes one change: an undo with the blocks that replace it, or settled blocks, together; other blocks one by one."""
+        staged: list[Staged] = []
+        view = self.progress.view
+        if advance.undo is not None:
+            view = applied(view, Advance(advance.undo, base=advance.base))
+            staged.append(self._stager.undo(advance.undo, self._sequence, view.final))
+        for block in advance.blocks:
+            staged.append(self._stager.new(block, self._sequence + len(staged), view.final))
+            view = applied(view, Advance(blocks=[block]))
+            is_settled = block.ref.number <= advance.settled
+            full = sum(one.size for one in staged) >= MAX_BYTES or sum(one.records for one in staged) >= MAX_RECORDS
+            if full or not (is_settled or advance.undo is not None or block is advance.blocks[-1]):
+                if is_settled:
+                    view = self._finalize(staged, view, block.ref)
+                await self._append(staged, view)
+                staged = []
+        if advance.final is not None:
+            view = self._finalize(staged, view, advance.final)
+        if staged:
+            await self._append(staged, view)
+        self._count(advance)
+
+    def _finalize(self, staged: list[Staged], view: ForkView, final: BlockRef) -> ForkView:
+        moved = applied(view, Advance(final=final))
+        if moved.final != view.final and moved.final is not None and moved.tip is not None:
+            staged.append(self._stager.final(moved.final, self._sequence + len(staged), moved.tip))
+        return moved
+
+    async def _append(self, staged: list[Staged], view: ForkView) -> None:
+        await self._log.append(staged)
+        self._sequence += len(staged)
+        self.progress.appends += 1
+        self.progress.records += sum(one.records for one in staged)
+        self.progress.view = trim(view, KEEP)
+        metrics.RECORDS.inc(sum(one.records for one in staged))
+        metrics.TIP.set(view.tip.number if view.tip else 0)
+        metrics.FINAL.set(view.final.number if view.final else 0)
+
+    def _count(self, advance: Advance) -> None:
+        transactions = sum(len(block.transactions) for block in advance.blocks)
+        self.progress.blocks += len(advance.blocks)
+        self.progress.transactions += transactions
+        metrics.BLOCKS.inc(len(advance.blocks))
+        metrics.TRANSACTIONS.inc(transactions)
+        if advance.undo is None:
+            return
+        undo, kind = advance.undo, severity(advance.undo.depth)
+        self.progress.reorgs += 1
+        self.progress.deepest = max(self.progress.deepest, undo.depth)
+        metrics.REORGS.labels(kind.value).inc()
+        metrics.REORG_DEPTH.set(undo.depth)
+        log.info("%s reorg: %d blocks undone down to %s, %d new", kind, undo.depth, undo.ancestor, len(advance.blocks))
+        if undo.below_final:
+            metrics.BELOW_FINAL.inc()
+            log.error("ALARM: the reorg removed blocks that were final; the log follows the node to %s", undo.ancestor)
+
+    async def _listen(self) -> None:
+        """Turns hints into earlier polls; a lost hint costs one poll interval."""
+        try:
+            async for _ in self._source.hints():
+                self._wake.set()
+        except SourceError as error:
+            log.warning("no more hints from the source (%s); polling goes on", error.message)
+
+    async def _report(self) -> None:
+        blocks, transactions, before = 0, 0, time.monotonic()
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            now, done = time.monotonic(), self.progress
+            if done.blocks != blocks:
+                rate = (done.transactions - transactions) / (now - before)
+                log.info("at %s, final %s: %d blocks, %.0f transactions/s", done.view.tip, done.view.final, done.blocks, rate)
+            blocks, transactions, before = done.blocks, done.transactions, now
+
+
+async def identify(source: ChainSource, settings: ChainSettings) -> int:
+    """The chain id of the source, tried a few times. Raises SourceError, or ConfigurationError if it is not the one set."""
+    for attempt in range(ATTEMPTS):
+        try:
+            found = await source.chain_id()
+            break
+        except SourceError:
+            if attempt == ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(FIRST_PAUSE * 2**attempt)
+    if settings.chain_id not in (None, found):
+        raise ConfigurationError(f"the node is chain {found}, chain.chain_id is set to {settings.chain_id}")
+    return found
