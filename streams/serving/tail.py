@@ -6,6 +6,8 @@ Assumes ``fold`` takes batches in log order. Invariants:
   * an error that reading again cannot mend (an integrity error, a lost position) ends the tail, and every later barrier
     raises it.
 The end is the last stable offset (ListOffsets with isolation level read_committed), so an open transaction delays nobody.
+A transaction counts as committed once readers can see it: the broker tells its producer so a moment earlier, before the
+commit markers have reached every partition.
 """
 
 from __future__ import annotations

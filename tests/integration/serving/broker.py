@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.codec import codec
 from streams.core.canonical import ChainStep
@@ -22,8 +22,11 @@ SIGNER = Signer(b"\x05" * 32)
 
 
 class LogWriter:
-    def __init__(self, kafka: KafkaSettings, producer: AIOKafkaProducer) -> None:
+    """Each method returns when read_committed readers can see what it wrote, which is later than the commit's answer."""
+
+    def __init__(self, kafka: KafkaSettings, producer: AIOKafkaProducer, looker: AIOKafkaConsumer) -> None:
         self._producer = producer
+        self._looker = looker
         self._blocks = physical(kafka.prefix, BLOCKS)
         self._roots = physical(kafka.prefix, ROOTS)
 
@@ -36,7 +39,8 @@ class LogWriter:
     async def raw(self, *values: bytes) -> None:
         async with self._producer.transaction():
             for value in values:
-                await self._producer.send_and_wait(self._blocks, value, key=b"\0" * 8, partition=0)
+                written = await self._producer.send_and_wait(self._blocks, value, key=b"\0" * 8, partition=0)
+        await self._visible(written)
 
     async def aborted(self, step: ChainStep) -> None:
         await self._producer.begin_transaction()
@@ -47,8 +51,9 @@ class LogWriter:
     async def open_transaction(self, step: ChainStep) -> AsyncIterator[None]:
         """The step is in the log, not committed, until the block ends."""
         async with self._producer.transaction():
-            await self._producer.send_and_wait(self._blocks, self.signed(step), partition=0)
+            written = await self._producer.send_and_wait(self._blocks, self.signed(step), partition=0)
             yield
+        await self._visible(written)
 
     async def root(self, agent: bytes, root: Root | None) -> None:
         record: dict[str, Any] | None = root and {
@@ -60,7 +65,15 @@ class LogWriter:
             "block": root.block.record() if root.block else None,
         }
         async with self._producer.transaction():
-            await self._producer.send_and_wait(self._roots, record and codec().encode("LatticeRoot", record), key=agent)
+            value = record and codec().encode("LatticeRoot", record)
+            written = await self._producer.send_and_wait(self._roots, value, key=agent)
+        await self._visible(written)
+
+    async def _visible(self, written: Any) -> None:
+        place = TopicPartition(written.topic, written.partition)
+        async with asyncio.timeout(20):
+            while (await self._looker.end_offsets([place]))[place] <= written.offset:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -68,10 +81,13 @@ async def log_writer(kafka: KafkaSettings) -> AsyncIterator[LogWriter]:
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka.bootstrap, transactional_id=f"test-{uuid.uuid4().hex}", transaction_timeout_ms=30_000
     )
+    looker = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, isolation_level="read_committed")
     await producer.start()
+    await looker.start()
     try:
-        yield LogWriter(kafka, producer)
+        yield LogWriter(kafka, producer, looker)
     finally:
+        await looker.stop()
         await producer.stop()
 
 
