@@ -6,12 +6,14 @@ Pure but for reading the two log files; the patterns are those of Kafka 4.4 and 
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from infra.broker.errors import BrokerDiedError, BrokerError, DiskFullError, JavaError, NotWritableError, PortBusyError
 
 TAIL = 64 * 1024  # bytes read from the end of each file
 SHOWN = 5  # lines quoted
+FULL = 1024 * 1024  # bytes: less than this free is a full disk
 
 CAUSES: tuple[tuple[str, type[BrokerError], str, str], ...] = (
     (
@@ -21,7 +23,7 @@ CAUSES: tuple[tuple[str, type[BrokerError], str, str], ...] = (
         "Free some space and start again: what was acknowledged is kept.",
     ),
     (
-        r"Address already in use|Failed to bind",
+        r"Address already in use|[Ff]ailed to bind",
         PortBusyError,
         "a port it needs is taken by another program",
         "Choose another with --port, or stop the other program.",
@@ -72,10 +74,13 @@ def tail(path: Path, size: int = TAIL, since: int = 0) -> str:
 
 def cause_of_death(text: str, folder: Path, status: int | None) -> BrokerError:
     """The error for a broker that ended with ``status`` (as subprocess gives it) and wrote ``text`` last."""
+    if shutil.disk_usage(folder).free < FULL:  # then the log itself could not be written
+        text += "No space left on device"
     for pattern, kind, said, hint in CAUSES:
         if re.search(pattern, text):
             return kind(f"the broker stopped: {said} ({folder})", hint)
-    lines = [line for line in text.splitlines() if line.strip() and "WARNING" not in line][-SHOWN:]
-    quoted = "\n    ".join(lines) or "(it wrote nothing)"
+    lines = [line for line in text.splitlines() if line.strip() and "WARNING" not in line]
+    grave = [line for line in lines if re.search(r"ERROR|FATAL|Exception|Error", line)]
+    quoted = "\n    ".join((grave or lines)[-SHOWN:]) or "(it wrote nothing)"
     ended = "" if status is None else f" with status {status}"
     return BrokerDiedError(f"the broker stopped{ended}; its last lines:\n    {quoted}", f"The whole log lies in {folder}.")

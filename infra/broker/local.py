@@ -88,7 +88,7 @@ class LocalBroker:
         """``host:port`` of the running broker. Raises BrokerError if it does not run."""
         record = self._living()
         if record is None:
-            raise BrokerError(f"no broker runs in {self._folder.path}", "Start it with 'monmouth infra up'.")
+            raise self.death() or BrokerError(f"no broker runs in {self._folder.path}", "Start it with 'monmouth infra up'.")
         return f"{HOST}:{record.port}"
 
     @property
@@ -155,6 +155,12 @@ class LocalBroker:
             data_bytes=_size(self._folder.data),
             log=self._folder.log,
         )
+
+    def death(self) -> BrokerError | None:
+        """Why the broker ended, where it ended without being stopped; None otherwise."""
+        if self._living() is not None or not self._folder.pid.exists():
+            return None
+        return cause_of_death(tail(self._folder.log) + tail(self._folder.output), self._folder.path, None)
 
     def __enter__(self) -> Self:
         self.start()

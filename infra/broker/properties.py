@@ -41,6 +41,9 @@ SERVER = {
     "num.io.threads": "4",
     "background.threads": "4",
     "num.recovery.threads.per.data.dir": "2",
+    # After kill -9 the controller refuses the new broker until the session of the old one is over (default 9 s).
+    "broker.session.timeout.ms": "3500",
+    "broker.heartbeat.interval.ms": "500",
 }
 
 LOGGING = """\

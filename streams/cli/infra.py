@@ -85,8 +85,11 @@ def status(settings: Settings, bootstrap: str | None) -> None:
     if outside:
         _check_outside(outside)
         return
-    found = LocalBroker(settings.state_dir).status()
+    broker = LocalBroker(settings.state_dir)
+    found = broker.status()
     if not found.running:
+        if death := broker.death():
+            raise death
         console.print("Kafka is not running; start it with 'monmouth infra up'")
         raise Exit(1)
     console.print(f"Kafka {'answers' if found.answers else 'does not answer'} at {found.bootstrap} (pid {found.pid})")

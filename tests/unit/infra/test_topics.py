@@ -1,0 +1,60 @@
+"""Comparing the topic map with a cluster's state: a pure function."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from infra.topics import Drift, TopicState, compare, partition_count
+from streams.settings import KafkaSettings
+from streams.topics import TOPICS
+
+KAFKA = KafkaSettings(prefix="p.", partitions=8, replication=3)
+
+
+def good() -> dict[str, TopicState]:
+    return {
+        f"p.{name}": TopicState(partition_count(spec, KAFKA), 3, {**spec.config(), "segment.ms": "1"}, {}, has_leaders=True)
+        for name, spec in TOPICS.items()
+    }
+
+
+def test_equal_state_has_no_drift() -> None:
+    assert compare(KAFKA, good()) == []
+
+
+def test_missing_topic() -> None:
+    found = good()
+    del found["p.dlq"]
+    assert compare(KAFKA, found) == [Drift("p.dlq", "missing", "", "", "")]
+
+
+@pytest.mark.parametrize(
+    ("topic", "setting", "value"),
+    [
+        ("memory.state", "cleanup.policy", "delete"),
+        ("chain.blocks", "retention.ms", "604800000"),
+        ("chain.transactions", "max.message.bytes", "1048588"),
+        ("memory.log", "message.timestamp.type", "CreateTime"),
+    ],
+)
+def test_each_setting_that_matters_is_compared(topic: str, setting: str, value: str) -> None:
+    found = good()
+    state = found[f"p.{topic}"]
+    found[f"p.{topic}"] = replace(state, config={**state.config, setting: value})
+    (entry,) = compare(KAFKA, found)
+    assert (entry.topic, entry.kind, entry.setting, entry.found) == (f"p.{topic}", "config", setting, value)
+    assert entry.wanted == TOPICS[topic].config()[setting]
+    assert entry.fixable
+
+
+def test_partitions_and_replication_are_reported_as_not_fixable() -> None:
+    found = good()
+    found["p.memory.log"] = replace(found["p.memory.log"], partitions=4, replication=1)
+    entries = compare(KAFKA, found)
+    assert [(entry.kind, entry.wanted, entry.found, entry.fixable) for entry in entries] == [
+        ("partitions", "8", "4", False),
+        ("replication", "3", "1", False),
+    ]
+    assert str(entries[0]) == "p.memory.log: partition count is 4, should be 8"
