@@ -73,6 +73,7 @@ class History:
     chain: list[tuple[BlockRef, list[MemoryFact]]] = field(default_factory=list)
     commands: list[MemoryFact] = field(default_factory=list)
     seen: list[tuple[bytes, bytes]] = field(default_factory=list)
+    undone: list[tuple[BlockRef, list[MemoryFact]]] = field(default_factory=list)
     final: int = 0
 
     @property
@@ -98,7 +99,9 @@ class History:
         return facts
 
 
-steps = st.lists(st.sampled_from(["block", "block", "block", "undo", "command", "final", "commit", "restart"]), max_size=25)
+steps = st.lists(
+    st.sampled_from(["block", "block", "block", "undo", "redo", "command", "final", "commit", "restart"]), max_size=25
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -116,7 +119,13 @@ def test_any_history_leaves_what_the_oracle_says(names: list[str], data: st.Data
             depth = data.draw(st.integers(0, len(history.chain) - history.final))
             for block, facts in reversed(history.chain[len(history.chain) - depth :]):
                 partition.revert(block, facts)
+            history.undone += history.chain[len(history.chain) - depth :]
             del history.chain[len(history.chain) - depth :]
+        elif name == "redo":
+            for block, facts in history.undone:
+                if block.parent == history.tip.hash:
+                    history.chain.append((block, facts))
+                    partition.apply(block, facts)
         elif name == "command":
             facts = history.draw_facts(data, None)
             history.commands += facts

@@ -18,7 +18,7 @@ from streams.core.merkle.sparse import SparseTree
 
 ROW = b"m"
 ACCOUNT = b"a"
-MAX_ACCOUNTS = 4096
+MAX_ACCOUNTS = 8192
 MAX_TREE_LEAVES = 200_000
 
 
@@ -92,9 +92,9 @@ class Accounts:
         account.changes = {}
         return account.tree.root
 
-    def trim(self, limit: int = MAX_ACCOUNTS) -> None:
-        """Drops the accounts used least recently, if there are more than ``limit``. Call when every account is saved."""
-        while len(self._cache) > limit:
+    def trim(self) -> None:
+        """Drops the accounts used least recently, if there are more than MAX_ACCOUNTS. Call when every account is saved."""
+        while len(self._cache) > MAX_ACCOUNTS:
             self._cache.popitem(last=False)
 
     def trim_trees(self) -> None:

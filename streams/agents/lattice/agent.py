@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from schemas.records import LatticeLog, LatticeRoot, MemoryFact
 from streams.agents.base import Emit, LocalState, Record, StreamAgent
-from streams.agents.lattice.accounts import MAX_ACCOUNTS, ROW, Account, Accounts
+from streams.agents.lattice.accounts import ROW, Account, Accounts
 from streams.agents.lattice.final_log import FinalLog
 from streams.agents.lattice.journal import Journal
 from streams.agents.lattice.rows import UPSERT, Row, pack_fact
@@ -72,7 +72,7 @@ class LatticeAgent(StreamAgent):
 
     def revert(self, block: BlockRef, records: Sequence[Record]) -> Iterable[Emit]:
         moves: dict[bytes, Movement] = {}
-        for fact in reversed(list(_folded(block, records))):
+        for fact in _folded(block, records):
             self._revert_fact(self._movement(moves, fact["owner"]), fact)
         self._settle(moves, on_chain=True)
         self._journal.undo(block, moves, self._chain.checksum())
@@ -176,7 +176,7 @@ class LatticeAgent(StreamAgent):
             self._accounts.save(agent)
             deltas.append(delta)
         self._dirty.update(moves)
-        self._accounts.trim(2 * MAX_ACCOUNTS)
+        self._accounts.trim()
         if not deltas:
             return
         moved = merge(deltas)

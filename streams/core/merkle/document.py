@@ -1,6 +1,7 @@
 """Proofs as JSON documents and as bytes, for REST and files.
 
-A document names its kind and holds everything a verifier needs except trust in the root, which must come from elsewhere.
+A document names its kind and holds everything a verifier needs except trust in the root, which must come from elsewhere; for a
+log, root and size are trusted together, since RFC 9162 does not bind the size to the root.
 Invariant: parsing is strict (lower-case hex, exact lengths, no unknown fields), so one proof has one form; anything else
 raises ProofError, never another exception. Verification of a parsed document returns a bool.
 """
