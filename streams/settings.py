@@ -67,6 +67,7 @@ class RagSettings(BaseModel):
     vector_store_url: str = Field("", description="Empty: embedded. Else a Milvus URI or a Milvus Lite .db file.")
     vector_store_token: SecretStr = SecretStr("")
     embedding_model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    models_path: Path = Path("models")
     embedding_backend: Literal["onnx", "onnx-int8", "torch"] = "onnx"
     max_context_tokens: int = Field(32_000, ge=1)
     min_similarity: float = Field(0.1, ge=-1, le=1, description="Least cosine of a memory in a context.")

@@ -1,0 +1,50 @@
+"""Sample questions of the demo, asked through the gateway like any client would, and their proofs checked offline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streams.serving.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question with what came back. ``expected``: id of the memory that answers it, or None if not known."""
+
+    agent: bytes
+    question: str
+    answer: str
+    score: float
+    citation: str
+    found: bool | None
+    proven: bool
+
+
+def ask(gateway: str, agent: bytes, question: str, expected: bytes | None) -> Asked:
+    """Asks, takes the best memory, fetches its inclusion proof and verifies it against the agent's published root."""
+    name = "0x" + agent.hex()
+    with Client(gateway) as client:
+        items = client.query_context(name, question, max_results=3).items
+        if not items:
+            return Asked(agent, question, "(no memory)", 0.0, "", None if expected is None else False, proven=False)
+        best = items[0]
+        root = client.root(name)
+        proof = client.proof(name, best.citation.memory_id, root=root)
+    found = None if expected is None else "0x" + expected.hex() in [item.citation.memory_id for item in items]
+    block = best.citation.block
+    where = f"block {block.number}/{block.hash[2:10]}" if block else "a command"
+    return Asked(agent, question, best.text, best.score, where, found, proven=proof.verified)
+
+
+def line(asked: Asked) -> str:
+    """One line for the terminal."""
+    proof = "proof ok" if asked.proven else "NO PROOF"
+    hit = {True: "as expected", False: "NOT the expected memory", None: ""}[asked.found]
+    return f"0x{asked.agent.hex()[:8]}… {asked.question}\n    → {asked.answer} [{asked.citation}, {proof}{', ' if hit else ''}{hit}]"
+
+
+def hit_rate(answers: Sequence[Asked]) -> str:
+    """How many questions with a known answer found it among the first three."""
+    known = [a for a in answers if a.found is not None]
+    return f"{sum(bool(a.found) for a in known)} of {len(known)}"

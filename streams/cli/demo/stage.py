@@ -1,0 +1,105 @@
+"""Sets the stage of the demo: a fresh state folder, broker, topics, model, and the settings its processes share."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from connectors.embedding.model import fetch, locate
+from infra import topics
+from infra.broker import LocalBroker
+from streams.errors import ConfigurationError
+from streams.settings import Settings
+
+FOLDER = "demo"
+KEPT = frozenset({"jars", "models"})
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """``settings``: what this process and its children run with. ``environment`` says the same to the children."""
+
+    settings: Settings
+    environment: dict[str, str]
+
+
+def free_port(wanted: int) -> int:
+    """``wanted`` if nobody listens there, else a free one."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ConfigurationError("no free port on 127.0.0.1")
+
+
+@contextmanager
+def broker(base: Settings, external: bool, say: Say) -> Iterator[str]:
+    """Address of the Kafka to use: the one given, or a local one with empty data that ends with the demo."""
+    if external:
+        yield base.kafka.bootstrap
+        return
+    home = base.state_dir / FOLDER
+    local = LocalBroker(home, port=0, jars=base.state_dir / "jars", say=say)
+    local.stop()
+    shutil.rmtree(home, ignore_errors=True)
+    with local:
+        yield local.bootstrap
+
+
+def prepare_model(base: Settings, say: Say) -> None:
+    """Fetches the embedding model unless it is there."""
+    models = base.path(base.rag.models_path)
+    try:
+        locate(models)
+    except ConfigurationError:
+        say("fetching the embedding model (84 MB, once)")
+        fetch(models)
+
+
+@contextmanager
+def stage(base: Settings, rpc_url: str, ws_url: str | None, *, external_kafka: bool, say: Say) -> Iterator[Stage]:
+    """Everything but the processes; what it started ends with the context."""
+    with ExitStack() as stack:
+        prepare_model(base, say)
+        bootstrap = stack.enter_context(broker(base, external_kafka, say))
+        settings = base.model_copy(deep=True)
+        settings.rag.models_path = base.path(base.rag.models_path).resolve()
+        settings.state_dir = (base.state_dir / FOLDER).resolve()
+        settings.kafka.bootstrap = bootstrap
+        settings.kafka.prefix = f"demo-{secrets.token_hex(3)}."
+        settings.chain.rpc_url, settings.chain.ws_url = rpc_url, ws_url
+        settings.chain.poll_interval = 0.25
+        settings.gateway.port = free_port(base.gateway.port)
+        settings.gateway.metrics_port = free_port(base.gateway.metrics_port)
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        yield Stage(settings, _environment(settings))
+
+
+async def make_topics(settings: Settings) -> None:
+    """Creates the topics of this run."""
+    await topics.apply(settings.kafka)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    chain = settings.chain
+    said = {
+        "STATE_DIR": settings.state_dir,
+        "KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+        "KAFKA__PREFIX": settings.kafka.prefix,
+        "CHAIN__RPC_URL": chain.rpc_url,
+        "CHAIN__POLL_INTERVAL": chain.poll_interval,
+        "RAG__MODELS_PATH": settings.rag.models_path,
+        "GATEWAY__PORT": settings.gateway.port,
+        "GATEWAY__METRICS_PORT": settings.gateway.metrics_port,
+        **({"CHAIN__WS_URL": chain.ws_url} if chain.ws_url else {}),
+    }
+    return {f"MONMOUTH_{name}": str(value) for name, value in said.items()}
