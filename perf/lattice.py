@@ -1,6 +1,6 @@
 """LtHash items per CPU second, beside the raw BLAKE3 output it cannot do without.
 
-    .venv/bin/python -m perf.lattice [--rows 200000]
+.venv/bin/python -m perf.lattice [--rows 200000]
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ async def job(stream):
         if seen == rows:
             await asyncio.sleep(1)
             cpu, wall = time.process_time() - started[0], time.perf_counter() - started[1]
-            print(json.dumps({"name": "faust-streaming", "rows": rows, "cpu": cpu, "wall": wall}), file=sys.__stdout__, flush=True)
+            print(
+                json.dumps({"name": "faust-streaming", "rows": rows, "cpu": cpu, "wall": wall}), file=sys.__stdout__, flush=True
+            )
             os._exit(0)
 
 
