@@ -1,7 +1,8 @@
 """The metrics registry of the process, what every process measures, and the /metrics server.
 
 Invariant: a metric is registered only where it is measured; nothing here is a constant posing as a measurement.
-Packages define their own metrics on ``REGISTRY`` in a ``metrics.py`` of their own. Names begin with ``monmouth_``.
+Packages define their own metrics in a ``metrics.py`` of their own, on ``REGISTRY`` or on prometheus_client's default one;
+/metrics serves both. Names begin with ``monmouth_``.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from pathlib import Path
 from wsgiref.simple_server import WSGIServer
 
 import psutil
+from prometheus_client import REGISTRY as DEFAULT_REGISTRY
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from streams.errors import ConfigurationError, MonmouthError, Severity
 
 REGISTRY = CollectorRegistry()
+REGISTRY.register(DEFAULT_REGISTRY)
 _STARTED = time.monotonic()
 _PROCESS = psutil.Process()
 _PROCESS.cpu_percent()  # the first call starts the measuring interval

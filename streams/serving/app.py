@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from streams import __version__
-from streams.errors import MonmouthError
+from streams.errors import Category, MonmouthError
 from streams.metrics import count_error
 from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.limits import Limits, body_of, headers_of
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 ERRORS = {status: {"model": ErrorBody} for status in (400, 404, 409, 413, 422, 500, 503)}
 MESSAGE_LIMIT = 500
+INWARD = {Category.DATABASE, Category.CONFIGURATION}  # their messages name files; they stay in the log
 NAMES = {refusal.status: refusal.error for refusal in (NotFoundError, TooLargeError)}
 
 
@@ -53,7 +54,12 @@ async def _monmouth_error(request: Request, error: Exception) -> Response:
         return JSONResponse(body_of(error.error, error.message, error.hint), error.status, headers=headers_of(error))
     count_error(error)
     log.warning("%s %s: %s", request.method, request.url.path, error)
-    body = body_of(error.category.value, error.message, error.hint)
+    if error.category in INWARD:
+        body = body_of(
+            error.category.value, f"a part of the gateway failed ({error.category})", "See /health, and the gateway's log."
+        )
+    else:
+        body = body_of(error.category.value, error.message, error.hint)
     return JSONResponse(body, HTTPStatus.SERVICE_UNAVAILABLE, headers={"retry-after": "1"})
 
 

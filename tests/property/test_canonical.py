@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from streams.core.block import BlockRef, Step
 from streams.core.canonical import BrokenChainError, CanonicalView, ChainStep
 from streams.core.presence import Fact, Presence
-from tests.chains import block, step_final, step_new, step_undo
 from tests.samples import SAMPLES
+from tests.steps import block, step_final, step_new, step_undo
 
 
 @dataclass

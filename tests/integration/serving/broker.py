@@ -16,7 +16,7 @@ from streams.serving.roots import Root
 from streams.settings import KafkaSettings
 from streams.signing import Signer
 from streams.topics import BLOCKS, ROOTS, physical
-from tests.chains import notification
+from tests.steps import notification
 
 SIGNER = Signer(b"\x05" * 32)
 

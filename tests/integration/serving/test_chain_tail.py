@@ -18,9 +18,9 @@ from streams.serving.faults import UnavailableError
 from streams.serving.roots import Root, RootTail
 from streams.settings import KafkaSettings, Settings
 from streams.signing import Signer, Verifier
-from tests.chains import block, notification, step_final, step_new, step_undo
 from tests.integration.serving.broker import SIGNER, LogWriter, eventually, log_writer
 from tests.samples import SAMPLES
+from tests.steps import block, notification, step_final, step_new, step_undo
 
 pytestmark = pytest.mark.kafka
 

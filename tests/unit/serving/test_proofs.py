@@ -14,7 +14,7 @@ from streams.core.leaf import value_of
 from streams.core.merkle.document import MemberDocument, parse
 from streams.ports.stores import StoredMemory
 from streams.serving.faults import ConflictError, NotFoundError
-from tests.chains import block, step_new, step_undo
+from tests.steps import block, step_new, step_undo
 from tests.unit.serving.world import ALICE, BOB, World, upsert
 
 A = f"/v1/agents/0x{ALICE.hex()}"

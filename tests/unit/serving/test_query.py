@@ -10,7 +10,7 @@ from streams.ports.stores import Hit, StoredMemory
 from streams.serving.faults import UnavailableError
 from streams.serving.query import BAND, Candidate, scored, within_budget
 from streams.settings import RagSettings
-from tests.chains import block, step_new, step_undo
+from tests.steps import block, step_new, step_undo
 from tests.unit.serving.world import ALICE, BOB, World, upsert
 
 

@@ -15,7 +15,7 @@ from streams.metrics import REGISTRY
 from streams.serving.faults import UnavailableError
 from streams.serving.limits import BODY_LIMIT
 from streams.serving.wire import CONTENT_LIMIT
-from tests.chains import step_undo
+from tests.steps import step_undo
 from tests.unit.serving.world import ALICE, BOB, World, upsert
 
 A = f"/v1/agents/0x{ALICE.hex()}"
@@ -214,8 +214,10 @@ async def test_lagging_view_answers_nothing_but_503(http: httpx.AsyncClient, wor
 
 async def test_closed_store_is_503_and_a_defect_500(http: httpx.AsyncClient, world: World) -> None:
     await world.memories.close()
+    errors = sample("monmouth_errors_total", category="database", severity="high")
     body = refused(await http.get(f"{A}/memories"), 503, "database")
-    assert body["hint"] == "Open it."
+    assert "the store is closed" not in body["message"]
+    assert sample("monmouth_errors_total", category="database", severity="high") == errors + 1
     world.commands.refusal = ValueError("/root/secret path")
     unknown = sample("monmouth_errors_total", category="unknown", severity="high")
     body = refused(await http.post(f"{A}/memories", json={"text": "x"}), 500, "internal")

@@ -30,8 +30,8 @@ from streams.serving.roots import Root
 from streams.serving.services import Services
 from streams.serving.vectors import QueryVectors
 from streams.settings import RagSettings
-from tests.chains import block, step_new
 from tests.serving_fakes import FakeChain, FakeCommandLog, FakeEmbedder, FakeMemoryStore, FakeRoots, FakeVectorStore
+from tests.steps import block, step_new
 
 ALICE = b"\xa1" * 20
 BOB = b"\xb0" * 20

@@ -1,0 +1,180 @@
+"""What the clients send and how they read the answer; no I/O. One function a route, with the names of the API.
+
+An agent is 0x-hex or 20 bytes, a memory id 0x-hex or 32 bytes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+import orjson
+from pydantic import ValidationError
+
+from schemas.records import MemoryType
+from streams.errors import Category, MonmouthError
+from streams.serving.addresses import to_hex
+from streams.serving.wire import (
+    Answer,
+    ChainState,
+    Context,
+    ErrorBody,
+    Health,
+    MemoryList,
+    MemoryView,
+    ProofView,
+    Receipt,
+    RootView,
+)
+
+A = TypeVar("A", bound=Answer)
+Name = str | bytes
+
+
+class GatewayError(MonmouthError):
+    """The gateway refused, or did not answer. ``status`` is 0 if there was no answer; ``error`` names the refusal."""
+
+    category = Category.NETWORK
+
+    def __init__(self, message: str, hint: str = "", status: int = 0, error: str = "unreachable") -> None:
+        super().__init__(message, hint)
+        self.status = status
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[A]):
+    """One request. ``also``: statuses besides 2xx that carry an answer. A call may be sent twice: each is idempotent."""
+
+    method: str
+    path: str
+    answer: type[A]
+    params: dict[str, Any] = field(default_factory=dict)
+    body: bytes | None = None
+    also: frozenset[int] = frozenset()
+
+    @property
+    def target(self) -> str:
+        """Path and query string."""
+        query = urlencode({name: value for name, value in self.params.items() if value is not None}, doseq=True)
+        return f"{self.path}?{query}" if query else self.path
+
+    def read(self, status: int, body: bytes) -> A:
+        """The answer. Raises GatewayError."""
+        if 200 <= status < 300 or status in self.also:
+            try:
+                return self.answer.model_validate_json(body)
+            except ValidationError:
+                raise GatewayError(
+                    f"{self.path} answered what this client cannot read", "Is it a Monmouth gateway?", status, "unreadable"
+                ) from None
+        try:
+            fault = ErrorBody.model_validate_json(body)
+        except ValidationError:
+            raise GatewayError(f"{self.path} answered {status}", "Is it a Monmouth gateway?", status, "unreadable") from None
+        raise GatewayError(fault.message, fault.hint, status, fault.error)
+
+
+def _name(value: Name) -> str:
+    return to_hex(value) if isinstance(value, bytes) else quote(value, safe="")
+
+
+def _agent(agent: Name) -> str:
+    return f"/v1/agents/{_name(agent)}"
+
+
+def _memory(agent: Name, memory_id: Name) -> str:
+    return f"{_agent(agent)}/memories/{_name(memory_id)}"
+
+
+def query_context(
+    agent: Name, query: str, max_results: int = 10, *, min_similarity: float | None = None, max_tokens: int | None = None
+) -> Call[Context]:
+    """A question."""
+    body = {"query": query, "max_results": max_results, "min_similarity": min_similarity, "max_tokens": max_tokens}
+    return Call("POST", f"{_agent(agent)}/query", Context, body=orjson.dumps(body))
+
+
+def store(
+    agent: Name,
+    data: str | bytes,
+    *,
+    type: MemoryType = "LONG_TERM",  # noqa: A002  (the API's name)
+    importance: float = 0.5,
+    tags: Iterable[str] = (),
+    media_type: str | None = None,
+    timestamp: int | None = None,
+    command_id: str | None = None,
+    wait: float = 0.0,
+) -> Call[Receipt]:
+    """A memory to keep. Has a command id in any case, so that sending it twice stores it once."""
+    content = {"text": data} if isinstance(data, str) else {"content_base64": b64encode(data).decode()}
+    body = {
+        **content,
+        "media_type": media_type or ("text/plain" if isinstance(data, str) else "application/octet-stream"),
+        "type": type,
+        "importance": importance,
+        "tags": list(tags),
+        "timestamp": timestamp,
+        "command_id": command_id or str(uuid.uuid4()),
+        "wait": wait,
+    }
+    return Call("POST", f"{_agent(agent)}/memories", Receipt, body=orjson.dumps(body))
+
+
+def retrieve(
+    agent: Name,
+    *,
+    types: Iterable[MemoryType] = (),
+    tags: Iterable[str] = (),
+    min_importance: float = 0.0,
+    since: int | None = None,
+    until: int | None = None,
+    max_age: int | None = None,
+    limit: int = 100,
+) -> Call[MemoryList]:
+    """Memories that match."""
+    params = {
+        "type": list(types),
+        "tag": list(tags),
+        "min_importance": min_importance,
+        "since": since,
+        "until": until,
+        "max_age": max_age,
+        "limit": limit,
+    }
+    return Call("GET", f"{_agent(agent)}/memories", MemoryList, params)
+
+
+def get(agent: Name, memory_id: Name) -> Call[MemoryView]:
+    """One memory."""
+    return Call("GET", _memory(agent, memory_id), MemoryView)
+
+
+def forget(agent: Name, memory_id: Name, *, command_id: str | None = None, wait: float = 0.0) -> Call[Receipt]:
+    """A memory to forget."""
+    return Call("DELETE", _memory(agent, memory_id), Receipt, {"command_id": command_id or str(uuid.uuid4()), "wait": wait})
+
+
+def root(agent: Name) -> Call[RootView]:
+    """The published root."""
+    return Call("GET", f"{_agent(agent)}/root", RootView)
+
+
+def proof(agent: Name, memory_id: Name) -> Call[ProofView]:
+    """Inclusion or absence."""
+    return Call("GET", f"{_memory(agent, memory_id)}/proof", ProofView)
+
+
+def chain() -> Call[ChainState]:
+    """Head, finality, reorganisations."""
+    return Call("GET", "/v1/chain", ChainState)
+
+
+def health() -> Call[Health]:
+    """All probes; an unhealthy gateway answers too."""
+    return Call("GET", "/health", Health, also=frozenset({503}))

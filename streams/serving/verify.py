@@ -1,0 +1,78 @@
+"""What a client can check on its own of an answer with a proof.
+
+Assumes trust in a root, which must come from elsewhere (the topic memory.roots, or a chain). Raises ProofRefusedError, never
+anything else, for an answer that does not show what it claims.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+from schemas.records import BlockRefRecord, Memory
+from streams.core.leaf import value_of
+from streams.core.merkle.document import MemberDocument, ProofError, parse
+from streams.errors import Category, MonmouthError, Severity
+from streams.serving.addresses import to_hex
+from streams.serving.wire import Block, MemoryView, ProofView
+
+
+class ProofRefusedError(MonmouthError):
+    """An answer does not prove what it claims."""
+
+    category = Category.EXTERNAL
+    severity = Severity.CRITICAL
+
+
+def verify_proof(answer: ProofView, memory: MemoryView | None = None, trusted_root: str | None = None) -> None:
+    """Checks the proof against the root in the answer and ``trusted_root``, and, if given, that it is about ``memory``."""
+    hint = "Do not rely on this answer; compare the gateway's root with memory.roots."
+    try:
+        document = parse(answer.proof)
+    except ProofError as error:
+        raise ProofRefusedError(f"the answer holds no proof: {error}", hint) from None
+    if not isinstance(document, MemberDocument) or not document.holds():
+        raise ProofRefusedError("the proof does not hold", hint)
+    root = to_hex(document.root)
+    if root != answer.root.merkle_root or (trusted_root is not None and root != trusted_root.lower()):
+        raise ProofRefusedError(f"the proof is for root {root}, not the one published or trusted", hint)
+    if answer.present != (document.value is not None):
+        raise ProofRefusedError("the proof shows the opposite of what the answer says", hint)
+    if memory is not None and not commits_to(answer, document, memory):
+        raise ProofRefusedError(f"the proof is not about memory {memory.id} as it was read", hint)
+
+
+def commits_to(answer: ProofView, document: MemberDocument, memory: MemoryView) -> bool:
+    """Whether the value proved is the commitment to ``memory``, opened by the answer's key."""
+    if answer.opening is None or document.value is None or memory.id != answer.memory_id or memory.agent != answer.agent:
+        return False
+    try:
+        return value_of(_bytes(answer.opening), record_of(memory)) == document.value
+    except ValueError:
+        return False
+
+
+def record_of(view: MemoryView) -> Memory:
+    """The inverse of MemoryView.of. Raises ValueError for digits or base64 that are none."""
+    cited = view.citation
+    return {
+        "id": _bytes(view.id),
+        "agent": _bytes(view.agent),
+        "type": view.type,
+        "source": cited.source,
+        "block": _block(cited.block),
+        "transaction": _bytes(cited.transaction) if cited.transaction else None,
+        "transaction_index": -1 if cited.transaction_index is None else cited.transaction_index,
+        "content": view.text.encode() if view.text is not None else b64decode(view.content_base64 or "", validate=True),
+        "media_type": view.media_type,
+        "importance": view.importance,
+        "tags": list(view.tags),
+        "timestamp": view.timestamp,
+    }
+
+
+def _block(block: Block | None) -> BlockRefRecord | None:
+    return None if block is None else {"number": block.number, "hash": _bytes(block.hash), "parent": _bytes(block.parent)}
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
