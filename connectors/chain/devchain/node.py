@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Iterator
-from contextlib import suppress
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -113,14 +112,15 @@ class DevNode:
         connection = self._announcer.connect()
         self._sockets.add(socket)
         writer = asyncio.create_task(_write(socket, connection))
+        guard = asyncio.create_task(_cut_off(request, connection))
         try:
             await self._read(socket, connection)
         finally:
             self._announcer.connections.discard(connection)
             self._sockets.discard(socket)
             writer.cancel()
-            with suppress(asyncio.CancelledError, ConnectionError):
-                await writer
+            guard.cancel()
+            await asyncio.gather(writer, guard, return_exceptions=True)
         return socket
 
     async def _read(self, socket: web.WebSocketResponse, connection: Connection) -> None:
@@ -133,10 +133,16 @@ class DevNode:
 
 
 async def _write(socket: web.WebSocketResponse, connection: Connection) -> None:
-    while not connection.overrun.is_set():
+    while True:
         message = await connection.outbox.get()
         await socket.send_str(message.decode())
-    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"too many messages unread")
+
+
+async def _cut_off(request: web.Request, connection: Connection) -> None:
+    """End a connection whose client does not read. No goodbye: its buffers are full, and a close would wait for them."""
+    await connection.overrun.wait()
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _check_host(request: web.Request) -> None:

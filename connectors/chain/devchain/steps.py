@@ -86,14 +86,21 @@ def play(chain: DevChain, step: Step) -> Iterator[HeadChange]:
         yield chain.rewind(depth)
     elif step.kind is StepKind.SILENT:
         yield chain.silent_rewind(depth)
+    elif step.kind is StepKind.FLIP:
+        yield from _flip(chain, min(depth, chain.finality_depth - step.extra), step.extra)
     else:
-        tip = chain.head.hash
         yield chain.reorg(depth, step.extra)
-        if step.kind is StepKind.FLIP:
-            yield chain.switch(tip)
-        elif step.kind is StepKind.NESTED:
+        if step.kind is StepKind.NESTED:
             ground = chain.final.number if chain.final else 0
             yield chain.reorg(min(depth + step.extra + 1, chain.head.number - ground), 1)
+
+
+def _flip(chain: DevChain, depth: int, extra: int) -> Iterator[HeadChange]:
+    """There and back, where the longer branch does not make the way back final."""
+    tip = chain.head.hash
+    if depth >= 1:
+        yield chain.reorg(depth, extra)
+        yield chain.switch(tip)
 
 
 def _pause(rng: Random, plan: ReorgPlan | None) -> int:

@@ -5,6 +5,7 @@ The second opinion on hashes is pycryptodome's keccak, on roots py-trie, on sign
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -136,7 +137,7 @@ def _body_item(tx: dict[str, Any]) -> Any:
 
 
 def test_base_fee_follows_the_parent(blocks: list[CanonicalBlock]) -> None:
-    for (_, parent, _), (_, child, _) in zip(blocks, blocks[1:], strict=False):
+    for (_, parent, _), (_, child, _) in itertools.pairwise(blocks):
         target, used, fee = number(parent["gasLimit"]) // 2, number(parent["gasUsed"]), number(parent["baseFeePerGas"])
         change = fee * abs(used - target) // target // 8
         expected = fee if used == target else fee + max(change, 1) if used > target else fee - change
