@@ -107,11 +107,13 @@ class KafkaLog:
         while True:
             notifications = await self._read(count)
             view, sequence = replay(notifications)
-            whole = not notifications or notifications[0]["sequence"] == 0
+            if not notifications:
+                return Position()
+            whole = notifications[0]["sequence"] == 0
             known = view.final is not None and view.blocks and view.final.number >= view.blocks[0].number
             if whole or known:
                 first = notifications[0] if whole else (await self._read(1, from_start=True))[0]
-                return Position(view, sequence, BlockRef.of(first["block"]) if notifications else None)
+                return Position(view, sequence, BlockRef.of(first["block"]))
             count *= 2
 
     async def _read(self, count: int, *, from_start: bool = False) -> list[BlockNotification]:

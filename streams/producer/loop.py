@@ -29,6 +29,7 @@ from streams.settings import ChainSettings
 log = logging.getLogger(__name__)
 MAX_BYTES = 4 * 1024 * 1024
 MAX_RECORDS = 10_000
+MAX_STEPS = 500
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
 ATTEMPTS = 5
 REPORT_SECONDS = 5.0
@@ -45,6 +46,26 @@ class Progress:
     deepest: int = 0
     appends: int = 0
     view: ForkView = field(default_factory=ForkView)
+
+
+@dataclass(slots=True)
+class Held:
+    """What waits for the next transaction."""
+
+    staged: list[Staged] = field(default_factory=list)
+    size: int = 0
+    records: int = 0
+
+    def add(self, one: Staged) -> None:
+        """Adds one notification with its records."""
+        self.staged.append(one)
+        self.size += one.size
+        self.records += one.records
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to write: a transaction is bounded in bytes, records and steps."""
+        return self.size >= MAX_BYTES or self.records >= MAX_RECORDS or len(self.staged) >= MAX_STEPS
 
 
 class BlockProducer:
@@ -71,6 +92,8 @@ class BlockProducer:
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._sequence = 0
+        self._held = Held()
+        self._view = ForkView()
         self._failures = 0
         self._trusted = False
         self.progress = Progress()
@@ -100,7 +123,8 @@ class BlockProducer:
         try:
             position = await self._log.open()
             self._sequence, view = position.sequence, position.view
-            self.progress.view = view
+            self.progress.view = self._view = view
+            self._held = Held()
             self._trusted = False
             while True:
                 advance = await self._ask(view, position.first)
@@ -111,6 +135,7 @@ class BlockProducer:
                     view = trim(applied(view, advance), KEEP)
                     writing = asyncio.create_task(self._publish(advance))
                 elif await self._finished(view):
+                    await self._flush(self._view)
                     return True
         except (UncertainWriteError, LogUnavailableError) as error:
             metrics.REBUILDS.inc()
@@ -176,43 +201,50 @@ class BlockProducer:
             pass
 
     async def _publish(self, advance: Advance) -> None:
-        """Writes one change: an undo with the blocks that replace it, or settled blocks, together; other blocks one by one."""
-        staged: list[Staged] = []
-        view = self.progress.view
+        """Writes one change. What belongs together goes into one transaction: an undo with the blocks that replace it, settled
+        blocks, everything of an archive. Live blocks go one by one.
+        """
+        view = self._view
         if advance.undo is not None:
             view = applied(view, Advance(advance.undo, base=advance.base))
-            staged.append(self._stager.undo(advance.undo, self._sequence, view.final))
+            self._held.add(self._stager.undo(advance.undo, self._next, view.final))
         for block in advance.blocks:
-            staged.append(self._stager.new(block, self._sequence + len(staged), view.final))
+            self._held.add(self._stager.new(block, self._next, view.final))
             view = applied(view, Advance(blocks=[block]))
             is_settled = block.ref.number <= advance.settled
-            full = sum(one.size for one in staged) >= MAX_BYTES or sum(one.records for one in staged) >= MAX_RECORDS
-            if full or not (is_settled or advance.undo is not None or block is advance.blocks[-1]):
-                if is_settled:
-                    view = self._finalize(staged, view, block.ref)
-                await self._append(staged, view)
-                staged = []
+            together = is_settled or advance.undo is not None or self._source.eager or block is advance.blocks[-1]
+            if self._held.full or not together:
+                view = await self._flush(self._finalize(view, block.ref) if is_settled else view)
         if advance.final is not None:
-            view = self._finalize(staged, view, advance.final)
-        if staged:
-            await self._append(staged, view)
+            view = self._finalize(view, advance.final)
+        self._view = view if self._source.eager else await self._flush(view)
         self._count(advance)
 
-    def _finalize(self, staged: list[Staged], view: ForkView, final: BlockRef) -> ForkView:
+    @property
+    def _next(self) -> int:
+        """Sequence of the next notification."""
+        return self._sequence + len(self._held.staged)
+
+    def _finalize(self, view: ForkView, final: BlockRef) -> ForkView:
         moved = applied(view, Advance(final=final))
         if moved.final != view.final and moved.final is not None and moved.tip is not None:
-            staged.append(self._stager.final(moved.final, self._sequence + len(staged), moved.tip))
+            self._held.add(self._stager.final(moved.final, self._next, moved.tip))
         return moved
 
-    async def _append(self, staged: list[Staged], view: ForkView) -> None:
-        await self._log.append(staged)
-        self._sequence += len(staged)
-        self.progress.appends += 1
-        self.progress.records += sum(one.records for one in staged)
-        self.progress.view = trim(view, KEEP)
-        metrics.RECORDS.inc(sum(one.records for one in staged))
+    async def _flush(self, view: ForkView) -> ForkView:
+        """Writes what is held as one transaction. Returns the view that the log now shows."""
+        held, self._held = self._held, Held()
+        view = trim(view, KEEP)
+        if held.staged:
+            await self._log.append(held.staged)
+            self._sequence += len(held.staged)
+            self.progress.appends += 1
+            self.progress.records += held.records
+            metrics.RECORDS.inc(held.records)
+        self.progress.view = view
         metrics.TIP.set(view.tip.number if view.tip else 0)
         metrics.FINAL.set(view.final.number if view.final else 0)
+        return view
 
     def _count(self, advance: Advance) -> None:
         transactions = sum(len(block.transactions) for block in advance.blocks)

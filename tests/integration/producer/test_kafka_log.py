@@ -1,0 +1,188 @@
+"""The block producer on a real broker: what lands in the topics, taking over, resuming, records that are too large."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from connectors.chain.archive import open_archive
+from schemas.codec import codec
+from streams.cli.producer import build
+from streams.core.block import BlockRef
+from streams.core.marker import Marker, block_digest
+from streams.errors import FencedError
+from streams.producer.kafka_log import KafkaLog, LogUnavailableError
+from streams.producer.loop import Progress
+from streams.producer.records import MAX_RECORD, RecordTooLargeError, Stager
+from streams.settings import Settings
+from streams.signing import Signer, Verifier, load_or_create_signer, load_verifier
+from streams.topics import BLOCKS, TRANSACTIONS, physical
+from tests.chains import CHAIN_ID, ScriptedSource, chain
+
+pytestmark = pytest.mark.kafka
+SIGNER = Signer(bytes(32))
+
+
+async def read(settings: Settings, topic: str) -> dict[int, list[tuple[bytes | None, bytes]]]:
+    """(key, value) of every committed record, by partition."""
+    name = physical(settings.kafka.prefix, topic)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka.bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        count = 1 if topic == BLOCKS else settings.kafka.partitions
+        partitions = [TopicPartition(name, number) for number in range(count)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        found: dict[int, list[tuple[bytes | None, bytes]]] = {number: [] for number in range(count)}
+        async with asyncio.timeout(30):
+            for partition in partitions:
+                consumer.pause(*partitions)
+                consumer.resume(partition)
+                while await consumer.position(partition) < ends[partition]:
+                    for records in (await consumer.getmany(partition, timeout_ms=200)).values():
+                        found[partition.partition] += [(record.key, record.value) for record in records]
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def run(settings: Settings, source: ScriptedSource, **limits: int) -> Progress:
+    return await (await build(settings, source, once=True, **limits)).run()
+
+
+async def notifications(settings: Settings) -> list[dict]:
+    return [codec().decode(value)[1] for _, value in (await read(settings, BLOCKS))[0]]
+
+
+def check_partition(settings: Settings, number: int, records: list[tuple[bytes | None, bytes]], verifier: Verifier) -> None:
+    """Marker by marker: sequence, signature, count, digest, and that keys belong to the partition."""
+    stager = Stager(CHAIN_ID, settings.kafka.partitions, SIGNER)
+    open_values: list[bytes] = []
+    sequence = 0
+    for key, value in records:
+        name, record = codec().decode(value)
+        if name == "ChainTransaction":
+            assert key == record["agent"]
+            assert stager.partition(key) == number
+            open_values.append(value)
+            continue
+        verifier.verify("Marker", record)
+        marker = Marker.of(record)
+        assert (marker.sequence, marker.partition, marker.topic) == (sequence, number, TRANSACTIONS)
+        if marker.step == "NEW":
+            assert (marker.count, marker.digest) == (len(open_values), block_digest(open_values))
+        else:
+            assert not open_values
+        open_values, sequence = [], sequence + 1
+
+
+def own_verifier(settings: Settings) -> Verifier:
+    signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+    return load_verifier(settings.path(settings.security.trusted_keys_file), signer)
+
+
+async def test_blocks_forks_and_finality_land_in_order(kafka_settings: Settings) -> None:
+    kafka_settings.chain.finality_depth = 4
+    source = ScriptedSource(chain(12, transactions=3))
+    assert (await run(kafka_settings, source)).blocks == 13
+    source.reorg(3, new=5)
+    source.close_session()
+    done = await run(kafka_settings, source)
+    assert (done.reorgs, done.deepest, done.blocks) == (1, 3, 5)
+    records = await notifications(kafka_settings)
+    assert [record["sequence"] for record in records] == list(range(len(records)))
+    (undo,) = (record for record in records if record["step"] == "UNDO")
+    assert [ref["number"] for ref in undo["removed"]] == [12, 11, 10]
+    assert undo["ancestor"]["number"] == 9
+    assert records[-1]["step"] == "FINAL"
+    assert records[-1]["block"]["number"] == 10
+    for number, part in (await read(kafka_settings, TRANSACTIONS)).items():
+        check_partition(kafka_settings, number, part, own_verifier(kafka_settings))
+
+
+async def test_a_second_producer_shuts_out_the_first(kafka_settings: Settings) -> None:
+    first, second = ScriptedSource(chain(3)), ScriptedSource(chain(9))
+    older = await build(kafka_settings, first)
+    running = asyncio.create_task(older.run())
+    async with asyncio.timeout(30):
+        while older.progress.view.tip is None or older.progress.view.tip.number < 3:
+            await asyncio.sleep(0.05)
+    done = await run(kafka_settings, second)
+    assert (done.blocks, done.view.tip) == (6, second.head_ref)
+    first.grow(4)
+    with pytest.raises(FencedError, match="another producer took over"):
+        await asyncio.wait_for(running, 30)
+    records = await notifications(kafka_settings)
+    assert [BlockRef.of(record["block"]).number for record in records if record["step"] == "NEW"] == list(range(10))
+
+
+async def test_a_shut_out_producer_does_not_come_back_by_reopening(kafka_settings: Settings) -> None:
+    one, two = (KafkaLog(kafka_settings, CHAIN_ID, Verifier([SIGNER.public])) for _ in range(2))
+    stager = Stager(CHAIN_ID, kafka_settings.kafka.partitions, SIGNER)
+    blocks = chain(2)
+    try:
+        await one.open()
+        await one.append([stager.new(blocks[0], 0, None)])
+        await two.open()
+        await two.append([stager.new(blocks[1], 1, None)])
+        with pytest.raises(FencedError, match="the log is at 2, this producer at 1"):
+            await one.open()
+        await two.append([stager.new(blocks[2], 2, None)])  # the one that took over is not disturbed by the attempt
+    finally:
+        await one.close()
+        await two.close()
+
+
+async def test_position_is_read_back_past_many_small_transactions(kafka_settings: Settings) -> None:
+    source = ScriptedSource(chain(40))
+    kafka_settings.chain.finality_depth = 5
+    await run(kafka_settings, source)
+    log = KafkaLog(kafka_settings, CHAIN_ID, own_verifier(kafka_settings))
+    try:
+        position = await log.open()
+        assert (position.view.tip, position.view.final, position.first) == (source.head_ref, source.at(35), source.at(0))
+        assert position.sequence == len(await notifications(kafka_settings))
+    finally:
+        await log.close()
+
+
+async def test_an_unsigned_writer_is_found_on_opening(kafka_settings: Settings) -> None:
+    await run(kafka_settings, ScriptedSource(chain(2)))
+    log = KafkaLog(kafka_settings, CHAIN_ID, Verifier([SIGNER.public]))
+    with pytest.raises(Exception, match="signed by unknown key"):
+        await log.open()
+    await log.close()
+
+
+async def test_a_record_of_two_megabytes_passes_and_a_larger_one_is_refused(kafka_settings: Settings) -> None:
+    source = ScriptedSource(chain(1))
+    source.grow(1, input_size=2 * 1024 * 1024)
+    assert (await run(kafka_settings, source)).blocks == 3
+    source.grow(1, input_size=MAX_RECORD + 1)
+    source.close_session()
+    with pytest.raises(RecordTooLargeError, match="refused: a record of agent 0x"):
+        await run(kafka_settings, source)
+    records = await notifications(kafka_settings)
+    assert records[-1]["head"]["number"] == 2
+
+
+async def test_no_broker_says_what_to_do(kafka_settings: Settings) -> None:
+    kafka_settings.kafka.bootstrap = "127.0.0.1:1"
+    log = KafkaLog(kafka_settings, CHAIN_ID, Verifier([]))
+    with pytest.raises(LogUnavailableError, match="monmouth infra up"):
+        await log.open()
+
+
+async def test_real_forks_of_an_archive_on_a_real_log(kafka_settings: Settings, data_dir: Path) -> None:
+    source = open_archive(data_dir / "ethereum" / "era1", CHAIN_ID)
+    done = await (await build(kafka_settings, source, until=600)).run()
+    records = await notifications(kafka_settings)
+    undone = [record for record in records if record["step"] == "UNDO"]
+    assert done.reorgs == len(undone) > 50
+    assert {len(record["removed"]) for record in undone} == {1}
+    assert records[-1]["sequence"] == len(records) - 1
