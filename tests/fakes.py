@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
+from schemas.records import Memory, MemoryFact
 from streams.agents.base import Record
+from streams.core.presence import Fact, Presence
+from streams.ports.stores import Canonical, MemoryFilter, StoredMemory
 
 
 class MemoryState:
@@ -33,3 +36,70 @@ class MemoryState:
 def record_of(topic: str, kind: str, value: Any, offset: int = 0, partition: int = 0, key: bytes | None = None) -> Record:
     """A decoded input record."""
     return Record(topic, partition, offset, key, kind, value)
+
+
+class DictMemoryStore:
+    """MemoryStore in a dict. ``calls`` holds (direction, facts) in the order they came."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, dict[bytes, StoredMemory]] = {}
+        self.calls: list[tuple[str, list[MemoryFact]]] = []
+
+    async def apply(self, facts: Sequence[MemoryFact]) -> None:
+        self.calls.append(("apply", list(facts)))
+        for fact in facts:
+            memory, presence, name = self._row(fact)
+            if fact["op"] == "UPSERT":
+                self._put(fact, StoredMemory(memory or fact["memory"], presence.upsert(name)))
+            else:
+                self._put(fact, StoredMemory(memory, presence.delete(name)))
+
+    async def revert(self, facts: Sequence[MemoryFact]) -> None:
+        self.calls.append(("revert", list(facts)))
+        for fact in facts:
+            memory, presence, name = self._row(fact)
+            left = presence.without(name)
+            self._put(fact, StoredMemory(memory if left.upserts else None, left))
+
+    async def get(self, agent: bytes, ids: Sequence[bytes]) -> list[StoredMemory | None]:
+        return [self.rows.get(agent, {}).get(memory_id) for memory_id in ids]
+
+    async def query(self, agent: bytes, wanted: MemoryFilter, canonical: Canonical) -> list[Memory]:
+        found = [row.memory for row in self.rows.get(agent, {}).values() if row.memory and row.presence.live(canonical)]
+        kept = [memory for memory in found if self._matches(memory, wanted)]
+        return sorted(kept, key=lambda m: (-m["timestamp"], m["id"]))[: wanted.limit]
+
+    async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
+        return sorted(key for key, row in self.rows.get(agent, {}).items() if row.presence.live(canonical))
+
+    async def agents(self) -> AsyncIterator[bytes]:
+        for agent in sorted(self.rows):
+            yield agent
+
+    async def close(self) -> None:
+        pass
+
+    def _row(self, fact: MemoryFact) -> tuple[Memory | None, Presence, Fact]:
+        row = self.rows.get(fact["owner"], {}).get(fact["memory_id"], StoredMemory(None, Presence()))
+        block = fact["block"]
+        name = Fact(fact["cause"], block["hash"], block["number"]) if block else Fact(fact["cause"])
+        return row.memory, row.presence, name
+
+    def _put(self, fact: MemoryFact, row: StoredMemory) -> None:
+        owned = self.rows.setdefault(fact["owner"], {})
+        if row.presence:
+            owned[fact["memory_id"]] = row
+        else:
+            owned.pop(fact["memory_id"], None)
+            if not owned:
+                del self.rows[fact["owner"]]
+
+    @staticmethod
+    def _matches(memory: Memory, wanted: MemoryFilter) -> bool:
+        return (
+            (wanted.types is None or memory["type"] in wanted.types)
+            and (wanted.tags is None or bool(wanted.tags & set(memory["tags"])))
+            and memory["importance"] >= wanted.min_importance
+            and (wanted.since is None or memory["timestamp"] >= wanted.since)
+            and (wanted.until is None or memory["timestamp"] <= wanted.until)
+        )

@@ -1,0 +1,88 @@
+"""The memory agent: transactions and commands to facts about memories, and the latest record of each memory.
+
+Assumes records of chain.transactions arrive block by block and records of memory.commands outside blocks, in any order
+relative to each other. Invariants:
+  * the facts of a record are a pure function of it (``streams.agents.memory_facts``), so memory.log needs no state;
+  * what a key of memory.state last says is the memory if it is live, and a tombstone if not;
+  * ``revert`` of a block after its ``apply`` leaves local state, memory.state and the store as they were;
+  * facts reach the store in the order they were decided, and are durable there before anything is committed.
+
+The limit on memories per agent is not applied here: an eviction cannot be taken back, so readers apply it; an override of
+``finalize``, which the runtime calls once no reorg can reach a block, is the place to evict for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+from schemas.records import MemoryFact
+from streams import topics
+from streams.agents.base import Emit, LocalState, Record, StreamAgent
+from streams.agents.memory_facts import command_facts, transaction_facts
+from streams.agents.memory_rows import MemoryRows
+from streams.core.block import BlockRef
+from streams.decoding.nl.parser import default_reader
+from streams.decoding.reading import Reader
+from streams.errors import PoisonError
+from streams.ports.stores import MemoryStore
+
+
+class MemoryAgent(StreamAgent):
+    """chain.transactions and memory.commands to memory.log, memory.state and the memory store."""
+
+    name: ClassVar[str] = "memory"
+    inputs: ClassVar[tuple[str, ...]] = (topics.TRANSACTIONS, topics.COMMANDS)
+    logs: ClassVar[tuple[str, ...]] = (topics.MEMORY_LOG,)
+    tables: ClassVar[tuple[str, ...]] = (topics.MEMORY_STATE,)
+    stateful: ClassVar[bool] = True
+    keeps_state: ClassVar[bool] = True
+
+    def __init__(self, partition: int, state: LocalState, store: MemoryStore, reader: Reader | None = None) -> None:
+        super().__init__(partition, state)
+        self._store = store
+        self._reader = reader or default_reader()
+        self._rows = MemoryRows(state)
+        self._pending: list[tuple[bool, MemoryFact]] = []
+
+    def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
+        """Emits the facts of the records, then the memories they touched. Raises PoisonError for a command that is wrong."""
+        facts = [fact for record in records for fact in self._facts(record)]
+        for fact in facts:
+            self._rows.apply(fact)
+        self._pending += ((True, fact) for fact in facts)
+        yield from (Emit(topics.MEMORY_LOG, fact["owner"], "MemoryFact", {**fact}) for fact in facts)
+        yield from self._touched(facts)
+
+    def revert(self, block: BlockRef, records: Sequence[Record]) -> Iterable[Emit]:
+        """Takes the facts of the records back and emits the memories as they are then."""
+        facts = [fact for record in reversed(records) for fact in reversed(self._facts(record))]
+        for fact in facts:
+            self._rows.revert(fact)
+        self._pending += ((False, fact) for fact in facts)
+        yield from self._touched(facts)
+
+    async def flush(self) -> None:
+        """Writes to the store, in runs of one direction."""
+        while self._pending:
+            forward = self._pending[0][0]
+            run = next((i for i, (kind, _) in enumerate(self._pending) if kind is not forward), len(self._pending))
+            facts = [fact for _, fact in self._pending[:run]]
+            await (self._store.apply(facts) if forward else self._store.revert(facts))
+            del self._pending[:run]
+
+    def state_digest(self) -> bytes:
+        """Sum of the hashes of the chain's facts that stand; see MemoryRows."""
+        return self._rows.digest()
+
+    def _facts(self, record: Record) -> list[MemoryFact]:
+        if record.type == "MemoryCommand":
+            return command_facts(record.key, record.value)
+        if record.type == "ChainTransaction":
+            return transaction_facts(record.value, self._reader.read(record.value))
+        raise PoisonError(f"{record.topic} holds a {record.type}, which is no input of the memory agent")
+
+    def _touched(self, facts: Iterable[MemoryFact]) -> Iterator[Emit]:
+        for owner, memory_id in dict.fromkeys((fact["owner"], fact["memory_id"]) for fact in facts):
+            memory = self._rows.live(owner, memory_id)
+            yield Emit(topics.MEMORY_STATE, owner + memory_id, "Memory", {**memory} if memory else None)

@@ -1,0 +1,117 @@
+"""The memory agent's local state: for each memory the facts that stand, and its record while an UPSERT does.
+
+Keys: ``m`` + owner (20) + memory id (32) for rows, ``d`` for the digest. A row is: UPSERTs (u16), DELETEs (u16), the facts
+sorted, the memory in wire form (empty without one). A fact is: cause (32), block number (i64), block hash (32; zeros and -1
+for a command). The record stays while a DELETE stands, since a reorg may take the DELETE back.
+Invariant: rows are a function of the set of facts applied and not reverted, so equal sets give equal bytes. Where a command
+id was used for two different texts, the first in the log is kept, as in the stores.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+
+from blake3 import blake3
+
+from schemas.codec import codec
+from schemas.records import Memory, MemoryFact
+from streams.agents.base import LocalState
+from streams.core.presence import NO_BLOCK, Fact, Presence
+
+_COUNTS = struct.Struct("<HH")
+_FACT = struct.Struct("<32sq32s")
+_DIGEST_KEY = b"d"
+_MODULUS = 2**256
+
+
+def fact_name(fact: MemoryFact) -> Fact:
+    """What presence knows of a fact."""
+    block = fact["block"]
+    return Fact(fact["cause"]) if block is None else Fact(fact["cause"], block["hash"], block["number"])
+
+
+class MemoryRows:
+    """Rows of one partition, in ``state``."""
+
+    def __init__(self, state: LocalState) -> None:
+        self._state = state
+
+    def apply(self, fact: MemoryFact) -> None:
+        """Adds a fact; one that is there already changes nothing."""
+        presence, memory = self._read(fact)
+        name = fact_name(fact)
+        if fact["op"] == "UPSERT":
+            changed = presence.upsert(name)
+            if changed != presence and not memory:
+                memory = codec().encode("Memory", fact["memory"] or {})
+        else:
+            changed = presence.delete(name)
+        if changed != presence:
+            self._write(fact, changed, memory)
+            self._count(fact, 1)
+
+    def revert(self, fact: MemoryFact) -> None:
+        """Takes a fact back; one that is not there changes nothing."""
+        presence, memory = self._read(fact)
+        changed = presence.without(fact_name(fact))
+        if changed != presence:
+            self._write(fact, changed, memory if changed.upserts else b"")
+            self._count(fact, -1)
+
+    def live(self, owner: bytes, memory_id: bytes) -> Memory | None:
+        """The memory, if it is live."""
+        presence, wire = self._decode(self._state.get(_key(owner, memory_id)))
+        if not presence.live():
+            return None
+        memory: Memory = codec().decode(wire)[1]
+        return memory
+
+    def digest(self) -> bytes:
+        """Sum modulo 2^256 of the BLAKE3 hashes of the chain's facts that stand, 32 bytes little-endian.
+
+        A check of the rewind against mistakes of ours; the commitment to memories is the lattice hash.
+        """
+        return self._state.get(_DIGEST_KEY) or bytes(32)
+
+    def _count(self, fact: MemoryFact, sign: int) -> None:
+        if fact["block"] is None:
+            return
+        parts = (fact["op"].encode().ljust(6), fact["cause"], fact["owner"], fact["memory_id"], fact["block"]["hash"])
+        element = int.from_bytes(blake3(b"".join(parts)).digest(), "little")
+        total = (int.from_bytes(self.digest(), "little") + sign * element) % _MODULUS
+        if total:
+            self._state.put(_DIGEST_KEY, total.to_bytes(32, "little"))
+        else:
+            self._state.delete(_DIGEST_KEY)
+
+    def _read(self, fact: MemoryFact) -> tuple[Presence, bytes]:
+        return self._decode(self._state.get(_key(fact["owner"], fact["memory_id"])))
+
+    def _write(self, fact: MemoryFact, presence: Presence, memory: bytes) -> None:
+        key = _key(fact["owner"], fact["memory_id"])
+        if not presence:
+            self._state.delete(key)
+            return
+        counts = _COUNTS.pack(len(presence.upserts), len(presence.deletes))
+        self._state.put(key, counts + _pack(presence.upserts) + _pack(presence.deletes) + memory)
+
+    @staticmethod
+    def _decode(row: bytes | None) -> tuple[Presence, bytes]:
+        if row is None:
+            return Presence(), b""
+        upserts, deletes = _COUNTS.unpack_from(row)
+        end = _COUNTS.size + (upserts + deletes) * _FACT.size
+        facts = [Fact(c, b, n) if n >= 0 else Fact(c) for c, n, b in _FACT.iter_unpack(row[_COUNTS.size : end])]
+        return Presence(frozenset(facts[:upserts]), frozenset(facts[upserts:])), row[end:]
+
+
+def _key(owner: bytes, memory_id: bytes) -> bytes:
+    return b"m" + owner + memory_id
+
+
+def _pack(facts: Iterable[Fact]) -> bytes:
+    def packed(fact: Fact) -> bytes:
+        return _FACT.pack(fact.cause, fact.block_number, fact.block_hash if fact.block_hash != NO_BLOCK else bytes(32))
+
+    return b"".join(sorted(map(packed, facts)))

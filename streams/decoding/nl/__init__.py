@@ -1,0 +1,1 @@
+"""Natural-language requests to intents, without a language model."""
