@@ -88,8 +88,8 @@ def peer(name: str) -> Path:
 def show(title: str, figures: Sequence[Figure], unit: str) -> None:
     """Prints a table; the first figure is ours, ratios are ours against each other one."""
     print(f"\n{title}")
-    print(f"  {'':34}{'rows':>12}{'cpu s':>10}{'wall s':>10}{unit + '/cpu s':>18}{'ours / it':>12}")
+    print(f"  {'':34}{'rows':>12}{'cpu s':>10}{'wall s':>10}{unit + '/cpu s':>22}{'ours / it':>12}")
     for figure in figures:
         ratio = f"{figures[0].rate / figure.rate:.2f}" if figure.rate else "-"
-        print(f"  {figure.name:34}{figure.rows:>12,}{figure.cpu:>10.2f}{figure.wall:>10.2f}{figure.rate:>18,.0f}{ratio:>12}")
+        print(f"  {figure.name:34}{figure.rows:>12,}{figure.cpu:>10.2f}{figure.wall:>10.2f}{figure.rate:>22,.0f}{ratio:>12}")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""sentence-transformers on the same texts, one thread. argv: model folder, output .npy; texts as JSON on stdin. Own environment."""
+"""sentence-transformers, one thread, in its own environment. argv: model folder, output .npy; texts as JSON on stdin."""
 
 import json
 import sys
