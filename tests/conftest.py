@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from connectors.embedding.model import ModelFiles, fetch
+from streams.errors import ConfigurationError
+
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MONMOUTH_DATA", ROOT.parent / "shared" / "data"))
+MODELS = Path(os.environ.get("MONMOUTH_MODELS", ROOT / ".monmouth" / "models"))
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +20,14 @@ def data_dir() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"no data sets at {DATA}; set MONMOUTH_DATA")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def model_files() -> ModelFiles:
+    """The embedding model, fetched once and kept for the next run. For tests marked ``model``."""
+    try:
+        return fetch(MODELS)
+    except ConfigurationError as error:
+        if "could not be fetched" not in error.message:
+            raise
+        pytest.skip(f"{error.message}; set MONMOUTH_MODELS to a folder that holds it")
