@@ -21,7 +21,7 @@ from connectors.chain.devchain.subscriptions import Announcer, Connection
 from streams.errors import ConfigurationError
 
 MAX_BODY = 5 * 1024 * 1024
-SHUTDOWN_SECONDS = 2.0
+SHUTDOWN_SECONDS = 1.0
 
 
 class DevNode:
@@ -74,8 +74,8 @@ class DevNode:
 
     async def drop_connections(self) -> None:
         """Cut every WebSocket client off, as a restarting node does."""
-        for socket in tuple(self._sockets):
-            await socket.close(code=WSCloseCode.GOING_AWAY, message=b"node is stopping")
+        goodbyes = [socket.close(code=WSCloseCode.GOING_AWAY, message=b"node is stopping") for socket in self._sockets]
+        await asyncio.gather(*(asyncio.wait_for(goodbye, SHUTDOWN_SECONDS) for goodbye in goodbyes), return_exceptions=True)
 
     def apply(self, step: Step) -> Iterator[HeadChange]:
         """Do a step and announce each change of the head as it is made."""

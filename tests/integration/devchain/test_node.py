@@ -213,6 +213,21 @@ async def test_a_client_that_stalls_is_cut_off(node: DevNode, monkeypatch: pytes
     assert node._sockets == set()
 
 
+async def test_stop_does_not_wait_for_a_stalled_client(node: DevNode) -> None:
+    async with connect(node.ws_url, max_queue=1) as socket:
+        await socket.send('{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["logs"]}')
+        await socket.recv()
+        (change,) = apply(node, StepKind.ADVANCE)
+        socket.transport.pause_reading()
+        (connection,) = node._announcer.connections
+        async with asyncio.timeout(PATIENCE):
+            while connection.outbox.qsize() < 500:
+                node.announce(change)
+                await asyncio.sleep(0.001)
+            await node.stop()
+        socket.transport.abort()
+
+
 async def test_stop_closes_clients_and_frees_the_port() -> None:
     node = DevNode(DevChain(1, transactions=1))
     await node.start()

@@ -1,0 +1,53 @@
+"""A real anvil node, where its binary is found: MONMOUTH_ANVIL, the checkout's .monmouth/node, or the PATH."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from connectors.chain.jsonrpc import JsonRpc
+from streams.errors import SourceError
+from tests.conftest import ROOT
+
+BINARY = ROOT / ".monmouth" / "node" / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
+PATIENCE = 20.0
+
+
+@pytest.fixture(scope="session")
+def anvil_binary() -> Path:
+    found = os.environ.get("MONMOUTH_ANVIL") or (str(BINARY) if BINARY.is_file() else shutil.which("anvil"))
+    if not found:
+        pytest.skip("no anvil: npm i --prefix .monmouth/node @foundry-rs/anvil@1.7.1, or set MONMOUTH_ANVIL")
+    return Path(found)
+
+
+@pytest.fixture
+async def anvil(anvil_binary: Path) -> AsyncIterator[JsonRpc]:
+    """A client of an empty Prague chain with the development chain's id and no base fee to speak of."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ("--chain-id", "1337", "--hardfork", "prague", "--base-fee", "1", "--accounts", "1", "--silent")
+    process = await asyncio.create_subprocess_exec(
+        str(anvil_binary), "--host", "127.0.0.1", "--port", str(port), *options, stdout=asyncio.subprocess.DEVNULL
+    )
+    client = JsonRpc(f"http://127.0.0.1:{port}")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await client.call("eth_chainId")
+                    break
+                except SourceError:
+                    await asyncio.sleep(0.05)
+        yield client
+    finally:
+        await client.close()
+        process.terminate()
+        await asyncio.wait_for(process.wait(), PATIENCE)
