@@ -79,14 +79,12 @@ async def test_blocks_have_the_same_keys(chain: DevChain, anvil: JsonRpc) -> Non
         try:
             for full in (True, False):
                 one, other = [await c.call("eth_getBlockByNumber", "latest", full) for c in (ours, anvil)]
+                other.pop("totalDifficulty")  # geth gives it no more after the merge, anvil does
                 assert one.keys() == other.keys()
                 assert {key: type(value) for key, value in one.items()} == {key: type(value) for key, value in other.items()}
-            for method, params in (
-                ("eth_getBlockByHash", ["0x" + "00" * 32, True]),
-                ("eth_getTransactionByHash", ["0x" + "ab" * 32]),
-            ):
-                assert await ours.call(method, *params) is None
-                assert await anvil.call(method, *params) is None
+            for client in (ours, anvil):
+                assert await client.call("eth_getBlockByHash", "0x" + "00" * 32, True) is None
+                assert await client.call("eth_getTransactionByHash", "0x" + "ab" * 32) is None
         finally:
             await ours.close()
 
