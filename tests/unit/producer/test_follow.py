@@ -1,0 +1,240 @@
+"""Nodes that lag, lie, rewind, reorganise or are reset, against the whole producer with a log in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.core.block import BlockRef
+from streams.producer.follow import ChainMismatchError
+from streams.producer.loop import BlockProducer
+from streams.producer.records import Stager
+from streams.settings import ChainSettings
+from streams.signing import Signer
+from tests.chains import CHAIN_ID, ScriptedSource, chain
+from tests.memory_log import MemoryLog
+
+SIGNER = Signer(bytes(32))
+
+
+class Rig:
+    """One producer that is polled by hand: ``poll`` asks and publishes until there is nothing more to do."""
+
+    def __init__(self, source: ScriptedSource, log: MemoryLog | None = None, **settings: object) -> None:
+        self.source, self.log = source, log or MemoryLog()
+        self.settings = ChainSettings(finality_depth=16, batch_blocks=7, **settings)
+        self.restart()
+
+    def restart(self) -> None:
+        self.producer = BlockProducer(
+            self.source, self.log, Stager(CHAIN_ID, 2, SIGNER), self.settings, CHAIN_ID, once=True
+        )  # fmt: skip
+
+    async def poll(self, times: int = 1) -> None:
+        """A poll is a whole run that stops when the source has no more; what a node did before stays remembered."""
+        for _ in range(times):
+            await self.producer.run()
+
+    def canonical(self) -> list[BlockRef]:
+        """What a reader of the log holds."""
+        held: list[BlockRef] = []
+        for record in self.log.notifications:
+            if record["step"] == "NEW":
+                held.append(BlockRef.of(record["block"]))
+            elif record["step"] == "UNDO":
+                for removed in record["removed"]:
+                    assert held.pop() == BlockRef.of(removed)
+        return held
+
+    def undos(self) -> list[int]:
+        return [len(record["removed"]) for record in self.log.steps("UNDO")]
+
+
+async def test_backfill_then_live_without_a_gap() -> None:
+    rig = Rig(ScriptedSource(chain(40)))
+    await rig.poll()
+    rig.source.grow(3)
+    await rig.poll()
+    assert rig.canonical() == [block.ref for block in rig.source.canonical_blocks]
+    assert rig.log.steps("FINAL")[-1]["block"]["number"] == 27
+    assert max(rig.log.transactions) > 2, "settled blocks share a transaction"
+
+
+async def test_live_blocks_have_a_transaction_each() -> None:
+    rig = Rig(ScriptedSource(chain(3)))
+    await rig.poll()
+    assert rig.log.transactions == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("orphans", [True, False])
+@pytest.mark.parametrize(("depth", "new"), [(1, 1), (1, 2), (5, 5), (15, 30)])
+async def test_reorgs_of_any_depth(depth: int, new: int, orphans: bool) -> None:
+    rig = Rig(ScriptedSource(chain(30), orphans=orphans))
+    await rig.poll()
+    rig.source.reorg(depth, new)
+    await rig.poll()
+    assert rig.undos() == [depth]
+    assert rig.canonical() == [block.ref for block in rig.source.canonical_blocks]
+
+
+async def test_undo_and_its_replacement_are_one_transaction() -> None:
+    rig = Rig(ScriptedSource(chain(20)))
+    await rig.poll()
+    rig.source.reorg(4, 4)
+    rig.log.transactions.clear()
+    await rig.poll()
+    assert rig.log.transactions == [5]
+
+
+async def test_reorg_deeper_than_the_window_reads_the_log_further_back() -> None:
+    rig = Rig(ScriptedSource(chain(60)), MemoryLog(keep=4))
+    await rig.poll()
+    rig.restart()
+    rig.source.reorg(50, 55)
+    await rig.poll()
+    assert rig.undos() == [50]
+    assert rig.canonical() == [block.ref for block in rig.source.canonical_blocks]
+
+
+async def test_a_reorg_below_finality_heals_and_raises_the_alarm(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(ScriptedSource(chain(40)))
+    await rig.poll()
+    rig.source.reorg(30, 31)
+    await rig.poll()
+    assert rig.undos() == [30]
+    assert rig.log.steps("UNDO")[0]["final"]["number"] == 10
+    assert "ALARM" in caplog.text
+    assert rig.canonical() == [block.ref for block in rig.source.canonical_blocks]
+
+
+async def test_a_silent_rewind_undoes_after_enough_polls() -> None:
+    rig = Rig(ScriptedSource(chain(30), orphans=False), rewind_confirmations=3)
+    await rig.poll()
+    rig.source.drop(2)
+    await rig.poll(2)
+    assert rig.undos() == []
+    await rig.poll()
+    assert rig.undos() == [2]
+    assert rig.canonical()[-1].number == 28
+
+
+async def test_a_node_behind_that_moves_is_not_believed() -> None:
+    rig = Rig(ScriptedSource(chain(30)), rewind_confirmations=2)
+    await rig.poll()
+    kept = rig.source.canonical_blocks[:]
+    for height in range(20, 31):  # another node behind the same address, catching up
+        rig.source.canonical_blocks = kept[: height + 1]
+        await rig.poll()
+    assert rig.undos() == []
+
+
+async def test_a_lagging_node_never_undoes_however_long_it_lags() -> None:
+    full = chain(30)
+    rig = Rig(ScriptedSource(full), rewind_confirmations=2)
+    await rig.poll()
+    rig.source = ScriptedSource(full[:21])
+    rig.restart()
+    await rig.poll(10)
+    assert rig.undos() == []
+
+
+async def test_a_syncing_node_never_undoes() -> None:
+    rig = Rig(ScriptedSource(chain(30)), rewind_confirmations=2)
+    await rig.poll()
+    rig.source.drop(5)
+    rig.source.is_syncing = True
+    await rig.poll(6)
+    assert rig.undos() == []
+
+
+async def test_a_lower_head_on_another_branch_waits_for_confirmation_too() -> None:
+    rig = Rig(ScriptedSource(chain(30)), rewind_confirmations=3)
+    await rig.poll()
+    rig.source.reorg(5, 2)
+    await rig.poll(2)
+    assert rig.undos() == []
+    await rig.poll()
+    assert rig.undos() == [5]
+
+
+@pytest.mark.parametrize("height", [5, 40, 50])
+async def test_a_reset_node_halts_and_undoes_nothing(height: int) -> None:
+    rig = Rig(ScriptedSource(chain(40)), rewind_confirmations=1)
+    await rig.poll()
+    rig.source.replace(chain(height, salt=9))
+    with pytest.raises(ChainMismatchError, match="another genesis|where the log begins"):
+        await rig.poll()
+    assert rig.undos() == []
+
+
+@pytest.mark.parametrize("height", [12, 40, 50])
+async def test_a_node_that_lost_what_was_final_halts_and_undoes_nothing(height: int) -> None:
+    rig = Rig(ScriptedSource(chain(40)), rewind_confirmations=1)
+    await rig.poll()
+    rig.source.replace(chain(10))  # same genesis, but block 24, which was final, is gone
+    rig.source.reorg(0, height - 10)
+    with pytest.raises(ChainMismatchError, match="no longer knows block 24/"):
+        await rig.poll(2)
+    assert rig.undos() == []
+
+
+async def test_another_chain_id_halts() -> None:
+    rig = Rig(ScriptedSource(chain(5)))
+    await rig.poll()
+    rig.source.id = 1
+    with pytest.raises(ChainMismatchError, match="the node is chain 1"):
+        await rig.poll()
+
+
+async def test_a_reset_while_the_producer_was_down_is_seen_at_once() -> None:
+    rig = Rig(ScriptedSource(chain(40)))
+    await rig.poll()
+    rig.source = ScriptedSource(chain(60, salt=4))
+    rig.restart()
+    with pytest.raises(ChainMismatchError, match="where the log begins"):
+        await rig.poll()
+    assert rig.undos() == []
+
+
+async def test_the_nodes_finality_tag_rules_over_depth() -> None:
+    rig = Rig(ScriptedSource(chain(30)))
+    rig.source.tag = 25
+    await rig.poll()
+    assert rig.log.steps("FINAL")[-1]["block"]["number"] == 25
+    rig.source.tag = 20  # finality never goes back
+    await rig.poll()
+    assert rig.log.steps("FINAL")[-1]["block"]["number"] == 25
+
+
+async def test_writes_that_were_not_confirmed_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.producer.loop.FIRST_PAUSE", 0.001)
+    for outcome in ("lost", "landed"):
+        rig = Rig(ScriptedSource(chain(20)))
+        rig.log.fail = ["ok", outcome, "ok", outcome]
+        await rig.poll()
+        assert rig.log.opened == 3
+        assert rig.canonical() == [block.ref for block in rig.source.canonical_blocks]
+
+
+async def test_a_source_that_fails_now_and_then_only_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.producer.loop.FIRST_PAUSE", 0.001)
+    rig = Rig(ScriptedSource(chain(20)))
+    rig.source.broken = ["garbage", "garbage"]
+    await rig.poll()
+    assert len(rig.canonical()) == 21
+
+
+async def test_a_source_that_never_works_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.producer.loop.FIRST_PAUSE", 0.001)
+    rig = Rig(ScriptedSource(chain(2)))
+    rig.source.broken = ["garbage"] * 50
+    with pytest.raises(Exception, match="garbage"):
+        await rig.poll()
+
+
+async def test_until_stops_exactly_there_and_a_restart_goes_on() -> None:
+    rig = Rig(ScriptedSource(chain(30)))
+    producer = BlockProducer(rig.source, rig.log, Stager(CHAIN_ID, 2, SIGNER), rig.settings, CHAIN_ID, until=11)
+    await producer.run()
+    assert len(rig.canonical()) == 12
+    await rig.poll()
+    assert len(rig.canonical()) == 31
