@@ -13,7 +13,7 @@ when a memory is only read (access counts) is not in it, nor is anything but wha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from struct import Struct
+from struct import Struct, pack
 from typing import Any, NamedTuple
 
 from blake3 import blake3
@@ -27,7 +27,6 @@ HASH = 32
 ADDRESS = 20
 
 _HEAD = Struct("<17sBBBBqiqdIII")
-_LENGTH = Struct("<I")
 _NOTHING = bytes(HASH)
 
 
@@ -40,7 +39,7 @@ class Leaf(NamedTuple):
 
 def encode(memory: Mapping[str, Any]) -> bytes:
     """The bytes that are committed to: a fixed head (little-endian: codes, block number, transaction index, timestamp,
-    importance as f64, lengths), ids, then media type, content and length-prefixed tags. Raises ValueError for an id of a
+    importance as f64, lengths), ids, lengths of tags, then media type, content and tags. Raises ValueError for an id of a
     wrong size.
     """
     block, transaction = memory["block"], memory["transaction"]
@@ -67,7 +66,7 @@ def encode(memory: Mapping[str, Any]) -> bytes:
     if not tags:
         return head + ids + media + content
     labels = [tag.encode() for tag in tags]
-    return b"".join((head, ids, media, content, *(part for label in labels for part in (_LENGTH.pack(len(label)), label))))
+    return b"".join((head, ids, pack(f"<{len(labels)}I", *map(len, labels)), media, content, *labels))
 
 
 def path_and_opening(secret: bytes, memory_id: bytes) -> tuple[bytes, bytes]:

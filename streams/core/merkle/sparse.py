@@ -10,7 +10,7 @@ should they, depth stays within 256.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,9 +19,6 @@ from blake3 import blake3
 HASH = 32
 BITS = 8 * HASH
 EMPTY = bytes(HASH)
-
-Item = tuple[bytes, bytes | None]
-"""A path and its value, or None for a path to be removed."""
 
 
 class Leaf(NamedTuple):
@@ -41,6 +38,8 @@ class Branch(NamedTuple):
 
 
 Node = Leaf | Branch | None
+_Change = tuple[int, bytes, bytes | None]
+"""A path as a number and as bytes, and its value or None, to remove it."""
 
 
 def leaf_hash(path: bytes, value: bytes) -> bytes:
@@ -95,8 +94,8 @@ class SparseTree:
         """With these paths set, or removed where the value is None. Raises ValueError for a path or value of a wrong size."""
         if any(len(path) != HASH or (value is not None and len(value) != HASH) for path, value in changes.items()):
             raise ValueError(f"paths and values have {HASH} bytes")
-        items = sorted(changes.items())
-        return SparseTree(_update(self._node, 0, items, 0, len(items)))
+        ordered = [(int.from_bytes(path, "big"), path, changes[path]) for path in sorted(changes)]
+        return SparseTree(_update(self._node, 0, ordered, 0, len(ordered)))
 
     def get(self, path: bytes) -> bytes | None:
         """The value at ``path``."""
@@ -128,37 +127,59 @@ class SparseTree:
         return node, siblings
 
 
-def _update(node: Node, depth: int, items: Sequence[Item], low: int, high: int) -> Node:
-    """``node`` with ``items[low:high]`` applied; recursion is no deeper than a path has bits."""
+def _half(key: int, depth: int) -> tuple[int]:
+    """Where the right half of the subtree at ``depth`` that holds ``key`` begins, to bisect a list of tuples with."""
+    shift = BITS - 1 - depth
+    return ((key >> shift | 1) << shift,)
+
+
+def _update(node: Node, depth: int, changes: Sequence[_Change], low: int, high: int) -> Node:
+    """``node`` with the changes from ``low`` to ``high``; recursion is no deeper than a path has bits."""
     if low == high:
         return node
-    if isinstance(node, Branch):
-        middle = _split(items, low, high, depth)
-        left = _update(node.left, depth + 1, items, low, middle)
-        right = _update(node.right, depth + 1, items, middle, high)
-        return node if left is node.left and right is node.right else _join(left, right)
-    if node is None and high - low == 1:
-        path, value = items[low]
-        return None if value is None else Leaf(leaf_hash(path, value), path, value)
-    leaves = {path: Leaf(leaf_hash(path, value), path, value) for path, value in items[low:high] if value is not None}
-    if node and not any(path == node.path for path, _ in items[low:high]):
-        leaves[node.path] = node
-    return _build(sorted(leaves.values(), key=_path), depth)
+    if not isinstance(node, Branch):
+        return _rebuild(node, depth, changes[low:high])
+    if high - low == 1:
+        return _set(node, depth, changes[low])
+    middle = bisect_left(changes, _half(changes[low][0], depth), low, high)
+    left = _update(node.left, depth + 1, changes, low, middle)
+    right = _update(node.right, depth + 1, changes, middle, high)
+    return node if left is node.left and right is node.right else _join(left, right)
 
 
-def _path(leaf: Leaf) -> bytes:
-    return leaf.path
+def _set(node: Branch, depth: int, change: _Change) -> Node:
+    """One change, without recursion."""
+    path = change[1]
+    spine: list[tuple[Branch, int]] = []
+    below: Node = node
+    while isinstance(below, Branch):
+        turn = bit(path, depth)
+        spine.append((below, turn))
+        below = below.right if turn else below.left
+        depth += 1
+    new = _rebuild(below, depth, [change])
+    if new is below:
+        return node
+    for branch, turn in reversed(spine):
+        new = _join(branch.left, new) if turn else _join(new, branch.right)
+    return new
 
 
-def _build(leaves: Sequence[Leaf], depth: int) -> Node:
-    if len(leaves) < 2:
-        return leaves[0] if leaves else None
-    middle = bisect_left(leaves, 1, key=lambda leaf: bit(leaf.path, depth))
-    return _join(_build(leaves[:middle], depth + 1), _build(leaves[middle:], depth + 1))
+def _rebuild(node: Leaf | None, depth: int, changes: Sequence[_Change]) -> Node:
+    """What takes the place of a lone leaf or of nothing."""
+    leaves = [(key, Leaf(leaf_hash(path, value), path, value)) for key, path, value in changes if value is not None]
+    if node and not any(path == node.path for _, path, _ in changes):
+        if not leaves:
+            return node
+        insort(leaves, (int.from_bytes(node.path, "big"), node))
+    return _build(leaves, depth, 0, len(leaves))
 
 
-def _split(items: Sequence[Item], low: int, high: int, depth: int) -> int:
-    return bisect_left(items, 1, low, high, key=lambda item: bit(item[0], depth))
+def _build(leaves: Sequence[tuple[int, Leaf]], depth: int, low: int, high: int) -> Node:
+    if high - low < 2:
+        return leaves[low][1] if low < high else None
+    middle = bisect_left(leaves, _half(leaves[low][0], depth), low, high)
+    return _join(_build(leaves, depth + 1, low, middle), _build(leaves, depth + 1, middle, high))
 
 
 def _join(left: Node, right: Node) -> Node:
