@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from streams.core.merkle.document import Document, ProofError, parse
+from streams.core.memory_proof import Document, parse
+from streams.core.merkle.fields import ProofError
 from streams.errors import MonmouthError
 
 LIMIT = 1 << 20

@@ -8,7 +8,8 @@ from blake3 import blake3
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from streams.core.merkle.document import ProofError, from_bytes, to_bytes
+from streams.core.merkle.document import from_bytes, to_bytes
+from streams.core.merkle.fields import ProofError
 from streams.core.merkle.sparse import EMPTY, SparseProof, SparseTree, root_of, verify
 
 hashes = st.binary(min_size=32, max_size=32)

@@ -13,13 +13,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from streams.core.merkle import log, sparse
+from streams.core.merkle.fields import HASH, ProofError, hashes, hex_bytes, integer, only
 
-HASH = 32
+__all__ = [
+    "ConsistencyDocument",
+    "Document",
+    "EntryDocument",
+    "MemberDocument",
+    "ProofError",
+    "from_bytes",
+    "parse",
+    "to_bytes",
+]
+
 _VERSION = b"\x01"
-
-
-class ProofError(ValueError):
-    """Not a proof document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +65,13 @@ class MemberDocument:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> MemberDocument:
         """The inverse of ``record``."""
-        _only(record, "root", "path", "value", "siblings", "neighbour")
+        only(record, "kind", "root", "path", "value", "siblings", "neighbour")
         value, neighbour = record["value"], record["neighbour"]
         if neighbour is not None:
-            _only(neighbour, "path", "value", kind=False)
-            neighbour = (_hash(neighbour["path"]), _hash(neighbour["value"]))
-        proof = sparse.SparseProof(_hashes(record["siblings"], sparse.BITS), neighbour)
-        return cls(_hash(record["root"]), _hash(record["path"]), None if value is None else _hash(value), proof)
+            only(neighbour, "path", "value")
+            neighbour = (hex_bytes(neighbour["path"]), hex_bytes(neighbour["value"]))
+        proof = sparse.SparseProof(hashes(record["siblings"], sparse.BITS), neighbour)
+        return cls(hex_bytes(record["root"]), hex_bytes(record["path"]), None if value is None else hex_bytes(value), proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +102,9 @@ class EntryDocument:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> EntryDocument:
         """The inverse of ``record``."""
-        _only(record, "root", "index", "size", "leaf", "hashes")
-        index, size = _size(record["index"]), _size(record["size"])
-        return cls(_hash(record["root"]), index, size, _hash(record["leaf"]), _hashes(record["hashes"], 128))
+        only(record, "kind", "root", "index", "size", "leaf", "hashes")
+        index, size = integer(record["index"]), integer(record["size"])
+        return cls(hex_bytes(record["root"]), index, size, hex_bytes(record["leaf"]), hashes(record["hashes"], 128))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +136,9 @@ class ConsistencyDocument:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> ConsistencyDocument:
         """The inverse of ``record``."""
-        _only(record, "root", "size", "first_root", "first", "hashes")
-        size, first = _size(record["size"]), _size(record["first"])
-        return cls(_hash(record["root"]), size, _hash(record["first_root"]), first, _hashes(record["hashes"], 128))
+        only(record, "kind", "root", "size", "first_root", "first", "hashes")
+        size, first = integer(record["size"]), integer(record["first"])
+        return cls(hex_bytes(record["root"]), size, hex_bytes(record["first_root"]), first, hashes(record["hashes"], 128))
 
 
 Document = MemberDocument | EntryDocument | ConsistencyDocument
@@ -162,29 +169,5 @@ def from_bytes(wire: bytes) -> sparse.SparseProof:
     count, neighbours = int.from_bytes(wire[1:3], "big"), 2 * wire[3]
     if count > sparse.BITS or len(wire) != 4 + HASH * (count + neighbours):
         raise ProofError(f"{len(wire)} bytes do not hold {count} siblings")
-    hashes = [wire[at : at + HASH] for at in range(4, len(wire), HASH)]
-    return sparse.SparseProof(tuple(hashes[neighbours:]), (hashes[0], hashes[1]) if neighbours else None)
-
-
-def _only(record: object, *names: str, kind: bool = True) -> None:
-    wanted = {*names, "kind"} if kind else set(names)
-    if not isinstance(record, dict) or set(record) != wanted:
-        raise ProofError(f"fields must be {', '.join(sorted(wanted))}")
-
-
-def _hash(value: object) -> bytes:
-    if not isinstance(value, str) or len(value) != 2 * HASH or not set(value) <= set("0123456789abcdef"):
-        raise ProofError(f"a hash is {2 * HASH} lower-case hex digits")
-    return bytes.fromhex(value)
-
-
-def _hashes(values: object, limit: int) -> tuple[bytes, ...]:
-    if not isinstance(values, list) or len(values) > limit:
-        raise ProofError(f"expected a list of at most {limit} hashes")
-    return tuple(map(_hash, values))
-
-
-def _size(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < log.SIZE_LIMIT:
-        raise ProofError("sizes and indexes are whole numbers from 0 below 2^64")
-    return value
+    parts = [wire[at : at + HASH] for at in range(4, len(wire), HASH)]
+    return sparse.SparseProof(tuple(parts[neighbours:]), (parts[0], parts[1]) if neighbours else None)

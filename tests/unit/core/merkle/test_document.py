@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.merkle.document import ConsistencyDocument, Document, EntryDocument, MemberDocument, ProofError, parse
+from streams.core.merkle.document import ConsistencyDocument, Document, EntryDocument, MemberDocument, parse
+from streams.core.merkle.fields import ProofError
 from streams.core.merkle.log import MerkleLog, leaf_hash
 from streams.core.merkle.sparse import SparseTree
 from tests.samples import h
