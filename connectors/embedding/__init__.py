@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from connectors.embedding.cache import CachedEmbedder
 from connectors.embedding.model import NAME, locate
 from streams.errors import ConfigurationError
 from streams.ports.embedder import Embedder
 from streams.settings import Settings
 
-MODELS = Path("models")
-
 
 def open_embedder(settings: Settings) -> Embedder:
     """The embedder the settings name, behind a cache. Raises ConfigurationError: no model files, wrong files, no backend."""
     if settings.rag.embedding_model not in (NAME, NAME.rpartition("/")[2]):
         raise ConfigurationError(f"rag.embedding_model is {settings.rag.embedding_model}", f"The model supported is {NAME}.")
-    files = locate(settings.path(MODELS))
+    files = locate(settings.path(settings.rag.models_path))
     if settings.rag.embedding_backend == "torch":
         from connectors.embedding.torch_embedder import TorchEmbedder  # noqa: PLC0415  (an extra, slow to import)
 
@@ -27,4 +23,4 @@ def open_embedder(settings: Settings) -> Embedder:
     return CachedEmbedder(OnnxEmbedder(files, "int8" if settings.rag.embedding_backend == "onnx-int8" else "fp32"))
 
 
-__all__ = ["MODELS", "CachedEmbedder", "open_embedder"]
+__all__ = ["CachedEmbedder", "open_embedder"]
