@@ -57,7 +57,7 @@ def embedder_probe(vectors: QueryVectors) -> Probe:
     """Embeds a text and looks at the vector."""
 
     async def probe() -> str:
-        vector = await vectors.fresh("is the model awake")
+        vector = await vectors.fresh(f"is the model awake at {time.monotonic_ns()}")  # never in any cache
         if vector.shape != (vectors.embedder.dimension,) or not np.isfinite(vector).all():
             raise MonmouthError("the model gave a vector of the wrong shape, or not of numbers")
         norm = float(np.linalg.norm(vector))

@@ -92,6 +92,16 @@ class Gateway:
         self._server: _Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return _url(self._settings.gateway.host, self.port)
+
+    @property
+    def metrics_url(self) -> str:
+        """Where Prometheus reads."""
+        return f"{_url(self._settings.gateway.metrics_host, self.metrics_port)}/metrics"
+
     async def start(self) -> None:
         """Binds both ports and begins to serve. Raises ConfigurationError for a port that is taken."""
         gateway = self._settings.gateway
@@ -163,6 +173,10 @@ async def run_gateway(
         await stop_event.wait()
     finally:
         await gateway.stop()
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,68 @@
+"""``monmouth gateway``: wires stores, model and keys to the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import click
+
+from connectors.embedding import open_embedder
+from connectors.stores import open_memory_store, open_vector_store
+from streams.serving.server import Gateway, Stores, run_gateway
+from streams.settings import Settings
+from streams.signing import load_or_create_signer, load_verifier
+
+
+async def serve(settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM. Raises ConfigurationError, StoreError."""
+    signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+    verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
+    embedder = open_embedder(settings)
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    memories = open_memory_store(settings)
+    try:
+        vectors = open_vector_store(settings)
+        try:
+            started: asyncio.Future[Gateway] = loop.create_future()
+            started.add_done_callback(_announce)
+            await run_gateway(settings, Stores(memories, vectors), embedder, verifier, stop, started=started)
+        finally:
+            await vectors.close()
+    finally:
+        await memories.close()
+
+
+def _announce(started: asyncio.Future[Gateway]) -> None:
+    if not started.cancelled():
+        gateway = started.result()
+        click.echo(f"gateway: {gateway.url}  docs: {gateway.url}/docs  metrics: {gateway.metrics_url}")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (default: gateway.host, 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port (default: gateway.port, 8080; 0 takes any).")
+@click.option("--metrics-port", type=click.IntRange(0, 65_535), help="Port of /metrics (default: gateway.metrics_port, 9090).")
+@click.pass_obj
+def gateway(settings: Settings, host: str | None, port: int | None, metrics_port: int | None) -> None:
+    """Answer queries over REST and serve metrics, until interrupted.
+
+    \b
+    Anybody who reaches the port can read and write every agent's memories: it listens on this machine only unless told else.
+
+    \b
+    Examples:
+      monmouth gateway
+      monmouth gateway --port 0 --metrics-port 0      any free ports
+      curl -s localhost:8080/readyz
+    """
+    if host is not None:
+        settings.gateway.host = host
+    if port is not None:
+        settings.gateway.port = port
+    if metrics_port is not None:
+        settings.gateway.metrics_port = metrics_port
+    asyncio.run(serve(settings))
