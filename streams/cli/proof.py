@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from streams.core.memory_proof import Document, parse
+from streams.core.merkle.document import Document, parse
 from streams.core.merkle.fields import ProofError
 from streams.errors import MonmouthError
 
