@@ -92,10 +92,9 @@ def start(command: str, arguments: list[str]) -> int:
         return check(arguments)
     if command != "run":
         os.chdir(ROOT)
-    module = (
-        ["pytest", *arguments] if command == "test" else ["streams.cli", *(["demo"] if command == "demo" else []), *arguments]
-    )
-    line = [str(python()), "-m", *module]
+    # -P: a folder of the caller's that happens to be named like one of ours must not be imported.
+    program = ["-P", "-m", "streams.cli", *(["demo"] if command == "demo" else [])]
+    line = [str(python()), *(["-m", "pytest"] if command == "test" else program), *arguments]
     sys.stdout.flush()
     if os.name == "posix":
         os.execve(line[0], line, _environment())  # noqa: S606  (signals and exit code then need no passing on)

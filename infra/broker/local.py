@@ -74,7 +74,7 @@ class LocalBroker:
     ) -> None:
         state_dir = state_dir.resolve()
         self._folder = BrokerFolder(state_dir / "broker")
-        self._jars = JarFolder((jars or Path(os.environ.get(JARS_ENV) or state_dir / "jars")).resolve())
+        self._jars = JarFolder((jars or jars_folder(state_dir)).resolve())
         self._port = port
         self._heap = heap
         self._properties = dict(properties or {})
@@ -272,6 +272,11 @@ class LocalBroker:
             with suppress(subprocess.TimeoutExpired):
                 self._child.wait(10)
             self._child = None
+
+
+def jars_folder(state_dir: Path) -> Path:
+    """Where the jars lie unless told otherwise: MONMOUTH_JARS, else ``state_dir/jars``."""
+    return Path(os.environ.get(JARS_ENV) or state_dir / "jars")
 
 
 def _size(folder: Path) -> int:

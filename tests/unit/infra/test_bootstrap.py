@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import venv
@@ -127,16 +128,28 @@ def test_checkout_that_cannot_be_written_is_said(
     assert "writable" in capfd.readouterr().err
 
 
-def test_exit_code_and_ctrl_c_are_those_of_the_command(installed: Path) -> None:
-    """In a process of its own, since the command takes its place."""
-    (installed / "streams/cli").mkdir(parents=True)
-    (installed / "streams/__init__.py").write_text("")
-    (installed / "streams/cli/__init__.py").write_text("")
-    (installed / "streams/cli/__main__.py").write_text("import os, sys\nsys.exit(int(sys.argv[1]))\n")
+def run_in(checkout: Path, main: str, argument: str) -> subprocess.Popen[str]:
+    """``bootstrap.py run ARGUMENT`` in a process of its own, since the command takes its place; ``main`` is what it runs."""
+    (checkout / "streams/cli").mkdir(parents=True)
+    for name, text in {"__init__.py": "", "cli/__init__.py": "", "cli/__main__.py": main}.items():
+        (checkout / "streams" / name).write_text(text)
     code = (
         "import sys\nfrom pathlib import Path\nfrom infra import bootstrap as b\n"
-        f"root = Path({str(installed)!r})\nb.ROOT, b.VENV = root, root / '.venv'\nb.TURN = root / '.monmouth' / 'turn'\n"
-        "b.LOCKS = {'run': root / 'run.txt'}\nsys.exit(b.main(['run', '42']))\n"
+        f"root = Path({str(checkout)!r})\nb.ROOT, b.VENV = root, root / '.venv'\nb.TURN = root / '.monmouth' / 'turn'\n"
+        f"b.LOCKS = {{'run': root / 'run.txt'}}\nsys.exit(b.main(['run', {argument!r}]))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 42, done.stderr
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_exit_code_is_that_of_the_command(installed: Path) -> None:
+    with run_in(installed, "import sys\nsys.exit(int(sys.argv[1]))\n", "42") as process:
+        assert process.wait(30) == 42
+
+
+def test_ctrl_c_reaches_the_command(installed: Path) -> None:
+    main = "import sys, time\nprint('up', flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    sys.exit(77)\n"
+    with run_in(installed, main, "x") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 77
