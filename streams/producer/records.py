@@ -8,11 +8,12 @@ marker per notification, whose count and digest are those of the records in fron
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from aiokafka.partitioner import murmur2
 
 from schemas.codec import codec
+from schemas.records import ChainTransaction
 from streams.core.block import BlockRef, Step
 from streams.core.forkview import Undo
 from streams.core.marker import Marker, block_digest
@@ -47,6 +48,26 @@ def parse_agents(addresses: Iterable[str]) -> frozenset[bytes]:
     return frozenset(agents)
 
 
+def transaction_records(block: Block, chain_id: int, agents: frozenset[bytes]) -> Iterator[ChainTransaction]:
+    """The records of a block in order: each transaction for its sender, then for every registered agent it concerns."""
+    ref, timestamp = block.ref.record(), block.header["timestamp"]
+    for tx in block.transactions:
+        record = {**tx, "chain_id": chain_id, "block": ref, "timestamp": timestamp, "agent": tx["sender"], "role": "SENDER"}
+        yield cast(ChainTransaction, record)
+        if agents:
+            for agent in sorted(_concerned(tx, agents)):
+                yield cast(ChainTransaction, {**record, "agent": agent, "role": "COUNTERPARTY"})
+
+
+def _concerned(tx: Transaction, agents: frozenset[bytes]) -> set[bytes]:
+    """Registered agents, but the sender, that are recipient, new contract, emitter of a log or an address-shaped topic."""
+    named: set[bytes | None] = {tx["to"], tx["contract_address"]}
+    for log in tx["logs"]:
+        named.add(log["address"])
+        named.update(topic[12:] for topic in log["topics"] if topic[:12] == ADDRESS_TOPIC)
+    return {agent for agent in named if agent in agents and agent != tx["sender"]}
+
+
 class Stager:
     """Makes ``Staged`` for one chain and one partition count."""
 
@@ -69,7 +90,8 @@ class Stager:
     def new(self, block: Block, sequence: int, final: BlockRef | None) -> Staged:
         """A block that joins the chain. Raises RecordTooLargeError."""
         lists: list[list[tuple[bytes | None, bytes]]] = [[] for _ in range(self._count)]
-        for agent, value in self._records(block):
+        for record in transaction_records(block, self._chain_id, self._agents):
+            agent, value = record["agent"], codec().encode("ChainTransaction", record)
             if len(value) > MAX_RECORD:
                 raise self._refusal(block, agent, len(value))
             lists[self.partition(agent)].append((agent, value))
@@ -132,24 +154,6 @@ class Stager:
             **more,
         }
         return codec().encode("BlockNotification", self._signer.sign("BlockNotification", record))
-
-    def _records(self, block: Block) -> Iterator[tuple[bytes, bytes]]:
-        encode = codec().encode
-        common = {"chain_id": self._chain_id, "block": block.ref.record(), "timestamp": block.header["timestamp"]}
-        for tx in block.transactions:
-            record = {**tx, **common, "agent": tx["sender"], "role": "SENDER"}
-            yield tx["sender"], encode("ChainTransaction", record)
-            if self._agents:
-                for agent in sorted(self._concerned(tx)):
-                    yield agent, encode("ChainTransaction", {**record, "agent": agent, "role": "COUNTERPARTY"})
-
-    def _concerned(self, tx: Transaction) -> set[bytes]:
-        """Registered agents, but the sender, that are recipient, new contract, emitter of a log or an address-shaped topic."""
-        named: set[bytes | None] = {tx["to"], tx["contract_address"]}
-        for log in tx["logs"]:
-            named.add(log["address"])
-            named.update(topic[12:] for topic in log["topics"] if topic[:12] == ADDRESS_TOPIC)
-        return {agent for agent in named if agent in self._agents and agent != tx["sender"]}
 
     @staticmethod
     def _refusal(block: Block, agent: bytes, size: int) -> RecordTooLargeError:
