@@ -52,6 +52,10 @@ class LiveChain:
         self._blocks.append(block)
         self.head = block.block
 
+    def limited(self, limit: int) -> LiveChain:
+        """The same chain, of which only the newest ``limit`` blocks are kept."""
+        return LiveChain(limit, self.head, reversed(self.newest(limit)))
+
     def drop(self, count: int, ancestor: BlockRef) -> None:
         """Takes ``count`` blocks off; ``ancestor`` is the tip then."""
         for _ in range(min(count, len(self._blocks))):

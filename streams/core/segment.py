@@ -37,6 +37,10 @@ class Outside:
     next_offset: int
 
     @property
+    def topic(self) -> str:
+        return self.records[0].topic
+
+    @property
     def size(self) -> int:
         """Records of the log this unit settles."""
         return len(self.records)

@@ -1,9 +1,9 @@
 """The log as the runtime sees it: a thin client interface, so that a simulator or another client library can take its place.
 
 Topics are logical names; the implementation adds the prefix. Reads are read_committed: records of open and aborted
-transactions are never seen, so offsets may have gaps. Errors: LogError for what may pass (the caller builds
-the part anew and goes on from durable positions), FencedError where another owner took over, PositionLostError where the log no
-longer holds a position. After any error of a producer the producer is closed and never used again: the outcome of its transaction is unknown.
+transactions are never seen, so offsets may have gaps. Errors: LogError for what may pass (the caller builds the part anew and
+goes on from durable positions), FencedError where another owner took over, PositionLostError where the log no longer holds a
+position. After any error of a producer it is closed and never used again: the outcome of its transaction is unknown.
 """
 
 from __future__ import annotations

@@ -1,0 +1,45 @@
+"""Brings a fold that lags behind its committed positions up to them, by doing committed work again with its outputs dropped.
+
+Assumes that inputs beside the marked one commute with it, as ``StreamAgent`` demands, so each input is read in one go.
+Invariant: local state is written with the positions it belongs to, so that an interrupted catch-up goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from streams.core.checkpoint import TIP
+from streams.errors import PositionLostError
+from streams.ports.log import LogReader, TopicPartition
+from streams.runtime.decode import decode
+from streams.runtime.fold import Fold
+from streams.runtime.job import Job
+from streams.runtime.state import StateStore
+
+
+async def catch_up(job: Job, fold: Fold, store: StateStore, reader: LogReader, goal: Mapping[str, int]) -> None:
+    """Reads every input from the fold's position to ``goal``. Raises as ``Fold.run`` does, and what the reader raises."""
+    slots: dict[str, bytes] = {}
+    for topic in job.spec.inputs:
+        source = TopicPartition(topic, fold.partition)
+        async for messages in reader.read_range(source, fold.positions[topic], goal[topic]):
+            units = fold.assemble(topic, decode(source, messages))
+            if not units:
+                continue
+            await fold.run(units)
+            await fold.finish()
+            slots |= fold.outbox.take()[1]
+            if store.size > job.limits.state_bytes:
+                await store.save(slots, TIP)
+                slots = {}
+            await asyncio.sleep(0)
+        if topic == job.marked and fold.waiting:
+            raise PositionLostError(
+                f"{job.name}: position {goal[topic]} of {topic}/{fold.partition} lies inside a block",
+                "Set the group's offset to the beginning of a block.",
+            )
+    fold.positions.update(goal)
+    await fold.finish()
+    slots |= fold.outbox.take()[1]
+    await store.save(slots, TIP)

@@ -1,0 +1,206 @@
+"""One stream agent's partition as a fold: units in, outputs collected, positions moved. The same for live work and for replay.
+
+Invariants:
+  * units are folded in log order, each whole or not at all: any error leaves the fold to be dropped, with nothing written;
+  * a rewind reverts exactly the live occurrences of the removed blocks, newest first, and is followed by a comparison with
+    the state digest of the ancestor's checkpoint, where both exist;
+  * ``positions`` are right behind the last unit folded in.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+
+from streams.agents.base import StreamAgent
+from streams.core.block import ZERO_HASH, BlockRef
+from streams.core.chain import LiveBlock, LiveChain
+from streams.core.checkpoint import NOWHERE, TIP, Checkpoint
+from streams.core.record import Record
+from streams.core.segment import Assembler, Block, Final, Outside, Undo, Unit
+from streams.core.undo import Unplannable, plan_undo
+from streams.errors import Category, LogIntegrityError, MonmouthError, PoisonError, Severity
+from streams.runtime import metrics
+from streams.runtime.deadletter import unreadable
+from streams.runtime.job import Job
+from streams.runtime.outbox import Outbox
+from streams.runtime.rewind import Rewinder, live_block
+from streams.runtime.state import StateStore
+
+_log = logging.getLogger(__name__)
+
+
+class StateMismatchError(MonmouthError):
+    """After a rewind the state was not what its checkpoint says. It is dropped and built anew from the log."""
+
+    category = Category.PROCESSING
+    severity = Severity.HIGH
+
+
+class Fold:
+    """``careful``: records are applied one by one, so that one that is refused goes to the dead letters alone."""
+
+    def __init__(
+        self,
+        job: Job,
+        partition: int,
+        *,
+        agent: StreamAgent,
+        assembler: Assembler,
+        chain: LiveChain,
+        positions: Mapping[str, int],
+        outbox: Outbox,
+        store: StateStore | None,
+        history: Mapping[str, Checkpoint],
+    ) -> None:
+        self.agent = agent
+        self.chain = chain
+        self.outbox = outbox
+        self.positions = dict(positions)
+        self.careful = False
+        self.blocks = 0
+        self._job = job
+        self.partition = partition
+        self._assembler = assembler
+        self._store = store
+        self._history = history
+        self._marker_offset = -1
+        self._rewinder = Rewinder(job, partition)
+
+    @property
+    def waiting(self) -> int:
+        """Records held for a marker."""
+        return self._assembler.waiting
+
+    def assemble(self, topic: str, records: list[Record]) -> list[Unit]:
+        """Units that ``records``, the next of an input topic, complete. Raises LogIntegrityError."""
+        if topic == self._job.marked:
+            return self._assembler.feed(records)
+        return [Outside(records, records[-1].offset + 1)] if records else []
+
+    async def run(self, units: Sequence[Unit]) -> None:
+        """Folds units in. Raises PoisonError (not if ``careful``), StateMismatchError, LogIntegrityError, StoreError."""
+        readable = [self._sift(unit.records) if isinstance(unit, Outside | Block) else [] for unit in units]
+        await self.agent.prepare([record for records in readable for record in records])
+        for unit, records in zip(units, readable, strict=True):
+            if isinstance(unit, Outside):
+                self._apply(None, records)
+                self.positions[unit.topic] = unit.next_offset
+                continue
+            if isinstance(unit, Block):
+                self._block(unit, records)
+            elif isinstance(unit, Undo):
+                await self._undo(unit)
+            else:
+                self._final(unit)
+            self._marker_offset = unit.offset
+
+    async def finish(self) -> None:
+        """Ends a transaction's worth of work: last outputs, the tip, outside stores."""
+        self.outbox.tables(self.agent.emit_before_commit())
+        self.outbox.checkpoint(self._tip())
+        await self.agent.flush()
+
+    def _sift(self, records: list[Record]) -> list[Record]:
+        readable = []
+        for record in records:
+            fault = unreadable(record)
+            if fault is None:
+                readable.append(record)
+            else:
+                self.outbox.dead_letter(record, *fault)
+        return readable
+
+    def _apply(self, block: BlockRef | None, records: Sequence[Record]) -> None:
+        if not self.careful or (block is not None and not records):
+            self.outbox.log(self.agent.apply(block, records), block)
+            return
+        for record in records:
+            if self._store:
+                self._store.begin()
+            try:
+                emits = list(self.agent.apply(block, [record]))
+            except PoisonError as error:
+                if self._store:
+                    self._store.rollback()
+                self.outbox.dead_letter(record, type(error).__name__, error.message)
+                continue
+            if self._store:
+                self._store.end()
+            self.outbox.log(emits, block)
+
+    def _block(self, unit: Block, records: Sequence[Record]) -> None:
+        marker = unit.marker
+        self._apply(marker.block, records)
+        self.outbox.forward(marker)
+        self.positions[self._job.marked] = unit.next_offset
+        live = live_block(unit, self.agent.state_digest())
+        self.chain.push(live)
+        self.blocks += 1
+        if self._job.spec.stateful:
+            for slot in self._job.policy.slots(marker.block, marker.final):
+                self.outbox.checkpoint(self._slot(slot, live))
+
+    async def _undo(self, unit: Undo) -> None:
+        started = time.monotonic()
+        removed = unit.marker.removed
+        if self._job.spec.stateful:
+            await self._revert(unit)
+        self.chain.drop(len(removed), unit.ancestor)
+        self.outbox.forward(unit.marker)
+        self.positions[self._job.marked] = unit.next_offset
+        metrics.REWINDS.labels(self._job.name).inc()
+        metrics.REORG_DEPTH.labels(self._job.name).observe(len(removed))
+        metrics.REWIND_SECONDS.labels(self._job.name).observe(time.monotonic() - started)
+
+    async def _revert(self, unit: Undo) -> None:
+        removed = unit.marker.removed
+        plan = plan_undo(self.chain, removed, unit.ancestor)
+        if isinstance(plan, Unplannable):
+            _log.warning("%s/%d: %s", self._job.name, self.partition, plan.reason)
+            metrics.REBUILDS.labels(self._job.name, "index").inc()
+            surveyed = await self._rewinder.survey(unit.offset, removed[-1].number, self._history)
+            plan = plan_undo(surveyed, removed, unit.ancestor)
+            self.chain = surveyed.limited(max(self._job.policy.ring, len(removed)))
+        if isinstance(plan, Unplannable):
+            raise LogIntegrityError(f"{self._job.marked}/{self.partition}@{unit.offset}: {plan.reason}")
+        async for block in self._rewinder.blocks(plan):
+            self._revert_block(block)
+        state = self.agent.state_digest()
+        if plan.state is not None and state != plan.state:
+            raise StateMismatchError(
+                f"{self._job.name}/{self.partition}: state after the rewind to {plan.ancestor} is "
+                f"{state.hex() if state else None}, its checkpoint says {plan.state.hex()}"
+            )
+        for live in plan.blocks:
+            for slot in self._job.policy.slots(live.block, None):
+                self.outbox.checkpoint(self._slot(slot, live).freed())
+
+    def _revert_block(self, block: Block) -> None:
+        records = [record for record in block.records if unreadable(record) is None]
+        if not self.careful:
+            self.outbox.tables(self.agent.revert(block.marker.block, records))
+            return
+        for record in reversed(records):
+            try:
+                emits = list(self.agent.revert(block.marker.block, [record]))
+            except PoisonError:  # never applied: a dead letter since
+                continue
+            self.outbox.tables(emits)
+        if not records:
+            self.outbox.tables(self.agent.revert(block.marker.block, []))
+
+    def _final(self, unit: Final) -> None:
+        self.outbox.tables(self.agent.finalize(unit.marker.block))
+        self.outbox.forward(unit.marker)
+        self.positions[self._job.marked] = unit.next_offset
+
+    def _slot(self, slot: str, live: LiveBlock) -> Checkpoint:
+        return Checkpoint(self._job.name, self.partition, slot, self._job.marked, live, dict(self.positions))
+
+    def _tip(self) -> Checkpoint:
+        sequence = -1 if self._assembler.sequence is None else self._assembler.sequence
+        head = self._assembler.head or NOWHERE
+        at = LiveBlock(head, sequence, self._marker_offset, self._marker_offset, 0, ZERO_HASH, self.agent.state_digest())
+        return self._slot(TIP, at)

@@ -1,0 +1,94 @@
+"""What a worker runs: one stream agent with everything its partitions share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.agents.base import LocalState, StreamAgent
+from streams.core.checkpoint import SlotPolicy
+from streams.ports.log import LogClient
+from streams.settings import Settings
+from streams.signing import Signer, Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFactory:
+    """``spec``: the class, for its name and topics. ``make``: an instance for one partition; called again after any failure."""
+
+    spec: type[StreamAgent]
+    make: Callable[[int, LocalState], StreamAgent]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on memory and time.
+
+    ``poll_records``: records of one poll, over all partitions. ``rewind_span``: offsets read back in one pass.
+    ``state_bytes``/``state_seconds``: changes of local state kept in memory before they are written; the log covers them.
+    ``retry_seconds``: first and longest pause before a partition that failed is opened again.
+    """
+
+    poll_records: int = 4_000
+    poll_ms: int = 200
+    rewind_span: int = 20_000
+    state_bytes: int = 32 * 1024 * 1024
+    state_seconds: float = 0.5
+    retry_seconds: tuple[float, float] = (0.2, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """``fence_seconds``: how long a fenced partition waits for the group to take it away before it is claimed again."""
+
+    factory: AgentFactory
+    client: LogClient
+    verifier: Verifier
+    signer: Signer
+    policy: SlotPolicy
+    prefix: str
+    state_dir: Path
+    fence_seconds: float
+    limits: Limits = Limits()
+
+    @property
+    def spec(self) -> type[StreamAgent]:
+        return self.factory.spec
+
+    @property
+    def name(self) -> str:
+        return self.factory.spec.name
+
+    @property
+    def marked(self) -> str:
+        """The input that carries the markers."""
+        return self.factory.spec.inputs[0]
+
+    def verify(self, record: object) -> None:
+        """Raises LogIntegrityError unless a trusted key signed this marker record."""
+        assert isinstance(record, dict)
+        self.verifier.verify("Marker", record)
+
+
+def job_of(
+    factory: AgentFactory,
+    client: LogClient,
+    settings: Settings,
+    *,
+    verifier: Verifier,
+    signer: Signer,
+    limits: Limits | None = None,
+) -> Job:
+    """The job of one stream agent under ``settings``."""
+    return Job(
+        factory=factory,
+        client=client,
+        verifier=verifier,
+        signer=signer,
+        policy=SlotPolicy(settings.reorg.window, settings.memory.checkpoint_interval),
+        prefix=settings.kafka.prefix,
+        state_dir=settings.state_dir,
+        fence_seconds=settings.kafka.session_timeout_ms / 1000,
+        limits=limits or Limits(),
+    )

@@ -1,0 +1,118 @@
+"""A member of a consumer group on aiokafka.
+
+aiokafka calls the listener in the background, swallows its exceptions and may return records of a new assignment before the
+listener has run; so the listener must not raise, and partitions start paused at a position of no meaning until the owner seeks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+import aiokafka
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from streams.errors import ConfigurationError, PositionLostError
+from streams.ports.log import Message, RebalanceListener, TopicPartition
+from streams.runtime.kafka.names import Names, translated
+from streams.settings import KafkaSettings
+
+PARTITION_FETCH_BYTES = 4 * 1024 * 1024
+FETCH_BYTES = 16 * 1024 * 1024
+START_SECONDS = 30.0
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, listener: RebalanceListener, names: Names) -> None:
+        self._listener = listener
+        self._names = names
+
+    async def on_partitions_revoked(self, revoked: Collection[aiokafka.TopicPartition]) -> None:
+        await self._listener.revoked([self._names.to_logical(p) for p in revoked])
+
+    async def on_partitions_assigned(self, assigned: Collection[aiokafka.TopicPartition]) -> None:
+        await self._listener.assigned([self._names.to_logical(p) for p in assigned])
+
+
+class KafkaConsumer:
+    """Reads committed records only, commits nothing by itself, never resets a position."""
+
+    def __init__(self, settings: KafkaSettings, names: Names, group: str, topics: Sequence[str]) -> None:
+        self._names = names
+        self._topics = [names.topic(topic) for topic in topics]
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.bootstrap,
+            group_id=names.topic(group),
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            partition_assignment_strategy=[RangePartitionAssignor],
+            session_timeout_ms=settings.session_timeout_ms,
+            heartbeat_interval_ms=settings.heartbeat_interval_ms,
+            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+            fetch_max_bytes=FETCH_BYTES,
+            metadata_max_age_ms=30_000,
+        )
+
+    async def start(self, listener: RebalanceListener) -> None:
+        with translated("joining the group"):
+            await asyncio.wait_for(self._consumer.start(), START_SECONDS)
+            await self._check_topics()
+            self._consumer.subscribe(self._topics, listener=_Listener(listener, self._names))
+
+    async def _check_topics(self) -> None:
+        cluster = await self._consumer._client.fetch_all_metadata()
+        counts = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in self._topics}
+        missing = [topic for topic, count in counts.items() if not count]
+        if missing:
+            raise ConfigurationError(f"no topic {', '.join(missing)}", "Create the topics: monmouth topics apply")
+        if len(set(counts.values())) > 1:
+            raise ConfigurationError(
+                f"input topics differ in partitions: {counts}", "They must be equal: monmouth topics apply"
+            )
+
+    async def getmany(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Message]]:
+        try:
+            with translated("reading"):
+                records = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+        except Exception as error:
+            if isinstance(error.__cause__, NoOffsetForPartitionError):  # assigned, and the listener has not run yet
+                await asyncio.sleep(0.02)
+                return {}
+            if isinstance(error.__cause__, OffsetOutOfRangeError):
+                raise await self._lost(error.__cause__.args[0]) from error
+            raise
+        return {self._names.to_logical(partition): messages for partition, messages in records.items()}
+
+    async def _lost(self, positions: Mapping[aiokafka.TopicPartition, int]) -> PositionLostError:
+        with translated("asking what the log still holds"):
+            first = await self._consumer.beginning_offsets(list(positions))
+        gaps = [
+            f"{self._names.to_logical(p).topic}/{p.partition}: offset {at} is due, the log begins at {first[p]}"
+            for p, at in positions.items()
+        ]
+        return PositionLostError("; ".join(gaps), "Restore the topic, or start anew under another prefix; nothing was skipped.")
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        with translated("seeking"):
+            self._consumer.seek(self._names.to_kafka(partition), offset)
+
+    def pause(self, partitions: Collection[TopicPartition]) -> None:
+        with translated("pausing"):
+            self._consumer.pause(*map(self._names.to_kafka, partitions))
+
+    def resume(self, partitions: Collection[TopicPartition]) -> None:
+        with translated("resuming"):
+            self._consumer.resume(*map(self._names.to_kafka, partitions))
+
+    async def committed(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int | None]:
+        with translated("reading committed offsets"):
+            return {
+                p: await asyncio.wait_for(self._consumer.committed(self._names.to_kafka(p)), START_SECONDS) for p in partitions
+            }
+
+    async def stop(self) -> None:
+        with translated("leaving the group"):
+            await asyncio.wait_for(self._consumer.stop(), START_SECONDS)

@@ -1,0 +1,50 @@
+"""Logical to physical names, and the client's errors to ours.
+
+Invariant: nothing of aiokafka's error classes leaves this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import aiokafka
+from aiokafka import errors
+
+from streams import topics
+from streams.errors import FencedError, PositionLostError
+from streams.ports.log import LogError, TopicPartition
+
+
+class Names:
+    """Both directions, cached, since they are asked for with every poll."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.to_kafka = cache(self._to_kafka)
+        self.to_logical = cache(self._to_logical)
+
+    def topic(self, name: str) -> str:
+        """The broker's name."""
+        return topics.physical(self.prefix, name)
+
+    def _to_kafka(self, partition: TopicPartition) -> aiokafka.TopicPartition:
+        return aiokafka.TopicPartition(self.topic(partition.topic), partition.partition)
+
+    def _to_logical(self, partition: aiokafka.TopicPartition) -> TopicPartition:
+        return TopicPartition(topics.logical(self.prefix, partition.topic), partition.partition)
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turns the client's errors into FencedError, PositionLostError or LogError."""
+    try:
+        yield
+    except errors.ProducerFenced as error:
+        raise FencedError(f"fenced while {doing}", "Another worker took this partition over.") from error
+    except errors.OffsetOutOfRangeError as error:
+        raise PositionLostError(f"{doing}: the log no longer holds that offset") from error
+    except (errors.KafkaError, OSError, TimeoutError, AssertionError) as error:
+        # AssertionError: the client's own state machine, after an error it met in the background.
+        raise LogError(f"{doing}: {type(error).__name__}: {error}") from error

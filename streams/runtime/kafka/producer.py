@@ -1,0 +1,117 @@
+"""A transactional producer on aiokafka.
+
+Assumes the port's rule that a producer is closed after any error: aiokafka forgets the partitions of a failed transaction, so
+that its own abort would leave the transaction open and the next commit would publish it.
+Invariant: ``send`` returns only when every batch is acknowledged, so ``commit`` never races a batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
+
+from streams.errors import FencedError
+from streams.ports.log import KeyValue, TopicPartition
+from streams.runtime.kafka.names import Names, translated
+from streams.settings import KafkaSettings
+
+BATCH_BYTES = 512 * 1024
+CLOSE_SECONDS = 3.0
+
+
+class KafkaProducer:
+    """One transactional id: ``<prefix><group>-<partition>``."""
+
+    def __init__(self, settings: KafkaSettings, names: Names, group: str, partition: int) -> None:
+        self._names = names
+        self._group = names.topic(group)
+        self._timeout = settings.transaction_timeout_ms / 1000
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=settings.bootstrap,
+            acks="all",
+            transactional_id=f"{self._group}-{partition}",
+            transaction_timeout_ms=settings.transaction_timeout_ms,
+            compression_type="lz4",
+            max_batch_size=BATCH_BYTES,
+            request_timeout_ms=min(15_000, settings.transaction_timeout_ms),
+            metadata_max_age_ms=30_000,
+        )
+        self._broken = True  # until started
+
+    async def _do(self, doing: str, work: Awaitable[Any]) -> Any:
+        self._broken = True
+        with translated(f"{doing} {self._group}"):
+            try:
+                result = await asyncio.wait_for(work, self._timeout)
+            except AssertionError:
+                self._raise_fenced()
+                raise
+        self._broken = False
+        return result
+
+    def _raise_fenced(self) -> None:
+        waiter = self._producer._txn_manager.wait_for_transaction_end()
+        if waiter is not None and waiter.done() and isinstance(waiter.exception(), ProducerFenced):
+            raise FencedError(f"fenced: {self._group}", "Another worker took this partition over.")
+
+    async def start(self) -> None:
+        await self._do("starting the producer of", self._producer.start())
+
+    async def begin(self) -> None:
+        await self._do("beginning a transaction of", self._producer.begin_transaction())
+
+    async def send(self, outputs: Mapping[TopicPartition, Iterable[KeyValue]]) -> None:
+        await self._do("writing for", self._send(outputs))
+
+    async def _send(self, outputs: Mapping[TopicPartition, Iterable[KeyValue]]) -> None:
+        sends = [asyncio.ensure_future(self._send_partition(target, records)) for target, records in outputs.items()]
+        try:
+            await asyncio.gather(*sends)
+        finally:
+            for send in sends:
+                send.cancel()
+
+    async def _send_partition(self, target: TopicPartition, records: Iterable[KeyValue]) -> None:
+        topic, partition = self._names.to_kafka(target)
+        acknowledged = []
+        batch = self._producer.create_batch()
+        append = batch.append
+        for key, value in records:
+            if append(timestamp=None, key=key, value=value) is None:
+                acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+                batch = self._producer.create_batch()
+                append = batch.append
+                if append(timestamp=None, key=key, value=value) is None:
+                    raise MessageSizeTooLargeError(f"{len(value or b'')} bytes for {topic}")
+        if batch.record_count():
+            acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*acknowledged)
+
+    async def send_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
+        physical = {self._names.to_kafka(partition): offset for partition, offset in offsets.items()}
+        await self._do("adding offsets of", self._producer.send_offsets_to_transaction(physical, self._group))
+
+    async def commit(self) -> None:
+        await self._do("committing", self._producer.commit_transaction())
+
+    async def abort(self) -> None:
+        await self._do("aborting", self._producer.abort_transaction())
+
+    async def close(self) -> None:
+        # A broken producer may never flush what it holds; its sender is stopped instead, and the next owner's start, or the
+        # transaction timeout, ends what is open on the broker.
+        producer = self._producer
+        with suppress(Exception):
+            if not self._broken:
+                await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
+                return
+        with suppress(Exception):
+            producer._closed = True
+            await asyncio.wait_for(producer._sender.close(), CLOSE_SECONDS)
+        with suppress(Exception):
+            await asyncio.wait_for(producer.client.close(), CLOSE_SECONDS)

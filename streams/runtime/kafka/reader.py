@@ -1,0 +1,87 @@
+"""Reads ranges of the log on aiokafka, outside any group.
+
+Two clients: one that reads committed records, one that asks how far the log goes with open transactions counted in, so that a
+range up to there is complete once it was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
+from typing import Literal
+
+from aiokafka import AIOKafkaConsumer
+
+from streams.errors import PositionLostError
+from streams.ports.log import LogError, Message, TopicPartition
+from streams.runtime.kafka.consumer import FETCH_BYTES, PARTITION_FETCH_BYTES, START_SECONDS
+from streams.runtime.kafka.names import Names, translated
+from streams.settings import KafkaSettings
+
+POLL_MS = 200
+MAX_RECORDS = 5_000
+
+
+class KafkaReader:
+    """One read at a time."""
+
+    def __init__(self, settings: KafkaSettings, names: Names) -> None:
+        self._settings = settings
+        self._names = names
+        self._clients: dict[str, AIOKafkaConsumer] = {}
+        self._patience = settings.transaction_timeout_ms / 1000 + 30
+
+    async def _client(self, isolation: Literal["read_committed", "read_uncommitted"]) -> AIOKafkaConsumer:
+        if isolation not in self._clients:
+            client = self._clients[isolation] = AIOKafkaConsumer(
+                bootstrap_servers=self._settings.bootstrap,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                isolation_level=isolation,
+                max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+                fetch_max_bytes=FETCH_BYTES,
+            )
+            with translated("connecting"):
+                await asyncio.wait_for(client.start(), START_SECONDS)
+        return self._clients[isolation]
+
+    async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        client = await self._client("read_uncommitted")
+        physical = [self._names.to_kafka(p) for p in partitions]
+        with translated("asking how far the log goes"):
+            first = await client.beginning_offsets(physical)
+            last = await client.end_offsets(physical)
+        return {p: (first[q], last[q]) for p, q in zip(partitions, physical, strict=True)}
+
+    async def read_range(self, partition: TopicPartition, start: int, stop: int) -> AsyncIterator[Sequence[Message]]:
+        client = await self._client("read_committed")
+        source = self._names.to_kafka(partition)
+        loop = asyncio.get_running_loop()
+        client.assign([source])
+        client.seek(source, start)
+        position, moved = start, loop.time()
+        while position < stop:
+            try:
+                with translated(f"reading {partition.topic}/{partition.partition} from {position}"):
+                    found = await client.getmany(source, timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+                    reached = await client.position(source)
+            except PositionLostError as error:
+                raise PositionLostError(
+                    f"{partition.topic}/{partition.partition} no longer holds offset {position}", error.hint
+                ) from error
+            batch = found.get(source, ())
+            if batch and batch[-1].offset >= stop:
+                batch = [message for message in batch if message.offset < stop]
+            if batch:
+                yield batch
+            if reached > position:
+                position, moved = reached, loop.time()
+            elif loop.time() - moved > self._patience:
+                raise LogError(f"{partition.topic}/{partition.partition}: nothing readable at {position}, {stop} was due")
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            with suppress(Exception):
+                await asyncio.wait_for(client.stop(), 5)
+        self._clients.clear()

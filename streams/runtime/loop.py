@@ -1,0 +1,203 @@
+"""The consume-transform-produce loop of one stream agent in one worker.
+
+Rebalances run in the background, concurrently with processing, so:
+  * ``assigned`` only pauses the partitions and starts to open them; a partition joins in with one uninterrupted act: seek,
+    resume, seated. Records fetched before that belong to nobody and are dropped, since the seek fetches them again;
+  * who works on a batch is noted right after ``getmany`` returned, and checked again under the lock before work begins;
+  * ``revoked`` takes the lock, so it waits for transactions in flight, then closes everything. The lock is never held around
+    ``getmany``, which blocks while a reassignment runs.
+What fails for a reason that may pass closes its partition alone, which is then opened anew from durable state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from streams.errors import FencedError, LogIntegrityError, PoisonError, StoreError
+from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
+from streams.runtime import metrics
+from streams.runtime.fold import StateMismatchError
+from streams.runtime.job import Job
+from streams.runtime.opening import Opening
+from streams.runtime.partition import Partition
+from streams.runtime.recovery import Manner
+
+_log = logging.getLogger(__name__)
+
+Batch = Mapping[str, Sequence[Message]]
+
+
+@dataclass(eq=False, slots=True)
+class Seat:
+    """An assigned partition. ``running`` is None while it is being opened."""
+
+    number: int
+    running: Partition | None = None
+    opening: asyncio.Task[None] | None = None
+    failures: int = 0
+    mismatches: int = 0
+    manner: Manner = field(default_factory=Manner)
+
+
+class AgentLoop:
+    """Runs until ``stop`` is set, or raises the first error that no retry can mend."""
+
+    def __init__(self, job: Job, stop: asyncio.Event) -> None:
+        self._job = job
+        self._stop = stop
+        self._lock = asyncio.Lock()
+        self._seats: dict[int, Seat] = {}
+        self._fatal: BaseException | None = None
+        self._consumer: LogConsumer
+
+    @property
+    def partitions(self) -> list[int]:
+        """Numbers of the partitions that run now."""
+        return sorted(number for number, seat in self._seats.items() if seat.running is not None)
+
+    async def run(self) -> None:
+        """Raises LogIntegrityError, PositionLostError, ConfigurationError, or a stream agent's own defect."""
+        pause = self._job.limits.retry_seconds[0]
+        while not self._stop.is_set():
+            self._consumer = self._job.client.consumer(self._job.name, self._job.spec.inputs)
+            try:
+                await self._consumer.start(self)
+                await self._poll()
+            except LogError as error:
+                _log.warning("%s: %s; joining again in %.1f s", self._job.name, error.message, pause)
+            finally:
+                await self._leave()
+            if self._fatal is not None:
+                raise self._fatal
+            if not self._stop.is_set():
+                await self._sleep(pause)
+                pause = min(2 * pause, self._job.limits.retry_seconds[1])
+
+    async def _poll(self) -> None:
+        limits = self._job.limits
+        while not self._stop.is_set() and self._fatal is None:
+            found = await self._consumer.getmany(timeout_ms=limits.poll_ms, max_records=limits.poll_records)
+            work = self._share_out(found)  # no await since getmany returned: found belongs to who is seated now
+            if not work:
+                continue
+            async with self._lock:
+                current = [(s, p, batch) for s, p, batch in work if s.running is p and self._seats.get(s.number) is s]
+                await asyncio.gather(*(self._step(seat, partition, batch) for seat, partition, batch in current))
+
+    def _share_out(self, found: Mapping[TopicPartition, Sequence[Message]]) -> list[tuple[Seat, Partition, Batch]]:
+        batches: dict[int, dict[str, Sequence[Message]]] = {}
+        for (topic, number), messages in found.items():
+            if messages:
+                batches.setdefault(number, {})[topic] = messages
+                metrics.RECEIVED.labels(self._job.name, topic, str(number)).set(messages[-1].offset + 1)
+        seats = ((self._seats.get(number), batch) for number, batch in batches.items())
+        return [(seat, seat.running, batch) for seat, batch in seats if seat is not None and seat.running is not None]
+
+    async def _step(self, seat: Seat, partition: Partition, batch: Batch) -> None:
+        try:
+            await partition.step(batch)
+            seat.failures = seat.mismatches = 0
+        except Exception as error:
+            seat.running = None
+            metrics.PARTITIONS.labels(self._job.name).dec()
+            await partition.close(keep=False)
+            self._reopen(seat, error)
+
+    def _reopen(self, seat: Seat, error: Exception) -> None:
+        """Decides what an error means for a partition that was closed because of it."""
+        delay = self._delay(seat, error)
+        if delay is None:
+            if isinstance(error, LogIntegrityError):
+                metrics.INTEGRITY_STOPS.labels(self._job.name).inc()
+            self._fatal = self._fatal or error
+            return
+        reason = type(error).__name__
+        metrics.REBUILDS.labels(self._job.name, reason).inc()
+        _log.warning("%s/%d: %s: %s; opening it anew in %.1f s", self._job.name, seat.number, reason, error, delay)
+        self._start(seat, delay)
+
+    def _delay(self, seat: Seat, error: Exception) -> float | None:
+        """Seconds until the partition is opened anew, with ``seat.manner`` set; None if that would not help."""
+        first, longest = self._job.limits.retry_seconds
+        seat.failures += 1
+        if isinstance(error, PoisonError) and not seat.manner.careful:
+            seat.manner = Manner(careful=True)
+            return 0.0
+        if isinstance(error, StateMismatchError) and seat.mismatches == 0:
+            seat.mismatches += 1
+            seat.manner = Manner(fresh=True)
+            return 0.0
+        if isinstance(error, FencedError):
+            return self._job.fence_seconds
+        if isinstance(error, LogError | StoreError | TimeoutError):
+            return min(longest, first * 2.0 ** min(seat.failures - 1, 16))
+        return None
+
+    def _start(self, seat: Seat, delay: float) -> None:
+        with suppress(LogError):  # no longer assigned: ``revoked`` is on its way
+            self._consumer.pause(self._sources(seat))
+        seat.opening = asyncio.create_task(self._open(seat, delay), name=f"open {self._job.name}/{seat.number}")
+
+    async def _open(self, seat: Seat, delay: float) -> None:
+        try:
+            await asyncio.sleep(delay)
+            partition = await Opening(self._job, self._consumer, seat.number, seat.manner).open()
+        except Exception as error:
+            self._reopen(seat, error)
+            return
+        try:
+            for topic, position in partition.positions.items():
+                self._consumer.seek(TopicPartition(topic, seat.number), position)
+            self._consumer.resume(self._sources(seat))
+        except LogError:  # no longer assigned
+            await partition.close(keep=False)
+            return
+        seat.running = partition
+        seat.manner = Manner()
+        metrics.PARTITIONS.labels(self._job.name).inc()
+
+    def _sources(self, seat: Seat) -> list[TopicPartition]:
+        return [TopicPartition(topic, seat.number) for topic in self._job.spec.inputs]
+
+    async def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Gives up everything: an eager rebalance takes all partitions away."""
+        async with self._lock:
+            await self._close_all()
+
+    async def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        """Starts to open the partitions; returns at once."""
+        if self._stop.is_set():
+            return
+        numbers = sorted({partition.partition for partition in partitions})
+        for number in numbers:
+            self._seats[number] = Seat(number)
+            self._start(self._seats[number], 0.0)
+
+    async def _close_all(self) -> None:
+        seats, self._seats = list(self._seats.values()), {}
+        for seat in seats:
+            if seat.opening is not None and not seat.opening.done():
+                seat.opening.cancel()
+                with suppress(asyncio.CancelledError):
+                    await seat.opening
+        for seat in seats:
+            if seat.running is not None:
+                running, seat.running = seat.running, None
+                metrics.PARTITIONS.labels(self._job.name).dec()
+                await running.close(keep=True)
+
+    async def _leave(self) -> None:
+        async with self._lock:
+            await self._close_all()
+        with suppress(LogError):
+            await self._consumer.stop()
+        async with self._lock:  # a rebalance may have seated partitions meanwhile
+            await self._close_all()
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)

@@ -1,0 +1,33 @@
+"""Counters of the runtime, per process. Labels: ``agent`` the stream agent, ``topic`` logical, ``partition`` its number."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_AGENT = ["agent"]
+
+RECORDS = Counter("monmouth_runtime_records_total", "Input records committed.", _AGENT)
+OUTPUTS = Counter("monmouth_runtime_outputs_total", "Output records committed, markers and checkpoints included.", _AGENT)
+BLOCKS = Counter("monmouth_runtime_blocks_total", "Blocks of a partition applied.", _AGENT)
+COMMITS = Counter("monmouth_runtime_commits_total", "Transactions committed.", _AGENT)
+REWINDS = Counter("monmouth_runtime_rewinds_total", "Undos followed in a partition.", _AGENT)
+REORG_DEPTH = Histogram(
+    "monmouth_runtime_reorg_depth_blocks", "Blocks an undo removed.", _AGENT, buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)
+)
+REWIND_SECONDS = Histogram(
+    "monmouth_runtime_rewind_seconds",
+    "Time from an undo seen to the state at its ancestor.",
+    _AGENT,
+    buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60),
+)
+DEAD_LETTERS = Counter("monmouth_runtime_dead_letters_total", "Records sent to the dead letter topic.", _AGENT)
+INTEGRITY_STOPS = Counter("monmouth_runtime_integrity_stops_total", "Times a log was not what its markers say.", _AGENT)
+REBUILDS = Counter(
+    "monmouth_runtime_rebuilds_total", "Partitions built anew from durable state, by reason.", [*_AGENT, "reason"]
+)
+PARTITIONS = Gauge("monmouth_runtime_partitions", "Partitions that run now.", _AGENT)
+POSITION = Gauge("monmouth_runtime_position", "Own watermark: next offset to process.", [*_AGENT, "topic", "partition"])
+RECEIVED = Gauge(
+    "monmouth_runtime_received", "Offset after the newest record taken from the log.", [*_AGENT, "topic", "partition"]
+)
+BLOCK_NUMBER = Gauge("monmouth_runtime_block_number", "Height of the newest block applied.", [*_AGENT, "partition"])

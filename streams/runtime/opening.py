@@ -1,0 +1,64 @@
+"""Opens a partition: from durable state alone, after a start, a rebalance or any failure alike.
+
+Order, which is what makes a take-over safe: start the producer, which ends and fences what a former owner left open; only
+then read the committed offsets and checkpoints; bring local state up to them; hand over the positions to seek to.
+"""
+
+from __future__ import annotations
+
+from streams.core.checkpoint import TIP, Checkpoint
+from streams.core.position import Standing, stand
+from streams.ports.log import LogConsumer, LogReader, TopicPartition
+from streams.runtime.checkpoints import read_checkpoints
+from streams.runtime.fold import Fold
+from streams.runtime.job import Job
+from streams.runtime.partition import Partition
+from streams.runtime.recovery import Manner, Recovery
+from streams.runtime.state import StateStore, state_path
+
+
+class Opening:
+    """One attempt for one partition. Closes what it opened if it does not succeed."""
+
+    def __init__(self, job: Job, consumer: LogConsumer, partition: int, manner: Manner) -> None:
+        self._job = job
+        self._consumer = consumer
+        self._partition = partition
+        self._manner = manner
+        self._store: StateStore | None = None
+
+    async def open(self) -> Partition:
+        """A partition that stands at its committed positions. Raises PositionLostError and whatever its parts raise."""
+        producer = self._job.client.producer(self._job.name, self._partition)
+        try:
+            await producer.start()
+            fold = await self._recover()
+            return Partition(self._job, self._partition, fold, producer, self._store)
+        except BaseException:
+            if self._store is not None:
+                self._store.close()
+            await producer.close()
+            raise
+
+    async def _recover(self) -> Fold:
+        reader = self._job.client.reader()
+        try:
+            checkpoints = await read_checkpoints(reader, self._job.name, self._partition)
+            goal = await self._goal(reader, checkpoints.get(TIP))
+            if self._job.spec.keeps_state:
+                self._store = StateStore(state_path(self._job.state_dir, self._job.name, self._partition))
+            recovery = Recovery(self._job, self._partition, reader, goal, checkpoints, self._manner)
+            return await recovery.fold(self._store)
+        finally:
+            await reader.close()
+
+    async def _goal(self, reader: LogReader, tip: Checkpoint | None) -> Standing:
+        sources = [TopicPartition(topic, self._partition) for topic in self._job.spec.inputs]
+        committed = await self._consumer.committed(sources)
+        bounds = await reader.bounds(sources)
+        return stand(
+            self._job.marked,
+            {source.topic: offset for source, offset in committed.items()},
+            {source.topic: bound for source, bound in bounds.items()},
+            tip,
+        )

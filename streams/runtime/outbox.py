@@ -1,0 +1,126 @@
+"""Everything one transaction will write, collected while units are folded in.
+
+Invariants: a stream agent writes only to topics it declares, to its log topics only from ``apply``, and what it says of a block
+there carries that block; the marker forwarded behind a block counts and digests exactly the values collected for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas.codec import SchemaError, codec
+from streams import topics
+from streams.agents.base import Emit, StreamAgent
+from streams.core.block import BlockRef, Step
+from streams.core.checkpoint import Checkpoint
+from streams.core.marker import Marker
+from streams.core.record import MARKER, Record
+from streams.errors import Category, MonmouthError, Severity
+from streams.ports.log import KeyValue, TopicPartition
+from streams.runtime.deadletter import dead_letter, dead_letter_key
+from streams.signing import Signer
+
+
+class EmissionError(MonmouthError):
+    """A stream agent emitted what it must not. A defect of the stream agent."""
+
+    category = Category.PROCESSING
+    severity = Severity.CRITICAL
+
+
+class Outbox:
+    """Output of one partition of one stream agent, until ``take``."""
+
+    def __init__(self, spec: type[StreamAgent], partition: int, signer: Signer, prefix: str) -> None:
+        self._spec = spec
+        self._partition = partition
+        self._signer = signer
+        self._prefix = prefix
+        self._records: dict[TopicPartition, list[KeyValue]] = {}
+        self._block_values: dict[str, list[bytes]] = {topic: [] for topic in spec.logs}
+        self._slots: dict[str, Checkpoint] = {}
+        self.dead = 0
+
+    def log(self, emits: Iterable[Emit], block: BlockRef | None) -> None:
+        """Takes what ``apply`` emitted for ``block`` (None: records outside blocks)."""
+        encode = codec().encode
+        for topic, key, kind, value in emits:
+            if topic not in self._block_values:
+                self._table(topic, key, kind, value)
+                continue
+            if value is None or (value.get("block") is None) != (block is None):
+                raise EmissionError(f"{self._spec.name}: a {kind} emitted to {topic} must carry the block it belongs to")
+            encoded = self._encode(encode, kind, value)
+            self._to(topic, self._partition).append((key, encoded))
+            if block is not None:
+                self._block_values[topic].append(encoded)
+
+    def tables(self, emits: Iterable[Emit]) -> None:
+        """Takes what anything but ``apply`` emitted."""
+        for topic, key, kind, value in emits:
+            self._table(topic, key, kind, value)
+
+    def _table(self, topic: str, key: bytes, kind: str, value: object) -> None:
+        if topic not in self._spec.tables:
+            place = "outside apply" if topic in self._spec.logs else "but does not declare it"
+            raise EmissionError(f"{self._spec.name} emitted to {topic} {place}")
+        encoded = None if value is None else self._encode(codec().encode, kind, value)
+        self._to(topic, self._partition).append((key, encoded))
+
+    def _encode(self, encode: object, kind: str, value: object) -> bytes:
+        try:
+            return codec().encode(kind, value)  # type: ignore[arg-type]
+        except SchemaError as error:
+            raise EmissionError(f"{self._spec.name} emitted what does not fit its schema: {error}") from error
+
+    def forward(self, marker: Marker) -> None:
+        """Writes the marker to every log topic, signed, behind what was collected there for its block."""
+        for topic, values in self._block_values.items():
+            said = marker.forwarded(topic, values).record()
+            signed = codec().encode(MARKER, self._signer.sign(MARKER, said))
+            self._to(topic, self._partition).append((None, signed))
+            if marker.step is Step.NEW:
+                values.clear()
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Sets a slot; the last one set in a transaction counts."""
+        self._slots.pop(checkpoint.slot, None)
+        self._slots[checkpoint.slot] = checkpoint
+
+    def dead_letter(self, record: Record, error: str, reason: str) -> None:
+        """Writes a record to the dead letters."""
+        source = topics.physical(self._prefix, record.topic)
+        letter = dead_letter(record, source, self._spec.name, error, reason)
+        self._to(topics.DLQ, 0).append((dead_letter_key(source, record), codec().encode("DeadLetter", letter)))
+        self.dead += 1
+
+    def _to(self, topic: str, partition: int) -> list[KeyValue]:
+        return self._records.setdefault(TopicPartition(topic, partition), [])
+
+    def take(self) -> tuple[dict[TopicPartition, list[KeyValue]], dict[str, bytes]]:
+        """(records to write, slots set, encoded) and an empty outbox."""
+        slots = {slot: codec().encode("Checkpoint", checkpoint.record()) for slot, checkpoint in self._slots.items()}
+        if slots:
+            written = self._to(topics.CHECKPOINTS, self._partition)
+            written += [(self._slots[slot].key, value) for slot, value in slots.items()]
+        records = self._records
+        self._records, self._slots, self.dead = {}, {}, 0
+        return records, slots
+
+
+class Shadow(Outbox):
+    """Takes everything and keeps nothing but slots: for work that was committed before and is done again for its state."""
+
+    def log(self, emits: Iterable[Emit], block: BlockRef | None) -> None:
+        for _ in emits:
+            pass
+
+    def tables(self, emits: Iterable[Emit]) -> None:
+        for _ in emits:
+            pass
+
+    def forward(self, marker: Marker) -> None:
+        pass
+
+    def dead_letter(self, record: Record, error: str, reason: str) -> None:
+        pass

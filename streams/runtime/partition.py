@@ -1,0 +1,115 @@
+"""One running partition of one stream agent: each poll becomes at most one transaction.
+
+Order: fold, flush outside stores, write outputs with checkpoints, commit them with the offsets, then local state. Whatever
+fails, the partition is closed and opened anew from what is durable.
+Invariants: offsets move only behind whole units (the own watermark is asserted before each commit), and everything that follows
+from a record is visible if and only if its offset is committed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from streams.core.checkpoint import TIP
+from streams.core.segment import Outside, Unit
+from streams.core.watermark import Watermark
+from streams.ports.log import LogProducer, Message, TopicPartition
+from streams.runtime import metrics
+from streams.runtime.decode import decode
+from streams.runtime.fold import Fold
+from streams.runtime.job import Job
+from streams.runtime.state import StateStore
+
+
+class Partition:
+    """``fold`` stands at the committed positions; ``producer`` was started before these were read."""
+
+    def __init__(self, job: Job, partition: int, fold: Fold, producer: LogProducer, store: StateStore | None) -> None:
+        self.number = partition
+        self._job = job
+        self._fold = fold
+        self._producer = producer
+        self._store = store
+        self._slots: dict[str, bytes] = {}
+        self._written = time.monotonic()
+        self._marks = {topic: Watermark(position) for topic, position in fold.positions.items()}
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Next offset to process of each input."""
+        return dict(self._fold.positions)
+
+    async def step(self, messages: Mapping[str, Sequence[Message]]) -> None:
+        """Takes the next records of each input topic. On any error the partition must be closed."""
+        before = dict(self._fold.positions)
+        units: list[Unit] = []
+        for topic, batch in messages.items():
+            self._marks[topic].received(message.offset for message in batch)
+            units += self._fold.assemble(topic, decode(TopicPartition(topic, self.number), batch))
+        if not units:
+            return
+        await self._fold.run(units)
+        await self._fold.finish()
+        settled = self._settle(units)
+        moved = {topic: at for topic, at in self._fold.positions.items() if at != before[topic]}
+        await self._commit(moved, settled)
+        self._fold.careful = False
+
+    def _settle(self, units: Sequence[Unit]) -> int:
+        total = 0
+        for unit in units:
+            self._marks[unit.topic if isinstance(unit, Outside) else self._job.marked].settled(unit.size)
+            total += unit.size
+        for topic, position in self._fold.positions.items():
+            self._marks[topic].commit(position)
+        return total
+
+    async def _commit(self, moved: Mapping[str, int], settled: int) -> None:
+        dead, blocks = self._fold.outbox.dead, self._fold.blocks
+        outputs, slots = self._fold.outbox.take()
+        await self._producer.begin()
+        await self._producer.send(outputs)
+        await self._producer.send_offsets({TopicPartition(topic, self.number): at for topic, at in moved.items()})
+        await self._producer.commit()
+        self._count(settled, sum(map(len, outputs.values())), dead, blocks)
+        if self._store is not None:
+            self._slots |= slots
+            await self._write_state(self._store)
+
+    async def _write_state(self, store: StateStore) -> None:
+        limits = self._job.limits
+        if store.size >= limits.state_bytes or time.monotonic() - self._written >= limits.state_seconds:
+            await self._save(store)
+
+    async def _save(self, store: StateStore) -> None:
+        if self._slots:
+            await store.save(self._slots, TIP)
+            self._slots = {}
+        self._written = time.monotonic()
+
+    def _count(self, settled: int, outputs: int, dead: int, blocks: int) -> None:
+        name, number = self._job.name, str(self.number)
+        metrics.COMMITS.labels(name).inc()
+        metrics.RECORDS.labels(name).inc(settled)
+        metrics.OUTPUTS.labels(name).inc(outputs)
+        metrics.BLOCKS.labels(name).inc(blocks)
+        self._fold.blocks = 0
+        if dead:
+            metrics.DEAD_LETTERS.labels(name).inc(dead)
+        for topic, mark in self._marks.items():
+            metrics.POSITION.labels(name, topic, number).set(mark.position)
+        if self._fold.chain.head is not None:
+            metrics.BLOCK_NUMBER.labels(name, number).set(self._fold.chain.head.number)
+
+    async def close(self, *, keep: bool) -> None:
+        """Stops. ``keep``: nothing failed, so local state is worth writing. Never raises."""
+        await self._producer.close()
+        if self._store is not None:
+            try:
+                if keep:
+                    await self._save(self._store)
+            except Exception:  # the log covers it: the next owner replays from the older state
+                metrics.REBUILDS.labels(self._job.name, "state").inc()
+            finally:
+                self._store.close()

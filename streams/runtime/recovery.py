@@ -1,0 +1,125 @@
+"""Makes the fold of a partition at its committed positions, local state and all.
+
+Invariant: the fold's state, live chain and positions speak of the same point in the log, whatever local state was found: none,
+older, newer, damaged, or one whose digest is not the committed one. The log is the truth; local state only saves reading it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streams.core.checkpoint import TIP, Checkpoint
+from streams.core.position import Standing, beginning, can_reach, named
+from streams.core.segment import Assembler
+from streams.errors import LogIntegrityError
+from streams.ports.log import LogReader, TopicPartition
+from streams.runtime import metrics
+from streams.runtime.catchup import catch_up
+from streams.runtime.checkpoints import decode_slots
+from streams.runtime.fold import Fold
+from streams.runtime.job import Job
+from streams.runtime.outbox import Outbox, Shadow
+from streams.runtime.state import NoState, StateStore
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to open after a failure. ``careful``: apply records one by one. ``fresh``: drop local state and replay the log."""
+
+    careful: bool = False
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """``goal``: the committed positions. ``checkpoints``: by slot, as committed with them."""
+
+    job: Job
+    partition: int
+    reader: LogReader
+    goal: Standing
+    checkpoints: Mapping[str, Checkpoint]
+    manner: Manner
+
+    async def fold(self, store: StateStore | None) -> Fold:
+        """A fold at ``goal``. Raises PositionLostError if state must be rebuilt and the log has lost its beginning."""
+        if store is None:
+            return self._make(self.goal, self.checkpoints, None)
+        slots = _readable(store)
+        tip = slots.get(TIP)
+        if self.manner.fresh or tip is None or not can_reach(tip.offsets, self.goal.offsets):
+            return await self._from_beginning(store)
+        fold = await self._caught_up(store, named(self.job.marked, dict(tip.offsets), tip), slots)
+        if self._agrees(fold):
+            return fold
+        metrics.REBUILDS.labels(self.job.name, "digest").inc()
+        return await self._from_beginning(store)
+
+    async def _from_beginning(self, store: StateStore) -> Fold:
+        if any(self.goal.offsets.values()):
+            _log.warning("%s/%d: local state is rebuilt from the log", self.job.name, self.partition)
+            metrics.REBUILDS.labels(self.job.name, "state").inc()
+        bounds = await self.reader.bounds([TopicPartition(topic, self.partition) for topic in self.job.spec.inputs])
+        start = beginning({source.topic: first for source, (first, _) in bounds.items()})
+        store.reset()
+        fold = await self._caught_up(store, start, {})
+        if not self._agrees(fold):
+            _log.error("%s/%d: the log gives another state than was committed; the log counts", self.job.name, self.partition)
+        return fold
+
+    async def _caught_up(self, store: StateStore, start: Standing, slots: Mapping[str, Checkpoint]) -> Fold:
+        fold = self._make(start, slots, store)
+        if start.offsets != self.goal.offsets:
+            live, fold.outbox = fold.outbox, self._outbox(Shadow)
+            await catch_up(self.job, fold, store, self.reader, self.goal.offsets)
+            fold.outbox, fold.blocks = live, 0
+        return fold
+
+    def _agrees(self, fold: Fold) -> bool:
+        tip = self.checkpoints.get(TIP)
+        if tip is None or tip.at.state is None or dict(tip.offsets) != self.goal.offsets:
+            return True
+        return fold.agent.state_digest() == tip.at.state
+
+    def _make(self, at: Standing, slots: Mapping[str, Checkpoint], store: StateStore | None) -> Fold:
+        job = self.job
+        chain = job.policy.chain(slots)
+        if chain.head != at.head:  # the offsets were set from outside: what the slots say is not about them
+            chain = job.policy.chain({})
+            chain.head = at.head
+        fold = Fold(
+            job,
+            self.partition,
+            agent=job.factory.make(self.partition, store if store is not None else NoState()),
+            assembler=Assembler(
+                job.marked,
+                self.partition,
+                at.offsets[job.marked],
+                job.verify,
+                sequence=at.sequence,
+                head=at.head,
+                first=at.first,
+            ),
+            chain=chain,
+            positions=at.offsets,
+            outbox=self._outbox(Outbox),
+            store=store,
+            history=self.checkpoints,
+        )
+        fold.careful = self.manner.careful
+        return fold
+
+    def _outbox(self, kind: type[Outbox]) -> Outbox:
+        return kind(self.job.spec, self.partition, self.job.signer, self.job.prefix)
+
+
+def _readable(store: StateStore) -> dict[str, Checkpoint]:
+    try:
+        return decode_slots(store.slots())
+    except LogIntegrityError as error:
+        _log.warning("local state is not readable (%s)", error)
+        return {}

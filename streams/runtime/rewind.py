@@ -1,0 +1,92 @@
+"""Reads removed blocks back from the log, which is the undo log.
+
+Invariant: a block is handed to ``revert`` only if it was verified against its own NEW marker again, and is the occurrence the
+live chain names, digest and all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from streams.core.chain import LiveBlock, LiveChain
+from streams.core.checkpoint import Checkpoint, history_before
+from streams.core.segment import Assembler, Block, Undo
+from streams.core.undo import ReadRange, UndoPlan, read_ranges
+from streams.errors import LogIntegrityError
+from streams.ports.log import LogReader, TopicPartition
+from streams.runtime.decode import decode
+from streams.runtime.job import Job
+
+_log = logging.getLogger(__name__)
+
+
+def live_block(unit: Block, state: bytes | None = None) -> LiveBlock:
+    """The occurrence a unit is."""
+    marker = unit.marker
+    return LiveBlock(marker.block, marker.sequence, unit.start, unit.offset, marker.count, marker.digest, state)
+
+
+class Rewinder:
+    """Reads back for one partition. ``reader`` makes a reader, which is closed after each use."""
+
+    def __init__(self, job: Job, partition: int) -> None:
+        self._job = job
+        self._source = TopicPartition(job.marked, partition)
+
+    async def blocks(self, plan: UndoPlan) -> AsyncIterator[Block]:
+        """The planned blocks, newest first. Raises LogIntegrityError if the log holds something else there."""
+        reader = self._job.client.reader()
+        try:
+            for part in read_ranges(plan, self._job.limits.rewind_span):
+                found = await self._read(reader, part)
+                for wanted in part.blocks:
+                    block = found.pop(wanted.marker, None)
+                    if block is None or (block.marker.block, block.marker.digest) != (wanted.block, wanted.digest):
+                        raise LogIntegrityError(
+                            f"{self._source.topic}/{self._source.partition}@{wanted.marker}: block {wanted.block} was here, "
+                            "and is not any more"
+                        )
+                    yield block
+        finally:
+            await reader.close()
+
+    async def _read(self, reader: LogReader, part: ReadRange) -> dict[int, Block]:
+        wanted = {block.marker for block in part.blocks}
+        assembler = self._assembler(part.start, part.blocks[-1].sequence - 1)
+        found: dict[int, Block] = {}
+        async for messages in reader.read_range(self._source, part.start, part.stop):
+            for unit in assembler.feed(decode(self._source, messages)):
+                if isinstance(unit, Block) and unit.offset in wanted:
+                    found[unit.offset] = unit
+        return found
+
+    async def survey(self, stop: int, number: int, checkpoints: Mapping[str, Checkpoint]) -> LiveChain:
+        """The live chain at offset ``stop``, from the log itself: for an undo older than what checkpoints know.
+
+        Reads from the newest history checkpoint below height ``number``, or from the beginning of the log.
+        """
+        since = history_before(checkpoints, number)
+        start = since.at.start if since else 0
+        _log.warning("%s: reading %s/%s from %d to find blocks removed at %d", self._job.name, *self._source, start, stop)
+        assembler = self._assembler(start, since.at.sequence - 1 if since else -1)
+        chain = LiveChain(1 << 20)
+        reader = self._job.client.reader()
+        try:
+            async for messages in reader.read_range(self._source, start, stop):
+                for unit in assembler.feed(decode(self._source, messages)):
+                    if isinstance(unit, Block):
+                        chain.push(live_block(unit))
+                    elif isinstance(unit, Undo):
+                        chain.drop(len(unit.marker.removed), unit.ancestor)
+        finally:
+            await reader.close()
+        return chain
+
+    def _assembler(self, start: int, sequence: int) -> Assembler:
+        topic, partition = self._source
+        verify: Any = self._job.verify
+        if sequence < 0:
+            return Assembler(topic, partition, start, verify, first=0)
+        return Assembler(topic, partition, start, verify, sequence=sequence)
