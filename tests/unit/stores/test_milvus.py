@@ -1,0 +1,209 @@
+"""Milvus, on a Milvus Lite file: the pitfalls this adapter works around, pinned, and its errors."""
+
+from __future__ import annotations
+
+import builtins
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pymilvus import MilvusClient
+
+from connectors.stores import LmdbVectorStore, open_vector_store
+from connectors.stores.milvus import FLUSH_AFTER, MilvusVectorStore
+from streams.errors import ConfigurationError, StoreError
+from streams.ports.stores import VectorRow
+from streams.settings import Settings
+from tests.unit.stores.facts import ALICE, BOB, h
+from tests.unit.stores.test_vector_contract import row, unit
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[MilvusVectorStore]:
+    made = MilvusVectorStore(str(tmp_path / "v.db"))
+    yield made
+    await made.close()
+
+
+class Recorder:
+    """Passes calls on to the client, and notes them."""
+
+    def __init__(self, client: MilvusClient) -> None:
+        self.client = client
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.calls.append((name, options))
+            return getattr(self.client, name)(*arguments, **options)
+
+        return call
+
+
+@pytest.fixture
+def calls(store: MilvusVectorStore) -> list[tuple[str, dict[str, Any]]]:
+    recorder = Recorder(store._client)
+    store._client = recorder
+    return recorder.calls
+
+
+async def test_reads_ask_for_session_consistency(store: MilvusVectorStore, calls: list[tuple[str, dict[str, Any]]]) -> None:
+    """The server's default may not show a client its own write; Milvus Lite would hide that."""
+    await store.upsert([row(1)])
+    await store.search(ALICE, unit(1)[0], 1)
+    await store.get(ALICE, h(1))
+    reads = {name: options for name, options in calls if name in ("search", "get")}
+    assert {options["consistency_level"] for options in reads.values()} == {"Session"} and len(reads) == 2
+    assert reads["search"]["filter"] == f'agent == "{ALICE.hex()}"'
+
+
+async def test_writes_are_upserts_of_distinct_keys(store: MilvusVectorStore, calls: list[tuple[str, dict[str, Any]]]) -> None:
+    """Half an unacknowledged batch may be there after a crash; it comes again and must not double."""
+    rows = [row(n) for n in range(30)]
+    await store.upsert(rows[:10])
+    await store.upsert(rows + rows[:5])
+    assert len(await store.search(ALICE, unit(1)[0], 1_000)) == 30
+    assert {name for name, _ in calls} <= {"upsert", "search"}
+
+
+async def test_delete_answers_in_two_shapes_and_neither_is_read(store: MilvusVectorStore, tmp_path: Path) -> None:
+    await store.upsert([row(1), row(2)])
+    answer = store._client.delete(store._collection, ids=[(ALICE + h(1)).hex()])
+    assert isinstance(answer, list)  # a server answers {'delete_count': 1}
+
+    class Server(Recorder):
+        def delete(self, *arguments: Any, **options: Any) -> dict[str, int]:
+            return {"delete_count": len(self.client.delete(*arguments, **options))}
+
+    store._client = Server(store._client)
+    await store.delete([(ALICE, h(2)), (ALICE, h(3))])
+    assert await store.search(ALICE, unit(1)[0], 5) == []
+
+
+async def test_a_filtered_search_has_full_recall(store: MilvusVectorStore) -> None:
+    """Where approximate indexes lose most: one agent's few rows among another's many."""
+    crowd, few = unit(1, 1_500), unit(2, 20)
+    await store.upsert([row(n, BOB, v) for n, v in enumerate(crowd)])
+    await store.upsert([row(n, ALICE, v) for n, v in enumerate(few)])
+    for query in unit(3, 5):
+        hits = await store.search(ALICE, query, 10)
+        assert [hit.memory_id for hit in hits] == [h(int(n)) for n in np.argsort(-(few @ query))[:10]]
+    index = store._client.describe_index(store._collection, "vector")
+    assert index["index_type"] == "FLAT" and index["metric_type"] == "COSINE"
+
+
+async def test_rows_are_flushed_before_a_search_scans_them_slowly(
+    store: MilvusVectorStore, calls: list[tuple[str, dict[str, Any]]]
+) -> None:
+    await store.upsert([row(n, vector=v) for n, v in enumerate(unit(1, FLUSH_AFTER))])
+    await store.search(ALICE, unit(1)[0], 1)
+    assert "flush" not in [name for name, _ in calls]
+    await store.upsert([row(FLUSH_AFTER)])
+    for _ in range(2):
+        await store.search(ALICE, unit(1)[0], 1)
+    assert [name for name, _ in calls].count("flush") == 1
+
+
+async def test_batches_are_cut(store: MilvusVectorStore, calls: list[tuple[str, dict[str, Any]]]) -> None:
+    await store.upsert([row(n, vector=v) for n, v in enumerate(unit(1, 2_100))])
+    await store.delete([(ALICE, h(n)) for n in range(2_050)])
+    assert [name for name, _ in calls] == ["upsert"] * 3 + ["delete"] * 3
+    assert len(await store.search(ALICE, unit(1)[0], 1_000)) == 50
+
+
+async def test_a_partial_acknowledgement_is_an_error(store: MilvusVectorStore) -> None:
+    class Partial(Recorder):
+        def upsert(self, *arguments: Any, **options: Any) -> dict[str, int]:
+            return {"upsert_count": 1}
+
+    store._client = Partial(store._client)
+    with pytest.raises(StoreError, match="acknowledged 1 of 2"):
+        await store.upsert([row(1), row(2)])
+
+
+async def test_a_failing_client_is_a_store_error(store: MilvusVectorStore) -> None:
+    store._client.drop_collection(store._collection)
+    with pytest.raises(StoreError, match=r"v\.db"):
+        await store.upsert([row(1)])
+    with pytest.raises(StoreError, match=r"v\.db"):
+        await store.search(ALICE, unit(1)[0], 1)
+
+
+async def test_a_collection_of_another_dimension_is_refused(tmp_path: Path) -> None:
+    await MilvusVectorStore(str(tmp_path / "v.db"), dimension=8).close()
+    with pytest.raises(ConfigurationError, match="dimension 8, not 384"):
+        MilvusVectorStore(str(tmp_path / "v.db"))
+
+
+OTHER = """
+import sys
+from connectors.stores.milvus import MilvusVectorStore
+from streams.errors import StoreError
+try:
+    MilvusVectorStore(sys.argv[1])
+except StoreError as error:
+    print(error)
+"""
+
+
+async def test_a_file_belongs_to_one_process(store: MilvusVectorStore, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OTHER, str(tmp_path / "v.db")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "cannot be opened" in done.stdout and "belongs to one process" in done.stdout
+
+
+async def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    script = """
+import asyncio, os, sys
+from connectors.stores.milvus import MilvusVectorStore
+from tests.unit.stores.facts import h
+from tests.unit.stores.test_vector_contract import row
+async def main():
+    store = MilvusVectorStore(sys.argv[1])
+    await store.upsert([row(n) for n in range(50)])
+    await store.delete([(row(3).agent, h(3))])
+    os.kill(os.getpid(), 9)
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "v.db")]
+    assert subprocess.run(command, timeout=60, check=False).returncode == -9
+    store = MilvusVectorStore(str(tmp_path / "v.db"))
+    found = {hit.memory_id for hit in await store.search(ALICE, unit(1)[0], 100)}
+    assert found == {h(n) for n in range(50)} - {h(3)}
+    await store.close()
+
+
+def test_no_server_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.stores.milvus.TIMEOUT", 1.0)
+    with pytest.raises(StoreError, match=r"127.0.0.1:9 cannot be opened[\s\S]*Start the server"):
+        MilvusVectorStore("http://127.0.0.1:9")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        MilvusVectorStore("nonsense")
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *arguments: Any) -> Any:
+        if name.startswith(("pymilvus", "milvus_lite")):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *arguments)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ConfigurationError, match=r"pymilvus[\s\S]*monmouth\[milvus\]"):
+        MilvusVectorStore(str(tmp_path / "v.db"))
+
+
+async def test_the_settings_choose(tmp_path: Path) -> None:
+    embedded = open_vector_store(Settings(state_dir=tmp_path))
+    assert isinstance(embedded, LmdbVectorStore)
+    await embedded.upsert([VectorRow(ALICE, h(1), unit(1)[0])])
+    await embedded.close()
+    assert (tmp_path / "vectors" / "data.mdb").exists()
+    lite = open_vector_store(Settings(state_dir=tmp_path, rag={"vector_store_url": str(tmp_path / "x.db")}))
+    assert isinstance(lite, MilvusVectorStore)
+    await lite.close()
