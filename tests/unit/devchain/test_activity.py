@@ -163,3 +163,13 @@ def test_final_questions_lie_in_final_blocks() -> None:
     live = live_notes(chain)
     forgotten = {memory_id for built in chain.line() for memory_id in built.forgotten}
     assert all(question.memory_id in live or question.memory_id in forgotten for question in questions)
+
+
+def test_a_question_with_two_right_answers_is_never_asked() -> None:
+    chain = DevChain(14, agents=1, transactions=40)
+    chain.advance(30)
+    asked = Counter(item.note.question for item in live_notes(chain).values())
+    assert max(asked.values()) > 1
+    questions = sample_questions(chain, 1_000)
+    assert len(questions) == sum(count == 1 for count in asked.values())
+    assert {asked[question.text] for question in questions} == {1}
