@@ -148,9 +148,9 @@ def _vote(values: Values, _money: Money) -> Phrase:
             return Phrase("delegated", "delegate", f"votes to {_name(values, 'delegate')}")
         case "propose":
             return Phrase("proposed", "propose", quote(values["text"]))
-    side = {0: "against", 1: "for", 2: "to abstain"}.get(int(values["support"]), f"option {int(values['support'])}")
+    side = {0: "against", 1: "for", 2: "to abstain on"}.get(int(values["support"]), f"option {int(values['support'])} on")
     reason = f" because {quote(values['reason'])}" if values.get("reason") else ""
-    return Phrase("voted", "vote", f"{side} on proposal {values['proposal']}{reason}")
+    return Phrase("voted", "vote", f"{side} proposal {values['proposal']}{reason}")
 
 
 def _bridge(values: Values, money: Money) -> Phrase:

@@ -66,7 +66,16 @@ def test_tails_that_share_bytes_are_refused_before_they_are_copied() -> None:
         ("f(string a)", (32).to_bytes(32, "big") + (1).to_bytes(32, "big") + b"\xff" + bytes(31)),
         ("f(bytes a)", (32).to_bytes(32, "big") + (1).to_bytes(32, "big") + b"ab" + bytes(30)),
     ],
-    ids=["length bomb", "pointer loop", "pointer to itself", "dirty address", "dirty bool", "too wide", "not UTF-8", "dirty pad"],
+    ids=[
+        "length bomb",
+        "pointer loop",
+        "pointer to itself",
+        "dirty address",
+        "dirty bool",
+        "too wide",
+        "not UTF-8",
+        "dirty pad",
+    ],
 )
 def test_what_no_compiler_writes_is_refused(signature: str, data: bytes) -> None:
     assert decode_arguments(parse_signature(signature).parameters, data) is None

@@ -1,0 +1,194 @@
+"""The memory agent against a store: order of writes, forgetting, duplicates, poison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.codec import codec
+from streams import topics
+from streams.agents.base import Emit, Record
+from streams.agents.memory import MemoryAgent
+from streams.agents.memory_facts import ASKED
+from streams.core.block import BlockRef
+from streams.core.ids import chain_memory_id, command_memory_id
+from streams.core.presence import everything
+from streams.errors import PoisonError, StoreError
+from tests.fakes import DictMemoryStore, MemoryState, record_of
+from tests.transactions import AGENT, PEER, call_data, chain_transaction
+from tests.unit.agents.test_memory_facts import STORE, command
+
+HASH = (1).to_bytes(32, "big")
+BLOCK = BlockRef(1, HASH, bytes(32))
+NOTE = chain_memory_id(1, HASH, 0, AGENT, ASKED)
+
+
+def block_of(*transactions: Any) -> list[Record]:
+    return [
+        record_of(topics.TRANSACTIONS, "ChainTransaction", tx | {"index": i}, i, key=tx["agent"])
+        for i, tx in enumerate(transactions)
+    ]
+
+
+def commanded(**fields: Any) -> list[Record]:
+    value: Any = command(**fields)
+    return [record_of(topics.COMMANDS, "MemoryCommand", value, key=value["agent"])]
+
+
+def storing(**fields: Any):
+    return chain_transaction(input=call_data(STORE, 1, b"note", 5_000, []), **fields)
+
+
+def forgetting(memory_id: bytes, **fields: Any):
+    return chain_transaction(input=call_data("forgetMemory(bytes32 a)", memory_id), **fields)
+
+
+def table(emits: list[Emit]) -> dict[bytes, Any]:
+    """What the compacted topic holds after these writes."""
+    rows: dict[bytes, Any] = {}
+    for emit in emits:
+        if emit.topic == topics.MEMORY_STATE:
+            rows[emit.key] = emit.value
+    return {key: value for key, value in rows.items() if value is not None}
+
+
+async def live(store: DictMemoryStore, agent: bytes = AGENT) -> list[bytes]:
+    return await store.live_ids(agent, everything)
+
+
+@pytest.fixture
+def store() -> DictMemoryStore:
+    return DictMemoryStore()
+
+
+@pytest.fixture
+def agent(store: DictMemoryStore) -> MemoryAgent:
+    return MemoryAgent(0, MemoryState(), store)
+
+
+async def test_facts_then_rows_and_nothing_reaches_the_store_before_flush(agent: MemoryAgent, store: DictMemoryStore) -> None:
+    emits = list(agent.apply(BLOCK, block_of(storing())))
+    assert [emit.topic for emit in emits] == ["memory.log"] * 2 + ["memory.state"] * 2
+    assert all(codec().encode(emit.type, emit.value or {}) for emit in emits)
+    assert [emit.key for emit in emits[:2]] == [AGENT, AGENT]
+    assert AGENT + NOTE in table(emits)
+    assert store.calls == []
+    await agent.flush()
+    assert NOTE in await live(store)
+    assert len(store.calls) == 1
+
+
+async def test_forgetting_on_the_chain_and_its_undoing(agent: MemoryAgent, store: DictMemoryStore) -> None:
+    later = BlockRef(2, (2).to_bytes(32, "big"), HASH)
+    emits = list(agent.apply(BLOCK, block_of(storing())))
+    records = block_of(forgetting(NOTE, block=2))
+    emits += agent.apply(later, records)
+    await agent.flush()
+    assert NOTE not in await live(store)
+    assert AGENT + NOTE not in table(emits)
+    back = list(agent.revert(later, records))
+    assert {emit.topic for emit in back} == {"memory.state"}
+    await agent.flush()
+    assert NOTE in await live(store)
+    assert table(emits + back)[AGENT + NOTE]["content"] == b"note"
+
+
+async def test_nobody_forgets_for_another(agent: MemoryAgent, store: DictMemoryStore) -> None:
+    thief = {"agent": PEER, "sender": PEER}
+    emits = list(agent.apply(BLOCK, block_of(storing(), forgetting(NOTE, **thief))))
+    emits += agent.apply(None, commanded(agent=PEER, op="FORGET", memory_id=NOTE))
+    await agent.flush()
+    assert NOTE in await live(store)
+    assert AGENT + NOTE in table(emits)
+    assert PEER + NOTE not in table(emits)
+
+
+async def test_a_command_forgets_for_good_whatever_comes_first(store: DictMemoryStore) -> None:
+    steps = {"chain": (BLOCK, block_of(storing())), "forget": (None, commanded(op="FORGET", memory_id=NOTE))}
+    states, tables = [], []
+    for order in (("chain", "forget"), ("forget", "chain")):
+        state = MemoryState()
+        agent = MemoryAgent(0, state, store)
+        emits = [emit for step in order for emit in agent.apply(*steps[step])]
+        await agent.flush()
+        assert NOTE not in await live(store)
+        states.append(state.content)
+        tables.append(table(emits))
+    assert states[0] == states[1]
+    assert tables[0] == tables[1]
+
+
+async def test_a_repeated_command_is_one_memory(agent: MemoryAgent, store: DictMemoryStore) -> None:
+    first = list(agent.apply(None, commanded()))
+    state = dict(agent.state.content)  # type: ignore[attr-defined]
+    second = list(agent.apply(None, commanded()))
+    await agent.flush()
+    assert first == second
+    assert agent.state.content == state  # type: ignore[attr-defined]
+    assert await live(store) == [command_memory_id(AGENT, b"\x01" * 16)]
+
+
+async def test_a_command_id_used_twice_keeps_the_first_text(agent: MemoryAgent, store: DictMemoryStore) -> None:
+    emits = list(agent.apply(None, commanded())) + list(agent.apply(None, commanded(content=b"other")))
+    await agent.flush()
+    (row,) = table(emits).values()
+    (kept,) = await store.get(AGENT, [row["id"]])
+    assert row["content"] == b"note"
+    assert kept is not None
+    assert kept.memory is not None
+    assert kept.memory["content"] == b"note"
+
+
+async def test_a_wrong_command_changes_nothing(agent: MemoryAgent, store: DictMemoryStore) -> None:
+    with pytest.raises(PoisonError):
+        list(agent.apply(None, commanded() + commanded(id=b"\x02" * 16, importance=2.0)))
+    await agent.flush()
+    assert agent.state.content == {}  # type: ignore[attr-defined]
+    assert store.calls == []
+
+
+def test_a_record_of_another_type_is_poison(agent: MemoryAgent) -> None:
+    with pytest.raises(PoisonError, match="Embedding"):
+        list(agent.apply(BLOCK, [record_of(topics.TRANSACTIONS, "Embedding", {})]))
+
+
+async def test_the_store_hears_of_applies_and_reverts_in_order(agent: MemoryAgent, store: DictMemoryStore) -> None:
+    records = block_of(storing())
+    list(agent.apply(BLOCK, records))
+    list(agent.revert(BLOCK, records))
+    list(agent.apply(BLOCK, records))
+    await agent.flush()
+    assert [direction for direction, _ in store.calls] == ["apply", "revert", "apply"]
+    assert NOTE in await live(store)
+    store.calls.clear()
+    await agent.flush()
+    assert store.calls == []
+
+
+async def test_what_the_store_did_not_acknowledge_is_kept_for_the_next_flush(
+    agent: MemoryAgent, store: DictMemoryStore
+) -> None:
+    working = store.apply
+
+    async def refuse(facts: Any) -> None:
+        raise StoreError("disk full")
+
+    list(agent.apply(BLOCK, block_of(storing())))
+    store.apply = refuse  # type: ignore[method-assign]
+    with pytest.raises(StoreError):
+        await agent.flush()
+    store.apply = working  # type: ignore[method-assign]
+    await agent.flush()
+    assert NOTE in await live(store)
+
+
+def test_the_digest_says_which_blocks_stand_and_ignores_commands(agent: MemoryAgent) -> None:
+    empty = agent.state_digest()
+    list(agent.apply(None, commanded()))
+    assert agent.state_digest() == empty
+    records = block_of(storing())
+    list(agent.apply(BLOCK, records))
+    assert agent.state_digest() != empty
+    list(agent.revert(BLOCK, records))
+    assert agent.state_digest() == empty

@@ -1,0 +1,184 @@
+"""What a transaction or a command leaves, fact by fact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.codec import codec
+from schemas.records import MemoryCommand
+from streams.agents.memory_facts import (
+    ASKED,
+    HAPPENED,
+    MAX_CONTENT,
+    MAX_TAG,
+    MAX_TAGS,
+    command_facts,
+    transaction_facts,
+)
+from streams.core.ids import chain_memory_id, command_cause, command_memory_id, transaction_id
+from streams.decoding.nl.parser import default_reader
+from streams.errors import PoisonError
+from tests.transactions import AGENT, PEER, call_data, chain_transaction
+
+STORE = "storeMemory(uint8 a,bytes b,uint16 c,string[] d)"
+ID = b"\x07" * 32
+COMMAND: dict[str, Any] = {
+    "id": b"\x01" * 16, "agent": AGENT, "op": "STORE", "memory_id": None, "type": "WORKING", "content": b"note",
+    "media_type": "text/plain", "importance": 0.5, "tags": ["x"], "timestamp": 1_700_000_000, "signature": None,
+}  # fmt: skip
+
+
+def facts_of(**fields: Any):
+    transaction = chain_transaction(**fields)
+    facts = transaction_facts(transaction, default_reader().read(transaction))
+    for fact in facts:
+        assert codec().decode(codec().encode("MemoryFact", fact)) == ("MemoryFact", fact)
+    return facts
+
+
+def command(**fields: Any) -> MemoryCommand:
+    merged: Any = COMMAND | fields
+    return merged
+
+
+def test_every_transaction_leaves_an_episodic_memory() -> None:
+    (fact,) = facts_of(value=b"\x05", index=3)
+    block_hash = (1).to_bytes(32, "big")
+    assert fact["cause"] == transaction_id(1, block_hash, 3, AGENT)
+    assert fact["memory_id"] == chain_memory_id(1, block_hash, 3, AGENT, HAPPENED)
+    memory = fact["memory"]
+    assert memory is not None
+    assert (memory["type"], memory["content"]) == ("EPISODIC", "0xa1a1a1a1… sent 5 wei to 0xc3c3c3c3…".encode())
+    assert memory["tags"] == ["transfer", "sender", "value:small"]
+    assert memory["source"] == "CHAIN"
+    assert memory["block"] == fact["block"]
+
+
+def test_store_leaves_the_memory_asked_for_as_well() -> None:
+    happened, asked = facts_of(input=call_data(STORE, 1, b"\xffraw", 2_500, ["a", "b"]))
+    assert happened["memory_id"] != asked["memory_id"] == chain_memory_id(1, (1).to_bytes(32, "big"), 0, AGENT, ASKED)
+    assert happened["cause"] == asked["cause"]
+    memory = asked["memory"]
+    assert memory is not None
+    assert (memory["type"], memory["content"], memory["media_type"]) == ("LONG_TERM", b"\xffraw", "application/octet-stream")
+    assert (memory["importance"], memory["tags"]) == (0.25, ["a", "b"])
+
+
+@pytest.mark.parametrize(("code", "kind"), enumerate(["SHORT_TERM", "LONG_TERM", "WORKING", "EPISODIC", "SEMANTIC"]))
+def test_type_codes(code: int, kind: str) -> None:
+    asked = facts_of(input=call_data(STORE, code, b"x", 10_000, []))[1]["memory"]
+    assert asked is not None
+    assert (asked["type"], asked["importance"]) == (kind, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "tag"),
+    [("learn", "SEMANTIC", "learned"), ("query", "SHORT_TERM", "question"), ("execute", "WORKING", "task")],
+)
+def test_spoken_calls_leave_what_was_said(method: str, kind: str, tag: str) -> None:
+    memory = facts_of(input=call_data(f"{method}(string a)", "gas is cheap on Sundays"))[1]["memory"]
+    assert memory is not None
+    assert (memory["type"], memory["content"], memory["tags"]) == (kind, b"gas is cheap on Sundays", [tag])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (5, b"x", 0, []),
+        (1, b"x", 10_001, []),
+        (1, b"", 0, []),
+        (1, b"x" * (MAX_CONTENT + 1), 0, []),
+        (1, b"x", 0, ["t"] * (MAX_TAGS + 1)),
+        (1, b"x", 0, ["t" * (MAX_TAG + 1)]),
+        (1, b"x", 0, [""]),
+    ],
+    ids=["type", "importance", "empty", "too long", "too many tags", "tag too long", "empty tag"],
+)
+def test_arguments_out_of_range_leave_only_the_episode(arguments: tuple[Any, ...]) -> None:
+    assert [fact["memory"]["type"] for fact in facts_of(input=call_data(STORE, *arguments))] == ["EPISODIC"]
+
+
+def test_forget_is_a_delete_in_the_senders_name() -> None:
+    _, forget = facts_of(input=call_data("forgetMemory(bytes32 a)", ID))
+    assert (forget["op"], forget["memory_id"], forget["owner"], forget["memory"]) == ("DELETE", ID, AGENT, None)
+
+
+@pytest.mark.parametrize("data", [call_data(STORE, 1, b"x", 0, []), call_data("forgetMemory(bytes32 a)", ID)])
+def test_a_failed_call_does_nothing_but_is_remembered(data: bytes) -> None:
+    (fact,) = facts_of(input=data, status=0)
+    assert fact["memory"] is not None
+    assert b"tried to" in fact["memory"]["content"]
+    assert "failed" in fact["memory"]["tags"]
+
+
+@pytest.mark.parametrize("data", [call_data(STORE, 1, b"x", 0, []), call_data("forgetMemory(bytes32 a)", ID)])
+def test_a_counterparty_remembers_the_call_but_it_is_not_his(data: bytes) -> None:
+    (fact,) = facts_of(input=data, agent=PEER, role="COUNTERPARTY")
+    assert fact["owner"] == PEER
+    assert fact["memory"] is not None
+    assert fact["memory"]["type"] == "EPISODIC"
+
+
+def test_before_byzantium_no_status_is_success() -> None:
+    assert len(facts_of(input=call_data(STORE, 1, b"x", 0, []), status=None)) == 2
+
+
+def test_the_same_transaction_in_two_forks_leaves_different_memories() -> None:
+    ours, theirs = facts_of(block=5), facts_of(block={"number": 5, "hash": b"\x55" * 32, "parent": (4).to_bytes(32, "big")})
+    assert ours[0]["memory_id"] != theirs[0]["memory_id"]
+
+
+def test_store_command() -> None:
+    (fact,) = command_facts(AGENT, command())
+    assert fact["cause"] == command_cause(AGENT, b"\x01" * 16)
+    assert fact["memory_id"] == command_memory_id(AGENT, b"\x01" * 16)
+    assert fact["block"] is None
+    memory = fact["memory"]
+    assert memory is not None
+    assert (memory["source"], memory["block"], memory["transaction_index"]) == ("COMMAND", None, -1)
+    assert codec().decode(codec().encode("MemoryFact", fact)) == ("MemoryFact", fact)
+
+
+def test_forget_command() -> None:
+    (fact,) = command_facts(AGENT, command(op="FORGET", memory_id=ID, type=None))
+    assert (fact["op"], fact["memory_id"], fact["owner"], fact["block"]) == ("DELETE", ID, AGENT, None)
+
+
+def test_a_store_may_name_the_id_it_leads_to() -> None:
+    assert command_facts(AGENT, command(memory_id=command_memory_id(AGENT, b"\x01" * 16)))
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "reason"),
+    [
+        (PEER, {}, "record key"),
+        (None, {}, "record key"),
+        (AGENT, {"op": "FORGET", "memory_id": None}, "names no memory"),
+        (AGENT, {"type": None}, "no memory type"),
+        (AGENT, {"memory_id": ID}, "memory_id"),
+        (AGENT, {"importance": 1.01}, "importance"),
+        (AGENT, {"importance": -0.01}, "importance"),
+        (AGENT, {"importance": float("nan")}, "importance"),
+        (AGENT, {"importance": float("inf")}, "importance"),
+        (AGENT, {"timestamp": -1}, "timestamp"),
+        (AGENT, {"timestamp": 1_700_000_000_000}, "timestamp"),
+        (AGENT, {"content": b""}, "content of 0 bytes"),
+        (AGENT, {"content": b"x" * (MAX_CONTENT + 1)}, "content of 65537 bytes"),
+        (AGENT, {"content": b"\xff"}, "UTF-8"),
+        (AGENT, {"media_type": ""}, "media type"),
+        (AGENT, {"tags": ["t"] * (MAX_TAGS + 1)}, "33 tags"),
+        (AGENT, {"tags": ["t" * (MAX_TAG + 1)]}, "a tag"),
+        (AGENT, {"tags": [""]}, "a tag"),
+    ],
+)
+def test_wrong_commands_are_poison_and_say_why(key: bytes | None, fields: dict[str, Any], reason: str) -> None:
+    with pytest.raises(PoisonError, match=reason):
+        command_facts(key, command(**fields))
+
+
+def test_limits_themselves_are_allowed() -> None:
+    at_limit = command(content=b"x" * MAX_CONTENT, tags=["t" * MAX_TAG] * MAX_TAGS, importance=1.0)
+    assert command_facts(AGENT, at_limit)
+    assert command_facts(AGENT, command(content=b"\xff", media_type="image/png", importance=0.0))
