@@ -86,6 +86,8 @@ class RootTail:
     def _take(self, key: bytes | None, value: bytes | None) -> None:
         if key is None:
             raise SchemaError("a root without a key")
+        if value is not None and codec().name_of(value) == "LatticeLog":
+            return
         root = None if value is None else _decoded(key, value)
         before = self._roots.pop(key, None)
         self._active -= before is not None and before.count > 0

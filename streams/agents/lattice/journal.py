@@ -58,9 +58,16 @@ class Journal:
             blocks = [other for other in _refs(self._state.get(TOUCHED + agent) or b"") if other != ref]
             self._put_touched(agent, blocks)
         self._state.delete(_key(block))
-        if checksum != ZERO.checksum() and next(self._state.scan(BLOCK), None) is None:
-            # a block below the final line went: what is left is the state of its parent
-            self._state.put(BLOCK + max(block.number - 1, 0).to_bytes(8, "big") + block.parent, checksum)
+        self._keep_base(block, checksum)
+
+    def _keep_base(self, undone: BlockRef, checksum: bytes) -> None:
+        """If nothing older than ``undone`` is noted, because that was final, what is left is the state of its parent."""
+        base = BLOCK + max(undone.number - 1, 0).to_bytes(8, "big") + undone.parent
+        oldest = next(self._state.scan(BLOCK), None)
+        if oldest is None and checksum != ZERO.checksum():
+            self._state.put(base, checksum)
+        elif oldest is not None and oldest[0] == base and oldest[1][:HASH] != checksum:
+            self._state.put(base, checksum + oldest[1][HASH:])  # the block goes in pieces
 
     def newest(self, agent: bytes) -> BlockRef | None:
         """The newest block that touched ``agent``."""

@@ -97,7 +97,7 @@ class Observer:
             while True:
                 for topic, records in (await consumer.getmany(timeout_ms=250)).items():
                     for record in records:
-                        self._fold(logical(self._settings.prefix, topic.topic), record.value)
+                        self._fold(logical(self._settings.prefix, topic.topic), record.key, record.value)
         finally:
             await consumer.stop()
 
@@ -108,8 +108,10 @@ class Observer:
             await asyncio.sleep(0.2)
         return set(found)
 
-    def _fold(self, topic: str, value: bytes | None) -> None:
+    def _fold(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         if value is None:
+            if topic == ROOTS and key is not None:
+                self.seen.roots.pop(key, None)
             return
         _, record = codec().decode(value)
         if topic == BLOCKS:

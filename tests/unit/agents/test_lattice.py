@@ -198,6 +198,22 @@ def test_an_undo_below_the_final_line_heals() -> None:
     assert roots(agent)[A]["count"] == 1
 
 
+def test_a_final_block_undone_in_pieces_leaves_the_state_of_its_parent() -> None:
+    agent = lattice()
+    first = [upsert(A, IDS[n], CAUSES[n], ONE) for n in range(2)]
+    second = [upsert(A, IDS[n], CAUSES[n], TWO) for n in range(2, 5)]
+    agent.apply(ONE, records(*first))
+    at_one = agent.state_digest()
+    agent.apply(TWO, records(*second))
+    agent.finalize(TWO)
+    for record in records(*second):
+        agent.revert(TWO, [record])
+    agent.apply(BlockRef(3, digest("x"), ONE.hash), records())
+    (entry,) = agent.finalize(BlockRef(2, digest("y"), ONE.hash))
+    assert entry.value is not None
+    assert entry.value["checksum"] == at_one == agent.state_digest()
+
+
 def test_state_kept_for_blocks_is_bounded_by_finality() -> None:
     state, parent = MemoryState(), ONE
     agent = lattice(state)
