@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from connectors.embedding import MODELS
 from connectors.embedding import model as files
 from connectors.embedding.compiled import Precision, compiled, compiled_path, is_compiled
 from streams.errors import ConfigurationError

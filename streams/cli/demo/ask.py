@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.serving.client import Client
+from streams.serving.verify import ProofRefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +22,23 @@ class Asked:
     proven: bool
 
 
-def ask(gateway: str, agent: bytes, question: str, expected: bytes | None) -> Asked:
-    """Asks, takes the best memory, fetches its inclusion proof and verifies it against the agent's published root."""
+def ask(gateway: str, agent: bytes, question: str, expected: bytes | None, trusted_root: bytes) -> Asked:
+    """Asks, takes the best memory, and has its inclusion proof verified against ``trusted_root``, read from the log itself."""
     name = "0x" + agent.hex()
     with Client(gateway) as client:
         items = client.query_context(name, question, max_results=3).items
         if not items:
             return Asked(agent, question, "(no memory)", 0.0, "", None if expected is None else False, proven=False)
         best = items[0]
-        root = client.root(name)
-        proof = client.proof(name, best.citation.memory_id, root=root)
+        try:
+            memory = client.get(name, best.citation.memory_id)
+            proven = client.proof(name, memory.id, memory, "0x" + trusted_root.hex()).present
+        except ProofRefusedError:
+            proven = False
     found = None if expected is None else "0x" + expected.hex() in [item.citation.memory_id for item in items]
     block = best.citation.block
     where = f"block {block.number}/{block.hash[2:10]}" if block else "a command"
-    return Asked(agent, question, best.text, best.score, where, found, proven=proof.verified)
+    return Asked(agent, question, best.text, best.score, where, found, proven)
 
 
 def line(asked: Asked) -> str:

@@ -185,7 +185,8 @@ async def _questions(settings: Settings, node: DevNode | None, show: Show) -> li
         wanted = [(q.agent, q.text, q.memory_id) for q in chosen]
     else:
         wanted = [(agent, "what happened last?", None) for agent in sorted(show.seen.roots)[:QUESTIONS]]
-    return [await asyncio.to_thread(ask, url, *question) for question in wanted]
+    roots = {agent: root["merkle_root"] for agent, root in show.seen.roots.items()}
+    return [await asyncio.to_thread(ask, url, *asked, roots.get(asked[0], b"")) for asked in wanted]
 
 
 def _summary(show: Show, answers: list[Asked]) -> bool:

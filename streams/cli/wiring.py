@@ -1,0 +1,77 @@
+"""Which stream agents there are and what each is made of. The only place where agents meet stores, models and keys.
+
+Invariant: what a stream agent does not need is neither imported nor opened; what was opened is closed by the exit stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from streams.errors import ConfigurationError
+from streams.runtime.job import AgentFactory
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Where factories get their parts from."""
+
+    settings: Settings
+    stack: AsyncExitStack
+
+
+def _intent(_: Wiring) -> AgentFactory:
+    from streams.agents.intent import IntentAgent  # noqa: PLC0415
+
+    return AgentFactory(IntentAgent, IntentAgent)
+
+
+def _memory(wiring: Wiring) -> AgentFactory:
+    from connectors.stores import open_memory_store  # noqa: PLC0415
+    from streams.agents.memory import MemoryAgent  # noqa: PLC0415
+
+    store = open_memory_store(wiring.settings)
+    wiring.stack.push_async_callback(store.close)
+    return AgentFactory(MemoryAgent, lambda partition, state: MemoryAgent(partition, state, store))
+
+
+def _embedding(wiring: Wiring) -> AgentFactory:
+    from connectors.embedding import open_embedder  # noqa: PLC0415
+    from connectors.stores import open_vector_store  # noqa: PLC0415
+    from streams.agents.embedding import EmbeddingAgent  # noqa: PLC0415
+
+    embedder = open_embedder(wiring.settings)
+    vectors = open_vector_store(wiring.settings)
+    wiring.stack.push_async_callback(vectors.close)
+    return AgentFactory(EmbeddingAgent, lambda partition, state: EmbeddingAgent(partition, state, embedder, vectors))
+
+
+def _lattice(wiring: Wiring) -> AgentFactory:
+    from streams.agents.lattice import LatticeAgent  # noqa: PLC0415
+    from streams.master_key import load_or_create_master_key  # noqa: PLC0415
+
+    settings = wiring.settings
+    key = load_or_create_master_key(settings.path(settings.security.master_key_file))
+    return AgentFactory(LatticeAgent, lambda partition, state: LatticeAgent(partition, state, key.leaf_secret))
+
+
+AGENTS: dict[str, Callable[[Wiring], AgentFactory]] = {
+    "intent": _intent,
+    "memory": _memory,
+    "embedding": _embedding,
+    "lattice": _lattice,
+}
+
+
+def agent_factories(settings: Settings, names: Sequence[str], stack: AsyncExitStack) -> list[AgentFactory]:
+    """Factories by name, in the order given. Raises ConfigurationError for a name nobody knows, or a part that is missing."""
+    unknown = sorted(set(names) - set(AGENTS))
+    if unknown or not names:
+        raise ConfigurationError(
+            f"no stream agent is called {', '.join(unknown)}" if unknown else "no stream agent named",
+            f"Stream agents: {', '.join(AGENTS)}.",
+        )
+    wiring = Wiring(settings, stack)
+    return [AGENTS[name](wiring) for name in dict.fromkeys(names)]

@@ -1,0 +1,50 @@
+"""``monmouth worker``: runs stream agents on this process's share of the partitions."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import click
+
+from streams.cli.wiring import AGENTS, agent_factories
+from streams.runtime.worker import run_worker
+from streams.settings import Settings
+from streams.signing import load_or_create_signer, load_verifier
+
+
+async def work(settings: Settings, names: Sequence[str]) -> None:
+    """Runs until SIGINT or SIGTERM, then finishes the transactions in flight. Raises MonmouthError."""
+    signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+    verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        await run_worker(settings, agent_factories(settings, names, stack), verifier, signer, stop)
+
+
+@click.command()
+@click.option(
+    "--agents",
+    default=",".join(AGENTS),
+    show_default=True,
+    metavar="NAME,...",
+    help="Stream agents to run in this process.",
+)
+@click.pass_obj
+def worker(settings: Settings, agents: str) -> None:
+    """Run stream agents on a share of the partitions, until interrupted.
+
+    Start as many workers as there are partitions, on any machines; each stream agent is a consumer group of its own.
+
+    \b
+    Examples:
+      monmouth worker
+      monmouth worker --agents memory,lattice
+      monmouth worker --agents embedding            where the processors are
+    """
+    asyncio.run(work(settings, [name.strip() for name in agents.split(",") if name.strip()]))
