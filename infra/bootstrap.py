@@ -110,7 +110,7 @@ def check(arguments: list[str]) -> int:
         _say("$ " + shlex.join(line))
         program = str(python().parent / line[0])
         if subprocess.run([program, *line[1:]], cwd=ROOT, env=_environment(), check=False).returncode:
-            failed.append(line[0])
+            failed.append(shlex.join(line))
     if failed:
         _say("failed: " + ", ".join(failed))
     return 1 if failed else 0

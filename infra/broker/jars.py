@@ -7,6 +7,7 @@ a jar found with another hash is fetched anew.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -18,7 +19,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from infra.broker.download import Download, fetch
-from infra.broker.errors import DiskFullError, JarLockError, JarsUnavailableError
+from infra.broker.errors import BrokerError, DiskFullError, JarLockError, JarsUnavailableError, NotWritableError
 from infra.broker.exclusive import exclusive
 
 LOCK = Path(__file__).with_name("jars.lock")
@@ -98,16 +99,28 @@ class JarFolder:
     def ensure(self, on_jar: OnJar | None = None) -> int:
         """Make the folder complete; the number of jars fetched.
 
-        Raises JarsUnavailableError (no network, no such jar, wrong bytes each time), DiskFullError.
+        Raises JarsUnavailableError (no network, no such jar, wrong bytes each time), DiskFullError, NotWritableError.
         """
         if not self.unusable():
             return 0
+        try:
+            return self._complete(on_jar or (lambda _done, _all, _file: None))
+        except OSError as error:
+            raise self._explained(error) from None
+
+    def _complete(self, on_jar: OnJar) -> int:
         self.path.mkdir(parents=True, exist_ok=True)
         with exclusive(self.path / ".lock", timeout=600, what="another process fetching the jars"):
             wanted = self.unusable()
             if wanted:
-                self._fetch_all(wanted, on_jar or (lambda _done, _all, _file: None))
+                self._fetch_all(wanted, on_jar)
         return len(wanted)
+
+    def _explained(self, error: OSError) -> BrokerError:
+        hint = "Choose another place with MONMOUTH_STATE_DIR or MONMOUTH_JARS."
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return DiskFullError(f"the disk of {self.path} is full", f"Free some space. {hint}")
+        return NotWritableError(f"cannot keep the broker's jars in {self.path}: {error.strerror or error}", hint)
 
     def _good(self, jar: Jar) -> bool:
         path = self.path / jar.file

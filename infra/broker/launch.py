@@ -115,7 +115,12 @@ class Launcher:
         except subprocess.TimeoutExpired:
             raise BrokerDiedError(f"formatting the storage took longer than {FORMAT_TIMEOUT} s", "Is the disk slow?") from None
         formatted = self.folder.cluster_id()
-        if done.returncode != 0 or formatted is None:
+        if done.returncode == 0 and formatted is None:
+            raise BrokerDiedError(
+                f"{self.folder.data}/meta.properties is damaged: it names no cluster",
+                "Restore it from a copy, or move the folder away to start with an empty one.",
+            )
+        if formatted is None:
             raise cause_of_death(done.stdout, self.folder.path, done.returncode)
         return formatted
 

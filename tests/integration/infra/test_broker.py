@@ -243,3 +243,11 @@ def test_startup_cache_is_recorded_used_and_dropped_when_damaged(tmp_path: Path,
 
 def command_line(broker: LocalBroker) -> str:
     return " ".join(psutil.Process(broker.pid).cmdline())
+
+
+def test_damaged_meta_properties_are_said(local: LocalBroker, tmp_path: Path) -> None:
+    local.start()
+    local.stop()
+    (tmp_path / "state/broker/data/meta.properties").write_text("")
+    with pytest.raises(BrokerError, match=r"meta\.properties is damaged"):
+        local.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.broker.download import fetch
-from infra.broker.errors import DiskFullError, JarLockError, JarsUnavailableError
+from infra.broker.errors import DiskFullError, JarLockError, JarsUnavailableError, NotWritableError
 from infra.broker.jars import ATTEMPTS, LOCK, Jar, JarFolder, parse_lock
 
 BYTES = {"a": b"jar a" * 1000, "b": b"jar b" * 1000}
@@ -120,6 +121,20 @@ def test_full_disk_is_said_before_fetching(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(DiskFullError, match="5 MiB free"):
         JarFolder(tmp_path, lock(), repository).ensure()
     assert repository.asked == []
+
+
+def test_disk_that_fills_up_while_fetching(tmp_path: Path) -> None:
+    def full(_coordinate: str, _scratch: Path, _attempt: int) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DiskFullError, match="is full"):
+        JarFolder(tmp_path, lock(), full).ensure()
+
+
+def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotWritableError, match="cannot keep"):
+        JarFolder(tmp_path / "file" / "jars", lock(), Repository()).ensure()
 
 
 def test_two_at_once_fetch_each_jar_once(tmp_path: Path) -> None:
