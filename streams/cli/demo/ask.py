@@ -45,7 +45,8 @@ def line(asked: Asked) -> str:
     """One line for the terminal."""
     proof = "proof ok" if asked.proven else "NO PROOF"
     hit = {True: "as expected", False: "NOT the expected memory", None: ""}[asked.found]
-    return f"0x{asked.agent.hex()[:8]}… {asked.question}\n    → {asked.answer} [{asked.citation}, {proof}{', ' if hit else ''}{hit}]"
+    notes = ", ".join(note for note in (asked.citation, proof, hit) if note)
+    return f"0x{asked.agent.hex()[:8]}… {asked.question}\n    → {asked.answer} [{notes}]"
 
 
 def hit_rate(answers: Sequence[Asked]) -> str:

@@ -193,7 +193,7 @@ def _summary(show: Show, answers: list[Asked]) -> bool:
     say, seen = show.console.print, show.seen
     say("\n[bold]questions[/bold]")
     for answer in answers:
-        say("  " + line(answer), highlight=False, markup=False)
+        say("  " + line(answer), highlight=False, markup=False, soft_wrap=True)
     proven = sum(a.proven for a in answers)
     agreed = bool(show.verdicts) and all(v.agreed for v in show.verdicts) and proven == len(answers)
     say("\n[bold]summary[/bold]")
@@ -245,5 +245,6 @@ async def _log(show: Show) -> None:
         seen = show.seen
         show.console.print(
             f"block {seen.head}  {seen.blocks} blocks  {seen.transactions} transactions  {len(seen.reorgs)} reorgs  "
-            f"behind: {', '.join(f'{agent} {seen.lag(agent)}' for agent in AGENTS)}"
+            f"behind: {', '.join(f'{agent} {seen.lag(agent)}' for agent in AGENTS)}",
+            soft_wrap=True,
         )
