@@ -1,0 +1,166 @@
+"""The real loop over an in-memory log: blocks, reorgs, restarts, shares, stops."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from streams import topics
+from streams.ports.log import TopicPartition
+from tests.chainlog import ChainLog
+from tests.fakelog import FakeBroker
+from tests.toys import factory
+from tests.unit.runtime.driving import Copy, Tally, caught_up, check_copy, check_tally, publish, settings, until, worker
+
+
+def grown(blocks: int = 6) -> ChainLog:
+    chain = ChainLog()
+    for n in range(blocks):
+        chain.add(range(n % 4 + 1))
+    return chain
+
+
+async def test_blocks_become_outputs(tmp_path: Path) -> None:
+    broker, chain = FakeBroker(), grown()
+    publish(broker, chain)
+    async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    check_tally(broker, chain)
+
+
+async def test_stateless_agent_forwards_undo_and_final(tmp_path: Path) -> None:
+    broker, chain = FakeBroker(), grown()
+    chain.undo(2)
+    chain.add([1, 2], fork="b")
+    chain.finalize(3)
+    publish(broker, chain)
+    async with worker(broker, settings(tmp_path), [factory(Copy)]) as task:
+        await until(lambda: caught_up(broker, "copy"), task)
+    check_copy(broker, chain)
+
+
+async def test_reorg_in_a_reorg_and_a_block_that_comes_back(tmp_path: Path) -> None:
+    broker, chain = FakeBroker(), grown()
+    chain.undo(3)
+    chain.add([1, 1, 2], fork="b")
+    chain.undo(2)
+    chain.add([3], fork="c")
+    chain.undo(1)
+    chain.add([0, 1, 2], fork=0)  # the block that stood there first
+    chain.undo(1)
+    chain.add([3], fork="c")
+    publish(broker, chain)
+    async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    check_tally(broker, chain)
+
+
+async def test_restart_goes_on_where_it_stood(tmp_path: Path) -> None:
+    broker, chain = FakeBroker(), grown()
+    publish(broker, chain)
+    for step in range(4):
+        async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
+            await until(lambda: caught_up(broker, "tally"), task)
+        check_tally(broker, chain)
+        since = chain.sequence
+        chain.undo(step + 1)
+        chain.add([step, 1, 5], fork=step)
+        chain.add([step])
+        publish(broker, chain, since)
+
+
+async def test_lost_local_state_is_rebuilt_from_the_log(tmp_path: Path) -> None:
+    broker, chain = FakeBroker(), grown()
+    chain.undo(2)
+    chain.add([1, 2, 3], fork="b")
+    publish(broker, chain)
+    async with worker(broker, settings(tmp_path / "one"), [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    since = chain.sequence
+    chain.undo(3)
+    chain.add([4, 5], fork="c")
+    publish(broker, chain, since)
+    async with worker(broker, settings(tmp_path / "two"), [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    check_tally(broker, chain)
+
+
+async def test_two_workers_share_partitions_and_take_over(tmp_path: Path) -> None:
+    broker, chain = FakeBroker(partitions=4), ChainLog(partitions=4)
+    config = settings(tmp_path)
+    published = 0
+    async with worker(broker, config, [factory(Tally)]) as first:
+        for turn in range(5):
+            for n in range(6):
+                chain.add(range(n, n + 5), fork=turn)
+            if turn % 2:
+                chain.undo(4)
+            publish(broker, chain, published)
+            published = chain.sequence
+            async with worker(broker, config, [factory(Tally)]) as second:
+                chain.add(range(7))
+                publish(broker, chain, published)
+                published = chain.sequence
+                await until(lambda: caught_up(broker, "tally"), second)
+        await until(lambda: caught_up(broker, "tally"), first)
+    check_tally(broker, chain)
+
+
+async def test_undo_older_than_the_checkpoints_reads_the_log(tmp_path: Path) -> None:
+    broker, chain = FakeBroker(), ChainLog()
+    for n in range(60):  # the ring holds 32
+        chain.add([n % 5, 1])
+    publish(broker, chain)
+    config = settings(tmp_path)
+    async with worker(broker, config, [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    since = chain.sequence
+    chain.undo(50)
+    chain.add([2, 3], fork="b")
+    publish(broker, chain, since)
+    async with worker(broker, config, [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    check_tally(broker, chain)
+
+
+async def test_records_outside_blocks_are_folded_and_not_undone(tmp_path: Path) -> None:
+    from tests.samples import SAMPLES  # noqa: PLC0415
+    from schemas.codec import codec  # noqa: PLC0415
+
+    broker, chain = FakeBroker(), grown()
+    publish(broker, chain)
+    command = codec().encode("MemoryCommand", {**SAMPLES["MemoryCommand"], "agent": b"z" * 20})
+    broker.append(TopicPartition(topics.COMMANDS, 0), [(b"z" * 20, command)] * 3)
+    async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally", topics.TRANSACTIONS, topics.COMMANDS), task)
+        since = chain.sequence
+        chain.undo(2)
+        publish(broker, chain, since)
+        await until(lambda: caught_up(broker, "tally"), task)
+    check_tally(broker, chain)
+    async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
+        await asyncio.sleep(0.1)
+    check_tally(broker, chain)
+
+
+async def test_stop_before_anything_happened(tmp_path: Path) -> None:
+    async with worker(FakeBroker(), settings(tmp_path), [factory(Tally), factory(Copy)]):
+        pass
+
+
+@pytest.mark.parametrize("poll", [1, 2, 3, 5])
+async def test_small_polls_change_nothing(tmp_path: Path, poll: int) -> None:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from tests.unit.runtime.driving import FAST  # noqa: PLC0415
+
+    broker, chain = FakeBroker(), grown()
+    chain.undo(3)
+    chain.add([1, 1, 2], fork="b")
+    publish(broker, chain)
+    limits = replace(FAST, poll_records=poll, rewind_span=2)
+    async with worker(broker, settings(tmp_path), [factory(Tally)], limits) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    check_tally(broker, chain)
