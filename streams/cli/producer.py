@@ -10,6 +10,7 @@ import click
 
 from connectors.chain.archive import open_archive
 from connectors.chain.rpc import RpcSource
+from streams.cli.measured import measured, metrics_port_option
 from streams.ports.chain import ChainSource
 from streams.producer.kafka_log import KafkaLog
 from streams.producer.loop import BlockProducer, Progress, identify
@@ -68,9 +69,17 @@ async def publish(settings: Settings, source: ChainSource, *, once: bool = False
 @click.option("--siblings/--no-siblings", default=True, help="era1: deliver uncles before the block that won (default: yes).")
 @click.option("--once", is_flag=True, help="Stop when the log has caught up with the node.")
 @click.option("--until", type=click.IntRange(min=0), metavar="N", help="Stop when block N is in the log.")
+@metrics_port_option
 @click.pass_obj
 def producer(  # noqa: PLR0917  (click passes options by name)
-    settings: Settings, rpc: str | None, ws: str | None, history: Path | None, siblings: bool, once: bool, until: int | None
+    settings: Settings,
+    rpc: str | None,
+    ws: str | None,
+    history: Path | None,
+    siblings: bool,
+    once: bool,
+    until: int | None,
+    metrics_port: int | None,
 ) -> None:
     """Publish the blocks of a node, or of history files, to chain.blocks and chain.transactions.
 
@@ -86,7 +95,8 @@ def producer(  # noqa: PLR0917  (click passes options by name)
     """
     settings.chain.rpc_url = rpc or settings.chain.rpc_url
     settings.chain.ws_url = ws or settings.chain.ws_url
-    done = asyncio.run(publish(settings, open_source(settings, history, siblings), once=once, until=until))
+    with measured(settings, metrics_port):
+        done = asyncio.run(publish(settings, open_source(settings, history, siblings), once=once, until=until))
     click.echo(
         f"{done.blocks} blocks, {done.transactions} transactions, {done.records} records, {done.reorgs} reorgs; "
         f"the log is at {done.view.tip or 'no block'}"

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 import click
 
+from streams.cli.measured import measured, metrics_port_option
 from streams.cli.wiring import AGENTS, agent_factories
 from streams.runtime.worker import run_worker
 from streams.settings import Settings
@@ -35,8 +36,9 @@ async def work(settings: Settings, names: Sequence[str]) -> None:
     metavar="NAME,...",
     help="Stream agents to run in this process.",
 )
+@metrics_port_option
 @click.pass_obj
-def worker(settings: Settings, agents: str) -> None:
+def worker(settings: Settings, agents: str, metrics_port: int | None) -> None:
     """Run stream agents on a share of the partitions, until interrupted.
 
     Start as many workers as there are partitions, on any machines; each stream agent is a consumer group of its own.
@@ -47,4 +49,5 @@ def worker(settings: Settings, agents: str) -> None:
       monmouth worker --agents memory,lattice
       monmouth worker --agents embedding            where the processors are
     """
-    asyncio.run(work(settings, [name.strip() for name in agents.split(",") if name.strip()]))
+    with measured(settings, metrics_port):
+        asyncio.run(work(settings, [name.strip() for name in agents.split(",") if name.strip()]))

@@ -201,8 +201,10 @@ def test_the_broker_keeps_what_the_local_one_keeps(services: dict[str, Any]) -> 
 def test_prometheus_scrapes_services_that_exist(services: dict[str, Any]) -> None:
     scrape = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())["scrape_configs"]
     targets = [target for job in scrape for group in job["static_configs"] for target in group["targets"]]
-    assert {target.split(":")[0] for target in targets} == {"gateway", "worker"}
-    assert all(target.split(":")[0] in services for target in targets)
+    shared = services["producer"]["network_mode"].removeprefix("service:")
+    assert targets == ["gateway:9090", "worker:9090", f"{shared}:9090"]
+    for name in ("worker", "producer"):
+        assert services[name]["command"][-2:] == ["--metrics-port", "9090"]
 
 
 def test_image_is_unprivileged_and_locked() -> None:
