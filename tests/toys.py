@@ -1,7 +1,7 @@
 """Stream agents small enough to be their own oracle, on real topics and records.
 
-``Copy`` (stateless) writes one Intent per transaction. ``Tally`` (stateful) counts transactions per agent in local state, writes
-an Intent that carries the count to its log and the count to its table. What they should have written follows from the
+``Copy`` (stateless) writes one Intent per transaction. ``Tally`` (stateful) counts transactions per agent in local state,
+writes an Intent that carries the count to its log and the count to its table. What they should have written follows from the
 canonical chain alone: see ``expected_counts``.
 """
 

@@ -126,8 +126,8 @@ async def test_undo_older_than_the_checkpoints_reads_the_log(tmp_path: Path) -> 
 
 
 async def test_records_outside_blocks_are_folded_and_not_undone(tmp_path: Path) -> None:
-    from tests.samples import SAMPLES  # noqa: PLC0415
     from schemas.codec import codec  # noqa: PLC0415
+    from tests.samples import SAMPLES  # noqa: PLC0415
 
     broker, chain = FakeBroker(), grown()
     publish(broker, chain)
