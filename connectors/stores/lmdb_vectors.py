@@ -1,6 +1,7 @@
 """The embedded VectorStore: vectors in LMDB, exact cosine search over one agent's vectors at a time.
 
-Databases. ``vectors``: agent (20) + memory id (32) -> XXH3-64 (8), float32 little-endian, block hash (0 or 32).
+Databases. ``vectors``: agent (20) + memory id (32) -> XXH3-64 (8), float32 little-endian, length of the block hash (1), block
+hash (0 or 32), source.
 ``agents``: agent -> epoch, sequence, rows (u64 little-endian each): the LMDB transaction that wrote the agent's first
 vector, the number of changes since, the rows. ``changes``: agent + slot -> the ids of one change, in a ring of JOURNAL slots.
 Invariants:
@@ -63,7 +64,9 @@ class LmdbVectorStore:
         changes: dict[bytes, bytes | None] = {}
         for row in rows:
             key = check_agent(row.agent) + check_id(row.memory_id)
-            body = check_vector(row.vector, self.dimension).tobytes() + row.block_hash
+            body = (
+                check_vector(row.vector, self.dimension).tobytes() + bytes([len(row.block_hash)]) + row.block_hash + row.source
+            )
             changes[key] = bytes(xxh3_64_digest(body)) + body
         await self._change(changes)
 
@@ -80,6 +83,11 @@ class LmdbVectorStore:
         self._refuse_closed()
         key = check_agent(agent) + check_id(memory_id)
         return await self._env.read(partial(self._vector, key=key))
+
+    async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
+        self._refuse_closed()
+        wanted = [check_agent(agent) + check_id(memory_id) for agent, memory_id in keys]
+        return await self._env.read(lambda txn: [self._found(txn, key) for key in wanted])
 
     async def close(self) -> None:
         if not self._closed:
@@ -190,9 +198,18 @@ class LmdbVectorStore:
         value = txn.get(key, db=self._vectors)
         return None if value is None else np.frombuffer(self._body(key, value), "<f4")
 
+    def _found(self, txn: Transaction, key: bytes) -> VectorRow | None:
+        value = txn.get(key, db=self._vectors)
+        if value is None:
+            return None
+        vector = np.frombuffer(self._body(key, value), "<f4")
+        start = _CHECK + self._row + 1
+        end = start + value[start - 1]
+        return VectorRow(key[:AGENT], key[AGENT:], vector, value[start:end], value[end:])
+
     def _body(self, key: bytes, value: bytes) -> bytes:
         """The vector's bytes, if the row's checksum holds."""
-        if len(value) < _CHECK + self._row or xxh3_64_digest(value[_CHECK:]) != value[:_CHECK]:
+        if len(value) <= _CHECK + self._row or xxh3_64_digest(value[_CHECK:]) != value[:_CHECK]:
             place = f"the vector of memory {key[AGENT:].hex()} of agent 0x{key[:AGENT].hex()}"
             raise StoreError(f"{place} is not readable in {self._env.folder}", REBUILD)
         return value[_CHECK : _CHECK + self._row]

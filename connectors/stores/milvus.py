@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ LIMIT = 16_384
 FLUSH_AFTER = 500
 TIMEOUT = 30.0
 _AGENT_HEX = 2 * AGENT
+_FIELDS = ["key", "block", "source", "vector"]
 
 
 def _client(uri: str, token: str, lite: bool) -> Any:
@@ -86,7 +88,13 @@ class MilvusVectorStore:
             key = (check_agent(row.agent) + check_id(row.memory_id)).hex()
             vector = check_vector(row.vector, self.dimension)
             # one row per key: what a server keeps of two equal keys in one request is not defined
-            entities[key] = {"key": key, "agent": row.agent.hex(), "block": row.block_hash.hex(), "vector": vector}
+            entities[key] = {
+                "key": key,
+                "agent": row.agent.hex(),
+                "block": row.block_hash.hex(),
+                "source": row.source.hex(),
+                "vector": vector,
+            }
         await self._write(self._upsert, list(entities.values()))
 
     async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
@@ -108,6 +116,14 @@ class MilvusVectorStore:
         rows = await self._read(lambda: self._rows([key]))
         return np.asarray(rows[0]["vector"], np.float32) if rows else None
 
+    async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
+        names = [(check_agent(agent) + check_id(memory_id)).hex() for agent, memory_id in keys]
+        found: dict[str, VectorRow] = {}
+        for batch in _batches(list(dict.fromkeys(names))):
+            for row in await self._read(partial(self._rows, batch)):
+                found[row["key"]] = _vector_row(row)
+        return [found.get(name) for name in names]
+
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
@@ -118,7 +134,7 @@ class MilvusVectorStore:
         self._refuse_closed()
         loop = asyncio.get_running_loop()
         for batch in _batches(items):
-            await loop.run_in_executor(self._writer, self._translated, lambda batch=batch: call(batch))
+            await loop.run_in_executor(self._writer, self._translated, partial(call, batch))
 
     async def _read(self, call: Callable[[], T]) -> T:
         self._refuse_closed()
@@ -156,6 +172,7 @@ class MilvusVectorStore:
         schema.add_field("key", DataType.VARCHAR, max_length=104, is_primary=True)
         schema.add_field("agent", DataType.VARCHAR, max_length=40, **({} if self.lite else {"is_partition_key": True}))
         schema.add_field("block", DataType.VARCHAR, max_length=64)
+        schema.add_field("source", DataType.VARCHAR, max_length=64)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self.dimension)
         index = self._client.prepare_index_params()
         index.add_index("vector", index_type="FLAT", metric_type="COSINE")
@@ -193,9 +210,14 @@ class MilvusVectorStore:
 
     def _rows(self, keys: Sequence[str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._client.get(
-            self._collection, ids=list(keys), output_fields=["vector"], consistency_level=CONSISTENCY, timeout=TIMEOUT
+            self._collection, ids=list(keys), output_fields=_FIELDS, consistency_level=CONSISTENCY, timeout=TIMEOUT
         )
         return found
+
+
+def _vector_row(entity: dict[str, Any]) -> VectorRow:
+    key, block, source = (bytes.fromhex(entity[name]) for name in ("key", "block", "source"))
+    return VectorRow(key[:AGENT], key[AGENT:], np.asarray(entity["vector"], np.float32), block, source)
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -15,7 +15,7 @@ State: ``p`` + block number (u64, big-endian) + agent + memory id + cause + bloc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -53,11 +53,25 @@ class EmbeddingAgent(StreamAgent):
         self._pending: dict[bytes, VectorRow | None] = {}
 
     async def prepare(self, records: Sequence[Record]) -> None:
-        """Computes the vectors of all texts among the records, off the event loop."""
-        memories = (record.value["memory"] for record in records if record.type == "MemoryFact")
-        texts = list(dict.fromkeys(text for memory in memories if memory and (text := _text(memory)) is not None))
-        vectors: Sequence[Floats] = list(await asyncio.to_thread(self._embedder.embed, texts)) if texts else []
-        self._ready = dict(zip(texts, vectors, strict=True))
+        """Finds or computes the vectors of all texts among the records, off the event loop."""
+        wanted: dict[tuple[bytes, bytes], str] = {}
+        for record in records:
+            memory = record.value["memory"] if record.type == "MemoryFact" else None
+            if memory and (text := _text(memory)) is not None:
+                wanted[memory["agent"], memory["id"]] = text
+        self._ready = await self._known(wanted)
+        texts = [text for text in dict.fromkeys(wanted.values()) if text not in self._ready]
+        if texts:
+            self._ready |= zip(texts, await asyncio.to_thread(self._embedder.embed, texts), strict=True)
+
+    async def _known(self, wanted: Mapping[tuple[bytes, bytes], str]) -> dict[str, Floats]:
+        """Vectors the store holds of these texts by this very model: what is read again is not computed again."""
+        rows = await self._store.find(list(wanted)) if wanted else []
+        found = zip(wanted.values(), rows, strict=True)
+        return {text: row.vector for text, row in found if row is not None and row.source == self._source(text)}
+
+    def _source(self, text: str) -> bytes:
+        return blake3(self._embedder.model_hash + _digest(text) + self._embedder.backend.encode()).digest()
 
     def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
         """Emits a vector for each UPSERT of a text, a tombstone for each purge. Raises PoisonError for what is no fact."""
@@ -113,7 +127,8 @@ class EmbeddingAgent(StreamAgent):
         if vector is None:  # not announced to prepare
             vector = self._embedder.embed([text])[0]
         block = fact["block"]
-        self._pending[key] = VectorRow(fact["owner"], fact["memory_id"], vector, block["hash"] if block else b"")
+        place = block["hash"] if block else b""
+        self._pending[key] = VectorRow(fact["owner"], fact["memory_id"], vector, place, self._source(text))
         record = {
             "memory_id": fact["memory_id"],
             "agent": fact["owner"],
@@ -122,7 +137,7 @@ class EmbeddingAgent(StreamAgent):
             "model": self._embedder.model,
             "model_hash": self._embedder.model_hash,
             "backend": self._embedder.backend,
-            "text_digest": blake3(text.encode()).digest(),
+            "text_digest": _digest(text),
         }
         yield Emit(topics.EMBEDDINGS, key, "Embedding", record)
 
@@ -137,6 +152,10 @@ class EmbeddingAgent(StreamAgent):
 
 def _text(memory: Memory) -> str | None:
     return canonical_text(memory["content"], memory["media_type"])
+
+
+def _digest(text: str) -> bytes:
+    return blake3(text.encode()).digest()
 
 
 def _key(fact: MemoryFact) -> bytes:

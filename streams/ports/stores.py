@@ -70,12 +70,16 @@ class MemoryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VectorRow:
-    """``vector``: float32, L2-normalised, shape (dimension,). ``block_hash``: empty for a command."""
+    """``vector``: float32, L2-normalised, shape (dimension,). ``block_hash``: empty for a command.
+
+    ``source``: names what the vector was computed from and by (at most 32 bytes), for whoever would compute it again.
+    """
 
     agent: bytes
     memory_id: bytes
     vector: NDArray[np.float32]
     block_hash: bytes = b""
+    source: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,9 @@ class VectorStore(Protocol):
 
     async def get(self, agent: bytes, memory_id: bytes) -> NDArray[np.float32] | None:
         """One vector."""
+
+    async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
+        """Rows by (agent, memory id), in the order asked for."""
 
     async def close(self) -> None:
         """Releases files and connections; safe to call twice."""

@@ -128,6 +128,34 @@ async def test_texts_are_embedded_once_per_poll_and_off_the_loop(rig: Rig) -> No
     assert len(watched.held()) == 5
 
 
+async def test_what_is_read_again_is_not_computed_again(rig: Rig) -> None:
+    """As when a partition moves to a worker that has no local state; unless the text, model or backend is another."""
+
+    class Watched(CachedEmbedder):
+        asked: list[str]
+
+        def embed(self, texts: Sequence[str]) -> np.ndarray:
+            self.asked += texts
+            return super().embed(texts)
+
+    facts = [upsert(n, at=B1) for n in range(4)]
+    await rig.apply(facts, B1)
+    moved = Watched(rig.embedder)
+    again = Rig(moved)
+    again.store = rig.store
+    for backend, computed in (("onnxruntime-fp32", 0), ("onnxruntime-int8", 4), ("onnxruntime-int8", 0)):
+        moved.backend, moved.asked = backend, []
+        again.agent = EmbeddingAgent(0, DictState(), moved, rig.store)
+        await again.apply(facts, B1)
+        assert len(moved.asked) == computed
+        assert {row["backend"] for row in again.table.values()} == {backend}
+    assert again.held() == rig.held() == {ALICE + h(n) for n in range(4)}
+    moved.asked = []
+    changed = [upsert(n, at=B1, content=b"changed") for n in range(4)]
+    await again.apply(changed, B1)
+    assert moved.asked == ["changed"]
+
+
 async def test_a_record_that_was_not_announced_is_embedded_all_the_same(rig: Rig) -> None:
     rig.take(rig.agent.apply(BlockRef.of(B1), records([upsert(1, at=B1)])))
     await rig.agent.flush()

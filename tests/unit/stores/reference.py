@@ -74,13 +74,16 @@ class DictMemoryStore:
 class DictVectorStore:
     def __init__(self) -> None:
         self.rows: dict[tuple[bytes, bytes], np.ndarray] = {}
+        self.whole: dict[tuple[bytes, bytes], VectorRow] = {}
 
     async def upsert(self, rows: Sequence[VectorRow]) -> None:
         self.rows |= {(r.agent, r.memory_id): r.vector for r in rows}
+        self.whole |= {(r.agent, r.memory_id): r for r in rows}
 
     async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
         for key in keys:
             self.rows.pop(key, None)
+            self.whole.pop(key, None)
 
     async def search(self, agent: bytes, vector: np.ndarray, limit: int) -> list[Hit]:
         hits = [Hit(a, i, float(v @ vector)) for (a, i), v in self.rows.items() if a == agent]
@@ -88,5 +91,8 @@ class DictVectorStore:
 
     async def get(self, agent: bytes, memory_id: bytes) -> np.ndarray | None:
         return self.rows.get((agent, memory_id))
+
+    async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
+        return [self.whole.get(key) for key in keys]
 
     async def close(self) -> None: ...

@@ -62,6 +62,17 @@ async def test_get_returns_the_vector_bit_for_bit(store: VectorStore) -> None:
     assert await store.get(BOB, h(1)) is None
 
 
+async def test_find_returns_whole_rows(store: VectorStore) -> None:
+    rows = [VectorRow(ALICE, h(1), unit(1)[0], h(7), b"source"), VectorRow(BOB, h(1), unit(2)[0]), row(3)]
+    await store.upsert(rows)
+    found = await store.find([(BOB, h(1)), (BOB, h(2)), (ALICE, h(1)), (ALICE, h(3)), (BOB, h(1))])
+    assert [None if r is None else (r.agent, r.memory_id, r.block_hash, r.source) for r in found] == [
+        (BOB, h(1), b"", b""), None, (ALICE, h(1), h(7), b"source"), (ALICE, h(3), h(77), b""), (BOB, h(1), b"", b"")
+    ]  # fmt: skip
+    assert found[2] is not None and found[2].vector.tobytes() == unit(1)[0].tobytes()
+    assert await store.find([]) == []
+
+
 async def test_upsert_replaces_and_repeats(store: VectorStore) -> None:
     await store.upsert([row(1), row(2)])
     await store.upsert([row(1), row(1, vector=unit(9)[0])])  # the last of a batch counts
