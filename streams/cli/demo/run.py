@@ -29,6 +29,7 @@ AGENTS = ("intent", "memory", "embedding", "lattice")
 ROUNDS = 3
 REORG_EVERY = 9
 MAX_DEPTH = 8
+FINALITY_DEPTH = 24
 DRAIN_SECONDS = 180.0
 QUESTIONS = 6
 PLAIN_EVERY = 3.0
@@ -79,7 +80,7 @@ async def run(base: Settings, options: Options) -> bool:
     """Returns whether every digest agreed. Raises MonmouthError for what stops the demo."""
     console, started = Console(), time.monotonic()
     async with AsyncExitStack() as stack:
-        chain = None if options.rpc else DevChain(options.seed, transactions=options.transactions)
+        chain = None if options.rpc else DevChain(options.seed, transactions=options.transactions, finality_depth=FINALITY_DEPTH)
         node = await stack.enter_async_context(DevNode(chain, port=0)) if chain else None
         rpc, ws = (node.url, node.ws_url) if node else (options.rpc or "", options.ws)
         with stage(base, rpc, ws, external_kafka=options.external_kafka, say=console.print) as setting:
@@ -120,7 +121,13 @@ async def _rounds(show: Show, settings: Settings, node: DevNode, options: Option
     steps = list(script(options.seed, options.blocks, ReorgPlan(every=REORG_EVERY, max_depth=MAX_DEPTH)))
     size = -(-len(steps) // ROUNDS)
     for number in range(0, len(steps), size):
-        await run_script(node, 0, options.block_time, steps[number : number + size])
+        playing = asyncio.create_task(run_script(node, 0, options.block_time, steps[number : number + size]))
+        try:
+            while not playing.done():
+                await _tick(show)
+            playing.result()
+        finally:
+            playing.cancel()
         await _rest(show, node.chain.head.hash)
         await _compare(show, settings)
 
