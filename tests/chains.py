@@ -104,9 +104,6 @@ class ScriptedSource:
         self.canonical_blocks = list(blocks)
         self.known = {block.ref.hash: block for block in blocks}
 
-    def close_session(self) -> None:
-        """Nothing lasts in this source; for symmetry with a node that is restarted."""
-
     def _fail(self) -> None:
         if self.broken:
             raise SourceError(self.broken.pop(0))

@@ -87,7 +87,11 @@ class FakeNode:
         method = asked["method"]
         self.calls.append(method)
         if method in self.refused:
-            return {"jsonrpc": "2.0", "id": asked["id"], "error": {"code": -32601, "message": f"the method {method} does not exist"}}
+            return {
+                "jsonrpc": "2.0",
+                "id": asked["id"],
+                "error": {"code": -32601, "message": f"the method {method} does not exist"},
+            }
         result = self._result(method, asked["params"])
         return {"jsonrpc": "2.0", "id": asked["id"], "result": self.spoil[method](result) if method in self.spoil else result}
 

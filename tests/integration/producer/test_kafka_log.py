@@ -6,84 +6,26 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from connectors.chain.archive import open_archive
-from schemas.codec import codec
 from streams.cli.producer import build
 from streams.core.block import BlockRef
-from streams.core.marker import Marker, block_digest
 from streams.errors import FencedError
 from streams.producer.kafka_log import KafkaLog, LogUnavailableError
 from streams.producer.loop import Progress
 from streams.producer.records import MAX_RECORD, RecordTooLargeError, Stager
 from streams.settings import Settings
-from streams.signing import Signer, Verifier, load_or_create_signer, load_verifier
-from streams.topics import BLOCKS, TRANSACTIONS, physical
+from streams.signing import Signer, Verifier
+from streams.topics import TRANSACTIONS
 from tests.chains import CHAIN_ID, ScriptedSource, chain
+from tests.integration.producer.logs import check_partition, notifications, own_verifier, read
 
 pytestmark = pytest.mark.kafka
 SIGNER = Signer(bytes(32))
 
 
-async def read(settings: Settings, topic: str) -> dict[int, list[tuple[bytes | None, bytes]]]:
-    """(key, value) of every committed record, by partition."""
-    name = physical(settings.kafka.prefix, topic)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka.bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        count = 1 if topic == BLOCKS else settings.kafka.partitions
-        partitions = [TopicPartition(name, number) for number in range(count)]
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        found: dict[int, list[tuple[bytes | None, bytes]]] = {number: [] for number in range(count)}
-        async with asyncio.timeout(30):
-            for partition in partitions:
-                consumer.pause(*partitions)
-                consumer.resume(partition)
-                while await consumer.position(partition) < ends[partition]:
-                    for records in (await consumer.getmany(partition, timeout_ms=200)).values():
-                        found[partition.partition] += [(record.key, record.value) for record in records]
-        return found
-    finally:
-        await consumer.stop()
-
-
 async def run(settings: Settings, source: ScriptedSource, **limits: int) -> Progress:
     return await (await build(settings, source, once=True, **limits)).run()
-
-
-async def notifications(settings: Settings) -> list[dict]:
-    return [codec().decode(value)[1] for _, value in (await read(settings, BLOCKS))[0]]
-
-
-def check_partition(settings: Settings, number: int, records: list[tuple[bytes | None, bytes]], verifier: Verifier) -> None:
-    """Marker by marker: sequence, signature, count, digest, and that keys belong to the partition."""
-    stager = Stager(CHAIN_ID, settings.kafka.partitions, SIGNER)
-    open_values: list[bytes] = []
-    sequence = 0
-    for key, value in records:
-        name, record = codec().decode(value)
-        if name == "ChainTransaction":
-            assert key == record["agent"]
-            assert stager.partition(key) == number
-            open_values.append(value)
-            continue
-        verifier.verify("Marker", record)
-        marker = Marker.of(record)
-        assert (marker.sequence, marker.partition, marker.topic) == (sequence, number, TRANSACTIONS)
-        if marker.step == "NEW":
-            assert (marker.count, marker.digest) == (len(open_values), block_digest(open_values))
-        else:
-            assert not open_values
-        open_values, sequence = [], sequence + 1
-
-
-def own_verifier(settings: Settings) -> Verifier:
-    signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
-    return load_verifier(settings.path(settings.security.trusted_keys_file), signer)
 
 
 async def test_blocks_forks_and_finality_land_in_order(kafka_settings: Settings) -> None:
@@ -91,7 +33,6 @@ async def test_blocks_forks_and_finality_land_in_order(kafka_settings: Settings)
     source = ScriptedSource(chain(12, transactions=3))
     assert (await run(kafka_settings, source)).blocks == 13
     source.reorg(3, new=5)
-    source.close_session()
     done = await run(kafka_settings, source)
     assert (done.reorgs, done.deepest, done.blocks) == (1, 3, 5)
     records = await notifications(kafka_settings)
@@ -102,7 +43,7 @@ async def test_blocks_forks_and_finality_land_in_order(kafka_settings: Settings)
     assert records[-1]["step"] == "FINAL"
     assert records[-1]["block"]["number"] == 10
     for number, part in (await read(kafka_settings, TRANSACTIONS)).items():
-        check_partition(kafka_settings, number, part, own_verifier(kafka_settings))
+        check_partition(kafka_settings, CHAIN_ID, number, part)
 
 
 async def test_a_second_producer_shuts_out_the_first(kafka_settings: Settings) -> None:
@@ -110,7 +51,7 @@ async def test_a_second_producer_shuts_out_the_first(kafka_settings: Settings) -
     older = await build(kafka_settings, first)
     running = asyncio.create_task(older.run())
     async with asyncio.timeout(30):
-        while older.progress.view.tip is None or older.progress.view.tip.number < 3:
+        while older.progress.view.tip is None or older.progress.view.tip.number < 3:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     done = await run(kafka_settings, second)
     assert (done.blocks, done.view.tip) == (6, second.head_ref)
@@ -164,7 +105,6 @@ async def test_a_record_of_two_megabytes_passes_and_a_larger_one_is_refused(kafk
     source.grow(1, input_size=2 * 1024 * 1024)
     assert (await run(kafka_settings, source)).blocks == 3
     source.grow(1, input_size=MAX_RECORD + 1)
-    source.close_session()
     with pytest.raises(RecordTooLargeError, match="refused: a record of agent 0x"):
         await run(kafka_settings, source)
     records = await notifications(kafka_settings)

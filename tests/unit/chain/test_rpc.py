@@ -104,7 +104,10 @@ TEXTS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "other ids": (renumbered, "other calls"),
     "twice": (doubled, "twice"),
     "swapped ids": (swapped_ids, "was asked for block"),
-    "error without code": (lambda text: orjson.dumps([{"id": a["id"], "error": "no"} for a in orjson.loads(text)]), "without a code"),
+    "error without code": (
+        lambda text: orjson.dumps([{"id": a["id"], "error": "no"} for a in orjson.loads(text)]),
+        "without a code",
+    ),
 }
 
 

@@ -161,7 +161,7 @@ async def test_a_reset_node_halts_and_undoes_nothing(height: int) -> None:
     rig = Rig(ScriptedSource(chain(40)), rewind_confirmations=1)
     await rig.poll()
     rig.source.replace(chain(height, salt=9))
-    with pytest.raises(ChainMismatchError, match="another genesis|where the log begins"):
+    with pytest.raises(ChainMismatchError, match=r"another genesis|where the log begins"):
         await rig.poll()
     assert rig.undos() == []
 
