@@ -24,7 +24,7 @@ RATE_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Observation:
-    """State of the pipeline so far. ``reorgs``: depth of each UNDO in order. ``progress``: agent -> partition -> sequence."""
+    """State of the pipeline so far. ``reorgs``: depth of each UNDO in order; ``first_undo``: sequence of the first. ``progress``: agent -> partition -> sequence."""
 
     partitions: int
     head: BlockRef | None = None
@@ -38,6 +38,7 @@ class Observation:
     progress: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
     roots: dict[bytes, LatticeRoot] = field(default_factory=dict)
     dead_letters: int = 0
+    first_undo: int | None = None
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     def notification(self, note: BlockNotification, now: float) -> None:
@@ -54,6 +55,7 @@ class Observation:
             self.recent.append(f"NEW   {BlockRef.of(note['block'])}  {note['transactions']} transactions")
         elif note["step"] == "UNDO":
             self.reorgs.append(len(note["removed"]))
+            self.first_undo = note["sequence"] if self.first_undo is None else self.first_undo
             self.recent.append(f"UNDO  {len(note['removed'])} blocks, back to {self.head}")
 
     def checkpoint(self, point: CheckpointRecord) -> None:
@@ -67,10 +69,14 @@ class Observation:
             self._seen.popleft()
         return sum(n for _, n in self._seen) / RATE_SECONDS
 
+    def reached(self, agent: str) -> int:
+        """Sequence that every partition of ``agent`` has settled; -1 for none."""
+        seen = self.progress.get(agent, {})
+        return min((seen.get(p, -1) for p in range(self.partitions)), default=-1)
+
     def lag(self, agent: str) -> int:
         """Notifications the slowest partition of ``agent`` is behind the log."""
-        seen = self.progress.get(agent, {})
-        return self.sequence - min((seen.get(p, -1) for p in range(self.partitions)), default=-1)
+        return self.sequence - self.reached(agent)
 
 
 class Observer:

@@ -72,7 +72,8 @@ class Show:
 
     def note_reorg(self) -> None:
         """Remembers when the first reorg had been healed by all stream agents."""
-        if self.first_reorg is None and self.seen.reorgs and self.lag() == 0:
+        first = self.seen.first_undo
+        if self.first_reorg is None and first is not None and min(map(self.seen.reached, AGENTS)) >= first:
             self.first_reorg = time.monotonic() - self.started
 
 
@@ -80,7 +81,8 @@ async def run(base: Settings, options: Options) -> bool:
     """Returns whether every digest agreed. Raises MonmouthError for what stops the demo."""
     console, started = Console(), time.monotonic()
     async with AsyncExitStack() as stack:
-        chain = None if options.rpc else DevChain(options.seed, transactions=options.transactions, finality_depth=FINALITY_DEPTH)
+        rules = {"transactions": options.transactions, "finality_depth": FINALITY_DEPTH}
+        chain = None if options.rpc else DevChain(options.seed, **rules)
         node = await stack.enter_async_context(DevNode(chain, port=0)) if chain else None
         rpc, ws = (node.url, node.ws_url) if node else (options.rpc or "", options.ws)
         with stage(base, rpc, ws, external_kafka=options.external_kafka, say=console.print) as setting:
