@@ -24,7 +24,10 @@ RATE_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Observation:
-    """State of the pipeline so far. ``reorgs``: depth of each UNDO in order; ``first_undo``: sequence of the first. ``progress``: agent -> partition -> sequence."""
+    """State of the pipeline so far. ``reorgs``: depth of each UNDO in order; ``first_undo``: sequence of the first.
+
+    ``progress``: stream agent -> partition -> sequence of its newest checkpoint.
+    """
 
     partitions: int
     head: BlockRef | None = None

@@ -27,7 +27,7 @@ from streams.signing import load_or_create_signer
 
 AGENTS = ("intent", "memory", "embedding", "lattice")
 ROUNDS = 3
-REORG_EVERY = 9
+REORG_EVERY = 6
 MAX_DEPTH = 8
 FINALITY_DEPTH = 24
 DRAIN_SECONDS = 180.0
