@@ -26,6 +26,7 @@ from tests.chainlog import VERIFIER, ChainLog
 from tests.fakelog import Entry
 
 POISON = b"poison"
+Pair = tuple[bytes | None, bytes | None]
 
 
 def intent(record: dict[str, Any], text: str) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def expected_counts(chain: ChainLog, partition: int) -> Counter[bytes]:
 
 
 def live_output(
-    pairs: Sequence[tuple[bytes | None, bytes | None]], topic: str, partition: int
+    pairs: Sequence[Pair], topic: str, partition: int
 ) -> list[tuple[BlockRef, list[Any]]]:
     """What stands in a marked topic: per live block its records, checked against its markers as any reader would."""
     assembler = Assembler(topic, partition, 0, lambda record: VERIFIER.verify("Marker", record), first=0)
@@ -144,7 +145,7 @@ def expected_output(chain: ChainLog, partition: int, *, counted: bool) -> list[t
     return expected
 
 
-def table(pairs: Sequence[tuple[bytes | None, bytes | None]]) -> dict[bytes, Any]:
+def table(pairs: Sequence[Pair]) -> dict[bytes, Any]:
     """A compacted topic's latest records by key."""
     rows = {key: value for key, value in pairs if key is not None}
     return {key: codec().decode(value)[1] for key, value in rows.items() if value is not None}

@@ -1,0 +1,157 @@
+"""The worker on a real broker: reorgs, rebalances, restarts, bad input."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from schemas.codec import codec
+from streams import topics
+from streams.errors import LogIntegrityError
+from streams.runtime.worker import run_worker
+from streams.settings import Settings
+from tests.chainlog import SIGNER, VERIFIER, ChainLog
+from tests.integration.runtime.kafkalog import ChainWriter, check_tally, has_output, read_all, wait_for
+from tests.samples import SAMPLES
+from tests.toys import Copy, Tally, factory
+
+pytestmark = pytest.mark.kafka
+
+
+@asynccontextmanager
+async def worker(settings: Settings, *agents: type) -> AsyncIterator[asyncio.Task[None]]:
+    stop = asyncio.Event()
+    factories = [factory(agent) for agent in agents or (Tally,)]
+    task = asyncio.create_task(run_worker(settings, factories, VERIFIER, SIGNER, stop))
+    try:
+        yield task
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 30)
+
+
+def grown(blocks: int) -> ChainLog:
+    chain = ChainLog()
+    for n in range(blocks):
+        chain.add(range(n % 7))
+    return chain
+
+
+async def test_chain_with_reorgs(kafka_settings: Settings) -> None:
+    chain = grown(12)
+    async with ChainWriter(kafka_settings) as writer, worker(kafka_settings) as task:
+        await writer.publish(chain)
+        await wait_for(lambda: has_output(kafka_settings, chain), task)
+        chain.undo(5)
+        chain.add([1, 2, 3, 1], fork="b")
+        chain.undo(1)
+        chain.add([9], fork="c")
+        chain.finalize(6)
+        await writer.publish(chain)
+        await wait_for(lambda: has_output(kafka_settings, chain), task)
+    await check_tally(kafka_settings, chain)
+
+
+async def test_restart_continues(kafka_settings: Settings) -> None:
+    chain = grown(5)
+    async with ChainWriter(kafka_settings) as writer:
+        for turn in range(3):
+            await writer.publish(chain)
+            async with worker(kafka_settings) as task:
+                await wait_for(lambda: has_output(kafka_settings, chain), task)
+            chain.undo(turn + 1)
+            chain.add([turn, 4], fork=turn)
+        await writer.publish(chain)
+        async with worker(kafka_settings) as task:
+            await wait_for(lambda: has_output(kafka_settings, chain), task)
+    await check_tally(kafka_settings, chain)
+
+
+async def test_garbage_commands_go_to_the_dead_letters(kafka_settings: Settings) -> None:
+    chain = grown(3)
+    good = codec().encode("MemoryCommand", SAMPLES["MemoryCommand"])
+    async with ChainWriter(kafka_settings) as writer, worker(kafka_settings) as task:
+        await writer.publish(chain)
+        await writer.raw(topics.COMMANDS, 0, b"k", b"garbage")
+        await writer.raw(topics.COMMANDS, 0, b"k", good)
+        await writer.raw(topics.COMMANDS, 0, b"k", b"\0\0\0\x27\x0f unknown schema")
+
+        async def lettered() -> bool:
+            return len(await read_all(kafka_settings, topics.DLQ, 0)) == 2
+
+        await wait_for(lettered, task)
+        await wait_for(lambda: has_output(kafka_settings, chain), task)
+    await check_tally(kafka_settings, chain)
+
+
+async def test_forged_record_stops_the_worker(kafka_settings: Settings) -> None:
+    chain = grown(3)
+    async with ChainWriter(kafka_settings) as writer:
+        await writer.publish(chain)
+        with pytest.raises(LogIntegrityError, match=r"chain\.transactions/0.* block 4/"):
+            async with worker(kafka_settings) as task:
+                await wait_for(lambda: has_output(kafka_settings, chain), task)
+                await writer.raw(topics.TRANSACTIONS, 0, b"k", b"written by a stranger")
+                chain.add(range(8))
+                await writer.publish(chain)
+                await asyncio.wait_for(asyncio.shield(task), 20)
+    del chain.blocks[-1]
+    del chain.steps[-1]
+
+
+@pytest.mark.slow
+async def test_forced_rebalances_lose_and_double_nothing(kafka_settings: Settings) -> None:
+    chain = ChainLog()
+    async with ChainWriter(kafka_settings) as writer, worker(kafka_settings, Tally) as first:
+        done = asyncio.Event()
+
+        async def feed() -> None:
+            for n in range(220):
+                chain.add([i % 40 for i in range(n, n + 20)], fork=n)
+                if n % 30 == 29:
+                    chain.undo(n % 11 + 1)
+                await writer.publish(chain)
+            done.set()
+
+        feeding = asyncio.create_task(feed())
+        joins = 0
+        while not done.is_set():
+            async with worker(kafka_settings, Tally) as second:
+                await asyncio.sleep(0.9)
+                assert not second.done()
+            joins += 1
+            await asyncio.sleep(0.4)
+        await feeding
+        await wait_for(lambda: has_output(kafka_settings, chain), first, seconds=60)
+    assert joins >= 3
+    await check_tally(kafka_settings, chain)
+
+
+async def test_two_agents_in_one_process(kafka_settings: Settings) -> None:
+    class Echo(Copy):
+        name = "echo"
+        logs = (topics.MEMORY_LOG,)
+
+        def apply(self, block, records):  # type: ignore[no-untyped-def]
+            fact = SAMPLES["MemoryFact"]
+            return [
+                Emitted(topics.MEMORY_LOG, r.value["agent"], "MemoryFact", {**fact, "block": r.value["block"]}) for r in records
+            ]
+
+    from streams.agents.base import Emit as Emitted  # noqa: PLC0415
+
+    chain = grown(6)
+    chain.undo(2)
+    async with ChainWriter(kafka_settings) as writer, worker(kafka_settings, Tally, Echo) as task:
+        await writer.publish(chain)
+        await wait_for(lambda: has_output(kafka_settings, chain), task)
+
+        async def echoed() -> bool:
+            pairs = [pair for p in range(2) for pair in await read_all(kafka_settings, topics.MEMORY_LOG, p)]
+            return sum(key is None for key, _ in pairs) == 2 * chain.sequence
+
+        await wait_for(echoed, task)
+    await check_tally(kafka_settings, chain)
