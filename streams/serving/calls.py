@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -22,8 +22,10 @@ from streams.serving.wire import (
     Answer,
     ChainState,
     Context,
+    EmbeddingView,
     ErrorBody,
     Health,
+    IntentView,
     MemoryList,
     MemoryView,
     ProofView,
@@ -168,6 +170,16 @@ def root(agent: Name) -> Call[RootView]:
 def proof(agent: Name, memory_id: Name) -> Call[ProofView]:
     """Inclusion or absence."""
     return Call("GET", f"{_memory(agent, memory_id)}/proof", ProofView)
+
+
+def generate_embedding(text: str) -> Call[EmbeddingView]:
+    """A text to its vector."""
+    return Call("POST", "/v1/embeddings", EmbeddingView, body=orjson.dumps({"text": text}))
+
+
+def parse_intent(transaction: Mapping[str, Any]) -> Call[IntentView]:
+    """A transaction, as a node prints it, to its intent."""
+    return Call("POST", "/v1/intents", IntentView, body=orjson.dumps(dict(transaction)))
 
 
 def chain() -> Call[ChainState]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -25,7 +26,9 @@ from streams.serving.wire import (
     Answer,
     ChainState,
     Context,
+    EmbeddingView,
     Health,
+    IntentView,
     MemoryList,
     MemoryView,
     ProofView,
@@ -102,6 +105,14 @@ class Client:
         answer = self._send(calls.proof(agent, memory_id))
         verify_proof(answer, memory, root)
         return answer
+
+    def generate_embedding(self, text: str) -> EmbeddingView:
+        """The vector of a text."""
+        return self._send(calls.generate_embedding(text))
+
+    def parse_intent(self, transaction: Mapping[str, Any]) -> IntentView:
+        """What a transaction asks for; its JSON as a node prints it."""
+        return self._send(calls.parse_intent(transaction))
 
     def chain(self) -> ChainState:
         """Head, finality, reorganisations."""
@@ -183,6 +194,14 @@ class AsyncClient:
         answer = await self._send(calls.proof(agent, memory_id))
         verify_proof(answer, memory, root)
         return answer
+
+    async def generate_embedding(self, text: str) -> EmbeddingView:
+        """As Client.generate_embedding."""
+        return await self._send(calls.generate_embedding(text))
+
+    async def parse_intent(self, transaction: Mapping[str, Any]) -> IntentView:
+        """As Client.parse_intent."""
+        return await self._send(calls.parse_intent(transaction))
 
     async def chain(self) -> ChainState:
         """As Client.chain."""

@@ -1,7 +1,7 @@
 """The outer skin of the gateway: what is refused before any route runs, and what is measured of every request.
 
 Invariants: a body over ``BODY_LIMIT`` is never held in memory, declared or not; at most ``IN_FLIGHT`` requests run; a
-browser that was led here by another site's name is refused (the Host header must be one of ours).
+browser that another site led here is refused (Host, and Origin if there is one, must be names of ours).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from streams.serving.faults import BadRequestError, Refusal, TooLargeError, Unav
 
 BODY_LIMIT = 512 * 1024
 IN_FLIGHT = 256
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
 
@@ -50,6 +51,9 @@ class Limits:
         host = _name(headers.get(b"host", b"").decode("latin-1"))
         if self._hosts is not None and host not in self._hosts:
             return BadRequestError(f"host {host[:80]!r} is not served here", "Use the address the gateway listens on.")
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if self._hosts is not None and origin and _name(origin.partition("://")[2]) not in self._hosts:
+            return BadRequestError(f"pages of {origin[:80]!r} may not use this gateway")
         length = headers.get(b"content-length", b"0")
         if not length.isdigit():
             return BadRequestError("content-length is not a number")
@@ -79,7 +83,8 @@ class Limits:
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             elapsed = 1000 * (time.monotonic() - started)
-            metrics.REQUEST_LATENCY.labels(route, scope["method"], str(status or 500)).observe(elapsed)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            metrics.REQUEST_LATENCY.labels(route, method, str(status or 500)).observe(elapsed)
 
 
 def _too_large() -> TooLargeError:

@@ -17,6 +17,7 @@ from streams.serving.chain import ChainReader
 from streams.serving.wire import AsOf, Block
 
 SPARE = 16
+ROUNDS = 4
 
 
 class MemoryReads:
@@ -52,9 +53,14 @@ class MemoryReads:
     async def list(self, agent: bytes, wanted: MemoryFilter) -> list[Memory]:
         """Live memories that match, newest first."""
         await self.chain.barrier()
-        # A few spare rows stand in for those that the view, exact near the tip, drops after the store's own filter.
-        found = await self._store.query(agent, replace(wanted, limit=wanted.limit + SPARE), self.chain.view.canonical)
-        held = [memory for memory in found if self._held(memory)]
+        limit = wanted.limit + SPARE
+        # The view, exact near the tip, may drop rows that passed the store's own filter; more are asked for in their place.
+        for _ in range(ROUNDS):
+            found = await self._store.query(agent, replace(wanted, limit=limit), self.chain.view.canonical)
+            held = [memory for memory in found if self._held(memory)]
+            if len(held) >= wanted.limit or len(found) < limit:
+                break
+            limit *= 4
         metrics.DROPPED.inc(len(found) - len(held))
         return held[: wanted.limit]
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import uvicorn
 
+from streams.decoding.nl.parser import default_reader
 from streams.errors import ConfigurationError
 from streams.master_key import load_or_create_master_key
 from streams.metrics import MetricsServer, measure_disk, serve_metrics
@@ -78,6 +79,8 @@ class Gateway:
             finder=ContextFinder(reads, stores.vectors, self._vectors, settings.rag),
             commands=self._commands,
             proofs=Prover(reads, stores.memories, self.roots, key, settings.gateway.proof_seconds),
+            vectors=self._vectors,
+            reader=default_reader(),
             probes=Probes(
                 {
                     "broker": broker_probe(self.chain),

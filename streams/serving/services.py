@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from streams.decoding.reading import Reader
 from streams.serving.addresses import parse_agent, parse_memory_id
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
@@ -14,6 +15,7 @@ from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
 from streams.serving.query import ContextFinder
 from streams.serving.reads import MemoryReads
+from streams.serving.vectors import QueryVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Services:
     commands: CommandLog
     proofs: Prover
     probes: Probes
+    vectors: QueryVectors
+    reader: Reader
 
 
 def _services(request: Request) -> Services:

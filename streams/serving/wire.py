@@ -207,6 +207,40 @@ class ProofView(Answer):
     proof: dict[str, Any]
 
 
+class EmbeddingRequest(Wire):
+    """A text."""
+
+    text: str = Field(min_length=1, max_length=QUERY_LIMIT)
+
+
+class EmbeddingView(Answer):
+    """A vector, L2-normalised, and what made it."""
+
+    model: str
+    model_hash: str
+    backend: str
+    dimension: int
+    vector: list[float]
+
+
+class Guess(Answer):
+    """One possible intent."""
+
+    intent: str
+    confidence: float
+
+
+class IntentView(Answer):
+    """What a transaction asks for. ``method``: signature, if the call data was decoded; ``slots``: its arguments as text."""
+
+    intent: str
+    confidence: float
+    method: str | None
+    slots: dict[str, str]
+    text: str
+    alternatives: list[Guess]
+
+
 class ReorgView(Answer):
     """One reorganisation."""
 

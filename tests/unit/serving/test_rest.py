@@ -15,7 +15,7 @@ from streams.metrics import REGISTRY
 from streams.serving.faults import UnavailableError
 from streams.serving.limits import BODY_LIMIT
 from streams.serving.wire import CONTENT_LIMIT
-from tests.steps import step_undo
+from tests.steps import block, step_undo
 from tests.unit.serving.world import ALICE, BOB, World, upsert
 
 A = f"/v1/agents/0x{ALICE.hex()}"
@@ -194,6 +194,10 @@ async def test_foreign_host_names_are_refused(http: httpx.AsyncClient) -> None:
     refused(await http.get("/livez", headers={"host": "evil.example"}), 400, "bad_request")
     assert (await http.get("/livez", headers={"host": "localhost:8080"})).status_code == 200
     assert (await http.get("/livez", headers={"host": "[::1]:8080"})).status_code == 200
+    refused(
+        await http.post(f"{A}/memories", json={"text": "x"}, headers={"origin": "https://evil.example"}), 400, "bad_request"
+    )
+    assert (await http.get("/livez", headers={"origin": "http://localhost:3000"})).status_code == 200
 
 
 async def test_lagging_view_answers_nothing_but_503(http: httpx.AsyncClient, world: World) -> None:
@@ -230,6 +234,61 @@ async def test_unacknowledged_command_is_not_counted(http: httpx.AsyncClient, wo
     stored = sample("monmouth_memories_stored_total")
     refused(await http.post(f"{A}/memories", json={"text": "x"}), 503, "unavailable")
     assert sample("monmouth_memories_stored_total") == stored
+
+
+async def test_list_fills_up_when_the_newest_rows_are_of_unseen_blocks(http: httpx.AsyncClient, world: World) -> None:
+    here, ahead = world.grow(), block(2, 0, world.blocks[-1].hash)
+    await world.remember(*(upsert(ALICE, ahead, i, f"ahead {i}", timestamp=2_000) for i in range(100)))
+    await world.remember(*(upsert(ALICE, here, i, f"here {i}", timestamp=1_000 - i) for i in range(5)))
+    items = (await http.get(f"{A}/memories", params={"limit": 3})).json()["items"]
+    assert [item["text"] for item in items] == ["here 0", "here 1", "here 2"]
+
+
+async def test_generate_embedding(http: httpx.AsyncClient, world: World) -> None:
+    answer = (await http.post("/v1/embeddings", json={"text": "swap eth"})).json()
+    assert answer["vector"] == [float(value) for value in world.embedder.embed(["swap eth"])[0]]
+    assert (answer["dimension"], answer["model"]) == (1_024, "fake")
+    refused(await http.post("/v1/embeddings", json={"text": ""}), 422, "invalid")
+
+
+async def test_parse_intent_of_a_transaction_as_a_node_prints_it(http: httpx.AsyncClient) -> None:
+    recipient = "22" * 20
+    transaction = {
+        "from": "0x" + "11" * 20,
+        "to": "0x" + "33" * 20,
+        "value": "0x0",
+        "input": "0xa9059cbb" + recipient.rjust(64, "0") + f"{5 * 10**18:064x}",
+        "chainId": "0x539",
+        "blockHash": None,
+        "yParity": "0x1",
+    }
+    answer = (await http.post("/v1/intents", json=transaction)).json()
+    assert (answer["intent"], answer["confidence"]) == ("transfer", 1.0)
+    assert answer["method"] == "transfer(address,uint256)"
+    assert recipient in str(answer["slots"]).lower()
+    unknown = (await http.post("/v1/intents", json={**transaction, "input": "0xdeadbeef01"})).json()
+    assert (unknown["intent"], unknown["confidence"]) == ("unknown", 0.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"from": "0x12"},
+        {"to": "nobody"},
+        {"value": "many"},
+        {"value": -1},
+        {"value": True},
+        {"input": "0xzz"},
+        {"logs": 7},
+        {"logs": [{"address": "0x" + "11" * 20, "topics": ["0x00"]}]},
+        {"value": "9" * 100},
+        {"status": 1.5},
+    ],
+)
+async def test_what_is_no_transaction_is_refused(http: httpx.AsyncClient, wrong: dict[str, Any]) -> None:
+    good = {"from": "0x" + "11" * 20, "to": "0x" + "33" * 20, "value": "0x1"}
+    assert (await http.post("/v1/intents", json=good)).status_code == 200
+    refused(await http.post("/v1/intents", json={**good, **wrong}), 400, "bad_request")
 
 
 async def test_openapi_names_the_operations(http: httpx.AsyncClient) -> None:

@@ -12,6 +12,7 @@ from schemas.records import Memory, MemoryFact
 from streams.core.block import BlockRef
 from streams.core.ids import chain_memory_id, transaction_id
 from streams.core.leaf import tree_of
+from streams.decoding.nl.parser import default_reader
 from streams.master_key import MasterKey
 from streams.ports.stores import VectorRow
 from streams.serving.app import create_app
@@ -93,6 +94,8 @@ class World:
             commands=self.commands,
             proofs=self.prover,
             probes=Probes(probes),
+            vectors=self.vectors,
+            reader=default_reader(),
         )
         self.blocks = [block(0, 0, bytes(32))]
         self.chain.view.apply(step_new(0, self.blocks[0]))
