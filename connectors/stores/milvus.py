@@ -4,10 +4,12 @@ Assumes pymilvus (extra ``milvus``), imported when a store is opened. One collec
 and memory id in hex, so writing twice is writing once, and every search filters by agent.
 Choices, each for a measured reason:
   * Only upserts, never inserts: after a crash an unacknowledged batch may be there by half, and comes again.
-  * FLAT index: filtered approximate indexes lose recall (down to 0.1 in Milvus Lite). On a server the agent is the partition
-    key, which bounds what a search scans; Milvus Lite does not prune by it, so there it is a plain field.
+  * FLAT index: filtered approximate indexes lose recall (down to 0.1 in Milvus Lite). It computes only what the filter on the
+    agent leaves; on a server that filter has an index of its own.
+  * No partition key: with one, server 2.3.5 puts upserted rows where a search for their agent does not look.
   * Session consistency on every read: with the default a client may not see its own write. Another process may see a write
-    later; the memory store decides what is live, so a late vector is at worst not found yet.
+    later, and on a server a deleted vector may be found for up to a second; the memory store decides what is live, so neither
+    lets an answer hold what it must not.
   * One writer thread (Milvus Lite asks for it); a flush before a search if many rows wait, which Milvus Lite scans slowly.
 Milvus Lite does not force its log to disk on each write and notices no damage: after a power cut, rebuild it from the log.
 """
@@ -33,7 +35,6 @@ T = TypeVar("T")
 Floats = NDArray[np.float32]
 CONSISTENCY = "Session"
 BATCH = 1_000
-PARTITIONS = 64
 LIMIT = 16_384
 FLUSH_AFTER = 500
 TIMEOUT = 30.0
@@ -170,16 +171,15 @@ class MilvusVectorStore:
 
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("key", DataType.VARCHAR, max_length=104, is_primary=True)
-        schema.add_field("agent", DataType.VARCHAR, max_length=40, **({} if self.lite else {"is_partition_key": True}))
+        schema.add_field("agent", DataType.VARCHAR, max_length=40)
         schema.add_field("block", DataType.VARCHAR, max_length=64)
         schema.add_field("source", DataType.VARCHAR, max_length=64)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self.dimension)
         index = self._client.prepare_index_params()
         index.add_index("vector", index_type="FLAT", metric_type="COSINE")
-        more = {} if self.lite else {"num_partitions": PARTITIONS}
-        self._client.create_collection(
-            self._collection, schema=schema, index_params=index, consistency_level=CONSISTENCY, **more
-        )
+        if not self.lite:
+            index.add_index("agent", index_type="Trie")
+        self._client.create_collection(self._collection, schema=schema, index_params=index, consistency_level=CONSISTENCY)
 
     def _upsert(self, rows: Sequence[dict[str, Any]]) -> None:
         done = self._client.upsert(self._collection, list(rows), timeout=TIMEOUT)
