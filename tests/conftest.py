@@ -10,6 +10,7 @@ import pytest
 from connectors.embedding.model import ModelFiles, fetch
 from streams.errors import ConfigurationError
 
+pytest_plugins = ("tests.broker_fixtures",)
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MONMOUTH_DATA", ROOT.parent / "shared" / "data"))
 MODELS = Path(os.environ.get("MONMOUTH_MODELS", ROOT / ".monmouth" / "models"))

@@ -1,4 +1,4 @@
-"""A real broker for the session, and topics of its own for each test.
+"""A real broker for the session, and topics of its own for each test. Loaded as a plugin, so that all tests share one broker.
 
 ``broker``: bootstrap text of the broker. ``kafka_settings``: Settings with topics under a prefix of their own, two partitions.
 Jars come from MONMOUTH_JARS or the checkout's .monmouth/jars, fetched there once.
@@ -17,9 +17,14 @@ from infra.broker import LocalBroker
 from infra.broker.errors import JarsUnavailableError
 from infra.topics import apply
 from streams.settings import KafkaSettings, Settings
-from tests.conftest import ROOT
 
 PARTITIONS = 2
+ROOT = Path(__file__).resolve().parents[1]
+PROPERTIES = {
+    "log.cleaner.backoff.ms": "1000",
+    # A killed member is given up after its session timeout; the broker's least is 6 s by default.
+    "group.min.session.timeout.ms": "500",
+}
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +34,7 @@ def jars_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory, jars_dir: Path) -> Iterator[str]:
-    local = LocalBroker(
-        tmp_path_factory.mktemp("broker"),
-        jars=jars_dir,
-        properties={"log.cleaner.backoff.ms": "1000"},
-        record_startup=False,
-    )
+    local = LocalBroker(tmp_path_factory.mktemp("broker"), jars=jars_dir, properties=PROPERTIES, record_startup=False)
     try:
         local.start()
     except JarsUnavailableError as error:
