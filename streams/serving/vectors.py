@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.core.canonical_text import canonical_text
 from streams.ports.embedder import Embedder
 from streams.serving.faults import UnavailableError
 from streams.serving.metrics import CACHE_HIT_RATE
@@ -63,7 +64,11 @@ class QueryVectors:
         self._tokens: LruCache[bytes, int] = LruCache("memory_tokens", TOKEN_CACHE)
 
     async def vector(self, text: str) -> NDArray[np.float32]:
-        """L2-normalised float32, shape (dimension,). Raises UnavailableError if too many texts wait."""
+        """Of the canonical text, as memories have it: L2-normalised float32, shape (dimension,).
+
+        Raises UnavailableError if too many texts wait.
+        """
+        text = canonical_text(text) or ""
         found = self._vectors.get(text)
         if found is None:
             found = await self.fresh(text)
