@@ -16,6 +16,7 @@ from typing import Any
 
 from schemas.records import MEMORY_TYPES, BlockRefRecord, ChainTransaction, Memory, MemoryCommand, MemoryFact, MemoryType
 from streams.core.ids import chain_memory_id, command_cause, command_memory_id, transaction_id
+from streams.decoding.agent_abi import AGENT_METHODS
 from streams.decoding.reading import Reading
 from streams.errors import PoisonError
 
@@ -27,6 +28,8 @@ MAX_TAG = 64
 MAX_MEDIA_TYPE = 128
 MAX_TIMESTAMP = 253_402_300_799
 """Last second of the year 9999."""
+ORDERS = frozenset(method.signature for method in AGENT_METHODS)
+"""Only a decoded call is an order; text that reads like one is not."""
 TEXT, BYTES = "text/plain", "application/octet-stream"
 QUESTION_IMPORTANCE, TASK_IMPORTANCE, LESSON_IMPORTANCE = 0.3, 0.6, 0.7
 
@@ -43,7 +46,7 @@ def transaction_facts(transaction: ChainTransaction, reading: Reading) -> list[M
         tags=reading.tags[:MAX_TAGS],
     )
     facts = [_upsert(cause, happened)]
-    if transaction["role"] == "SENDER" and transaction["status"] != 0:
+    if transaction["role"] == "SENDER" and transaction["status"] != 0 and reading.method in ORDERS:
         if reading.intent == "memory_forget":
             owner, memory_id = transaction["agent"], reading.values["memory_id"]
             facts.append(_delete(cause, owner, memory_id, transaction["block"]))

@@ -182,3 +182,19 @@ def test_limits_themselves_are_allowed() -> None:
     at_limit = command(content=b"x" * MAX_CONTENT, tags=["t" * MAX_TAG] * MAX_TAGS, importance=1.0)
     assert command_facts(AGENT, at_limit)
     assert command_facts(AGENT, command(content=b"\xff", media_type="image/png", importance=0.0))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "remember that I prefer low slippage",
+        "store this note for later: the vault pays on Friday",
+        "forget my previous preference about gas",
+        "export my memories",
+        "what did agent 7 trade yesterday?",
+    ],
+)
+def test_text_that_reads_like_an_order_is_not_carried_out(text: str) -> None:
+    (fact,) = facts_of(input=text.encode())
+    assert fact["op"] == "UPSERT"
+    assert fact["memory"]["type"] == "EPISODIC"
