@@ -1,6 +1,7 @@
-"""Vectors of one agent in memory: exact cosine search as one matrix product.
+"""Vectors of one agent in memory: exact cosine search, one dot product a row.
 
-Assumes L2-normalised float32 rows and queries, so that cosine is the dot product.
+Assumes L2-normalised float32 rows and queries, so that cosine is the dot product. Not a matrix product: that takes all cores,
+which waits long on a busy machine, and its last bits depend on where a row lies; these scores depend on the two vectors alone.
 Invariant: row i belongs to ids[i]; rows stay dense (a removed row is filled by the last one), so a search reads no hole.
 Not safe for threads by itself; its owner locks.
 """
@@ -13,21 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 SLACK = 64
-TIE = 1e-6
-"""Scores closer than this are equal: the last bits of a product depend on where in the matrix a row lies."""
 
 Floats = NDArray[np.float32]
 
 
 def best(ids: Sequence[bytes], scores: Floats, limit: int) -> list[tuple[bytes, float]]:
-    """The ``limit`` highest scores with their ids, best first; ties (within TIE) in the order of ids."""
+    """The ``limit`` highest scores with their ids, best first; equal ones in the order of ids."""
     limit = min(limit, len(ids))
     if limit <= 0:
         return []
     cut = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-    candidates = np.flatnonzero(scores >= cut - TIE)
-    ranked = sorted((-round(float(scores[i]) / TIE), ids[i], float(scores[i])) for i in candidates.tolist())
-    return [(memory_id, score) for _, memory_id, score in ranked[:limit]]
+    ranked = sorted((-float(scores[i]), ids[i]) for i in np.flatnonzero(scores >= cut).tolist())
+    return [(memory_id, -score) for score, memory_id in ranked[:limit]]
+
+
+def cosines(rows: Floats, query: Floats) -> Floats:
+    """Scores of normalised rows, shape (len(rows),)."""
+    scores: Floats = np.vecdot(rows, query)
+    return scores
 
 
 class AgentMatrix:
@@ -71,4 +75,4 @@ class AgentMatrix:
 
     def search(self, query: Floats, limit: int) -> list[tuple[bytes, float]]:
         """Ids and cosines, best first."""
-        return best(self._ids, self._rows[: len(self._ids)] @ query, limit)
+        return best(self._ids, cosines(self._rows[: len(self._ids)], query), limit)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from xxhash import xxh3_64_digest
 
-from connectors.stores.agent_matrix import AgentMatrix, Floats, best
+from connectors.stores.agent_matrix import AgentMatrix, Floats, best, cosines
 from connectors.stores.keys import AGENT, MEMORY_ID, check_agent, check_id
 from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, Transaction, close_environment, open_environment
 from connectors.stores.matrix_cache import Entry, MatrixCache
@@ -171,7 +171,7 @@ class LmdbVectorStore:
     def _search_in_chunks(self, txn: Transaction, agent: bytes, query: Floats, limit: int) -> list[tuple[bytes, float]]:
         hits: list[tuple[bytes, float]] = []
         for ids, rows in self._chunks(txn, agent, CHUNK):
-            hits += best(ids, rows @ query, limit)
+            hits += best(ids, cosines(rows, query), limit)
             hits = best([i for i, _ in hits], np.array([s for _, s in hits], np.float32), limit)
         return hits
 
