@@ -122,6 +122,10 @@ class FakeVectorStore(Breakable):
         self._check()
         return self.rows.get((agent, memory_id))
 
+    async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
+        self._check()
+        return [VectorRow(*key, self.rows[key]) if key in self.rows else None for key in keys]
+
     async def close(self) -> None:
         self.broken = True
 

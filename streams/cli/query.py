@@ -25,7 +25,7 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (read, not bound
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 gateway_option = click.option(
-    "--gateway", "url", metavar="URL", help=f"The gateway (default: {URL_VARIABLE}, or gateway.host:port)."
+    "--gateway", "--url", "url", metavar="URL", help=f"The gateway (default: {URL_VARIABLE}, or gateway.host:port)."
 )
 wait_option = click.option("--wait", default=10.0, show_default=True, help="Seconds to wait until reads show the effect.")
 

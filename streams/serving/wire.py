@@ -107,6 +107,16 @@ class ContextItem(Answer):
     timestamp: int
     citation: Citation
 
+    @property
+    def memory_id(self) -> str:
+        """Of the memory cited."""
+        return self.citation.memory_id
+
+    @property
+    def block(self) -> Block | None:
+        """The block cited; None for a memory that a command stored."""
+        return self.citation.block
+
 
 class Context(Answer):
     """The answer to a query. ``tokens``: of all texts together; ``left_out``: items that matched but went over the budget."""

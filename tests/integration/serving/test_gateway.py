@@ -184,6 +184,9 @@ async def test_both_clients_say_the_same(live: Live) -> None:
             (await client.health()).status,
         ]
     assert blocking == answers
+    best = answers[0].items[0]
+    assert (best.memory_id, best.block) == ("0x" + facts[2]["memory_id"].hex(), best.citation.block)
+    assert best.block.hash == "0x" + FIRST.hash.hex()
     assert {item.text for item in answers[1].items} == {"memory 2", "memory 3"}
     assert answers[3].count == 4
     assert (answers[4].present, answers[5].present) == (True, False)
