@@ -13,7 +13,7 @@ from infra.broker.errors import BrokerDiedError, BrokerError, DiskFullError, Jav
 
 TAIL = 64 * 1024  # bytes read from the end of each file
 SHOWN = 5  # lines quoted
-FULL = 1024 * 1024  # bytes: less than this free is a full disk
+FULL = 16 * 1024 * 1024  # bytes: with less free a broker cannot live, since one index of one segment may ask for 10 MiB
 
 CAUSES: tuple[tuple[str, type[BrokerError], str, str], ...] = (
     (
