@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from connectors.embedding.model import fetch, locate
 from infra import topics
-from infra.broker import LocalBroker
+from infra.broker import LocalBroker, jars_folder
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 
 FOLDER = "demo"
-KEPT = frozenset({"jars", "models"})
 Say = Callable[[str], None]
 
 
@@ -48,7 +47,7 @@ def broker(base: Settings, external: bool, say: Say) -> Iterator[str]:
         yield base.kafka.bootstrap
         return
     home = base.state_dir / FOLDER
-    local = LocalBroker(home, port=0, jars=base.state_dir / "jars", say=say)
+    local = LocalBroker(home, port=0, jars=jars_folder(base.state_dir), say=say)
     local.stop()
     shutil.rmtree(home, ignore_errors=True)
     with local:
