@@ -1,6 +1,6 @@
 """The memory agent's local state: for each memory the facts that stand, and its record while an UPSERT does.
 
-Keys: ``m`` + owner (20) + memory id (32) for rows, ``d`` for the digest. A row is: UPSERTs (u16), DELETEs (u16), the facts
+Keys: ``m`` + owner (20) + memory id (32) for rows, ``d`` for the digest. A row is: UPSERTs (u32), DELETEs (u32), the facts
 sorted, the memory in wire form (empty without one). A fact is: cause (32), block number (i64), block hash (32; zeros and -1
 for a command). The record stays while a DELETE stands, since a reorg may take the DELETE back.
 Invariant: rows are a function of the set of facts applied and not reverted, so equal sets give equal bytes. Where a command
@@ -19,7 +19,7 @@ from schemas.records import Memory, MemoryFact
 from streams.agents.base import LocalState
 from streams.core.presence import NO_BLOCK, Fact, Presence
 
-_COUNTS = struct.Struct("<HH")
+_COUNTS = struct.Struct("<II")
 _FACT = struct.Struct("<32sq32s")
 _DIGEST_KEY = b"d"
 _MODULUS = 2**256

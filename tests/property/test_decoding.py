@@ -102,4 +102,4 @@ def test_any_log_can_be_read(topics: list[bytes], data: bytes) -> None:
 def test_any_text_can_be_parsed(text: str) -> None:
     guess = load_parser().parse(text) if len(text) > 250 else default_reader().language.parse(text)
     assert 0 <= guess.confidence <= 1
-    assert sum(chance for _, chance in guess.alternatives) <= 1 + 1e-9
+    assert sum(chance for _, chance in guess.alternatives) <= 1 + 3e-4

@@ -92,6 +92,41 @@ https://{word}.com/{word}?id={number}
 (give|lend) (me|us) (a hand|a break|your ear|a minute)
 (the|our) (team|company|school|club) (voted|decided|agreed|refused) to {act2} [{date}]
 (prices|rents|taxes|costs) (are|keep) (rising|falling|going up) in {country}
+(happy|sad|sorry|excited) to (hear|see|announce) {subject}
+(i need|i want|we want) (a new job|more sleep|some peace|to go home|a vacation in {city})
+(where|when) (is|was) (the nearest|my|the) (station|pharmacy|keys|party)
+(i bought|she sold|they gave me) (a car|a house|{subject}) {date}
+(the|this) (market|economy|chart|candle) (looks|is) (bad|bullish|bearish|strange) {date}
+(what|which) (wallet|exchange|chain|book) (do you|would you) (recommend|prefer|use)
+(why|how come) (is|was|did) {token} (down|up|dropping|volatile) [{date}]
+(the|my) (transaction|tx) (is|was) (pending|stuck|confirmed) (since|for) {date}
+(ethereum|{token}) is (great|a scam|the future|overrated)
+(can|may) i (ask|tell) you (something|a question|a secret)
+(hold|wait) (on|a second|please)
+(nice|great|good) (job|work|trade|call) [{name}]
+(airdrop|giveaway|free tokens)! (click|visit|claim at) https://{word}.com/{number}
+(congratulations|attention), you (won|have won|are selected) {amount} {token}
+(this|that) (agent|bot|wallet) (is|was) (slow|funny|annoying|mine)
+(compare|contrast) (cats|python|chess) (and|with) (dogs|java|go)
+(convert|change) {number} (miles|pounds|celsius) to (kilometres|kilos|fahrenheit)
+(remind|teach) (her|him|the kids) about {subject}
+{name}, (call me|see you {date}|where are you|i love you)
+(minutes|notes|agenda) of the (meeting|call) {date}
+uint256 {word} = {number}; // {word}
+0x{noise} {noise}
+v{number}.{number} {word} (release|batch|epoch|root)
+(deposit|bridge|swap|stake|vote|pool|transfer|order|token|price)
+(order|buy) (a pizza|flowers|me a coffee|groceries) [for {date}]
+(price|cost) of (a pizza|houses|bread|petrol) in {city}
+(balance|posture|yoga) (exercises|training) for {subject}
+(history|geography) of {country}
+(show|tell) me (the history|a picture|photos) of {city}
+(alert|careful)! the (floor is wet|train is late|dog bites)
+(remember|do you recall) (me|us|the old days|that summer)
+(approve|reject) (the|this) (pull request|merge request|holiday|design)
+(save|store) the (file|document|image) (as|to) {word}
+(delete|remove) the (file|folder|app|email) (called|named|from) {word}
+(work|team up) with (your brother|the sales team|a lawyer) on {subject}
 """
 
 POOLS: dict[str, str] = {

@@ -83,13 +83,13 @@ def _filled(pool: str, rng: Random) -> str:
     return rng.choice(_POOLS[pool])
 
 
-def examples(seed: int = SEED) -> list[Example]:
+def examples(per_template: int = PER_TEMPLATE, seed: int = SEED) -> list[Example]:
     """All examples, each text once, in a fixed order."""
     found: dict[str, Example] = {}
     for intent, text in [*TEMPLATES.items(), (NONE, background.BACKGROUND)]:
         for number, template in enumerate(filter(None, map(str.strip, text.splitlines()))):
             rng, line = Random(f"{seed}/{intent}/{number}"), f"{intent}/{number}"
-            for _ in range(PER_TEMPLATE):
+            for _ in range(per_template):
                 example = Example(_dressed(expand(template, rng), rng), intent, line, _PARTS[number % len(_PARTS)])
                 found.setdefault(example.text, example)
     return list(found.values())

@@ -39,6 +39,12 @@ def measure(parser: IntentParser, scorer: Scorer, texts: Sequence[Labelled]) -> 
     }
 
 
+def unseen(texts: Sequence[Labelled], learnt: Sequence[str]) -> list[Labelled]:
+    """Those of ``texts`` that, with their slots masked, read like none of ``learnt``."""
+    known = {mask(text, scan(text)) for text in learnt}
+    return [(text, intent) for text, intent in texts if mask(text, scan(text)) not in known]
+
+
 def measure_rules(texts: Sequence[Labelled]) -> dict[str, dict[str, float]]:
     """For each rule how often it fired and was right; ``precision`` is (right + 1) / (fired + 2), so few cases count little."""
     fired = {rule.name: [0, 0] for rule in RULES}

@@ -30,9 +30,12 @@ from streams.decoding.nl.roles import NEGATED, VALUE_MOVING, missing, slots_for
 from streams.decoding.nl.rules import match_rule
 from streams.decoding.nl.slots import MAX_SCANNED, mask, scan
 from streams.decoding.reading import UNKNOWN, Guess, Reader
+from streams.errors import ConfigurationError
 from streams.ports.embedder import Embedder
 
 RUNNERS_UP = 3
+PLACES = 4
+"""Decimals of a confidence: processors differ in the last bits of a sum, and a replay on another one must write the same."""
 
 
 class IntentParser:
@@ -51,8 +54,8 @@ class IntentParser:
         intent, confidence = self.choose(mask(text, spans), chances)
         slots = slots_for(intent, text, spans)
         if self._refused(intent, confidence, text, slots):
-            return Guess(UNKNOWN, float(chances[LABELS.index(NONE)]), {}, _best(chances, {NONE}))
-        return Guess(intent, confidence, slots, _best(chances, {NONE, intent}))
+            return Guess(UNKNOWN, round(float(chances[LABELS.index(NONE)]), PLACES), {}, _best(chances, {NONE}))
+        return Guess(intent, round(confidence, PLACES), slots, _best(chances, {NONE, intent}))
 
     def choose(self, masked: str, chances: NDArray[np.float64]) -> tuple[str, float]:
         """(label, confidence) before thresholds: a rule's, else the classifier's best."""
@@ -69,13 +72,22 @@ class IntentParser:
 
 
 def _best(chances: NDArray[np.float64], without: set[str]) -> tuple[tuple[str, float], ...]:
-    ranked = sorted(zip(LABELS, chances.tolist(), strict=True), key=lambda pair: -pair[1])
+    rounded = (round(chance, PLACES) for chance in chances.tolist())
+    ranked = sorted(zip(LABELS, rounded, strict=True), key=lambda pair: -pair[1])
     return tuple(pair for pair in ranked if pair[0] not in without)[:RUNNERS_UP]
 
 
 def load_parser(embedder: Embedder | None = None) -> IntentParser:
-    """The parser with the shipped weights; with an embedder, the one that also looks at sentence vectors."""
+    """The parser with the shipped weights; with an embedder, the one that also looks at sentence vectors.
+
+    Raises ConfigurationError if the vector weights were trained on another model.
+    """
     metrics, ngrams = load_metrics(), NgramScorer(load_linear(NGRAM))
+    if embedder is not None and embedder.model_hash.hex() != metrics[VECTOR]["model_hash"]:
+        raise ConfigurationError(
+            f"the language classifier was not trained on the vectors of {embedder.model}",
+            "Use the default embedding model, or train again: python -m streams.decoding.nl.train --embedder module:factory",
+        )
     scorer = ngrams if embedder is None else VectorScorer(load_linear(VECTOR), ngrams, embedder)
     thresholds = thresholds_of(metrics, NGRAM if embedder is None else VECTOR)
     return IntentParser(scorer, thresholds, {name: rule["precision"] for name, rule in metrics["rules"].items()})
