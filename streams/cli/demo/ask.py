@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from streams.serving.calls import GatewayError
 from streams.serving.client import Client
 from streams.serving.verify import ProofRefusedError
+
+ATTEMPTS = 6
+PAUSE = 0.5
+
+TrustedRoot = Callable[[bytes], bytes]
+"""The Merkle root of an agent as memory.roots has it now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question with what came back. ``expected``: id of the memory that answers it, or None if not known."""
+    """One question with what came back. ``found``: whether the memory expected was among the answers; None if none was.
+
+    ``proven``: whether the best answer's inclusion proof verified; None if there was no answer.
+    """
 
     agent: bytes
     question: str
     answer: str
-    score: float
     citation: str
     found: bool | None
-    proven: bool
+    proven: bool | None
 
 
-def ask(gateway: str, agent: bytes, question: str, expected: bytes | None, trusted_root: bytes) -> Asked:
-    """Asks, takes the best memory, and has its inclusion proof verified against ``trusted_root``, read from the log itself."""
+def ask(gateway: str, agent: bytes, question: str, expected: bytes | None, trusted: TrustedRoot) -> Asked:
+    """Asks, takes the best memory, and has its inclusion proof verified against a root read from the log itself."""
     name = "0x" + agent.hex()
     with Client(gateway) as client:
         items = client.query_context(name, question, max_results=3).items
         if not items:
-            return Asked(agent, question, "(no memory)", 0.0, "", None if expected is None else False, proven=False)
+            return Asked(agent, question, "(no memory)", "", None if expected is None else False, None)
         best = items[0]
-        try:
-            memory = client.get(name, best.citation.memory_id)
-            proven = client.proof(name, memory.id, memory, "0x" + trusted_root.hex()).present
-        except ProofRefusedError:
-            proven = False
+        proven = _proven(client, agent, best.citation.memory_id, trusted)
     found = None if expected is None else "0x" + expected.hex() in [item.citation.memory_id for item in items]
     block = best.citation.block
     where = f"block {block.number}/{block.hash[2:10]}" if block else "a command"
-    return Asked(agent, question, best.text, best.score, where, found, proven)
+    return Asked(agent, question, best.text, where, found, proven)
+
+
+def _proven(client: Client, agent: bytes, memory_id: str, trusted: TrustedRoot) -> bool:
+    """Tries again while the chain moves: the proof, and the root it must lead to, come from different places."""
+    name = "0x" + agent.hex()
+    for _ in range(ATTEMPTS):
+        try:
+            memory = client.get(name, memory_id)
+            return client.proof(name, memory_id, memory, "0x" + trusted(agent).hex()).present
+        except (ProofRefusedError, GatewayError):
+            time.sleep(PAUSE)
+    return False
 
 
 def line(asked: Asked) -> str:
-    """One line for the terminal."""
-    proof = "proof ok" if asked.proven else "NO PROOF"
+    """One line for the question, one for the answer."""
+    proof = {True: "proof ok", False: "NO PROOF", None: ""}[asked.proven]
     hit = {True: "as expected", False: "NOT the expected memory", None: ""}[asked.found]
     notes = ", ".join(note for note in (asked.citation, proof, hit) if note)
     return f"0x{asked.agent.hex()[:8]}… {asked.question}\n    → {asked.answer} [{notes}]"

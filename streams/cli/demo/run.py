@@ -193,9 +193,13 @@ async def _questions(settings: Settings, node: DevNode | None, show: Show) -> li
         chosen = sample_questions(node.chain, per_agent=1)[:QUESTIONS]
         wanted = [(q.agent, q.text, q.memory_id) for q in chosen]
     else:
-        wanted = [(agent, "what happened last?", None) for agent in sorted(show.seen.roots)[:QUESTIONS]]
-    roots = {agent: root["merkle_root"] for agent, root in show.seen.roots.items()}
-    return [await asyncio.to_thread(ask, url, *asked, roots.get(asked[0], b"")) for asked in wanted]
+        wanted = [(agent, "what was sent?", None) for agent in sorted(show.seen.roots)[:QUESTIONS]]
+
+    def trusted(agent: bytes) -> bytes:
+        root = show.seen.roots.get(agent)
+        return root["merkle_root"] if root else b""
+
+    return [await asyncio.to_thread(ask, url, *asked, trusted) for asked in wanted]
 
 
 def _summary(show: Show, answers: list[Asked]) -> bool:
@@ -203,8 +207,8 @@ def _summary(show: Show, answers: list[Asked]) -> bool:
     say("\n[bold]questions[/bold]")
     for answer in answers:
         say("  " + line(answer), highlight=False, markup=False, soft_wrap=True)
-    proven = sum(a.proven for a in answers)
-    agreed = bool(show.verdicts) and all(v.agreed for v in show.verdicts) and proven == len(answers)
+    proofs = [a.proven for a in answers if a.proven is not None]
+    agreed = bool(show.verdicts) and all(v.agreed for v in show.verdicts) and all(proofs)
     say("\n[bold]summary[/bold]")
     say(f"  {seen.blocks} blocks, {seen.transactions} transactions, {seen.records} records")
     say(f"  {len(seen.reorgs)} reorgs, deepest {max(seen.reorgs, default=0)} blocks; {seen.dead_letters} dead letters")
@@ -214,7 +218,7 @@ def _summary(show: Show, answers: list[Asked]) -> bool:
         say(f"  {verdict}")
         for difference in verdict.differences[:5]:
             say(f"    {difference}")
-    say(f"  expected memory found: {hit_rate(answers)} questions; proofs verified: {proven} of {len(answers)}")
+    say(f"  expected memory found: {hit_rate(answers)} questions; proofs verified: {sum(proofs)} of {len(proofs)}")
     say("[green]every digest agreed with the independent fold[/green]" if agreed else "[red]NOT everything agreed[/red]")
     return agreed
 
