@@ -83,18 +83,24 @@ class Fold:
         """Folds units in. Raises PoisonError (not if ``careful``), StateMismatchError, LogIntegrityError, StoreError."""
         readable = [self._sift(unit.records) if isinstance(unit, Outside | Block) else [] for unit in units]
         await self.agent.prepare([record for records in readable for record in records])
-        for unit, records in zip(units, readable, strict=True):
-            if isinstance(unit, Outside):
-                self._apply(None, records)
-                self.positions[unit.topic] = unit.next_offset
-                continue
-            if isinstance(unit, Block):
-                self._block(unit, records)
-            elif isinstance(unit, Undo):
-                await self._undo(unit)
-            else:
-                self._final(unit)
-            self._marker_offset = unit.offset
+        try:
+            for unit, records in zip(units, readable, strict=True):
+                await self._fold(unit, records)
+        finally:
+            await self._rewinder.close()
+
+    async def _fold(self, unit: Unit, records: list[Record]) -> None:
+        if isinstance(unit, Outside):
+            self._apply(None, records)
+            self.positions[unit.topic] = unit.next_offset
+            return
+        if isinstance(unit, Block):
+            self._block(unit, records)
+        elif isinstance(unit, Undo):
+            await self._undo(unit)
+        else:
+            self._final(unit)
+        self._marker_offset = unit.offset
 
     async def finish(self) -> None:
         """Ends a transaction's worth of work: last outputs, the tip, outside stores."""

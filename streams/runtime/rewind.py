@@ -29,34 +29,42 @@ def live_block(unit: Block, state: bytes | None = None) -> LiveBlock:
 
 
 class Rewinder:
-    """Reads back for one partition. ``reader`` makes a reader, which is closed after each use."""
+    """Reads back for one partition, one read at a time. Connects at the first read; ``close`` after the last of a batch."""
 
     def __init__(self, job: Job, partition: int) -> None:
         self._job = job
         self._source = TopicPartition(job.marked, partition)
+        self._reader: LogReader | None = None
+
+    async def close(self) -> None:
+        """Drops the connection, if there is one; the next read makes another."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+
+    def _connected(self) -> LogReader:
+        if self._reader is None:
+            self._reader = self._job.client.reader()
+        return self._reader
 
     async def blocks(self, plan: UndoPlan) -> AsyncIterator[Block]:
         """The planned blocks, newest first. Raises LogIntegrityError if the log holds something else there."""
-        reader = self._job.client.reader()
-        try:
-            for part in read_ranges(plan, self._job.limits.rewind_span):
-                found = await self._read(reader, part)
-                for wanted in part.blocks:
-                    block = found.pop(wanted.marker, None)
-                    if block is None or (block.marker.block, block.marker.digest) != (wanted.block, wanted.digest):
-                        raise LogIntegrityError(
-                            f"{self._source.topic}/{self._source.partition}@{wanted.marker}: block {wanted.block} was here, "
-                            "and is not any more"
-                        )
-                    yield block
-        finally:
-            await reader.close()
+        for part in read_ranges(plan, self._job.limits.rewind_span):
+            found = await self._read(part)
+            for wanted in part.blocks:
+                block = found.pop(wanted.marker, None)
+                if block is None or (block.marker.block, block.marker.digest) != (wanted.block, wanted.digest):
+                    raise LogIntegrityError(
+                        f"{self._source.topic}/{self._source.partition}@{wanted.marker}: block {wanted.block} was here, "
+                        "and is not any more"
+                    )
+                yield block
 
-    async def _read(self, reader: LogReader, part: ReadRange) -> dict[int, Block]:
+    async def _read(self, part: ReadRange) -> dict[int, Block]:
         wanted = {block.marker for block in part.blocks}
         assembler = self._assembler(part.start, part.blocks[-1].sequence - 1)
         found: dict[int, Block] = {}
-        async for messages in reader.read_range(self._source, part.start, part.stop):
+        async for messages in self._connected().read_range(self._source, part.start, part.stop):
             for unit in assembler.feed(decode(self._source, messages)):
                 if isinstance(unit, Block) and unit.offset in wanted:
                     found[unit.offset] = unit
@@ -72,16 +80,12 @@ class Rewinder:
         _log.warning("%s: reading %s/%s from %d to find blocks removed at %d", self._job.name, *self._source, start, stop)
         assembler = self._assembler(start, since.at.sequence - 1 if since else -1)
         chain = LiveChain(1 << 20)
-        reader = self._job.client.reader()
-        try:
-            async for messages in reader.read_range(self._source, start, stop):
-                for unit in assembler.feed(decode(self._source, messages)):
-                    if isinstance(unit, Block):
-                        chain.push(live_block(unit))
-                    elif isinstance(unit, Undo):
-                        chain.drop(len(unit.marker.removed), unit.ancestor)
-        finally:
-            await reader.close()
+        async for messages in self._connected().read_range(self._source, start, stop):
+            for unit in assembler.feed(decode(self._source, messages)):
+                if isinstance(unit, Block):
+                    chain.push(live_block(unit))
+                elif isinstance(unit, Undo):
+                    chain.drop(len(unit.marker.removed), unit.ancestor)
         return chain
 
     def _assembler(self, start: int, sequence: int) -> Assembler:

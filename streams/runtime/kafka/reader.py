@@ -64,7 +64,8 @@ class KafkaReader:
         while position < stop:
             try:
                 with translated(f"reading {partition.topic}/{partition.partition} from {position}"):
-                    found = await client.getmany(source, timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+                    wanted = min(MAX_RECORDS, stop - position)  # what lies behind ``stop`` is not worth unpacking
+                    found = await client.getmany(source, timeout_ms=POLL_MS, max_records=wanted)
                     reached = await client.position(source)
             except PositionLostError as error:
                 raise PositionLostError(
