@@ -1,0 +1,118 @@
+"""Local state: overlay, compare-and-set, owners, rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.errors import StoreError
+from streams.runtime.state import NoState, StaleStateError, StateStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[StateStore]:
+    opened = StateStore(tmp_path / "s")
+    yield opened
+    opened.close()
+
+
+def reopened(store: StateStore) -> StateStore:
+    store.close()
+    return StateStore(store._path)
+
+
+def test_changes_are_seen_at_once_and_kept_only_by_commit(store: StateStore) -> None:
+    store.put(b"a", b"1")
+    assert store.get(b"a") == b"1"
+    again = reopened(store)
+    assert again.get(b"a") is None
+    again.put(b"a", b"2")
+    again.commit({"tip": b"x"}, "tip")
+    third = reopened(again)
+    assert (third.get(b"a"), third.slots()) == (b"2", {"tip": b"x"})
+    third.close()
+
+
+def test_a_former_owner_cannot_commit(store: StateStore) -> None:
+    store.put(b"a", b"old")
+    taken = StateStore(store._path)
+    with pytest.raises(StaleStateError, match="another owner"):
+        store.commit({}, "tip")
+    with pytest.raises(StaleStateError):
+        store.reset()
+    assert taken.get(b"a") is None
+    taken.close()
+
+
+def test_a_commit_is_refused_where_the_slot_moved(store: StateStore) -> None:
+    store.commit({"tip": b"1"}, "tip")
+    twin = StateStore(store._path)
+    twin._token = store._token = twin._token
+    store.commit({"tip": b"2"}, "tip")
+    with pytest.raises(StaleStateError, match="moved on"):
+        twin.commit({"tip": b"3"}, "tip")
+    twin.close()
+
+
+def test_rollback_takes_back_one_part(store: StateStore) -> None:
+    store.put(b"a", b"1")
+    store.begin()
+    store.put(b"a", b"2")
+    store.put(b"b", b"2")
+    store.delete(b"a")
+    store.rollback()
+    assert (store.get(b"a"), store.get(b"b")) == (b"1", None)
+    store.begin()
+    store.put(b"b", b"3")
+    store.end()
+    store.rollback()
+    assert store.get(b"b") == b"3"
+
+
+def test_reset_and_discard(store: StateStore) -> None:
+    store.put(b"a", b"1")
+    store.commit({"tip": b"x"}, "tip")
+    store.put(b"a", b"2")
+    store.discard()
+    assert store.get(b"a") == b"1"
+    store.reset()
+    assert (store.get(b"a"), store.slots()) == (None, {})
+    store.commit({"tip": b"y"}, "tip")
+
+
+@pytest.mark.parametrize(
+    "use", [lambda s: s.get(b"a"), lambda s: s.put(b"a", b""), lambda s: s.delete(b"a"), lambda s: s.scan(b"")]
+)
+def test_an_agent_that_declares_no_state_has_none(use) -> None:
+    with pytest.raises(TypeError, match="keeps_state"):
+        use(NoState())
+
+
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="local state"):
+        StateStore(tmp_path / "file" / "s")
+
+
+@given(
+    st.lists(st.tuples(st.binary(min_size=1, max_size=3), st.none() | st.binary(max_size=3), st.booleans())),
+    st.binary(max_size=2),
+)
+def test_scan_is_the_sorted_view_of_what_was_set(tmp_path_factory, changes, prefix) -> None:
+    store = StateStore(tmp_path_factory.mktemp("scan") / "s")
+    model: dict[bytes, bytes] = {}
+    for key, value, commit in changes:
+        if value is None:
+            store.delete(key)
+            model.pop(key, None)
+        else:
+            store.put(key, value)
+            model[key] = value
+        if commit:
+            store.commit({}, "tip")
+    assert list(store.scan(prefix)) == sorted((k, v) for k, v in model.items() if k.startswith(prefix))
+    store.close()
