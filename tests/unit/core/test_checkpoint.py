@@ -16,9 +16,8 @@ POLICY = SlotPolicy(window=2, interval=5)
 
 
 def ref(number: int, fork: int = 0) -> BlockRef:
-    return BlockRef(
-        number, bytes([fork]) * 16 + number.to_bytes(16, "big"), bytes([fork]) * 16 + (number - 1).to_bytes(16, "big")
-    )
+    mark = bytes([fork]) * 16
+    return BlockRef(number, mark + number.to_bytes(16, "big"), mark + (number - 1).to_bytes(16, "big"))
 
 
 def live(number: int, sequence: int, fork: int = 0) -> LiveBlock:
@@ -99,9 +98,7 @@ def test_nothing_committed_begins_at_the_beginning() -> None:
 def test_committed_offsets_count_and_the_tip_names_them() -> None:
     tip = checkpoint(TIP, live(7, 9), m=50, c=3)
     assert stand("m", {"m": 50, "c": 3}, BOUNDS, tip) == Standing({"m": 50, "c": 3}, 9, ref(7))
-    assert stand("m", {"m": 40, "c": 3}, BOUNDS, tip) == Standing(
-        {"m": 40, "c": 3}
-    )  # set from outside: the tip is not about it
+    assert stand("m", {"m": 40, "c": 3}, BOUNDS, tip) == Standing({"m": 40, "c": 3})  # set from outside
     assert stand("m", {"m": 0, "c": 3}, BOUNDS, tip) == Standing({"m": 0, "c": 3}, first=0)
 
 

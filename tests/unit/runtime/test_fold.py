@@ -99,7 +99,7 @@ WRONG: dict[str, dict[str, list[Emit]]] = {
     "must carry the block": {
         "from_apply": [Emit(topics.INTENTS, b"k", "MemoryFact", {**SAMPLES["MemoryFact"], "block": None})]
     },
-    "a Intent emitted": {"from_apply": [Emit(topics.INTENTS, b"k", "Intent", None)]},
+    "a Intent emitted": {"from_apply": [LOG._replace(value=None)]},
     "does not fit its schema": {"from_apply": [Emit(topics.ROOTS, b"k", "LatticeRoot", {"agent": b"short"})]},
 }
 
@@ -194,7 +194,7 @@ async def test_a_defect_of_an_agent_comes_out_as_it_is(tmp_path: Path) -> None:
 
 async def test_one_record_refused_alone_leaves_nothing_behind(tmp_path: Path) -> None:
     """An agent that changed state before it refused: the runtime takes the change back."""
-    broker, chain = one_partition(1)
+    broker, _ = one_partition(1)
 
     class Late(Tally):
         def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Any:
