@@ -38,6 +38,7 @@ class TopicSpec:
     partitions: int | None = None
     retention_ms: int = FOREVER
     max_message_bytes: int = 2 * MIB
+    segment_bytes: int | None = None
 
     def config(self) -> dict[str, str]:
         """Broker settings of the topic."""
@@ -50,6 +51,8 @@ class TopicSpec:
         if self.cleanup == "compact":
             del settings["retention.ms"]
             settings |= {"min.cleanable.dirty.ratio": "0.1", "delete.retention.ms": str(DAY_MS)}
+        if self.segment_bytes is not None:
+            settings["segment.bytes"] = str(self.segment_bytes)
         return settings
 
 
@@ -64,7 +67,9 @@ TOPICS: dict[str, TopicSpec] = {
         TopicSpec(MEMORY_STATE, "compact", ("Memory",), "memory", "agent + memory id"),
         TopicSpec(EMBEDDINGS, "compact", ("Embedding",), "embedding", "agent + memory id"),
         TopicSpec(ROOTS, "compact", ("LatticeRoot", "LatticeLog"), "lattice", "agent; partition + index"),
-        TopicSpec(CHECKPOINTS, "compact", ("Checkpoint",), "stream agents", "stream agent / partition / slot"),
+        TopicSpec(
+            CHECKPOINTS, "compact", ("Checkpoint",), "stream agents", "stream agent / partition / slot", segment_bytes=16 * MIB
+        ),
         TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
     )
 }

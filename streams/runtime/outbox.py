@@ -6,7 +6,8 @@ there carries that block; the marker forwarded behind a block counts and digests
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from schemas.codec import SchemaError, codec
 from streams import topics
@@ -38,40 +39,49 @@ class Outbox:
         self._prefix = prefix
         self._records: dict[TopicPartition, list[KeyValue]] = {}
         self._block_values: dict[str, list[bytes]] = {topic: [] for topic in spec.logs}
+        self._rows: dict[str, dict[bytes, bytes | None]] = {topic: {} for topic in spec.tables}
         self._slots: dict[str, Checkpoint] = {}
         self.dead = 0
 
     def log(self, emits: Iterable[Emit], block: BlockRef | None) -> None:
         """Takes what ``apply`` emitted for ``block`` (None: records outside blocks)."""
         encode = codec().encode
+        written = {topic: self._to(topic, self._partition).append for topic in self._block_values}
+        in_block = {topic: values.append for topic, values in self._block_values.items()}
         for topic, key, kind, value in emits:
-            if topic not in self._block_values:
-                self._table(topic, key, kind, value)
+            write = written.get(topic)
+            if write is None:
+                self._row(topic, key, kind, value)
                 continue
             if value is None or (value.get("block") is None) != (block is None):
                 raise EmissionError(f"{self._spec.name}: a {kind} emitted to {topic} must carry the block it belongs to")
-            encoded = self._encode(encode, kind, value)
-            self._to(topic, self._partition).append((key, encoded))
+            try:
+                encoded = encode(kind, value)
+            except SchemaError as error:
+                raise self._misfit(error) from error
+            write((key, encoded))
             if block is not None:
-                self._block_values[topic].append(encoded)
+                in_block[topic](encoded)
 
     def tables(self, emits: Iterable[Emit]) -> None:
         """Takes what anything but ``apply`` emitted."""
         for topic, key, kind, value in emits:
-            self._table(topic, key, kind, value)
+            self._row(topic, key, kind, value)
 
-    def _table(self, topic: str, key: bytes, kind: str, value: object) -> None:
-        if topic not in self._spec.tables:
+    def _row(self, topic: str, key: bytes, kind: str, value: Mapping[str, Any] | None) -> None:
+        rows = self._rows.get(topic)
+        if rows is None:
             place = "outside apply" if topic in self._spec.logs else "but does not declare it"
             raise EmissionError(f"{self._spec.name} emitted to {topic} {place}")
-        encoded = None if value is None else self._encode(codec().encode, kind, value)
-        self._to(topic, self._partition).append((key, encoded))
-
-    def _encode(self, encode: object, kind: str, value: object) -> bytes:
         try:
-            return codec().encode(kind, value)  # type: ignore[arg-type]
+            encoded = None if value is None else codec().encode(kind, value)
         except SchemaError as error:
-            raise EmissionError(f"{self._spec.name} emitted what does not fit its schema: {error}") from error
+            raise self._misfit(error) from error
+        rows.pop(key, None)  # of several rows of one key in one transaction the last one counts, in its place
+        rows[key] = encoded
+
+    def _misfit(self, error: SchemaError) -> EmissionError:
+        return EmissionError(f"{self._spec.name} emitted what does not fit its schema: {error}")
 
     def forward(self, marker: Marker) -> None:
         """Writes the marker to every log topic, signed, behind what was collected there for its block."""
@@ -103,7 +113,11 @@ class Outbox:
         if slots:
             written = self._to(topics.CHECKPOINTS, self._partition)
             written += [(self._slots[slot].key, value) for slot, value in slots.items()]
-        records = self._records
+        for topic, rows in self._rows.items():
+            if rows:
+                self._to(topic, self._partition).extend(rows.items())
+                rows.clear()
+        records = {target: written for target, written in self._records.items() if written}
         self._records, self._slots, self.dead = {}, {}, 0
         return records, slots
 
