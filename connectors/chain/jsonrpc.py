@@ -34,15 +34,18 @@ class RpcError(SourceError):
 
 def public(url: str) -> str:
     """The address without user, password, path or query, which may hold keys."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return "an unreadable address"
 
 
 class JsonRpc:
     """One node. Opens its connections on the first call; ``close`` when done."""
 
     def __init__(self, url: str, *, timeout: float = 30.0, max_answer: int = MAX_ANSWER) -> None:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        if not public(url).startswith(("http://", "https://")) or not urlsplit(url).hostname:
             raise ConfigurationError(f"not a node address: {public(url)}", "Give it as http://host:port.")
         self._url = url
         self.name = public(url)

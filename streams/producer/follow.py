@@ -50,6 +50,11 @@ class Follower:
         self._first: BlockRef | None = None
         self._until = until
 
+    @property
+    def doubting(self) -> bool:
+        """Whether the last head was below our tip, so that the next polls count: they must not come in a burst."""
+        return self._watch.polls > 0
+
     async def check_identity(self, first: BlockRef | None) -> None:
         """Raises ChainMismatchError if the source is another chain than before, or than the log that begins with ``first``."""
         self._first = first

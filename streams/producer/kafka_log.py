@@ -55,6 +55,7 @@ class KafkaLog:
     async def open(self) -> Position:
         await self.close()
         async with self._unavailable():
+            await self._check_topics()
             if self._written is not None:
                 self._refuse_if_overtaken(await self._read(KEEP))
             self._producer = AIOKafkaProducer(
@@ -67,7 +68,7 @@ class KafkaLog:
                 max_request_size=2**31 - 1,
             )
             await self._producer.start()
-            await self._check_partitions()
+            await self._check_partitions(self._producer)
             position = await self._position(KEEP)
         self._written = (position.sequence, position.sequence)
         return position
@@ -83,14 +84,32 @@ class KafkaLog:
                 "Start one with `monmouth infra up` or name it with --bootstrap; `monmouth topics apply` creates the topics.",
             ) from None
 
-    async def _check_partitions(self) -> None:
-        assert self._producer is not None
+    async def _check_topics(self) -> None:
+        """Raises ConfigurationError at once where the client would wait for a topic that is not there."""
+        async with self._consumer() as consumer:
+            missing = {self._blocks.topic, self._transactions} - await consumer.topics()
+        if missing:
+            raise ConfigurationError(f"no topic {min(missing)} on {self._kafka.bootstrap}", "Run `monmouth topics apply`.")
+
+    async def _check_partitions(self, producer: AIOKafkaProducer) -> None:
         for topic, wanted in ((self._blocks.topic, 1), (self._transactions, self._kafka.partitions)):
-            found = await self._producer.partitions_for(topic)
-            if len(found) != wanted:
-                raise ConfigurationError(
-                    f"{topic} has {len(found)} partitions, {wanted} are set", "Run `monmouth topics apply`."
-                )
+            found = len(await producer.partitions_for(topic))
+            if found != wanted:
+                raise ConfigurationError(f"{topic} has {found} partitions, {wanted} are set", "Set kafka.partitions to that.")
+
+    @asynccontextmanager
+    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._kafka.bootstrap,
+            isolation_level="read_committed",
+            auto_offset_reset="none",
+            enable_auto_commit=False,
+        )
+        try:
+            await consumer.start()
+            yield consumer
+        finally:
+            await consumer.stop()
 
     def _refuse_if_overtaken(self, notifications: list[BlockNotification]) -> None:
         assert self._written is not None
@@ -118,14 +137,7 @@ class KafkaLog:
 
     async def _read(self, count: int, *, from_start: bool = False) -> list[BlockNotification]:
         """The last ``count`` notifications, or a few more; or the first ones."""
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka.bootstrap,
-            isolation_level="read_committed",
-            auto_offset_reset="none",
-            enable_auto_commit=False,
-        )
-        await consumer.start()
-        try:
+        async with self._consumer() as consumer, asyncio.timeout(READ_TIMEOUT):
             partition = self._blocks
             consumer.assign([partition])
             begin = (await consumer.beginning_offsets([partition]))[partition]
@@ -134,12 +146,9 @@ class KafkaLog:
             start, end = (begin, min(end, begin + count)) if from_start else (max(begin, end - 2 * count), end)
             consumer.seek(partition, start)
             values: list[bytes] = []
-            async with asyncio.timeout(READ_TIMEOUT):
-                while await consumer.position(partition) < end:
-                    for records in (await consumer.getmany(timeout_ms=200)).values():
-                        values += [record.value for record in records]
-        finally:
-            await consumer.stop()
+            while await consumer.position(partition) < end:
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    values += [record.value for record in records]
         return [self._notification(value) for value in values]
 
     def _notification(self, value: bytes) -> BlockNotification:

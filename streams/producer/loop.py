@@ -175,13 +175,14 @@ class BlockProducer:
             return False
         if self._once:
             return True
-        await self._wait(self._settings.poll_interval)
+        await self._wait(self._stop if self._follower.doubting else self._wake, self._settings.poll_interval)
         return False
 
-    async def _wait(self, seconds: float) -> None:
+    @staticmethod
+    async def _wait(event: asyncio.Event, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._wake.wait()
+                await event.wait()
         except TimeoutError:
             pass
 
@@ -194,11 +195,7 @@ class BlockProducer:
             raise error
         pause = min(FIRST_PAUSE * 2 ** (self._failures - 1), LONGEST_PAUSE)
         log.warning("%s; trying again in %.2f s", error.message, pause)
-        try:
-            async with asyncio.timeout(pause):
-                await self._stop.wait()
-        except TimeoutError:
-            pass
+        await self._wait(self._stop, pause)
 
     async def _publish(self, advance: Advance) -> None:
         """Writes one change. What belongs together goes into one transaction: an undo with the blocks that replace it, settled

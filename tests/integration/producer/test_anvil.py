@@ -26,15 +26,16 @@ async def following(settings: Settings, node: Anvil) -> AsyncIterator[BlockProdu
     settings.chain.poll_interval = 0.1
     source = RpcSource(node.http, node.ws, level="senders")
     producer = await build(settings, source)
-    running = asyncio.create_task(producer.run())
+    running, test = asyncio.create_task(producer.run()), asyncio.current_task()
+    running.add_done_callback(lambda done: done.exception() and test.cancel("the producer failed"))
     try:
         yield producer
     finally:
         producer.stop()
         await asyncio.gather(running, return_exceptions=True)
         await source.close()
-    if running.exception():
-        raise running.exception()
+        if running.exception():
+            raise running.exception()
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:

@@ -179,7 +179,7 @@ async def test_http_errors_and_a_dead_port_name_the_node_without_its_key() -> No
 
 
 def test_only_web_addresses_are_nodes() -> None:
-    for url in ("file:///etc/passwd", "127.0.0.1:8545", ""):
+    for url in ("file:///etc/passwd", "127.0.0.1:8545", "", "http://", "http://host:port", "http://host:99999", "http://[::1"):
         with pytest.raises(ConfigurationError):
             JsonRpc(url)
     assert public("https://a:b@node.example:1/key?x=y") == "https://node.example:1"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from streams.core.block import BlockRef
@@ -238,3 +240,19 @@ async def test_until_stops_exactly_there_and_a_restart_goes_on() -> None:
     assert len(rig.canonical()) == 12
     await rig.poll()
     assert len(rig.canonical()) == 31
+
+
+async def test_a_burst_of_hints_is_not_a_burst_of_confirmations() -> None:
+    rig = Rig(ScriptedSource(chain(30)), rewind_confirmations=3, poll_interval=30)
+    producer = BlockProducer(rig.source, rig.log, Stager(CHAIN_ID, 2, SIGNER), rig.settings, CHAIN_ID)
+    running = asyncio.create_task(producer.run())
+    async with asyncio.timeout(10):
+        while producer.progress.view.tip != rig.source.head_ref:
+            await asyncio.sleep(0.005)
+    rig.source.drop(2)
+    for _ in range(20):
+        producer._wake.set()
+        await asyncio.sleep(0.005)
+    producer.stop()
+    await running
+    assert rig.undos() == []
