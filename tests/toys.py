@@ -22,6 +22,7 @@ from streams.errors import PoisonError
 from streams.ports.log import TopicPartition
 from streams.runtime.decode import decode
 from streams.runtime.job import AgentFactory
+from streams.signing import Verifier
 from tests.chainlog import VERIFIER, ChainLog
 from tests.fakelog import Entry
 
@@ -115,10 +116,10 @@ def expected_counts(chain: ChainLog, partition: int) -> Counter[bytes]:
 
 
 def live_output(
-    pairs: Sequence[Pair], topic: str, partition: int
+    pairs: Sequence[Pair], topic: str, partition: int, verifier: Verifier = VERIFIER
 ) -> list[tuple[BlockRef, list[Any]]]:
     """What stands in a marked topic: per live block its records, checked against its markers as any reader would."""
-    assembler = Assembler(topic, partition, 0, lambda record: VERIFIER.verify("Marker", record), first=0)
+    assembler = Assembler(topic, partition, 0, lambda record: verifier.verify("Marker", record), first=0)
     messages = [Entry(offset, key, value) for offset, (key, value) in enumerate(pairs)]
     live: list[tuple[BlockRef, list[Any]]] = []
     for unit in assembler.feed(decode(TopicPartition(topic, partition), messages)):

@@ -77,8 +77,7 @@ class Outbox:
             encoded = None if value is None else codec().encode(kind, value)
         except SchemaError as error:
             raise self._misfit(error) from error
-        rows.pop(key, None)  # of several rows of one key in one transaction the last one counts, in its place
-        rows[key] = encoded
+        rows[key] = encoded  # of several rows of one key in one transaction the last one counts
 
     def _misfit(self, error: SchemaError) -> EmissionError:
         return EmissionError(f"{self._spec.name} emitted what does not fit its schema: {error}")

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.codec import codec
 from streams import topics
-from streams.errors import LogIntegrityError
+from streams.errors import ConfigurationError, LogIntegrityError, PositionLostError
 from streams.runtime.worker import run_worker
-from streams.settings import Settings
+from streams.settings import KafkaSettings, Settings
+from streams.signing import Verifier, load_or_create_signer
 from tests.chainlog import SIGNER, VERIFIER, ChainLog
+from tests.conftest import ROOT
 from tests.integration.runtime.kafkalog import ChainWriter, check_tally, has_output, read_all, wait_for
 from tests.samples import SAMPLES
-from tests.toys import Copy, Tally, factory
+from tests.toys import Copy, Tally, factory, live_output
 
 pytestmark = pytest.mark.kafka
 
@@ -109,7 +117,7 @@ async def test_forced_rebalances_lose_and_double_nothing(kafka_settings: Setting
         done = asyncio.Event()
 
         async def feed() -> None:
-            for n in range(220):
+            for n in range(400):
                 chain.add([i % 40 for i in range(n, n + 20)], fork=n)
                 if n % 30 == 29:
                     chain.undo(n % 11 + 1)
@@ -126,7 +134,7 @@ async def test_forced_rebalances_lose_and_double_nothing(kafka_settings: Setting
             await asyncio.sleep(0.4)
         await feeding
         await wait_for(lambda: has_output(kafka_settings, chain), first, seconds=60)
-    assert joins >= 3
+    assert joins >= 5
     await check_tally(kafka_settings, chain)
 
 
@@ -155,3 +163,63 @@ async def test_two_agents_in_one_process(kafka_settings: Settings) -> None:
 
         await wait_for(echoed, task)
     await check_tally(kafka_settings, chain)
+
+
+async def test_a_position_retention_took_away_is_named(kafka_settings: Settings) -> None:
+    chain = grown(4)
+    async with ChainWriter(kafka_settings) as writer:
+        await writer.publish(chain)
+        async with worker(kafka_settings) as task:
+            await wait_for(lambda: has_output(kafka_settings, chain), task)
+        for _ in range(5):
+            chain.add([1, 2, 3, 4, 5, 6])
+        await writer.publish(chain)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_settings.kafka.bootstrap)
+    await admin.start()
+    try:
+        source = TopicPartition(kafka_settings.kafka.prefix + topics.TRANSACTIONS, 0)
+        await admin.delete_records({source: RecordsToDelete(before_offset=30)})
+    finally:
+        await admin.close()
+    with pytest.raises(PositionLostError, match=r"chain\.transactions: offsets \d+ to 29 are due"):
+        async with worker(kafka_settings) as task:
+            await asyncio.wait_for(asyncio.shield(task), 30)
+
+
+async def test_missing_topics_are_named(broker: str, tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, kafka=KafkaSettings(bootstrap=broker, prefix="nowhere."))
+    with pytest.raises(ConfigurationError, match=r"no topic nowhere\.chain\.transactions, nowhere\.memory\.commands"):
+        await asyncio.wait_for(run_worker(settings, [factory(Tally)], VERIFIER, SIGNER, asyncio.Event()), 30)
+
+
+async def test_the_worker_command_stops_gracefully(kafka_settings: Settings) -> None:
+    """``monmouth worker`` as a process: works, hears SIGTERM, exits with 0, leaves whole blocks."""
+    signer = load_or_create_signer(kafka_settings.path(kafka_settings.security.signing_key_file))
+    chain = ChainLog(signer=signer)
+    for n in range(8):
+        chain.add(range(n % 7))
+    environment = {
+        **os.environ,
+        "MONMOUTH_STATE_DIR": str(kafka_settings.state_dir),
+        "MONMOUTH_KAFKA__BOOTSTRAP": kafka_settings.kafka.bootstrap,
+        "MONMOUTH_KAFKA__PREFIX": kafka_settings.kafka.prefix,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "streams.cli", "worker", "--agents", "intent", cwd=ROOT, env=environment
+    )
+    try:
+        async with ChainWriter(kafka_settings) as writer:
+            await writer.publish(chain)
+            await wait_for(lambda: has_output(kafka_settings, chain), seconds=60)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 15) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    for partition in range(2):
+        pairs = await read_all(kafka_settings, topics.INTENTS, partition)
+        output = live_output(pairs, topics.INTENTS, partition, Verifier([signer.public]))
+        assert [(ref, len(records)) for ref, records in output] == [
+            (ref, len(placed[partition])) for ref, placed in chain.blocks
+        ]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from schemas.codec import codec
 from streams import topics
 from streams.ports.log import TopicPartition
-from tests.chainlog import ChainLog
+from streams.runtime.worker import run_worker
+from tests.chainlog import SIGNER, VERIFIER, ChainLog
 from tests.fakelog import FakeBroker
+from tests.samples import SAMPLES
 from tests.toys import factory
-from tests.unit.runtime.driving import Copy, Tally, caught_up, check_copy, check_tally, publish, settings, until, worker
+from tests.unit.runtime.driving import FAST, Copy, Tally, caught_up, check_copy, check_tally, publish, settings, until, worker
 
 
 def grown(blocks: int = 6) -> ChainLog:
@@ -126,9 +131,6 @@ async def test_undo_older_than_the_checkpoints_reads_the_log(tmp_path: Path) -> 
 
 
 async def test_records_outside_blocks_are_folded_and_not_undone(tmp_path: Path) -> None:
-    from schemas.codec import codec  # noqa: PLC0415
-    from tests.samples import SAMPLES  # noqa: PLC0415
-
     broker, chain = FakeBroker(), grown()
     publish(broker, chain)
     command = codec().encode("MemoryCommand", {**SAMPLES["MemoryCommand"], "agent": b"z" * 20})
@@ -152,10 +154,6 @@ async def test_stop_before_anything_happened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("poll", [1, 2, 3, 5])
 async def test_small_polls_change_nothing(tmp_path: Path, poll: int) -> None:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from tests.unit.runtime.driving import FAST  # noqa: PLC0415
-
     broker, chain = FakeBroker(), grown()
     chain.undo(3)
     chain.add([1, 1, 2], fork="b")
@@ -164,3 +162,41 @@ async def test_small_polls_change_nothing(tmp_path: Path, poll: int) -> None:
     async with worker(broker, settings(tmp_path), [factory(Tally)], limits) as task:
         await until(lambda: caught_up(broker, "tally"), task)
     check_tally(broker, chain)
+
+
+async def test_a_graceful_stop_leaves_nothing_to_replay(tmp_path: Path) -> None:
+    broker, chain = FakeBroker(partitions=1), ChainLog(partitions=1)
+    for n in range(6):
+        chain.add([n, 1])
+    publish(broker, chain)
+    applied = 0
+
+    class Counting(Tally):
+        def apply(self, block, records):
+            nonlocal applied
+            applied += len(records)
+            return super().apply(block, records)
+
+    lazy = replace(FAST, state_seconds=60.0)
+    async with worker(broker, settings(tmp_path), [factory(Counting)], lazy) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    async with worker(broker, settings(tmp_path), [factory(Counting)], lazy) as task:
+        since = chain.sequence
+        chain.add([1])
+        publish(broker, chain, since)
+        await until(lambda: caught_up(broker, "tally"), task)
+    assert applied == 13
+    check_tally(broker, chain)
+
+
+async def test_no_broker_is_waited_for_and_the_stop_is_heard(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        config = settings(tmp_path)
+        config.kafka.bootstrap = f"127.0.0.1:{taken.getsockname()[1]}"
+        stop = asyncio.Event()
+        task = asyncio.create_task(run_worker(config, [factory(Tally)], VERIFIER, SIGNER, stop))
+        await asyncio.sleep(0.5)
+        assert not task.done()
+        stop.set()
+        await asyncio.wait_for(task, 5)

@@ -1,0 +1,98 @@
+"""Reading removed blocks back, and checkpoints: only what is really theirs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from schemas.codec import codec
+from streams import topics
+from streams.core.chain import LiveBlock
+from streams.core.checkpoint import Checkpoint
+from streams.core.undo import UndoPlan
+from streams.errors import LogIntegrityError
+from streams.ports.log import TopicPartition
+from streams.runtime.checkpoints import decode_slots, read_checkpoints
+from streams.runtime.job import job_of
+from streams.runtime.rewind import Rewinder
+from tests.chainlog import SIGNER, VERIFIER, ChainLog
+from tests.fakelog import FakeBroker
+from tests.samples import SAMPLES
+from tests.toys import factory
+from tests.unit.runtime.driving import Tally, publish, settings
+
+TX = TopicPartition(topics.TRANSACTIONS, 0)
+
+
+def rewinder(broker: FakeBroker, tmp_path: Path) -> Rewinder:
+    return Rewinder(job_of(factory(Tally), broker, settings(tmp_path), verifier=VERIFIER, signer=SIGNER), 0)
+
+
+def planned(chain: ChainLog) -> UndoPlan:
+    """All blocks of a chain that never shrank, newest first, as the live chain would name them."""
+    blocks, offset = [], 0
+    for step in chain.steps:
+        start, offset = offset, offset + len(step.records[0])
+        marker = step.markers[0]
+        blocks.append(LiveBlock(marker.block, step.sequence, start, offset - 1, marker.count, marker.digest))
+    return UndoPlan(tuple(reversed(blocks)), chain.parent)
+
+
+def grown() -> tuple[FakeBroker, ChainLog]:
+    broker, chain = FakeBroker(partitions=1), ChainLog(partitions=1)
+    for n in range(5):
+        chain.add(range(n))
+    publish(broker, chain)
+    return broker, chain
+
+
+async def test_blocks_come_back_newest_first(tmp_path: Path) -> None:
+    broker, chain = grown()
+    found = [block async for block in rewinder(broker, tmp_path).blocks(planned(chain))]
+    assert [block.marker.block for block in found] == [ref for ref, _ in reversed(chain.blocks)]
+    assert [len(block.records) for block in found] == [4, 3, 2, 1, 0]
+
+
+async def test_a_block_that_is_not_what_it_was_stops_the_rewind(tmp_path: Path) -> None:
+    broker, chain = grown()
+    plan = planned(chain)
+    other = UndoPlan((replace(plan.blocks[0], digest=b"x" * 32),), plan.ancestor)
+    with pytest.raises(LogIntegrityError, match="was here, and is not any more"):
+        [block async for block in rewinder(broker, tmp_path).blocks(other)]
+    elsewhere = UndoPlan((replace(plan.blocks[0], marker=plan.blocks[0].marker - 1),), plan.ancestor)
+    with pytest.raises(LogIntegrityError, match="was here, and is not any more"):
+        [block async for block in rewinder(broker, tmp_path).blocks(elsewhere)]
+
+
+async def test_a_log_altered_since_stops_the_rewind(tmp_path: Path) -> None:
+    broker, chain = grown()
+    log = broker.logs[TX]
+    log[-2] = log[-2]._replace(value=log[-3].value)
+    with pytest.raises(LogIntegrityError, match="not those the marker signed"):
+        [block async for block in rewinder(broker, tmp_path).blocks(planned(chain))]
+
+
+async def test_checkpoints_of_others_are_not_taken_for_ours() -> None:
+    broker = FakeBroker(partitions=2)
+
+    def put(partition: int, name: str, of: int, slot: str) -> None:
+        mine = Checkpoint.of({**SAMPLES["Checkpoint"], "stream_agent": name, "partition": of, "slot": slot})
+        value = codec().encode("Checkpoint", mine.record())
+        broker.append(TopicPartition(topics.CHECKPOINTS, partition), [(mine.key, value)])
+
+    for name, of, slot in [("tally", 0, "tip"), ("tally2", 0, "1"), ("tal", 0, "2"), ("tally", 1, "3"), ("tally", 0, "4")]:
+        put(0, name, of, slot)
+    put(1, "tally", 0, "5")
+    broker.append(TopicPartition(topics.CHECKPOINTS, 0), [(b"tally/0/4", None), (None, b"junk"), (b"other", b"junk")])
+    found = await read_checkpoints(broker.reader(), "tally", 0)
+    assert found.keys() == {"tip"}
+    assert found["tip"].stream_agent == "tally"
+
+
+def test_bytes_that_are_no_checkpoint_are_refused() -> None:
+    with pytest.raises(LogIntegrityError, match="checkpoint 7"):
+        decode_slots({"7": b"junk"})
+    with pytest.raises(LogIntegrityError, match="is a Intent"):
+        decode_slots({"7": codec().encode("Intent", SAMPLES["Intent"])})
