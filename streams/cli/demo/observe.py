@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.codec import codec
+from schemas.codec import SchemaError, codec
 from schemas.records import BlockNotification, CheckpointRecord, LatticeRoot
 from streams.core.block import BlockRef
 from streams.settings import KafkaSettings
-from streams.topics import BLOCKS, CHECKPOINTS, DLQ, ROOTS, logical, physical
+from streams.topics import BLOCKS, CHECKPOINTS, DLQ, ROOTS, TOPICS, logical, physical
 
 RATE_SECONDS = 5.0
 
@@ -41,6 +41,7 @@ class Observation:
     progress: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
     roots: dict[bytes, LatticeRoot] = field(default_factory=dict)
     dead_letters: int = 0
+    garbage: int = 0
     first_undo: int | None = None
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -122,12 +123,18 @@ class Observer:
             if topic == ROOTS and key is not None:
                 self.seen.roots.pop(key, None)
             return
-        _, record = codec().decode(value)
+        try:
+            kind, record = codec().decode(value)
+        except SchemaError:
+            kind = ""
+        if kind not in TOPICS[topic].records:
+            self.seen.garbage += 1
+            return
         if topic == BLOCKS:
             self.seen.notification(record, time.monotonic())
         elif topic == CHECKPOINTS:
             self.seen.checkpoint(record)
         elif topic == DLQ:
             self.seen.dead_letters += 1
-        elif "lattice" in record:
+        elif kind == "LatticeRoot":
             self.seen.roots[record["agent"]] = record

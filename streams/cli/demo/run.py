@@ -65,6 +65,13 @@ class Show:
     agreements: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     first_reorg: float | None = None
+    tail: asyncio.Task[None] | None = None
+
+    def check(self) -> None:
+        """Raises what ended a process or the reading of the topics."""
+        self.children.check()
+        if self.tail is not None and self.tail.done():
+            self.tail.result()
 
     def lag(self) -> int:
         """Steps the slowest stream agent is behind."""
@@ -96,7 +103,7 @@ async def _play(setting: Stage, options: Options, console: Console, node: DevNod
     children = Children(settings.state_dir / "logs", setting.environment)
     observer = Observer(settings.kafka)
     show = Show(console, children, observer.seen, started)
-    tail = asyncio.create_task(observer.run())
+    show.tail = tail = asyncio.create_task(observer.run())
     try:
         for number in range(options.workers):
             children.start(f"worker-{number + 1}", "worker", "--agents", ",".join(AGENTS))
@@ -149,7 +156,7 @@ async def _follow(show: Show, settings: Settings, options: Options) -> None:
 
 
 async def _tick(show: Show) -> None:
-    show.children.check()
+    show.check()
     show.note_reorg()
     await asyncio.sleep(0.1)
 
@@ -212,6 +219,8 @@ def _summary(show: Show, answers: list[Asked]) -> bool:
     say("\n[bold]summary[/bold]")
     say(f"  {seen.blocks} blocks, {seen.transactions} transactions, {seen.records} records")
     say(f"  {len(seen.reorgs)} reorgs, deepest {max(seen.reorgs, default=0)} blocks; {seen.dead_letters} dead letters")
+    if seen.garbage:
+        say(f"  {seen.garbage} records skipped that do not belong in their topics")
     if show.first_reorg is not None:
         say(f"  first reorg healed by all stream agents {show.first_reorg:.1f} s after the start")
     for verdict in show.verdicts:
