@@ -13,6 +13,8 @@ from streams.errors import ConfigurationError
 from streams.runtime.job import AgentFactory
 from streams.settings import Settings
 
+SLOW_POLL = 512  # texts: a few seconds of embedding on one core
+
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
@@ -45,7 +47,9 @@ def _embedding(wiring: Wiring) -> AgentFactory:
     embedder = open_embedder(wiring.settings)
     vectors = open_vector_store(wiring.settings)
     wiring.stack.push_async_callback(vectors.close)
-    return AgentFactory(EmbeddingAgent, lambda partition, state: EmbeddingAgent(partition, state, embedder, vectors))
+    return AgentFactory(
+        EmbeddingAgent, lambda partition, state: EmbeddingAgent(partition, state, embedder, vectors), poll_records=SLOW_POLL
+    )
 
 
 def _lattice(wiring: Wiring) -> AgentFactory:

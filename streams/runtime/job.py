@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streams.agents.base import LocalState, StreamAgent
@@ -15,10 +15,14 @@ from streams.signing import Signer, Verifier
 
 @dataclass(frozen=True, slots=True)
 class AgentFactory:
-    """``spec``: the class, for its name and topics. ``make``: an instance for one partition; called again after any failure."""
+    """``spec``: the class, for its name and topics. ``make``: an instance for one partition; called again after any failure.
+
+    ``poll_records``: records of one poll where the work on each is slow, so that transactions, stops and rebalances stay quick.
+    """
 
     spec: type[StreamAgent]
     make: Callable[[int, LocalState], StreamAgent]
+    poll_records: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ def job_of(
     limits: Limits | None = None,
 ) -> Job:
     """The job of one stream agent under ``settings``."""
+    chosen = limits or Limits()
     return Job(
         factory=factory,
         client=client,
@@ -90,5 +95,5 @@ def job_of(
         prefix=settings.kafka.prefix,
         state_dir=settings.state_dir,
         fence_seconds=settings.kafka.session_timeout_ms / 1000,
-        limits=limits or Limits(),
+        limits=replace(chosen, poll_records=min(chosen.poll_records, factory.poll_records or chosen.poll_records)),
     )

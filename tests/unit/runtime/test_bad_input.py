@@ -11,6 +11,7 @@ from schemas.codec import codec
 from streams import topics
 from streams.errors import LogIntegrityError, PositionLostError
 from streams.ports.log import TopicPartition
+from streams.runtime import metrics
 from streams.signing import Signer
 from tests.chainlog import ChainLog, KeyValue, address
 from tests.fakelog import FakeBroker
@@ -40,8 +41,10 @@ async def test_garbage_commands_become_dead_letters(tmp_path: Path) -> None:
     wrong_type = codec().encode("Intent", SAMPLES["Intent"])
     bad = [(b"k", b"junk"), (b"k", unknown), (b"k", big), (b"k", wrong_type), (b"k", None), command(content=POISON)]
     broker.append(COMMANDS, [command(), *bad, command()])
+    counted = metrics.DEAD_LETTERS.labels("tally")._value.get()
     async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
         await until(lambda: caught_up(broker, "tally", topics.TRANSACTIONS, topics.COMMANDS), task)
+    assert metrics.DEAD_LETTERS.labels("tally")._value.get() == counted + 6
     found = letters(broker)
     assert sorted(letter["offset"] for letter in found) == [1, 2, 3, 4, 5, 6]
     by_offset = {letter["offset"]: letter for letter in found}
@@ -158,9 +161,11 @@ async def test_steps_in_another_order_stop_the_reader(tmp_path: Path) -> None:
     steps = [step.records[0] for step in chain.steps]
     for records in (steps[0], steps[2], steps[1], steps[3]):
         broker.append(TX, records)
+    stops = metrics.INTEGRITY_STOPS.labels("tally")._value.get()
     with pytest.raises(LogIntegrityError, match="came where 1 was due"):
         async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
             await until(task.done)
+    assert metrics.INTEGRITY_STOPS.labels("tally")._value.get() == stops + 1
 
 
 async def test_a_lost_position_halts_and_names_the_gap(tmp_path: Path) -> None:
