@@ -114,27 +114,28 @@ async def test_forged_record_stops_the_worker(kafka_settings: Settings) -> None:
 async def test_forced_rebalances_lose_and_double_nothing(kafka_settings: Settings) -> None:
     chain = ChainLog()
     async with ChainWriter(kafka_settings) as writer, worker(kafka_settings, Tally) as first:
-        done = asyncio.Event()
+        enough = asyncio.Event()
 
-        async def feed() -> None:
-            for n in range(400):
+        async def feed() -> int:
+            n = 0
+            while not enough.is_set():
                 chain.add([i % 40 for i in range(n, n + 20)], fork=n)
                 if n % 30 == 29:
                     chain.undo(n % 11 + 1)
                 await writer.publish(chain)
-            done.set()
+                await asyncio.sleep(0.01)
+                n += 1
+            return 20 * n
 
         feeding = asyncio.create_task(feed())
-        joins = 0
-        while not done.is_set():
+        for _ in range(6):
             async with worker(kafka_settings, Tally) as second:
                 await asyncio.sleep(0.9)
                 assert not second.done()
-            joins += 1
             await asyncio.sleep(0.4)
-        await feeding
+        enough.set()
+        assert await feeding > 1_000
         await wait_for(lambda: has_output(kafka_settings, chain), first, seconds=60)
-    assert joins >= 5
     await check_tally(kafka_settings, chain)
 
 
