@@ -158,6 +158,8 @@ class AgentLoop:
             return
         seat.running = partition
         seat.manner = Manner()
+        where = ", ".join(f"{topic}@{position}" for topic, position in partition.positions.items())
+        _log.info("%s/%d runs from %s", self._job.name, seat.number, where)
         metrics.PARTITIONS.labels(self._job.name).inc()
 
     def _sources(self, seat: Seat) -> list[TopicPartition]:
