@@ -28,6 +28,8 @@ MAP_SIZE = 64 << 30
 MAX_READERS = 510
 READ_THREADS = 4
 FORMAT_KEY = b"format"
+# LMDB answers a short write, the usual sign of a disk that has just become full, with an input/output error.
+DISK_FULL = ("No space left", "File too large", "Input/output error")
 REBUILD = "Restore the folder from a copy, or move it away and replay memory.log from its beginning."
 
 
@@ -40,7 +42,7 @@ def store_error(folder: Path, error: BaseException) -> StoreError:
         return StoreError(
             f"{place} was opened by another process with a larger size", "Give all processes one memory.store_gib."
         )
-    if isinstance(error, lmdb.DiskError) or "No space left" in str(error) or "File too large" in str(error):
+    if isinstance(error, lmdb.DiskError) or any(word in str(error) for word in DISK_FULL):
         return StoreError(f"{place}: the disk is full or failed: {error}", "Free space and start again; nothing was lost.")
     if isinstance(error, (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)):
         return StoreError(f"{place} is not readable: {error}", REBUILD)

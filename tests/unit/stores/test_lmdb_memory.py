@@ -124,20 +124,21 @@ async def main():
     store = LmdbMemoryStore(Path(sys.argv[1]))
     await store.apply([upsert(0)])
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-    n = 1
+    n, batch = 1, int(sys.argv[2])
     try:
         while n < 5000:
-            await store.apply([upsert(n, content=bytes(2000))])
-            n += 1
+            await store.apply([upsert(n + i, content=bytes(2000)) for i in range(batch)])
+            n += batch
     except StoreError as error:
         print(n, error)
 asyncio.run(main())
 """
 
 
-async def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch", [1, 50], ids=["a write is refused", "a write is cut short"])
+async def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path, batch: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", FULL_DISK, str(tmp_path), str(batch)], capture_output=True, text=True, timeout=60, check=True
     )
     count, message = done.stdout.split(" ", 1)
     assert "disk is full" in message and "Free space" in message
