@@ -180,7 +180,7 @@ class Assembler:
             marker = Marker.of(record.value)
             self._verify(record.value)
         except LogIntegrityError as error:
-            self._fail(record, error.message)
+            self._fail(record, error.message, hint=error.hint)
         except (KeyError, TypeError, ValueError) as error:
             self._fail(record, f"not a marker: {error}")
         if (marker.topic, marker.partition) != (self.topic, self.partition):
@@ -234,6 +234,6 @@ class Assembler:
             self._fail(record, f"it calls {marker.head} the head, not the ancestor {ancestor}", marker)
         return Undo(marker, record.offset)
 
-    def _fail(self, record: Record, fault: str, marker: Marker | None = None) -> NoReturn:
+    def _fail(self, record: Record, fault: str, marker: Marker | None = None, hint: str = "") -> NoReturn:
         named = f"{marker.step.value} marker of block {marker.block}" if marker else "marker"
-        raise LogIntegrityError(f"{self.topic}/{self.partition}@{record.offset}: {named}: {fault}", HINT)
+        raise LogIntegrityError(f"{self.topic}/{self.partition}@{record.offset}: {named}: {fault}", hint or HINT)
