@@ -23,7 +23,7 @@ from streams.oracle import Oracle, World, differences
 from streams.ports.chain import ChainSource
 from streams.ports.embedder import Embedder
 from streams.settings import Settings
-from tests.e2e.readback import Partition, marked, read, table
+from tests.e2e.readback import Partition, marked, read, records, table
 
 Name = tuple[str, bytes, bytes, bytes, bytes]
 
@@ -155,4 +155,4 @@ async def _embedding(settings: Settings, expected: Expected, embedder: Embedder)
 async def letters(settings: Settings) -> list[dict]:
     """The dead letters."""
     entries = (await read(settings.kafka, topics.DLQ))[0]
-    return [codec().decode(entry.value)[1] for entry in entries]
+    return [record for name, record in records(entry.value for entry in entries) if name == "DeadLetter"]

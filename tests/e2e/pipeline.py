@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
+from connectors.chain.devchain import DevChain, DevNode, Step
+from connectors.chain.devchain.steps import StepKind
+from connectors.chain.rpc import RpcSource
 from connectors.stores import open_vector_store
 from schemas.records import MemoryCommand
 from streams.agents.embedding import EmbeddingAgent
@@ -21,6 +25,7 @@ from streams.runtime.worker import run_worker
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
 from tests.e2e.expected import Expected, expect, faults
+from tests.e2e.fake_embedder import HashEmbedder
 
 ALL = ("intent", "memory", "embedding", "lattice")
 PATIENCE = 90.0
@@ -93,6 +98,51 @@ async def producing(settings: Settings, source: ChainSource) -> AsyncIterator[tu
         producer.stop()
         await asyncio.wait([task])
     await task
+
+
+@dataclass
+class Small:
+    """A small development chain with a pipeline on it. ``tasks`` end only by an error."""
+
+    settings: Settings
+    node: DevNode
+    seen: Observation
+    tasks: tuple[asyncio.Task, ...]
+    names: Sequence[str]
+
+    def advance(self, count: int = 1) -> None:
+        """More blocks."""
+        for _ in range(count):
+            for _ in self.node.apply(Step(StepKind.ADVANCE)):
+                pass
+
+    async def agree(self, commands: Iterable[MemoryCommand] = ()) -> Expected:
+        """Waits for rest and compares everything."""
+        source = RpcSource(self.node.url, level="header")
+        try:
+            head = await source.head()
+            await rest(self.seen, head, self.names, *self.tasks)
+            return await agree(self.settings, source, head, self.names, embedder=HashEmbedder(), commands=commands, seconds=30)
+        finally:
+            await source.close()
+
+
+@asynccontextmanager
+async def small(settings: Settings, names: Sequence[str] = ALL, blocks: int = 5) -> AsyncIterator[Small]:
+    """Node, producer and worker in this process; what a task raises is raised at the end."""
+    async with DevNode(DevChain(7, agents=6, transactions=5)) as node, observing(settings) as seen:
+        settings.chain.rpc_url, settings.chain.poll_interval = node.url, 0.1
+        source = RpcSource(node.url, node.ws_url, level="senders")
+        try:
+            async with (
+                producing(settings, source) as (_, producer),
+                working(settings, names, HashEmbedder()) as worker,
+            ):
+                pipeline = Small(settings, node, seen, (producer, worker), names)
+                pipeline.advance(blocks)
+                yield pipeline
+        finally:
+            await source.close()
 
 
 async def rest(

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -37,9 +37,9 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 class Child:
-    """One running command. ``kill`` is kill -9; ``stop`` asks and expects a clean end."""
+    """One running command. ``kill`` is kill -9; ``stop`` asks and expects a clean end. ``prepare`` runs in it first."""
 
-    def __init__(self, settings: Settings, *arguments: str) -> None:
+    def __init__(self, settings: Settings, *arguments: str, prepare: Callable[[], None] | None = None) -> None:
         self.log = Path(settings.state_dir) / "logs" / f"{arguments[0]}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
@@ -50,6 +50,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                preexec_fn=prepare,  # noqa: PLW1509
             )
 
     def check(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.codec import codec
+from schemas.codec import SchemaError, codec
 from streams.core.block import BlockRef, Step
 from streams.core.marker import Marker, block_digest
 from streams.settings import KafkaSettings, Settings
@@ -73,12 +75,18 @@ async def read(kafka: KafkaSettings, topic: str) -> dict[int, list[Entry]]:
 
 
 async def table(kafka: KafkaSettings, topic: str, kind: str) -> dict[bytes, Any]:
-    """A compacted topic as it stands: records of type ``kind`` by key."""
+    """A compacted topic as it stands: records of type ``kind`` by key; what is no record is passed over."""
     rows: dict[bytes, bytes | None] = {}
     for entries in (await read(kafka, topic)).values():
         rows.update((entry.key, entry.value) for entry in entries if entry.key is not None)
-    decoded = {key: codec().decode(value) for key, value in rows.items() if value is not None}
-    return {key: record for key, (name, record) in decoded.items() if name == kind}
+    return {key: record for key, value in rows.items() for name, record in records([value]) if name == kind}
+
+
+def records(values: Iterable[bytes | None]) -> Iterator[tuple[str, Any]]:
+    """(type, record) of every value that is one."""
+    for value in values:
+        with suppress(SchemaError):
+            yield codec().decode(value)
 
 
 async def marked(settings: Settings, topic: str) -> dict[int, Partition]:
