@@ -6,9 +6,9 @@ Addresses, ids and hashes are 0x-hex strings; timestamps unix seconds; opaque co
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from schemas.records import Memory, MemoryType
 from streams.core.block import BlockRef
@@ -19,8 +19,19 @@ QUERY_LIMIT = 4_096
 RESULTS_LIMIT = 100
 LIST_LIMIT = 1_000
 TAGS_LIMIT = 32
-TAG_LENGTH = 128
 WAIT_LIMIT = 30.0
+
+
+def _encodable(text: str) -> str:
+    """JSON can spell half of a surrogate pair, which is no character and has no UTF-8 form."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds a character that does not exist") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
 
 
 class Wire(BaseModel):
@@ -132,12 +143,12 @@ class Context(Answer):
 class StoreRequest(Wire):
     """A memory to keep. Exactly one of ``text`` and ``content_base64``."""
 
-    text: str | None = Field(None, description="Content as text.")
+    text: Text | None = Field(None, description="Content as text.")
     content_base64: str | None = Field(None, description="Content as bytes, in base64.")
-    media_type: str = Field("text/plain", min_length=1, max_length=128)
+    media_type: Text = Field("text/plain", min_length=1, max_length=128)
     type: MemoryType = "LONG_TERM"
     importance: float = Field(0.5, ge=0, le=1)
-    tags: list[str] = Field(default_factory=list, max_length=TAGS_LIMIT)
+    tags: list[Text] = Field(default_factory=list, max_length=TAGS_LIMIT)
     timestamp: int | None = Field(None, ge=0, le=2**53, description="Unix seconds; None is now.")
     command_id: str | None = Field(None, description="UUID; repeat one to be sure that a retry stores nothing twice.")
     wait: float = Field(0, ge=0, le=WAIT_LIMIT, description="Seconds to wait until reads show the memory.")

@@ -12,8 +12,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from schemas.records import Memory, MemoryType
+from schemas.records import Memory, MemoryCommand, MemoryType
+from streams.agents.memory_facts import command_facts
 from streams.core.ids import command_cause, command_memory_id
+from streams.errors import PoisonError
 from streams.ports.stores import MemoryFilter
 from streams.serving import metrics
 from streams.serving.addresses import to_hex
@@ -24,8 +26,6 @@ from streams.serving.services import AgentParam, MemoryIdParam, Served
 from streams.serving.wire import (
     CONTENT_LIMIT,
     LIST_LIMIT,
-    TAG_LENGTH,
-    TAGS_LIMIT,
     WAIT_LIMIT,
     MemoryList,
     MemoryView,
@@ -50,9 +50,10 @@ async def store(agent: AgentParam, wanted: StoreRequest, served: Served, respons
         media_type=wanted.media_type,
         kind=wanted.type,
         importance=wanted.importance,
-        tags=_tags(wanted.tags),
+        tags=wanted.tags,
         timestamp=int(time.time()) if wanted.timestamp is None else wanted.timestamp,
     )
+    _demand_acceptable(command)
     await served.commands.send(command)
     metrics.MEMORIES_STORED.inc()
     memory_id = command_memory_id(agent, command_id)
@@ -135,10 +136,12 @@ def _content(wanted: StoreRequest) -> bytes:
     return content
 
 
-def _tags(tags: list[str]) -> list[str]:
-    if any(not tag or len(tag) > TAG_LENGTH for tag in tags):
-        raise BadRequestError(f"a tag has 1 to {TAG_LENGTH} characters, and there are at most {TAGS_LIMIT}")
-    return tags
+def _demand_acceptable(command: MemoryCommand) -> None:
+    """Refuses, before the log acknowledges it, what the memory agent would only put among the dead letters."""
+    try:
+        command_facts(command["agent"], command)
+    except PoisonError as error:
+        raise BadRequestError(error.message.removeprefix("STORE: "), "/docs describes every request.") from None
 
 
 def _present(memory: Memory | None, memory_id: bytes) -> Memory:

@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
+from streams.agents.memory_facts import MAX_CONTENT, MAX_TAG, MAX_TAGS, MAX_TIMESTAMP, command_facts
 from streams.core.ids import command_memory_id
 from streams.metrics import REGISTRY
 from streams.serving.faults import UnavailableError
 from streams.serving.limits import BODY_LIMIT
-from streams.serving.wire import CONTENT_LIMIT
+from streams.serving.wire import CONTENT_LIMIT, TAGS_LIMIT
 from tests.steps import block, step_undo
 from tests.unit.serving.world import ALICE, BOB, World, upsert
 
@@ -160,6 +161,12 @@ async def test_undone_row_is_in_no_read(http: httpx.AsyncClient, world: World) -
         ("POST", f"{A}/memories", {"text": "x", "importance": 1.1}, 422, "invalid"),
         ("POST", f"{A}/memories", {"text": "x", "tags": ["t"] * 33}, 422, "invalid"),
         ("POST", f"{A}/memories", {"text": "x", "tags": [""]}, 400, "bad_request"),
+        ("POST", f"{A}/memories", {"text": "x", "tags": ["t" * (MAX_TAG + 1)]}, 400, "bad_request"),
+        ("POST", f"{A}/memories", {"text": "x", "timestamp": MAX_TIMESTAMP + 1}, 400, "bad_request"),
+        ("POST", f"{A}/memories", {"content_base64": "/w==", "media_type": "text/plain"}, 400, "bad_request"),
+        ("POST", f"{A}/memories", {"text": "\ud800"}, 422, "invalid"),
+        ("POST", f"{A}/memories", {"text": "x", "tags": ["\ud800"]}, 422, "invalid"),
+        ("POST", f"{A}/memories", {"text": "x", "media_type": "\ud800"}, 422, "invalid"),
         ("POST", f"{A}/memories", {"text": "x", "command_id": "mine"}, 400, "bad_request"),
         ("POST", f"{A}/memories", {"text": "x", "wait": 3600}, 422, "invalid"),
         ("POST", f"{A}/memories", {"text": "é" * (CONTENT_LIMIT // 2 + 1)}, 413, "too_large"),
@@ -174,6 +181,19 @@ async def test_bad_requests_are_refused_in_one_shape(
     content = None if body is None else json.dumps(body)
     refused(await http.request(method, path, content=content, headers={"content-type": "application/json"}), status, error)
     assert world.commands.sent == []
+
+
+async def test_what_is_taken_at_the_limits_is_taken_by_the_memory_agent_too(http: httpx.AsyncClient, world: World) -> None:
+    assert (CONTENT_LIMIT, TAGS_LIMIT) == (MAX_CONTENT, MAX_TAGS)
+    body = {
+        "text": "x" * CONTENT_LIMIT,
+        "tags": ["t" * MAX_TAG] * TAGS_LIMIT,
+        "timestamp": MAX_TIMESTAMP,
+        "media_type": "t" * 128,
+    }
+    assert (await http.post(f"{A}/memories", json=body)).status_code == 201
+    assert (await http.delete(f"{A}/memories/0x{bytes(32).hex()}")).status_code in {200, 202}
+    assert [len(command_facts(command["agent"], command)) for command in world.commands.sent] == [1, 1]
 
 
 async def test_undeclared_large_body_is_cut_off(http: httpx.AsyncClient) -> None:
