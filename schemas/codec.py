@@ -10,6 +10,7 @@ to fastavro, whose word counts and whose messages are shown.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
 from functools import lru_cache
 from io import BytesIO
@@ -24,7 +25,9 @@ MAGIC = 0
 HEADER = 5
 """Bytes in front of the record: magic byte and schema id."""
 _OPTIONS = cavro.DEFAULT_OPTIONS.replace(record_decodes_to_dict=True, coerce_int_to_float=False)
-_ONE_BYTE = cavro.Schema('{"type": "fixed", "name": "Byte", "size": 1}', options=_OPTIONS)
+_read_end = cavro.Schema('{"type": "fixed", "name": "End", "size": 16}', options=_OPTIONS).binary_read
+_END = secrets.token_bytes(16)
+"""Put behind a record before it is read, and read behind it: anything else there is bytes too many. Not to be guessed."""
 
 
 class SchemaError(ValueError):
@@ -77,14 +80,12 @@ class Codec:
         """Returns (record name, record). Raises SchemaError for anything that is not exactly one known record."""
         try:
             name, read = self._quick_read[value[:HEADER]]  # type: ignore[index]
-            source = cavro.MemoryReader(value[HEADER:])  # type: ignore[index]
+            source = cavro.MemoryReader(value[HEADER:] + _END)  # type: ignore[index]
             record = read(source)
+            if _read_end(source) == _END:
+                return name, record
         except Exception:  # whatever the reason, fastavro knows how to say it
             return self._decode_any(value)
-        try:
-            _ONE_BYTE.binary_read(source)
-        except EOFError:
-            return name, record
         return self._decode_any(value)  # bytes are left over
 
     def _decode_any(self, value: bytes | None) -> tuple[str, Any]:

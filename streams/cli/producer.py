@@ -11,6 +11,7 @@ import click
 from connectors.chain.archive import open_archive
 from connectors.chain.rpc import RpcSource
 from streams.cli.measured import measured, metrics_port_option
+from streams.collector import relax_collector
 from streams.ports.chain import ChainSource
 from streams.producer.kafka_log import KafkaLog
 from streams.producer.loop import BlockProducer, Progress, identify
@@ -95,6 +96,7 @@ def producer(  # noqa: PLR0917  (click passes options by name)
     """
     settings.chain.rpc_url = rpc or settings.chain.rpc_url
     settings.chain.ws_url = ws or settings.chain.ws_url
+    relax_collector()
     with measured(settings, metrics_port):
         done = asyncio.run(publish(settings, open_source(settings, history, siblings), once=once, until=until))
     click.echo(

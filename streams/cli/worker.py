@@ -11,6 +11,7 @@ import click
 
 from streams.cli.measured import measured, metrics_port_option
 from streams.cli.wiring import AGENTS, agent_factories
+from streams.collector import relax_collector
 from streams.runtime.worker import run_worker
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
@@ -49,5 +50,6 @@ def worker(settings: Settings, agents: str, metrics_port: int | None) -> None:
       monmouth worker --agents memory,lattice
       monmouth worker --agents embedding            where the processors are
     """
+    relax_collector()
     with measured(settings, metrics_port):
         asyncio.run(work(settings, [name.strip() for name in agents.split(",") if name.strip()]))
