@@ -14,7 +14,7 @@ from tests.e2e.pipeline import agree, observing, producing, rest, working
 from tests.e2e.readback import marked
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-AGENTS = ("memory", "lattice")
+AGENTS = ("intent", "memory", "lattice")
 FORKS = 1_291
 
 
@@ -28,7 +28,7 @@ async def test_every_real_fork_of_the_archive_is_undone_by_every_stream_agent(ka
         assert head is not None
         async with working(kafka_settings, AGENTS) as worker:
             await rest(seen, head, AGENTS, worker, seconds=200)
-    for topic in (topics.TRANSACTIONS, topics.MEMORY_LOG):
+    for topic in (topics.TRANSACTIONS, topics.INTENTS, topics.MEMORY_LOG):
         for partition in (await marked(kafka_settings, topic)).values():
             assert Counter(partition.undone) == {1: FORKS}
             assert partition.blocks[-1][0] == head
