@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 
 import click
@@ -51,6 +52,8 @@ def demo(
     """
     from streams.cli.demo.run import Options, run  # noqa: PLC0415  (the demo imports the whole product)
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # ends like Ctrl-C: what was started is stopped
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     settings: Settings = ctx.obj
     external = bool(ctx.find_root().params.get("bootstrap"))
     options = Options(FAST_BLOCKS if fast else blocks, block_time, txs, seed, workers, keep, rpc, ws, external)

@@ -235,7 +235,8 @@ def _summary(show: Show, answers: list[Asked]) -> bool:
 async def _keep(show: Show, settings: Settings) -> None:
     agent = "0x" + next(iter(sorted(show.seen.roots)), bytes(20)).hex()
     show.console.print(f"\nrunning until Ctrl-C: gateway on port {settings.gateway.port}; logs in {show.children.logs}")
-    show.console.print(f"  monmouth query --url http://127.0.0.1:{settings.gateway.port} {agent} 'what did I swap?'")
+    question = f"  monmouth query --url http://127.0.0.1:{settings.gateway.port} {agent} 'what did I swap?'"
+    show.console.print(question, soft_wrap=True)  # one line, to be copied
     while True:
         await _tick(show)
 

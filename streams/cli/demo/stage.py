@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from connectors.embedding.model import fetch, locate
 from infra import topics
 from infra.broker import LocalBroker, jars_folder
+from infra.broker.exclusive import exclusive
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 
@@ -42,16 +43,32 @@ def free_port(wanted: int) -> int:
 
 @contextmanager
 def broker(base: Settings, external: bool, say: Say) -> Iterator[str]:
-    """Address of the Kafka to use: the one given, or a local one with empty data that ends with the demo."""
-    if external:
-        yield base.kafka.bootstrap
-        return
+    """Address of the Kafka to use: the one given, or a local one that ends with the demo.
+
+    Either way what an earlier demo left is removed first: local state and stores that belong to another log would be believed.
+    """
     home = base.state_dir / FOLDER
     local = LocalBroker(home, port=0, jars=jars_folder(base.state_dir), say=say)
     local.stop()
     shutil.rmtree(home, ignore_errors=True)
+    if external:
+        yield base.kafka.bootstrap
+        return
     with local:
         yield local.bootstrap
+
+
+@contextmanager
+def alone(base: Settings) -> Iterator[None]:
+    """Holds the demo's folder, which each demo empties. Raises BrokerError while another one runs, ConfigurationError."""
+    try:
+        base.state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot make {base.state_dir}: {error.strerror}", "Name a folder that you may write: --state-dir FOLDER."
+        ) from None
+    with exclusive(base.state_dir / f"{FOLDER}.lock", 0, "another demo; --state-dir gives this one a folder of its own"):
+        yield
 
 
 def prepare_model(base: Settings, say: Say) -> None:
@@ -68,6 +85,7 @@ def prepare_model(base: Settings, say: Say) -> None:
 def stage(base: Settings, rpc_url: str, ws_url: str | None, *, external_kafka: bool, say: Say) -> Iterator[Stage]:
     """Everything but the processes; what it started ends with the context."""
     with ExitStack() as stack:
+        stack.enter_context(alone(base))
         prepare_model(base, say)
         bootstrap = stack.enter_context(broker(base, external_kafka, say))
         settings = base.model_copy(deep=True)
