@@ -18,10 +18,10 @@ from streams.runtime.checkpoints import decode_slots, read_checkpoints
 from streams.runtime.job import job_of
 from streams.runtime.rewind import Rewinder
 from tests.chainlog import SIGNER, VERIFIER, ChainLog
-from tests.fakelog import FakeBroker
+from tests.fakelog import FakeBroker, FakeReader
 from tests.samples import SAMPLES
 from tests.toys import factory
-from tests.unit.runtime.driving import Tally, publish, settings
+from tests.unit.runtime.driving import Tally, caught_up, check_tally, publish, settings, until, worker
 
 TX = TopicPartition(topics.TRANSACTIONS, 0)
 
@@ -96,3 +96,34 @@ def test_bytes_that_are_no_checkpoint_are_refused() -> None:
         decode_slots({"7": b"junk"})
     with pytest.raises(LogIntegrityError, match="is a Intent"):
         decode_slots({"7": codec().encode("Intent", SAMPLES["Intent"])})
+
+
+class Counting(FakeBroker):
+    """Counts connections for reading, and how many are open."""
+
+    made = open_now = 0
+
+    def reader(self) -> FakeReader:
+        broker = self
+        broker.made += 1
+        broker.open_now += 1
+
+        class Reader(FakeReader):
+            async def close(self) -> None:
+                broker.open_now -= 1
+
+        return Reader(self)
+
+
+async def test_the_rewinds_of_a_batch_share_one_connection_and_give_it_back(tmp_path: Path) -> None:
+    broker, chain = Counting(partitions=1), ChainLog(partitions=1)
+    for fork in range(6):
+        chain.add([1, 2], fork=f"a{fork}")
+        chain.add([3], fork=f"b{fork}")
+        chain.undo(1 + fork % 2)
+    chain.add([4])
+    publish(broker, chain)
+    async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+        assert (broker.made, broker.open_now) == (2, 0)  # one to open the partition, one for six rewinds
+    check_tally(broker, chain)
