@@ -7,15 +7,13 @@ Losing the file makes old roots impossible to recompute; two installations with 
 
 from __future__ import annotations
 
-import os
 import secrets
-import stat
-import tempfile
 from pathlib import Path
 
 from blake3 import blake3
 
 from streams.errors import ConfigurationError
+from streams.private_file import make_once, read_secret
 
 KEY_BYTES = 32
 LEAF_CONTEXT = "monmouth streams.master_key 1 leaf secret of an agent"
@@ -45,30 +43,11 @@ class MasterKey:
 def load_or_create_master_key(path: Path) -> MasterKey:
     """The key in ``path`` (hex); made, with mode 0600, if there is none. Raises ConfigurationError if it is not usable."""
     try:
-        if not path.exists():
-            _create(path)
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise ConfigurationError(f"master key {path} is open to others (mode {mode:o})", f"Run: chmod 600 {path}")
-        return MasterKey(bytes.fromhex(path.read_text().strip()))
+        make_once(path, lambda: secrets.token_hex(KEY_BYTES) + "\n")
+        return MasterKey(bytes.fromhex(read_secret(path, "master key")))
     except OSError as error:
         raise ConfigurationError(f"master key {path} is not usable: {error.strerror or error}") from None
     except ValueError:  # the text itself stays out of the message
         raise ConfigurationError(
             f"master key {path} is not {2 * KEY_BYTES} hex digits", "Restore it from a backup; with a new key all roots change."
         ) from None
-
-
-def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(name, path)  # fails if another process was first, whose key then counts
-    except FileExistsError:
-        pass
-    finally:
-        Path(name).unlink()

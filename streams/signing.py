@@ -6,7 +6,6 @@ Invariant: a record is trusted only if its key is in the verifier's set and the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from schemas.codec import codec
 from streams.errors import ConfigurationError, LogIntegrityError
+from streams.private_file import make_once, read_secret
 
 
 def key_id(public: bytes) -> bytes:
@@ -64,19 +64,17 @@ class Verifier:
 
 
 def load_or_create_signer(path: Path) -> Signer:
-    """The signer whose 32-byte seed lies in ``path`` as hex; made with mode 0600 if there is none."""
+    """The signer whose 32-byte seed lies in ``path`` as hex; made (0600) if there is none. Raises ConfigurationError."""
     try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            seed = Ed25519PrivateKey.generate().private_bytes_raw()
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(seed.hex() + "\n")
-        return Signer(bytes.fromhex(path.read_text().strip()))
-    except FileExistsError:  # another process made it first
-        return load_or_create_signer(path)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"signing key {path} is not usable: {error}") from None
+        make_once(path, lambda: Ed25519PrivateKey.generate().private_bytes_raw().hex() + "\n")
+        return Signer(bytes.fromhex(read_secret(path, "signing key")))
+    except OSError as error:
+        raise ConfigurationError(f"signing key {path} is not usable: {error.strerror or error}") from None
+    except ValueError:  # the text itself stays out of the message
+        raise ConfigurationError(
+            f"signing key {path} is not 64 hex digits",
+            "Restore it from a backup, or move it away: a new one must then be trusted by all readers.",
+        ) from None
 
 
 def load_verifier(trusted: Path, *own: Signer) -> Verifier:

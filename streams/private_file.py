@@ -1,0 +1,41 @@
+"""Files that several processes may make at once and none may read by half: keys, and what must be said once.
+
+Assumes a file system with hard links. Invariant: a file made here has mode 0600 and is there whole or not at all; of several
+makers the first wins, and all of them read what it wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from streams.errors import ConfigurationError
+
+
+def make_once(path: Path, make: Callable[[], str]) -> None:
+    """Writes ``make()`` to ``path`` unless it is there. Raises OSError."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(make())
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(name, path)  # fails if another process was first, whose file then counts
+    except FileExistsError:
+        pass
+    finally:
+        Path(name).unlink()
+
+
+def read_secret(path: Path, what: str) -> str:
+    """The text of ``path``, stripped. Raises ConfigurationError, naming it as ``what``, if others may read it; OSError."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise ConfigurationError(f"{what} {path} is open to others (mode {mode:o})", f"Run: chmod 600 {path}")
+    return path.read_text().strip()
