@@ -12,10 +12,12 @@ from connectors.stores import open_memory_store, open_vector_store
 from streams.serving.server import Gateway, Stores, run_gateway
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
+from streams.state_folder import claim
 
 
 async def serve(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM. Raises ConfigurationError, StoreError."""
+    claim(settings)
     signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
     verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
     embedder = open_embedder(settings)

@@ -15,10 +15,12 @@ from streams.collector import relax_collector
 from streams.runtime.worker import run_worker
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
+from streams.state_folder import claim
 
 
 async def work(settings: Settings, names: Sequence[str]) -> None:
     """Runs until SIGINT or SIGTERM, then finishes the transactions in flight. Raises MonmouthError."""
+    claim(settings)
     signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
     verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
     stop = asyncio.Event()
