@@ -182,7 +182,8 @@ class LocalBroker:
                 f"{self._folder.path} holds a comma, which Kafka reads as two folders", "Choose another state folder."
             )
         try:
-            self._folder.data.mkdir(parents=True, exist_ok=True)
+            self._folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)  # the log holds what the stores hold
+            self._folder.data.mkdir(exist_ok=True)
             (self._folder.path / ".lock").touch()
         except OSError as error:
             raise NotWritableError(

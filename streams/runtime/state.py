@@ -5,13 +5,13 @@ transaction, as a compare-and-set: it refuses if another owner has opened the st
 owner last saw. So a paused owner that wakes up cannot overwrite newer state, and state never differs from its positions.
 Losing the newest commits in a power cut is fine, since the log replays them; a torn file is not, so data pages are synced.
 LMDB forbids opening one environment twice in a process, so stores of one folder that overlap for a moment share it.
+It holds memories, as the stores do, so nobody but its user may read it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -34,8 +34,8 @@ class StaleStateError(StoreError):
 def _open(path: Path) -> lmdb.Environment:
     environment, users = _environments.get(path, (None, 0))
     if environment is None:
-        path.mkdir(parents=True, exist_ok=True)
-        environment = lmdb.open(str(path), map_size=MAP_SIZE, max_dbs=2, metasync=False, max_readers=64)
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        environment = lmdb.open(str(path), map_size=MAP_SIZE, max_dbs=2, metasync=False, max_readers=64, mode=0o600)
         environment.reader_check()
     _environments[path] = (environment, users + 1)
     return environment
@@ -238,8 +238,3 @@ class NoState:
 def state_path(root: Path, stream_agent: str, partition: int) -> Path:
     """Folder of the state of one partition under the state folder ``root``."""
     return root / "local" / stream_agent / str(partition)
-
-
-def remove_state(root: Path, stream_agent: str) -> None:
-    """Removes all local state of a stream agent that does not run; it is rebuilt from the log."""
-    shutil.rmtree(root / "local" / stream_agent, ignore_errors=True)

@@ -116,3 +116,10 @@ def test_scan_is_the_sorted_view_of_what_was_set(tmp_path_factory, changes, pref
             store.commit({}, "tip")
     assert list(store.scan(prefix)) == sorted((k, v) for k, v in model.items() if k.startswith(prefix))
     store.close()
+
+
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    StateStore(tmp_path / "local" / "memory" / "0").close()
+    found = [tmp_path / "local" / "memory" / "0", *(tmp_path / "local" / "memory" / "0").iterdir()]
+    assert len(found) == 3
+    assert [path.name for path in found if path.stat().st_mode & 0o077] == []

@@ -25,6 +25,7 @@ def test_little_space_is_said_before_the_start(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(DiskFullError, match=r"100 MiB free .* wants 512 MiB") as caught:
         LocalBroker(tmp_path).start()
     assert "MONMOUTH_STATE_DIR" in caught.value.hint
+    assert (tmp_path / "broker").stat().st_mode & 0o077 == 0, "the log is for its user alone"
 
 
 def test_state_folder_that_is_a_file(tmp_path: Path) -> None:
