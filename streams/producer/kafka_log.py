@@ -18,7 +18,8 @@ from schemas.codec import SchemaError, codec
 from schemas.records import BlockNotification
 from streams.core.block import BlockRef
 from streams.core.forkview import ForkView
-from streams.errors import Category, ConfigurationError, FencedError, LogIntegrityError, MonmouthError
+from streams.errors import Category, ConfigurationError, FencedError, MonmouthError
+from streams.producer import metrics
 from streams.producer.log import Position, Staged, UncertainWriteError
 from streams.producer.resume import replay
 from streams.settings import Settings
@@ -30,6 +31,7 @@ KEEP = 1_024
 """Notifications read back at a start; more if the finality line is older."""
 BATCH_BYTES = 512 * 1024
 READ_TIMEOUT = 30.0
+FIRST = 50
 Batch = list[tuple[bytes | None, bytes]]
 
 
@@ -136,36 +138,42 @@ class KafkaLog:
             count *= 2
 
     async def _read(self, count: int, *, from_start: bool = False) -> list[BlockNotification]:
-        """The last ``count`` notifications, or a few more; or the first ones."""
+        """The last ``count`` notifications, or a few more; or some of the first ones. Empty only if the topic holds none."""
         async with self._consumer() as consumer, asyncio.timeout(READ_TIMEOUT):
             partition = self._blocks
             consumer.assign([partition])
             begin = (await consumer.beginning_offsets([partition]))[partition]
             end = (await consumer.end_offsets([partition]))[partition]
-            # A transaction adds one offset of its own to those of its notifications, so twice as many offsets hold enough.
-            start, end = (begin, min(end, begin + count)) if from_start else (max(begin, end - 2 * count), end)
-            consumer.seek(partition, start)
-            values: list[bytes] = []
-            while await consumer.position(partition) < end:
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    values += [record.value for record in records]
-        return [self._notification(value) for value in values]
+            while True:
+                # A transaction adds an offset of its own to those of its notifications, so twice as many hold enough.
+                start = begin if from_start else max(begin, end - 2 * count)
+                consumer.seek(partition, start)
+                found: list[BlockNotification] = []
+                while await consumer.position(partition) < end and not (from_start and found):
+                    records = await consumer.getmany(timeout_ms=200, max_records=FIRST if from_start else None)
+                    for record in records.get(partition, ()):
+                        found += self._notification(record.offset, record.value)
+                if found or start == begin:
+                    return found
+                count *= 2
 
-    def _notification(self, value: bytes) -> BlockNotification:
+    def _notification(self, offset: int, value: bytes | None) -> list[BlockNotification]:
+        """The notification at ``offset``; none if what lies there is not one. What it overwrote, the sequences will miss."""
         try:
             name, record = codec().decode(value)
+            if name != "BlockNotification":
+                raise SchemaError(f"a {name} does not belong here")
         except SchemaError as error:
-            raise LogIntegrityError(f"{self._blocks.topic} holds something that is no notification: {error}") from None
-        if name != "BlockNotification":
-            raise LogIntegrityError(f"{self._blocks.topic} holds a {name}")
+            log.warning("%s, offset %d: %s", self._blocks.topic, offset, error)
+            metrics.GARBAGE.inc()
+            return []
         self._verifier.verify(name, record)
         if record["chain_id"] != self._chain_id:
             raise ConfigurationError(
                 f"{self._blocks.topic} holds chain {record['chain_id']}, the source is chain {self._chain_id}",
                 "Use another topic prefix (kafka.prefix) for another chain.",
             )
-        notification: BlockNotification = record
-        return notification
+        return [record]
 
     async def append(self, staged: Sequence[Staged]) -> None:
         assert self._producer is not None, "open() first"

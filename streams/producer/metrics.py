@@ -20,6 +20,9 @@ REFUSED = Counter("monmouth_producer_blocks_refused_total", "Alarm: blocks with 
 SOURCE_ERRORS = Counter(
     "monmouth_producer_source_errors_total", "Answers of the source that were of no use.", registry=REGISTRY
 )
+GARBAGE = Counter(
+    "monmouth_producer_garbage_total", "Records on chain.blocks that are no notifications, passed over.", registry=REGISTRY
+)
 LAGGING = Gauge("monmouth_producer_source_lagging_blocks", "How far the source is behind the log; 0 if not.", registry=REGISTRY)
 TIP = Gauge("monmouth_producer_tip", "Height of the newest block in the log.", registry=REGISTRY)
 FINAL = Gauge("monmouth_producer_final", "Height of the newest final block in the log.", registry=REGISTRY)

@@ -44,6 +44,13 @@ class Stranger:
                 count += 1
         return count
 
+    async def flood(self, topic: str, count: int, partition: int = 0) -> None:
+        """Writes the same garbage many times."""
+        name = physical(self._settings.kafka.prefix, topic)
+        for _ in range(count):
+            await self._producer.send(name, GARBAGE, partition=partition)
+        await self._producer.flush()
+
 
 @asynccontextmanager
 async def stranger(settings: Settings) -> AsyncIterator[Stranger]:

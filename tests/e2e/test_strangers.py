@@ -14,6 +14,7 @@ from connectors.stores import open_memory_store, open_vector_store
 from schemas.codec import codec
 from streams import topics
 from streams.errors import LogIntegrityError
+from streams.producer.kafka_log import KEEP
 from streams.serving.client import AsyncClient, GatewayError
 from streams.serving.commands import KafkaCommandLog, store_command
 from streams.serving.metrics import GARBAGE as SKIPPED
@@ -80,6 +81,19 @@ async def asked_through_a_gateway(settings: Settings, agent: bytes) -> int:
         await gateway.stop()
         await stores.memories.close()
         await stores.vectors.close()
+
+
+async def test_a_producer_that_starts_again_reads_past_garbage_in_its_own_topic(kafka_settings: Settings) -> None:
+    """Also where there is more of it than it reads back, and none of its own records in between."""
+    settings, names = kafka_settings, ("memory",)
+    async with stranger(settings) as foe:
+        await foe.write(topics.BLOCKS, bad_values(topics.BLOCKS))
+        async with small(settings, names, blocks=5) as pipeline:
+            await pipeline.agree()
+        await foe.flood(topics.BLOCKS, 3 * KEEP)
+        async with small(settings, names, blocks=8) as pipeline:  # the same chain, and more of it
+            expected = await pipeline.agree()
+    assert len(expected.blocks) == 9
 
 
 async def test_a_command_of_two_megabytes_is_a_dead_letter_and_a_larger_one_is_refused(kafka_settings: Settings) -> None:
