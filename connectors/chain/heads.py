@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator
 
 import orjson
 from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidURI, WebSocketException
 
 from connectors.chain.jsonrpc import public
+from streams.errors import SourceError
 
 log = logging.getLogger(__name__)
 SUBSCRIBE = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}).decode()
@@ -23,7 +24,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
 
 
 async def hints(url: str) -> AsyncIterator[None]:
-    """Yields once per connection made and once per message received. Runs until it is closed."""
+    """Yields for every message received. Runs until it is closed. Raises SourceError for what is no WebSocket address."""
     pause = FIRST_PAUSE
     while True:
         try:
@@ -33,6 +34,8 @@ async def hints(url: str) -> AsyncIterator[None]:
                     pause = FIRST_PAUSE
                     yield None
             reason = "closed by the node"
+        except InvalidURI:  # whose text is the whole address, key and all
+            raise SourceError(f"{public(url)} is no WebSocket address", "Give it as ws://host:port or wss://host.") from None
         except (OSError, WebSocketException, TimeoutError) as error:
             reason = str(error) or type(error).__name__
         log.warning("lost %s (%s); polling goes on, next try in %.2f s", public(url), reason, pause)
