@@ -23,8 +23,8 @@ from streams.errors import SourceError
 from streams.ports.chain import Block
 
 VERSION, HEADER, BODY, RECEIPTS, DIFFICULTY = 0x3265, 3, 4, 5, 6
-MAX_ENTRY = 64 * 1024 * 1024
-MAX_UNPACKED = 256 * 1024 * 1024
+MAX_ENTRY = 12 * 1024 * 1024
+"""Bytes, packed. Snappy makes at most 64 bytes of 3, so no entry unpacks to more than 256 MiB and a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,6 @@ def unpack(file: BinaryIO, entry: Entry) -> Any:
         unpacked = bytes(data.finish())
     except cramjam.DecompressionError as error:
         raise SourceError(f"entry at byte {entry.offset} is not framed snappy: {error}") from None
-    if len(unpacked) > MAX_UNPACKED:
-        raise SourceError(f"entry at byte {entry.offset} unpacks to {len(unpacked)} bytes")
     return decode.decode(unpacked)
 
 

@@ -6,6 +6,7 @@ import gzip
 import shutil
 from pathlib import Path
 
+import cramjam
 import orjson
 import pytest
 
@@ -98,6 +99,19 @@ def test_a_cut_or_altered_era1_file_is_refused(era1_file: Path, tmp_path: Path) 
         (tmp_path / name).write_bytes(content)
         with pytest.raises(SourceError, match=name):
             list(era1.arrivals(tmp_path / name))
+
+
+def test_an_entry_that_would_unpack_without_bound_is_refused_before(tmp_path: Path) -> None:
+    packer = cramjam.snappy.Compressor()
+    packer.compress(bytes(1 << 20))
+    assert era1.MAX_ENTRY * (1 << 20) / len(bytes(packer.finish())) < 257 << 20
+    version = era1.VERSION.to_bytes(2, "little") + bytes(6)
+    claimed = (era1.MAX_ENTRY + 1).to_bytes(4, "little")
+    with (tmp_path / "bomb.era1").open("wb") as file:
+        file.write(version + b"\x03\x00" + claimed + bytes(2))
+        file.truncate(file.tell() + era1.MAX_ENTRY + 1)
+    with pytest.raises(SourceError, match="broken e2store entry at byte 8"):
+        list(era1.arrivals(tmp_path / "bomb.era1"))
 
 
 @pytest.fixture
