@@ -1,4 +1,7 @@
-"""Shared fixtures. Data sets lie beside the checkout; tests that need one skip, saying why, where it is missing."""
+"""Shared fixtures. Data sets lie beside the checkout; tests that need one skip, saying why, where it is missing.
+
+What a machine with a network can fetch (jars, model, node) is no reason to skip where CI is set: see ``availability``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pytest
 
 from connectors.embedding.model import ModelFiles, fetch
 from streams.errors import ConfigurationError
+from tests.availability import unavailable
 
 pytest_plugins = ("tests.broker_fixtures",)
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,4 +35,4 @@ def model_files() -> ModelFiles:
     except ConfigurationError as error:
         if "could not be fetched" not in error.message:
             raise
-        pytest.skip(f"{error.message}; set MONMOUTH_MODELS to a folder that holds it")
+        unavailable(f"{error.message}; set MONMOUTH_MODELS to a folder that holds it")

@@ -1,6 +1,7 @@
 """A real anvil node for a test: ``anvil_binary`` finds or fetches it, ``anvil`` runs a fresh chain.
 
-Searched: MONMOUTH_ANVIL, the checkout's .monmouth/node, the PATH; else npm installs it there. Without npm the test skips.
+Searched: MONMOUTH_ANVIL, the checkout's .monmouth/node, the PATH; else npm installs it there. Without npm the test
+skips, or fails where CI is set.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from connectors.chain.jsonrpc import JsonRpc
+from tests.availability import unavailable
 from tests.conftest import ROOT
 
 CACHE = ROOT / ".monmouth" / "node"
@@ -38,11 +40,11 @@ def anvil_binary() -> Path:
         return Path(named)
     if not BINARY.is_file():
         if shutil.which("npm") is None:
-            pytest.skip("no anvil and no npm to fetch it; set MONMOUTH_ANVIL")
+            unavailable("no anvil and no npm to fetch it; set MONMOUTH_ANVIL")
         try:
             _install()
         except subprocess.SubprocessError as error:
-            pytest.skip(f"anvil could not be fetched: {error}")
+            unavailable(f"anvil could not be fetched: {error}")
     return BINARY
 
 

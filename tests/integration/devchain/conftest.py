@@ -1,10 +1,8 @@
-"""A real anvil node, where its binary is found: MONMOUTH_ANVIL, the checkout's .monmouth/node, or the PATH."""
+"""A real anvil node with the rules of the development chain; the binary is that of the other node tests."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,18 +11,11 @@ import pytest
 
 from connectors.chain.jsonrpc import JsonRpc
 from streams.errors import SourceError
-from tests.conftest import ROOT
+from tests.integration.node_fixtures import anvil_binary
 
-BINARY = ROOT / ".monmouth" / "node" / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
+__all__ = ["anvil", "anvil_binary"]
+
 PATIENCE = 20.0
-
-
-@pytest.fixture(scope="session")
-def anvil_binary() -> Path:
-    found = os.environ.get("MONMOUTH_ANVIL") or (str(BINARY) if BINARY.is_file() else shutil.which("anvil"))
-    if not found:
-        pytest.skip("no anvil: npm i --prefix .monmouth/node @foundry-rs/anvil@1.7.1, or set MONMOUTH_ANVIL")
-    return Path(found)
 
 
 @pytest.fixture

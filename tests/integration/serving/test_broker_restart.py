@@ -14,6 +14,7 @@ from streams.serving.chain import ChainTail
 from streams.serving.faults import UnavailableError
 from streams.settings import KafkaSettings
 from streams.signing import Verifier
+from tests.availability import unavailable
 from tests.integration.serving.broker import SIGNER, log_writer
 from tests.steps import block, step_new, step_undo
 
@@ -28,7 +29,7 @@ async def test_view_goes_on_where_it_was(tmp_path: Path, jars_dir: Path) -> None
     try:
         broker.start()
     except JarsUnavailableError as error:
-        pytest.skip(f"no broker: {error}")
+        unavailable(f"no broker: {error}")
     chain = None
     try:
         kafka = KafkaSettings(bootstrap=broker.bootstrap, prefix=f"t{uuid.uuid4().hex[:8]}.", partitions=1)
