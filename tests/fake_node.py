@@ -70,6 +70,8 @@ class FakeNode:
         self.spoil: dict[str, Spoil] = {}
         self.spoil_text: Callable[[bytes], bytes] | None = None
         self.status = 200
+        self.longest_batch = 1000
+        self.largest_answer = 25_000_000
         self.refused: set[str] = set()
         self.calls: list[str] = []
         self.headers: list[dict[str, str]] = []
@@ -79,9 +81,22 @@ class FakeNode:
     async def http(self, request: web.Request) -> web.Response:
         self.headers.append(dict(request.headers))
         asked = orjson.loads(await request.read())
-        answer = [self._one(one) for one in asked] if isinstance(asked, list) else self._one(asked)
+        if isinstance(asked, list) and len(asked) > self.longest_batch:
+            return web.json_response({"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "batch too large"}})
+        answer = self._batch(asked) if isinstance(asked, list) else self._one(asked)
         text = orjson.dumps(answer)
         return web.Response(status=self.status, body=self.spoil_text(text) if self.spoil_text else text)
+
+    def _batch(self, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """As geth: calls beyond the limit of an answer's size get an error each."""
+        answers, size = [], 0
+        for one in asked:
+            answer = self._one(one)
+            size += len(orjson.dumps(answer))
+            if size > self.largest_answer:
+                answer = {"jsonrpc": "2.0", "id": one["id"], "error": {"code": -32003, "message": "response too large"}}
+            answers.append(answer)
+        return answers
 
     def _one(self, asked: dict[str, Any]) -> dict[str, Any]:
         method = asked["method"]

@@ -30,8 +30,12 @@ class MemoryLog:
         return Position(view, sequence, first)
 
     async def older(self, known: ForkView) -> ForkView:
-        view, _ = replay(self.notifications[-2 * max(self._keep, len(known.blocks)) :])
-        return view
+        count = 2 * max(self._keep, len(known.blocks))
+        while True:
+            view, _ = replay(self.notifications[-count:])
+            if count >= len(self.notifications) or view.blocks[0].number < known.blocks[0].number:
+                return view
+            count *= 2
 
     async def append(self, staged: Sequence[Staged]) -> None:
         outcome = self.fail.pop(0) if self.fail else "ok"

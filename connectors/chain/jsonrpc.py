@@ -32,6 +32,10 @@ class RpcError(SourceError):
         self.code = code
 
 
+class BatchRefusedError(SourceError):
+    """The node took none of a batch, or its answer is too large; smaller ones may pass."""
+
+
 def public(url: str) -> str:
     """The address without user, password, path or query, which may hold keys."""
     try:
@@ -72,7 +76,7 @@ class JsonRpc:
         answer = await self._post(orjson.dumps(body if len(body) > 1 else body[0]))
         answers = answer if len(body) > 1 else [answer]
         if not isinstance(answers, list):
-            raise SourceError(f"{self.name} did not answer the batch: {self._complaint(answers)}")
+            raise BatchRefusedError(f"{self.name} did not answer the batch: {self._complaint(answers)}")
         return self._sort(list(requests), calls, answers)
 
     def _sort(self, ids: list[int], calls: Sequence[Call], answers: list[Any]) -> list[Any]:
@@ -132,7 +136,7 @@ class JsonRpc:
             size += len(chunk)
             if size > self._max_answer:
                 response.close()
-                raise SourceError(f"{self.name} sent more than {self._max_answer} bytes in one answer")
+                raise BatchRefusedError(f"{self.name} sent more than {self._max_answer} bytes in one answer")
             chunks.append(chunk)
         return b"".join(chunks)
 

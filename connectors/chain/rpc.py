@@ -14,7 +14,7 @@ from typing import Any
 
 from connectors.chain import heads
 from connectors.chain.convert import block_ref, quantity, to_block
-from connectors.chain.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, JsonRpc, RpcError
+from connectors.chain.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, BatchRefusedError, Call, JsonRpc, RpcError
 from connectors.chain.verify import Level, check_block
 from streams.core.block import BlockRef
 from streams.errors import SourceError
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 CHUNK = 10
 """Blocks a JSON-RPC batch: more gains nothing and runs into the size limits of nodes."""
 IN_FLIGHT = 4
+UNSUPPORTED = (METHOD_NOT_FOUND, INVALID_PARAMS)
 
 
 def _hex(data: bytes) -> str:
@@ -117,18 +118,32 @@ class RpcSource:
             present.append(body)
         return await self._whole(present)
 
-    async def _batches(self, calls: list[tuple[str, list[Any]]]) -> list[Any]:
+    async def _batches(self, calls: list[Call]) -> list[Any]:
         """Results of any number of calls, a few batches at a time. Raises the first RpcError among them."""
 
-        async def one(chunk: list[tuple[str, list[Any]]]) -> list[Any]:
+        async def one(chunk: list[Call]) -> list[Any]:
             async with self._slots:
-                return await self._rpc.batch(chunk)
+                return await self._split(chunk)
 
         chunks = [calls[i : i + CHUNK] for i in range(0, len(calls), CHUNK)]
         results = [result for part in await asyncio.gather(*map(one, chunks)) for result in part]
         for result in results:
             if isinstance(result, RpcError):
                 raise result
+        return results
+
+    async def _split(self, chunk: list[Call]) -> list[Any]:
+        """One batch, or as many smaller ones as it takes: nodes limit the size of an answer, and blocks differ in size."""
+        try:
+            results = await self._rpc.batch(chunk)
+        except BatchRefusedError:
+            if len(chunk) == 1:
+                raise
+            half = len(chunk) // 2
+            return [*await self._split(chunk[:half]), *await self._split(chunk[half:])]
+        for index, result in enumerate(results):
+            if isinstance(result, RpcError) and result.code not in UNSUPPORTED and len(chunk) > 1:
+                results[index] = (await self._rpc.batch([chunk[index]]))[0]
         return results
 
     async def _whole(self, bodies: list[Any]) -> list[Block]:
@@ -147,7 +162,7 @@ class RpcSource:
             try:
                 return await self._batches([("eth_getBlockReceipts", [body["hash"]]) for body in bodies])
             except RpcError as error:
-                if error.code not in (METHOD_NOT_FOUND, INVALID_PARAMS):
+                if error.code not in UNSUPPORTED:
                     raise
                 log.warning("%s has no eth_getBlockReceipts by hash; asking for each receipt", self._rpc.name)
                 self._block_receipts = False

@@ -111,12 +111,15 @@ def finalize(view: ForkView, final: BlockRef) -> ForkView:
     return ForkView(view.blocks, view.at(final.number))
 
 
-def trim(view: ForkView, keep: int) -> ForkView:
-    """Forgets the oldest final blocks but ``keep`` below the tip. Blocks above the finality line always stay."""
-    if view.final is None or len(view.blocks) <= keep:
+def trim(view: ForkView, keep: int, limit: int = 65_536) -> ForkView:
+    """Forgets the oldest final blocks but ``keep`` below the tip. Others stay, up to ``limit`` blocks, so that a chain that
+    never calls anything final does not grow without end; the log still has what is forgotten.
+    """
+    if view.tip is None or len(view.blocks) <= keep:
         return view
-    assert view.tip is not None
-    oldest = min(view.tip.number - keep + 1, view.final.number)
+    oldest = view.tip.number - keep + 1
+    unsettled = view.blocks[0].number if view.final is None else view.final.number
+    oldest = max(min(oldest, unsettled), view.tip.number - limit + 1)
     return ForkView(view.blocks[max(0, oldest - view.blocks[0].number) :], view.final)
 
 

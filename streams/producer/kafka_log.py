@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
@@ -28,9 +29,13 @@ from streams.topics import BLOCKS, TRANSACTIONS, physical
 
 log = logging.getLogger(__name__)
 KEEP = 1_024
-"""Notifications read back at a start; more if the finality line is older."""
+"""Notifications read back at a start; more, up to ``MOST``, if the finality line is older."""
 BATCH_BYTES = 512 * 1024
+MOST = 65_536
 READ_TIMEOUT = 30.0
+CLOSE_SECONDS = 5.0
+GRACE = 10.0
+"""Seconds a write may take beyond the time after which the broker itself gives the transaction up."""
 FIRST = 50
 Batch = list[tuple[bytes | None, bytes]]
 
@@ -53,6 +58,7 @@ class KafkaLog:
         self._key = chain_id.to_bytes(8, "big")
         self._producer: AIOKafkaProducer | None = None
         self._written: tuple[int, int] | None = None
+        self._broken = False
 
     async def open(self) -> Position:
         await self.close()
@@ -120,8 +126,15 @@ class KafkaLog:
             raise self._fenced(f"the log is at {sequence}, this producer at {self._written[0]}")
 
     async def older(self, known: ForkView) -> ForkView:
+        count = 2 * max(KEEP, len(known.blocks))
         async with self._unavailable():
-            return (await self._position(2 * max(KEEP, len(known.blocks)))).view
+            while True:
+                notifications = await self._read(count)
+                view, _ = replay(notifications)
+                # Much going back and forth fills many notifications with few heights, so the count alone says little.
+                if not view.blocks or notifications[0]["sequence"] == 0 or view.blocks[0].number < known.blocks[0].number:
+                    return view
+                count *= 2
 
     async def _position(self, count: int) -> Position:
         """Reads ``count`` notifications or more, until the finality line is inside or the log begins."""
@@ -132,7 +145,7 @@ class KafkaLog:
                 return Position()
             whole = notifications[0]["sequence"] == 0
             known = view.final is not None and view.blocks and view.final.number >= view.blocks[0].number
-            if whole or known:
+            if whole or known or count >= MOST:
                 first = notifications[0] if whole else (await self._read(1, from_start=True))[0]
                 return Position(view, sequence, BlockRef.of(first["block"]))
             count *= 2
@@ -181,7 +194,7 @@ class KafkaLog:
         before = self._written[1]
         self._written = (before, before + len(staged))
         try:
-            await self._transaction(self._producer, staged)
+            await self._bounded(self._transaction(self._producer, staged))
         except ProducerFenced:
             raise self._fenced("its transactional id was taken") from None
         except MessageSizeTooLargeError as error:
@@ -192,6 +205,20 @@ class KafkaLog:
         except (KafkaError, OSError, TimeoutError) as error:
             raise UncertainWriteError(f"the broker did not confirm a write: {type(error).__name__}: {error}") from None
         self._written = (before + len(staged), before + len(staged))
+
+    async def _bounded(self, work: Coroutine[Any, Any, None]) -> None:
+        """The client looks for a lost broker without end, and would do so to abort too: it is left to ``close`` instead."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            await asyncio.wait({task}, timeout=self._kafka.transaction_timeout_ms / 1000 + GRACE)
+        finally:
+            if not task.done():
+                self._broken = True
+                task.cancel()
+        if not task.done():
+            raise TimeoutError("no answer")
+        await task
 
     async def _transaction(self, producer: AIOKafkaProducer, staged: Sequence[Staged]) -> None:
         async with producer.transaction():
@@ -210,7 +237,8 @@ class KafkaLog:
             if batch.append(key=key, value=value, timestamp=None) is None:
                 sends.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()
-                batch.append(key=key, value=value, timestamp=None)
+                if batch.append(key=key, value=value, timestamp=None) is None:
+                    raise MessageSizeTooLargeError(f"{len(value)} bytes")
         sends.append(await producer.send_batch(batch, topic, partition=partition))
         return sends
 
@@ -222,8 +250,18 @@ class KafkaLog:
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None
-        if producer is not None:
+        if producer is None:
+            return
+        steps = [] if self._broken else [producer.stop]
+        if producer._sender is not None:
+            steps.append(producer._sender.close)
+        for step in (*steps, producer.client.close):
             try:
-                await asyncio.wait_for(producer.stop(), 10)
-            except (KafkaError, OSError, TimeoutError) as error:  # it is being thrown away; the log decides what counts
-                log.info("closing the writer: %s", error)
+                await asyncio.wait_for(step(), CLOSE_SECONDS)
+            except Exception as error:  # it is being thrown away; the log decides what counts
+                log.info("closing the writer: %s: %s", type(error).__name__, error)
+            else:
+                if step == producer.stop:
+                    break
+        producer._closed = True
+        self._broken = False

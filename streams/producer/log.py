@@ -53,7 +53,7 @@ class ChainLog(Protocol):
         """Shuts out any other writer, then reads the position. Raises FencedError if another one wrote since we did."""
 
     async def older(self, known: ForkView) -> ForkView:
-        """The view with about twice as many blocks, or the same one if the log holds no more."""
+        """The view with blocks older than the oldest of ``known``, which is not empty; without, if the log holds no more."""
 
     async def append(self, staged: Sequence[Staged]) -> None:
         """Writes all of it in one transaction. Raises FencedError or UncertainWriteError."""

@@ -96,12 +96,15 @@ class BlockProducer:
         self._view = ForkView()
         self._failures = 0
         self._trusted = False
+        self._asking: asyncio.Task[Advance | None] | None = None
         self.progress = Progress()
 
     def stop(self) -> None:
         """Asks the run to end after the transaction in flight."""
         self._stop.set()
         self._wake.set()
+        if self._asking is not None:
+            self._asking.cancel()
 
     async def run(self) -> Progress:
         """Runs until stopped, or as ``once``, ``until`` and the source say. Closes the log, not the source."""
@@ -154,7 +157,12 @@ class BlockProducer:
             if not self._trusted:
                 await self._follower.check_identity(first)
                 self._trusted = True
-            advance = await self._follower.next(view)
+            self._asking = asyncio.create_task(self._follower.next(view))
+            advance = await self._asking
+        except asyncio.CancelledError:
+            if self._stop.is_set():  # a node that does not answer must not hold up the end
+                return None
+            raise
         except SourceError as error:
             metrics.SOURCE_ERRORS.inc()
             self._trusted = False

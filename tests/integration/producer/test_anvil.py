@@ -40,7 +40,7 @@ async def following(settings: Settings, node: Anvil) -> AsyncIterator[BlockProdu
 
 async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
     async with asyncio.timeout(30):
-        while not (found if isinstance(found := condition(), bool) else await found):  # noqa: ASYNC110
+        while not (found if isinstance(found := condition(), bool) else await found):
             await asyncio.sleep(0.05)
 
 

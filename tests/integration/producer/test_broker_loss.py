@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,44 @@ from tests.integration.producer.logs import canonical, check_partition, notifica
 pytestmark = pytest.mark.kafka
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+async def test_a_broker_that_stays_away_does_not_hold_up_the_end(
+    broker: str, jars_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.producer.kafka_log.GRACE", 1.0)
+    own = LocalBroker(tmp_path / "broker", port=free_port(), jars=jars_dir, record_startup=False)
+    await asyncio.to_thread(own.start)
+    try:
+        kafka = KafkaSettings(bootstrap=own.bootstrap, prefix="gone.", partitions=1, transaction_timeout_ms=1_000)
+        await apply(kafka)
+        settings = Settings(state_dir=tmp_path / "state", kafka=kafka)
+        settings.chain.poll_interval = 0.05
+        source = ScriptedSource(chain(3))
+        producer = await build(settings, source)
+        running = asyncio.create_task(producer.run())
+        async with asyncio.timeout(60):
+            while producer.progress.view.tip is None:
+                await asyncio.sleep(0.05)
+    finally:
+        pid = own.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+    source.grow(2)
+    await asyncio.sleep(1)
+    producer.stop()
+    async with asyncio.timeout(40):
+        await running
+
+
 @pytest.mark.slow
 async def test_a_killed_broker_delays_and_loses_nothing(broker: str, jars_dir: Path, tmp_path: Path) -> None:
-    own = LocalBroker(tmp_path / "broker", jars=jars_dir, record_startup=False)
+    own = LocalBroker(tmp_path / "broker", port=free_port(), jars=jars_dir, record_startup=False)
     await asyncio.to_thread(own.start)
     try:
         kafka = KafkaSettings(bootstrap=own.bootstrap, prefix="loss.", partitions=2)
@@ -40,7 +76,7 @@ async def test_a_killed_broker_delays_and_loses_nothing(broker: str, jars_dir: P
         producer = await build(settings, source)
         running = asyncio.create_task(producer.run())
         async with asyncio.timeout(60):
-            while producer.progress.view.tip is None:  # noqa: ASYNC110
+            while producer.progress.view.tip is None:
                 await asyncio.sleep(0.05)
         pid = own.pid
         assert pid is not None
@@ -50,6 +86,9 @@ async def test_a_killed_broker_delays_and_loses_nothing(broker: str, jars_dir: P
                 source.reorg(2, 3)
             if step == 15:
                 os.kill(pid, signal.SIGKILL)
+                async with asyncio.timeout(30):
+                    while own.pid is not None:
+                        await asyncio.sleep(0.05)
                 await asyncio.to_thread(own.start)
             await asyncio.sleep(0.02)
         async with asyncio.timeout(90):

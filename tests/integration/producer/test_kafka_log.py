@@ -18,7 +18,7 @@ from streams.settings import Settings
 from streams.signing import Signer, Verifier
 from streams.topics import TRANSACTIONS
 from tests.chains import CHAIN_ID, ScriptedSource, chain
-from tests.integration.producer.logs import check_partition, notifications, own_verifier, read
+from tests.integration.producer.logs import canonical, check_partition, notifications, own_verifier, read
 
 pytestmark = pytest.mark.kafka
 SIGNER = Signer(bytes(32))
@@ -51,7 +51,7 @@ async def test_a_second_producer_shuts_out_the_first(kafka_settings: Settings) -
     older = await build(kafka_settings, first)
     running = asyncio.create_task(older.run())
     async with asyncio.timeout(30):
-        while older.progress.view.tip is None or older.progress.view.tip.number < 3:  # noqa: ASYNC110
+        while older.progress.view.tip is None or older.progress.view.tip.number < 3:
             await asyncio.sleep(0.05)
     done = await run(kafka_settings, second)
     assert (done.blocks, done.view.tip) == (6, second.head_ref)
@@ -90,6 +90,20 @@ async def test_position_is_read_back_past_many_small_transactions(kafka_settings
         assert position.sequence == len(await notifications(kafka_settings))
     finally:
         await log.close()
+
+
+async def test_a_reorg_deeper_than_what_was_read_back_reads_further(
+    kafka_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.producer.kafka_log.KEEP", 3)
+    monkeypatch.setattr("streams.producer.loop.KEEP", 3)
+    kafka_settings.chain.finality_depth = 3  # the window is short because blocks are final; the reorg goes below that
+    source = ScriptedSource(chain(30))
+    await run(kafka_settings, source)
+    source.reorg(25, 27)
+    done = await run(kafka_settings, source)
+    assert done.deepest == 25
+    assert canonical(await notifications(kafka_settings)) == [block.ref.hash for block in source.canonical_blocks]
 
 
 async def test_an_unsigned_writer_is_found_on_opening(kafka_settings: Settings) -> None:

@@ -44,7 +44,7 @@ def process(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[st
 
 async def written(settings: Settings, at_least: int) -> None:
     async with asyncio.timeout(60):
-        while len((await read(settings, BLOCKS))[0]) < at_least:  # noqa: ASYNC110
+        while len((await read(settings, BLOCKS))[0]) < at_least:
             await asyncio.sleep(0.1)
 
 

@@ -64,6 +64,31 @@ async def test_a_node_without_block_receipts_is_asked_for_each(node: Node) -> No
     assert "eth_getBlockReceipts" not in fake.calls
 
 
+async def test_batches_shrink_to_what_the_node_takes(node: Node) -> None:
+    fake, source = node
+    blocks = fake.source.canonical_blocks
+    fake.longest_batch = 3
+    assert await source.span(0, 20) == blocks[:21]
+    fake.longest_batch, fake.largest_answer = 1000, 6_000
+    assert await source.span(0, 20) == blocks[:21]
+
+
+async def test_a_node_that_hangs_does_not_hold_up_the_end(node: Node) -> None:
+    _, source = node
+    hang = asyncio.Event()
+
+    async def silence(*_: Any) -> Any:
+        hang.set()
+        await asyncio.sleep(60)
+
+    source.head = silence
+    producer = BlockProducer(source, MemoryLog(), Stager(CHAIN_ID, 2, Signer(bytes(32))), ChainSettings(), CHAIN_ID)
+    running = asyncio.create_task(producer.run())
+    await asyncio.wait_for(hang.wait(), 10)
+    producer.stop()
+    await asyncio.wait_for(running, 5)
+
+
 async def test_a_node_without_the_finalized_tag_or_syncing(node: Node) -> None:
     fake, source = node
     fake.source.tag = 20
@@ -96,7 +121,7 @@ TEXTS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda _: b"", "not JSON"),
     "cut": (lambda text: text[: len(text) // 2], "not JSON"),
     "huge": (lambda _: b" " * 3_000_000, "more than 2000000 bytes"),
-    "null": (lambda _: b"null", "did not answer the batch"),
+    "null": (lambda _: b"null", "no JSON-RPC answer"),
     "object": (lambda _: b'{"error": {"message": "batch too large"}}', "batch too large"),
     "list of junk": (lambda _: b"[1, 2]", "no JSON-RPC answer"),
     "neither result nor error": (lambda _: b'[{"id": 1}]', "no JSON-RPC answer"),

@@ -60,6 +60,7 @@ def test_trim_keeps_what_is_not_final() -> None:
     assert trim(VIEW, 3) == VIEW
     assert trim(finalize(VIEW, ref(9)), 5).blocks == tuple(LINE[5:])
     assert trim(finalize(VIEW, ref(4)), 3).blocks == tuple(LINE[3:])
+    assert trim(VIEW, 2, limit=4).blocks == trim(finalize(VIEW, ref(2)), 2, limit=4).blocks == tuple(LINE[6:])
 
 
 def test_check_says_no() -> None:
