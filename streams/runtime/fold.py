@@ -86,6 +86,7 @@ class Fold:
         try:
             for unit, records in zip(units, readable, strict=True):
                 await self._fold(unit, records)
+                metrics.FOLDED.labels(self._job.name).inc(unit.size)
         finally:
             await self._rewinder.close()
 
@@ -184,6 +185,7 @@ class Fold:
                 self.outbox.checkpoint(self._slot(slot, live).freed())
 
     def _revert_block(self, block: Block) -> None:
+        metrics.FOLDED.labels(self._job.name).inc(block.size)
         records = [record for record in block.records if unreadable(record) is None]
         if not self.careful:
             self.outbox.tables(self.agent.revert(block.marker.block, records))

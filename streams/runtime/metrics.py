@@ -7,6 +7,9 @@ from prometheus_client import Counter, Gauge, Histogram
 _AGENT = ["agent"]
 
 RECORDS = Counter("monmouth_runtime_records_total", "Input records committed.", _AGENT)
+FOLDED = Counter(
+    "monmouth_runtime_folded_total", "Input records applied or reverted, replays and work given up included.", _AGENT
+)
 OUTPUTS = Counter("monmouth_runtime_outputs_total", "Output records committed, markers and checkpoints included.", _AGENT)
 BLOCKS = Counter("monmouth_runtime_blocks_total", "Blocks of a partition applied.", _AGENT)
 COMMITS = Counter("monmouth_runtime_commits_total", "Transactions committed.", _AGENT)

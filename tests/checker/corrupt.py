@@ -149,7 +149,11 @@ def key_order(history: History, choice: int) -> History | None:
 def key_home(history: History, choice: int) -> History | None:
     """A key is in a partition that is not its own."""
     entry = pick([e for e in history.of(Entry) if e.block is None], choice)
-    return swap(history, entry, changed(entry, key="k0" if entry.partition else "k1")) if entry else None
+    if entry is None:
+        return None
+    others = [fold(items).entries for place, items in history.logs.items() if (entry.topic, entry.partition) != place]
+    keys = {e.key for entries in others for e in entries if e.topic == entry.topic and e.key}
+    return swap(history, entry, changed(entry, key=min(keys))) if keys else None
 
 
 def _marker(**wrong: object) -> Corruption:

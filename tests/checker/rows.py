@@ -19,12 +19,11 @@ def stale_rows(history: History) -> Iterator[Anomaly]:
     An answer is judged by the whole span of the log its reader may have seen: the block must have stood at some point of it.
     Judged where the history names the partition (``chain``) whose markers decide.
     """
-    chains = history.of(Chain)
-    if not chains:
+    changes = _changes(history)
+    if changes is None:
         return
-    changes = undone(history.logs.get(Place(chains[0].topic, chains[0].partition), ()))
     for row in history.of(Row):
-        if row.block is not None and not _stood(changes.get(row.block, []), END, END):
+        if _stale(row, changes):
             yield Anomaly("stale row", row.sink, f"{row.id} is of block {row.block}, which does not stand")
     for answer in history.of(Answer):
         for id_, block in answer.rows:
@@ -33,6 +32,20 @@ def stale_rows(history: History) -> Iterator[Anomaly]:
                     f"an answer between {answer.sequence} and {answer.until} held {id_} of block {block}, which did not stand"
                 )
                 yield Anomaly("stale row", answer.process, what)
+
+
+Changes = dict[str, list[tuple[int, bool]]]
+
+
+def _changes(history: History) -> Changes | None:
+    """When each block began and ceased to stand; None if the history names no partition that says so."""
+    for chain in history.of(Chain):
+        return undone(history.logs.get(Place(chain.topic, chain.partition), ()))
+    return None
+
+
+def _stale(row: Row, changes: Changes | None) -> bool:
+    return changes is not None and row.block is not None and not _stood(changes.get(row.block, []), END, END)
 
 
 def _stood(changes: list[tuple[int, bool]], first: float, last: float) -> bool:
@@ -50,7 +63,12 @@ def lost_rows(history: History) -> Iterator[Anomaly]:
 
 
 def doubled_rows(history: History) -> Iterator[Anomaly]:
-    """A sink holds a row more than once, or one the oracle does not know. Sinks without ``due`` events are not judged."""
+    """A sink holds a row more than once, or one that nothing led to (one of an undone block is stale instead).
+
+    Sinks without ``due`` events are not judged.
+    """
+    changes = _changes(history)
+    stale = {(row.sink, row.id) for row in history.of(Row) if _stale(row, changes)}
     due: dict[str, set[str]] = defaultdict(set)
     for event in history.of(Due):
         due[event.sink].add(event.id)
@@ -60,7 +78,7 @@ def doubled_rows(history: History) -> Iterator[Anomaly]:
         for id_, count in rows.items():
             if count > 1:
                 yield Anomaly("doubled row", sink, f"{id_} is there {count} times")
-            if id_ not in due[sink]:
+            if id_ not in due[sink] and (sink, id_) not in stale:
                 yield Anomaly("doubled row", sink, f"{id_} is there, and nothing led to it")
 
 

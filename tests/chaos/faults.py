@@ -1,0 +1,159 @@
+"""The faults. Each strikes a running stage once, and leaves it so that it can recover; its docstring is its description."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from schemas.codec import codec
+from streams.serving.commands import store_command
+from streams.topics import CHECKPOINTS, COMMANDS, physical
+from tests.chaos.stage import Stage
+from tests.checker.events import Kill, Start
+
+Fault = Callable[[Stage, Random], Awaitable[None]]
+RESTART_SECONDS = 1.0
+BEYOND_SESSION = 1.5
+"""Times the session timeout that a paused process sleeps."""
+
+
+async def nothing(stage: Stage, random: Random) -> None:
+    """No fault: the floor of all figures."""
+
+
+async def kill_worker(stage: Stage, random: Random) -> None:
+    """kill -9 of a worker; a supervisor starts it again a second later."""
+    await _kill(stage, random.choice(stage.processes.named("worker")))
+
+
+async def kill_producer(stage: Stage, random: Random) -> None:
+    """kill -9 of the block producer; started again a second later."""
+    await _kill(stage, "producer")
+
+
+async def stop_worker(stage: Stage, random: Random) -> None:
+    """SIGSTOP of a worker for longer than its session, so that another takes over; then SIGCONT."""
+    await _pause(stage, random.choice(stage.processes.named("worker")))
+
+
+async def stop_producer(stage: Stage, random: Random) -> None:
+    """SIGSTOP of the producer while another one takes over; then SIGCONT: the old one must write nothing more."""
+    stage.processes.pause("producer")
+    stage.processes.start("producer-2", "producer")
+    await asyncio.sleep(BEYOND_SESSION * stage.settings.kafka.session_timeout_ms / 1000)
+    stage.processes.resume("producer")
+    await asyncio.sleep(3)
+    stage.processes.leave("producer-2")
+
+
+async def kill_broker(stage: Stage, random: Random) -> None:
+    """kill -9 of the only broker; started again at once."""
+    await stage.kill_broker()
+
+
+async def kill_all(stage: Stage, random: Random) -> None:
+    """kill -9 of every process at the same moment: a power cut but for the disk cache."""
+    names = stage.processes.named("")
+    for name in names:
+        stage.processes.kill(name)
+    await stage.kill_broker()
+    for name in names:
+        stage.processes.restart(name)
+
+
+async def rebalance_storm(stage: Stage, random: Random) -> None:
+    """Workers join and leave, three of each in a few seconds, by SIGTERM and by SIGKILL."""
+    stage.recorder.say(Kill(process="group", fault="rebalance"))
+    for number in range(3):
+        name = f"guest-{number}"
+        stage.start_worker(name)
+        await asyncio.sleep(2.5 + random.random())
+        if random.random() < 0.5:
+            stage.processes.kill(name, "leaves")
+            del stage.processes.children[name]
+        else:
+            await asyncio.to_thread(stage.processes.leave, name)
+
+
+async def poison(stage: Stage, random: Random) -> None:
+    """Garbage, a foreign record, commands that may not be carried out, on memory.commands: to the dead letters, once each."""
+    kafka = stage.settings.kafka
+    stage.recorder.say(Kill(process=COMMANDS, fault="poison"))
+    agent = stage.node.chain.agents[0]
+    fields = {"media_type": "text/plain", "kind": "SEMANTIC", "importance": 0.5, "tags": [], "timestamp": 1}
+    good = codec().encode("MemoryCommand", store_command(agent, random.randbytes(16), b"text", **fields))  # type: ignore[arg-type]
+    wrong = {**fields, "importance": 7.0}
+    unfit = codec().encode("MemoryCommand", store_command(agent, random.randbytes(16), b"text", **wrong))  # type: ignore[arg-type]
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, enable_idempotence=True)
+    await producer.start()
+    try:
+        for partition in range(kafka.partitions):
+            for key, value in ((b"x", b"garbage"), (agent, unfit), (b"another key", good), (agent, good[:-3]), (None, b"")):
+                await producer.send_and_wait(physical(kafka.prefix, COMMANDS), value, key, partition=partition)
+    finally:
+        await producer.stop()
+
+
+async def lose_checkpoints(stage: Stage, random: Random) -> None:
+    """All records of the checkpoints topic are deleted, then a worker is killed, so that its partitions open without them."""
+    kafka = stage.settings.kafka
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        places = [TopicPartition(physical(kafka.prefix, CHECKPOINTS), n) for n in range(kafka.partitions)]
+        await admin.delete_records({place: RecordsToDelete(before_offset=-1) for place in places})
+    finally:
+        await admin.close()
+    await kill_worker(stage, random)
+
+
+async def lose_state(stage: Stage, random: Random) -> None:
+    """Every worker is killed and all local state deleted: it must come back from the log."""
+    names = stage.processes.named("worker")
+    for name in names:
+        stage.processes.kill(name)
+    await asyncio.to_thread(shutil.rmtree, stage.settings.state_dir / "local", ignore_errors=True)
+    for name in names:
+        stage.processes.restart(name)
+
+
+async def drop_node(stage: Stage, random: Random) -> None:
+    """The node cuts every connection and does not answer for five seconds."""
+    stage.recorder.say(Kill(process="node", fault="cut off"))
+    await stage.node.stop()
+    await asyncio.sleep(5)
+    await stage.node.start()
+    stage.recorder.say(Start(process="node"))
+
+
+async def _kill(stage: Stage, name: str) -> None:
+    stage.processes.kill(name)
+    await asyncio.sleep(RESTART_SECONDS)
+    stage.processes.restart(name)
+
+
+async def _pause(stage: Stage, name: str) -> None:
+    stage.processes.pause(name)
+    await asyncio.sleep(BEYOND_SESSION * stage.settings.kafka.session_timeout_ms / 1000)
+    stage.processes.resume(name)
+
+
+FAULTS: dict[str, Fault] = {
+    "none": nothing,
+    "kill-worker": kill_worker,
+    "stop-worker": stop_worker,
+    "kill-producer": kill_producer,
+    "stop-producer": stop_producer,
+    "kill-broker": kill_broker,
+    "kill-all": kill_all,
+    "rebalance-storm": rebalance_storm,
+    "poison": poison,
+    "lose-checkpoints": lose_checkpoints,
+    "lose-state": lose_state,
+    "drop-node": drop_node,
+}

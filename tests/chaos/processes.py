@@ -1,0 +1,116 @@
+"""The product's commands as processes that may be killed, paused and started again; what ends by itself is started again.
+
+Invariant: every process that was started is gone when ``stop`` returns.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.checker.events import Event, Kill, Start
+
+STOP_SECONDS = 15.0
+
+
+@dataclass
+class Child:
+    """One process. ``down``: it is meant to be down now."""
+
+    name: str
+    arguments: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+    incarnation: int = 0
+    down: bool = False
+
+
+@dataclass
+class Processes:
+    """``say`` records events. ``deaths``: (name, exit code) of those that ended with nobody having told them to."""
+
+    logs: Path
+    environment: dict[str, str]
+    say: Callable[[Event], None]
+    deaths: list[tuple[str, int]] = field(default_factory=list)
+    children: dict[str, Child] = field(default_factory=dict)
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Runs ``monmouth ARGUMENTS`` under ``name``."""
+        self.children[name] = Child(name, arguments, self._spawn(name, arguments))
+
+    def _spawn(self, name: str, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.say(Start(process=name))
+        with (self.logs / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "streams.cli", "-v", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+
+    def named(self, prefix: str) -> list[str]:
+        """Names of the processes that should run now, in order."""
+        return sorted(name for name, child in self.children.items() if name.startswith(prefix) and not child.down)
+
+    def kill(self, name: str, fault: str = "kill -9") -> None:
+        """SIGKILL; it stays down until ``restart``."""
+        child = self.children[name]
+        child.down = True
+        self.say(Kill(process=name, fault=fault))
+        child.process.kill()
+        child.process.wait()
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP."""
+        self.say(Kill(process=name, fault="SIGSTOP"))
+        self.children[name].process.send_signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """SIGCONT."""
+        self.children[name].process.send_signal(signal.SIGCONT)
+        self.say(Start(process=name))
+
+    def restart(self, name: str) -> None:
+        """Starts one again that is down."""
+        child = self.children[name]
+        child.process = self._spawn(name, child.arguments)
+        child.incarnation += 1
+        child.down = False
+
+    def mend(self) -> None:
+        """Starts again what ended by itself, as a supervisor does."""
+        for name, child in self.children.items():
+            code = child.process.poll()
+            if code is not None and not child.down:
+                self.deaths.append((name, code))
+                self.restart(name)
+
+    def leave(self, name: str) -> None:
+        """SIGTERM; waits, and forgets it."""
+        child = self.children.pop(name)
+        _end(child.process)
+
+    def stop(self) -> None:
+        """Ends all, last started first."""
+        for name in reversed(list(self.children)):
+            self.leave(name)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGCONT)
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,112 @@
+"""The parts of one run: topics and state of its own on a shared broker, a node in this process, the product's processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connectors.chain.devchain import DevChain, DevNode
+from infra import topics
+from infra.broker import LocalBroker
+from streams.cli.demo.stage import free_port
+from streams.master_key import load_or_create_master_key
+from streams.settings import ChainSettings, KafkaSettings, Settings
+from streams.signing import load_or_create_signer
+from tests.chaos.processes import Processes
+from tests.checker.events import Event, Kill, Start
+
+AGENTS = ("intent", "memory", "lattice")
+PARTITIONS = 2
+WORKERS = 2
+TRANSACTIONS = 6
+FINALITY_DEPTH = 24
+
+
+@dataclass
+class Recorder:
+    """The operation log of a run. Its clock starts with it."""
+
+    events: list[Event] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+    def say(self, event: Event) -> None:
+        self.events.append(event.model_copy(update={"at": round(time.monotonic() - self.started, 4)}))
+
+
+@dataclass
+class Stage:
+    """``ports``: of the metrics of each process."""
+
+    settings: Settings
+    broker: LocalBroker
+    node: DevNode
+    processes: Processes
+    recorder: Recorder
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def start_worker(self, name: str) -> None:
+        port = self.ports[name] = free_port(0)
+        self.processes.start(name, "worker", "--agents", ",".join(AGENTS), "--metrics-port", str(port))
+
+    async def kill_broker(self) -> None:
+        """kill -9, and up again at once."""
+        pid = self.broker.pid
+        assert pid is not None
+        self.recorder.say(Kill(process="broker", fault="kill -9"))
+        os.kill(pid, signal.SIGKILL)
+        while self.broker.pid is not None:
+            await asyncio.sleep(0.05)
+        await asyncio.to_thread(self.broker.start)
+        assert self.broker.bootstrap == self.settings.kafka.bootstrap
+        self.recorder.say(Start(process="broker"))
+
+
+def make_settings(bootstrap: str, folder: Path, rpc_url: str, ws_url: str) -> Settings:
+    return Settings(
+        state_dir=folder,
+        kafka=KafkaSettings(bootstrap=bootstrap, prefix=f"chaos-{uuid.uuid4().hex[:8]}.", partitions=PARTITIONS),
+        chain=ChainSettings(rpc_url=rpc_url, ws_url=ws_url, poll_interval=0.25),
+    )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings for the processes."""
+    said = {
+        "STATE_DIR": settings.state_dir,
+        "KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+        "KAFKA__PREFIX": settings.kafka.prefix,
+        "KAFKA__PARTITIONS": settings.kafka.partitions,
+        "CHAIN__RPC_URL": settings.chain.rpc_url,
+        "CHAIN__WS_URL": settings.chain.ws_url,
+        "CHAIN__POLL_INTERVAL": settings.chain.poll_interval,
+    }
+    return {f"MONMOUTH_{name}": str(value) for name, value in said.items()}
+
+
+@asynccontextmanager
+async def stage(broker: LocalBroker, folder: Path, seed: int) -> AsyncIterator[Stage]:
+    """Everything started; what was started is stopped. The broker stays."""
+    chain = DevChain(seed, transactions=TRANSACTIONS, finality_depth=FINALITY_DEPTH)
+    async with DevNode(chain) as node:
+        settings = make_settings(broker.bootstrap, folder.resolve(), node.url, node.ws_url)
+        await topics.apply(settings.kafka)
+        folder.mkdir(parents=True, exist_ok=True)
+        load_or_create_signer(settings.path(settings.security.signing_key_file))
+        load_or_create_master_key(settings.path(settings.security.master_key_file))
+        recorder = Recorder()
+        processes = Processes(folder / "logs", environment(settings), recorder.say)
+        at = Stage(settings, broker, node, processes, recorder)
+        try:
+            for number in range(WORKERS):
+                at.start_worker(f"worker-{number + 1}")
+            processes.start("producer", "producer")
+            yield at
+        finally:
+            await asyncio.to_thread(processes.stop)

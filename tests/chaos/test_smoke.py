@@ -1,0 +1,32 @@
+"""A short run on real parts: a worker and the producer are killed while the chain reorganises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.broker import LocalBroker
+from infra.broker.errors import JarsUnavailableError
+from tests.chaos.run import run
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("fault", ["kill-worker", "kill-broker"])
+async def test_nothing_is_lost_doubled_or_stale(tmp_path: Path, jars_dir: Path, fault: str) -> None:
+    try:
+        broker = LocalBroker(tmp_path / "kafka", jars=jars_dir, record_startup=False)
+        broker.start()
+    except JarsUnavailableError as error:
+        pytest.skip(f"no broker: {error}")
+    try:
+        outcome = await run(broker, tmp_path / "run", fault, seed=1, seconds=15)
+    finally:
+        broker.stop()
+    assert outcome.stuck == ()
+    assert outcome.report is not None
+    assert [str(anomaly) for anomaly in outcome.report.anomalies] == []
+    assert outcome.blocks > 30
+    assert len(outcome.report.seconds) == len(outcome.report.recoveries) == 2
+    assert all(times >= 1 for times in outcome.report.amplification.values())
