@@ -7,7 +7,6 @@ Invariant: local state is written with the positions it belongs to, so that an i
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 
 from streams.core.checkpoint import TIP
@@ -22,7 +21,8 @@ from streams.runtime.state import StateStore
 async def catch_up(job: Job, fold: Fold, store: StateStore, reader: LogReader, goal: Mapping[str, int]) -> None:
     """Reads every input from the fold's position to ``goal``. Raises as ``Fold.run`` does, and what the reader raises."""
     slots: dict[str, bytes] = {}
-    written = time.monotonic()
+    clock = asyncio.get_running_loop().time
+    written = clock()
     for topic in job.spec.inputs:
         source = TopicPartition(topic, fold.partition)
         async for messages in reader.read_range(source, fold.positions[topic], goal[topic]):
@@ -32,9 +32,9 @@ async def catch_up(job: Job, fold: Fold, store: StateStore, reader: LogReader, g
             await fold.run(units)
             await fold.finish()
             slots |= fold.outbox.take()[1]
-            if store.size > job.limits.state_bytes or time.monotonic() - written >= job.limits.state_seconds:
+            if store.size > job.limits.state_bytes or clock() - written >= job.limits.state_seconds:
                 await store.save(slots, TIP)
-                slots, written = {}, time.monotonic()
+                slots, written = {}, clock()
             await asyncio.sleep(0)
         if topic == job.marked and fold.waiting:
             raise PositionLostError(

@@ -8,7 +8,7 @@ from a record is visible if and only if its offset is committed.
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from streams.core.checkpoint import TIP
@@ -32,7 +32,8 @@ class Partition:
         self._producer = producer
         self._store = store
         self._slots: dict[str, bytes] = {}
-        self._written = time.monotonic()
+        self._clock = asyncio.get_running_loop().time
+        self._written = self._clock()
         self._marks = {topic: Watermark(position) for topic, position in fold.positions.items()}
 
     @property
@@ -79,14 +80,14 @@ class Partition:
 
     async def _write_state(self, store: StateStore) -> None:
         limits = self._job.limits
-        if store.size >= limits.state_bytes or time.monotonic() - self._written >= limits.state_seconds:
+        if store.size >= limits.state_bytes or self._clock() - self._written >= limits.state_seconds:
             await self._save(store)
 
     async def _save(self, store: StateStore) -> None:
         if self._slots:
             await store.save(self._slots, TIP)
             self._slots = {}
-        self._written = time.monotonic()
+        self._written = self._clock()
 
     def _count(self, settled: int, outputs: int, dead: int, blocks: int) -> None:
         name, number = self._job.name, str(self.number)

@@ -1,0 +1,86 @@
+"""``python -m tests.sim --seeds 1000 [--start N]``, ``--one SEED [--trace]``, ``--crash-points``: exit status 1 if a run failed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from tests.sim.histories import SHORT, SHORT_SEED
+from tests.sim.parameters import Parameters
+from tests.sim.run import crash_points, run_seed, run_world
+from tests.sim.world import Result
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description="The pipeline in a simulated world.")
+    parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run")
+    parser.add_argument("--start", type=int, default=0, help="the first seed")
+    parser.add_argument("--one", type=int, help="run this seed alone")
+    parser.add_argument("--trace", action="store_true", help="with --one: print every event")
+    parser.add_argument("--crash-points", action="store_true", help="crash at every point of I/O of one short run, one by one")
+    return parser.parse_args()
+
+
+def _told(name: str, result: Result) -> None:
+    print(f"{name}: {len(result.failures)} failures", flush=True)
+    for failure in result.failures:
+        print(f"    {failure}", flush=True)
+
+
+def _one(seed: int, trace: bool) -> int:
+    result = run_seed(seed, trace=trace)
+    for event in result.events:
+        print(event)
+    print(f"parameters: {Parameters.drawn(seed)}")
+    print(
+        f"seed {seed}: {result.points} points of I/O, {result.crashes} crashes there, {result.notifications} notifications, "
+        f"{result.undone} blocks undone, {result.seconds:.0f} s, events {result.digest[:16]}"
+    )
+    _told(f"seed {seed}", result)
+    return len(result.failures)
+
+
+def _range(start: int, count: int) -> int:
+    began, failed = time.monotonic(), 0
+    total = Result()
+    for seed in range(start, start + count):
+        result = run_seed(seed)
+        total.points += result.points
+        total.crashes += result.crashes
+        total.undone += result.undone
+        total.seconds += result.seconds
+        if result.failures:
+            failed += 1
+            _told(f"seed {seed} ({Parameters.drawn(seed)})", result)
+    took = time.monotonic() - began
+    print(
+        f"{count} seeds, {failed} failed; {count / took:.1f} seeds/s; {total.points} points of I/O, {total.crashes} crashes there, "
+        f"{total.undone} blocks undone, {total.seconds / 3600:.1f} simulated hours"
+    )
+    return failed
+
+
+def _points() -> int:
+    began, failed, count = time.monotonic(), 0, 0
+    if run_world(SHORT_SEED, SHORT).failures:
+        print("the run fails without a crash")
+        return 1
+    for point, result in crash_points(SHORT_SEED, SHORT):
+        count += 1
+        if result.failures:
+            failed += 1
+            _told(f"crash at point {point}", result)
+    print(f"{count} crash points, {failed} failed; {count / (time.monotonic() - began):.1f} runs/s")
+    return failed
+
+
+def main() -> int:
+    options = _options()
+    if options.crash_points:
+        return _points()
+    return _one(options.one, options.trace) if options.one is not None else _range(options.start, options.seeds)
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main() else 0)

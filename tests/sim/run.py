@@ -1,0 +1,35 @@
+"""Runs of a seed, of a range of seeds, and of every crash point of one history."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.sim.parameters import Parameters
+from tests.sim.world import Result, World
+
+MEMORY_DISK = Path("/dev/shm")
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="sim-", dir=MEMORY_DISK if MEMORY_DISK.is_dir() else None)
+
+
+def run_seed(seed: int, *, trace: bool = False, **fixed: Any) -> Result:
+    """One run with the parameters of the seed, but for those in ``fixed``."""
+    return run_world(seed, Parameters.drawn(seed, **fixed), trace=trace)
+
+
+def run_world(seed: int, parameters: Parameters, *, crash_at: int | None = None, trace: bool = False) -> Result:
+    """One run with these parameters."""
+    with _folder() as folder:
+        return World(seed, parameters, Path(folder), crash_at=crash_at, trace=trace).run()
+
+
+def crash_points(seed: int, parameters: Parameters, *, every: int = 1, first: int = 1) -> Iterator[tuple[int, Result]]:
+    """The same history once for each point of I/O it has, with a crash of the process that was there: (point, result)."""
+    points = run_world(seed, parameters).points
+    for point in range(first, points + 1, every):
+        yield point, run_world(seed, parameters, crash_at=point)
