@@ -9,7 +9,7 @@ removed branch left behind are not reached by that walk and so are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,11 +112,6 @@ class SlotPolicy:
             walked.append(at)
             at = by_hash.get(at.block.parent)
         return LiveChain(self.ring, tip.at.block, reversed(walked))
-
-
-def latest(checkpoints: Iterable[Checkpoint]) -> dict[str, Checkpoint]:
-    """By slot, the newest of each, as compaction would leave them."""
-    return {checkpoint.slot: checkpoint for checkpoint in checkpoints}
 
 
 def history_before(checkpoints: Mapping[str, Checkpoint], number: int) -> Checkpoint | None:

@@ -58,10 +58,6 @@ class Children:
         lines = (self.logs / f"{name}.log").read_text(errors="replace").splitlines()
         return "\n".join(f"  | {line}" for line in lines[-LOG_TAIL:])
 
-    def pids(self) -> dict[str, int]:
-        """Process ids of the running children by name."""
-        return {name: process.pid for name, process in self._running}
-
     def stop(self) -> None:
         """Ends all children, last started first; one that does not listen within 15 s is killed."""
         for name, process in reversed(self._running):
