@@ -145,7 +145,7 @@ async def share(settings: Settings) -> None:
     try:
         for agent in AGENTS:
             async with asyncio.timeout(30):
-                while await members(admin, settings.kafka.prefix + agent) != 2:  # noqa: ASYNC110
+                while await members(admin, settings.kafka.prefix + agent) != 2:
                     await asyncio.sleep(0.2)
     finally:
         await admin.close()
