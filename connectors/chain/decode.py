@@ -13,6 +13,7 @@ from typing import Any
 import rlp
 from rlp.exceptions import DecodingError
 
+from connectors.chain.rlp import encode
 from connectors.chain.trie import keccak
 from connectors.chain.verify import NEWEST_TYPE, contract_address, header_hash, recover_sender
 from schemas.records import HeaderRecord, Log
@@ -98,7 +99,7 @@ def block(record: HeaderRecord, transactions: Sequence[Any], receipts: Sequence[
 def _envelope(item: Any) -> tuple[int, list[Any], bytes]:
     """Type, RLP items and raw bytes of a transaction or receipt: a list if legacy, else type byte and RLP in a string."""
     if not isinstance(item, bytes):
-        return 0, item, rlp.codec.encode_raw(item)
+        return 0, item, encode(item)
     if not item or not 1 <= item[0] <= NEWEST_TYPE:
         raise ValueError(f"type {item[:1].hex()} is not one of 1 to {NEWEST_TYPE}")
     return item[0], decode(item[1:]), item

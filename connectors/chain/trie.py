@@ -7,9 +7,11 @@ Invariant: equal to inserting the pairs one by one into a hexary trie.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from Crypto.Hash import keccak as _keccak
-from rlp.codec import encode_raw
+
+from connectors.chain.rlp import encode, encode_bytes, encode_list
 
 Nibbles = bytes
 Pair = tuple[Nibbles, bytes]
@@ -27,30 +29,28 @@ def ordered_root(items: Sequence[bytes]) -> bytes:
     """The trie root of ``items`` keyed by their index."""
     if not items:
         return EMPTY_ROOT
-    pairs = sorted((_nibbles(encode_raw(_index(i))), item) for i, item in enumerate(items))
+    pairs = sorted((_path(i), item) for i, item in enumerate(items))
     return keccak(_node(pairs, 0, len(pairs), 0))
 
 
-def _index(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")
-
-
-def _nibbles(key: bytes) -> Nibbles:
-    return bytes(nibble for byte in key for nibble in (byte >> 4, byte & 15))
+@lru_cache(maxsize=4096)
+def _path(index: int) -> Nibbles:
+    key = encode_bytes(index.to_bytes((index.bit_length() + 7) // 8, "big"))
+    return bytes([nibble for byte in key for nibble in (byte >> 4, byte & 15)])
 
 
 def _compact(nibbles: Nibbles, leaf: bool) -> bytes:
     """Hex-prefix encoding: a flag nibble for leaf and odd length, then the path."""
     flag = 2 * leaf + len(nibbles) % 2
     path = bytes([flag, *nibbles]) if len(nibbles) % 2 else bytes([flag, 0, *nibbles])
-    return bytes(high << 4 | low for high, low in zip(path[::2], path[1::2], strict=True))
+    return bytes([high << 4 | low for high, low in zip(path[::2], path[1::2], strict=True)])
 
 
 def _node(pairs: list[Pair], start: int, end: int, depth: int) -> bytes:
     """RLP of the node over ``pairs[start:end]``, which agree in their first ``depth`` nibbles."""
     first, value = pairs[start]
     if end - start == 1:
-        return bytes(encode_raw([_compact(first[depth:], leaf=True), value]))
+        return encode([_compact(first[depth:], leaf=True), value])
     last = pairs[end - 1][0]
     shared = depth
     while shared < min(len(first), len(last)) and first[shared] == last[shared]:
@@ -61,13 +61,13 @@ def _node(pairs: list[Pair], start: int, end: int, depth: int) -> bytes:
 
 
 def _extension(path: bytes, child: bytes) -> bytes:
-    return _list(bytes(encode_raw(path)) + _reference(child))
+    return encode_list(encode_bytes(path) + _reference(child))
 
 
 def _branch(pairs: list[Pair], start: int, end: int, depth: int) -> bytes:
     value = b"\x80"
     if len(pairs[start][0]) == depth:  # a key that ends here; sorted, so it comes first
-        value = bytes(encode_raw(pairs[start][1]))
+        value = encode_bytes(pairs[start][1])
         start += 1
     slots = [b"\x80"] * 16
     while start < end:
@@ -77,17 +77,9 @@ def _branch(pairs: list[Pair], start: int, end: int, depth: int) -> bytes:
             stop += 1
         slots[nibble] = _reference(_node(pairs, start, stop, depth + 1))
         start = stop
-    return _list(b"".join(slots) + value)
+    return encode_list(b"".join(slots) + value)
 
 
 def _reference(node: bytes) -> bytes:
     """A node inside its parent: itself if shorter than a hash, else its hash."""
     return node if len(node) < 32 else b"\xa0" + keccak(node)
-
-
-def _list(payload: bytes) -> bytes:
-    size = len(payload)
-    if size < 56:
-        return bytes([0xC0 + size]) + payload
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([0xF7 + len(length)]) + length + payload

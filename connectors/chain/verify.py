@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from coincurve import PublicKey
-from rlp.codec import encode_raw
 
+from connectors.chain.rlp import encode
 from connectors.chain.trie import keccak, ordered_root
 from schemas.records import HeaderRecord
 from streams.errors import SourceError
@@ -52,7 +52,7 @@ def header_hash(header: HeaderRecord) -> bytes:
         header["parent_beacon_block_root"],
         header["requests_hash"],
     ]
-    return keccak(encode_raw([field for field in fields if field is not None]))
+    return keccak(encode([field for field in fields if field is not None]))
 
 
 def _access(tx: Transaction) -> list[Any]:
@@ -88,7 +88,7 @@ def payload(tx: Transaction) -> list[Any]:
 
 def transaction_rlp(tx: Transaction) -> bytes:
     """The EIP-2718 envelope, whose Keccak-256 is the transaction hash."""
-    body: bytes = encode_raw([*payload(tx), tx["v"], tx["r"], tx["s"]])
+    body = encode([*payload(tx), tx["v"], tx["r"], tx["s"]])
     return bytes([tx["type"]]) + body if tx["type"] else body
 
 
@@ -96,7 +96,7 @@ def receipt_rlp(tx: Transaction) -> bytes:
     """The EIP-2718 envelope of the receipt; the first field is the status, or the state root before Byzantium."""
     status = tx["post_state_root"] if tx["status"] is None else uint(tx["status"])
     logs = [[log["address"], log["topics"], log["data"]] for log in tx["logs"]]
-    body: bytes = encode_raw([status or b"", uint(tx["cumulative_gas_used"]), tx["logs_bloom"], logs])
+    body = encode([status or b"", uint(tx["cumulative_gas_used"]), tx["logs_bloom"], logs])
     return bytes([tx["type"]]) + body if tx["type"] else body
 
 
@@ -104,9 +104,9 @@ def signing_hash(tx: Transaction) -> bytes:
     """What the sender signed (EIP-155 for legacy transactions that name a chain)."""
     fields = payload(tx)
     if tx["type"]:
-        return keccak(bytes([tx["type"]]) + encode_raw(fields))
+        return keccak(bytes([tx["type"]]) + encode(fields))
     protected = [uint(tx["tx_chain_id"]), b"", b""] if tx["tx_chain_id"] is not None else []
-    return keccak(encode_raw([*fields, *protected]))
+    return keccak(encode([*fields, *protected]))
 
 
 def recover_sender(tx: Transaction) -> bytes:
@@ -123,7 +123,7 @@ def recover_sender(tx: Transaction) -> bytes:
 
 def contract_address(sender: bytes, nonce: bytes) -> bytes:
     """Where a creating transaction puts its contract."""
-    return keccak(encode_raw([sender, nonce.lstrip(b"\0")]))[12:]
+    return keccak(encode([sender, nonce.lstrip(b"\0")]))[12:]
 
 
 def check_header(block: Block) -> None:
