@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -40,6 +41,10 @@ class Branch(NamedTuple):
 Node = Leaf | Branch | None
 _Change = tuple[int, bytes, bytes | None]
 """A path as a number and as bytes, and its value or None, to remove it."""
+
+
+_new_leaf = partial(tuple.__new__, Leaf)
+_new_branch = partial(tuple.__new__, Branch)  # without the detour of a named tuple's own constructor
 
 
 def leaf_hash(path: bytes, value: bytes) -> bytes:
@@ -149,25 +154,47 @@ def _update(node: Node, depth: int, changes: Sequence[_Change], low: int, high: 
 
 def _set(node: Branch, depth: int, change: _Change) -> Node:
     """One change, without recursion."""
-    path = change[1]
+    key, shift = change[0], BITS - 1 - depth
     spine: list[tuple[Branch, int]] = []
     below: Node = node
     while isinstance(below, Branch):
-        turn = bit(path, depth)
+        turn = key >> shift & 1
         spine.append((below, turn))
         below = below.right if turn else below.left
-        depth += 1
-    new = _rebuild(below, depth, [change])
+        shift -= 1
+    new = _replace(below, BITS - 1 - shift, change)
     if new is below:
         return node
-    for branch, turn in reversed(spine):
+    while spine:
+        branch, turn = spine.pop()
         new = _join(branch.left, new) if turn else _join(new, branch.right)
+    return new
+
+
+def _replace(node: Leaf | None, depth: int, change: _Change) -> Node:
+    """What takes the place of a lone leaf or of nothing after one change."""
+    key, path, value = change
+    if value is None:
+        return None if node is None or node.path == path else node
+    leaf: Leaf = _new_leaf((blake3(b"\x00" + path + value).digest(), path, value))
+    if node is None or node.path == path:
+        return leaf
+    shared = BITS - (key ^ int.from_bytes(node.path, "big")).bit_length()
+    new = _join(node, leaf) if key >> (BITS - 1 - shared) & 1 else _join(leaf, node)
+    for level in range(shared - 1, depth - 1, -1):
+        new = _join(None, new) if key >> (BITS - 1 - level) & 1 else _join(new, None)
     return new
 
 
 def _rebuild(node: Leaf | None, depth: int, changes: Sequence[_Change]) -> Node:
     """What takes the place of a lone leaf or of nothing."""
-    leaves = [(key, Leaf(leaf_hash(path, value), path, value)) for key, path, value in changes if value is not None]
+    if len(changes) == 1:
+        return _replace(node, depth, changes[0])
+    leaves: list[tuple[int, Leaf]] = [
+        (key, _new_leaf((blake3(b"\x00" + path + value).digest(), path, value)))
+        for key, path, value in changes
+        if value is not None
+    ]
     if node and not any(path == node.path for _, path, _ in changes):
         if not leaves:
             return node
@@ -183,6 +210,8 @@ def _build(leaves: Sequence[tuple[int, Leaf]], depth: int, low: int, high: int) 
 
 
 def _join(left: Node, right: Node) -> Node:
+    if left is not None and right is not None:
+        return _new_branch((blake3(b"\x01" + left[0] + right[0]).digest(), left, right))
     if left is None and (right is None or isinstance(right, Leaf)):
         return right
     if right is None and isinstance(left, Leaf):
