@@ -5,6 +5,8 @@ Invariants:
   * ``write`` returns after the commit reached the disk (fsync); a function that raises leaves nothing behind.
   * ``read`` sees one snapshot, at least as new as the last commit of any process at its start; no snapshot outlives its call,
     so old pages are never pinned. Reader slots of processes that died are cleared at opening and when slots run out.
+  * Of several owners of a lane only the newest claim writes: the check is part of the write's transaction, so one who was
+    paused in the middle of its work and wakes up changes nothing.
   * Within one process a folder is open once, whoever asks: LMDB forbids a second handle.
 The map is address space, not disk: the file grows with its content and stays sparse.
 """
@@ -15,12 +17,14 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import lmdb
 
-from streams.errors import StoreError
+from streams.errors import FencedError, StoreError
 
 T = TypeVar("T")
 Transaction = Any
@@ -28,6 +32,8 @@ MAP_SIZE = 64 << 30
 MAX_READERS = 510
 READ_THREADS = 4
 FORMAT_KEY = b"format"
+LANE_PREFIX = b"lane/"
+TOKEN_BYTES = 8
 # LMDB answers a short write, the usual sign of a disk that has just become full, with an input/output error.
 DISK_FULL = ("No space left", "File too large", "Input/output error")
 REBUILD = "Restore the folder from a copy, or move it away and replay memory.log from its beginning."
@@ -47,6 +53,28 @@ def store_error(folder: Path, error: BaseException) -> StoreError:
     if isinstance(error, (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)):
         return StoreError(f"{place} is not readable: {error}", REBUILD)
     return StoreError(f"{place}: {type(error).__name__}: {error}", "Check that the folder is on a local disk and writable.")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One ownership of a lane. ``token`` grows with each."""
+
+    lane: bytes
+    token: bytes
+
+    def check(self, transaction: Transaction) -> None:
+        """Raises FencedError if the lane was claimed again since."""
+        if transaction.get(LANE_PREFIX + self.lane) != self.token:
+            raise FencedError(
+                f"lane {self.lane.decode()} of a store has a newer owner", "Another worker took this partition over."
+            )
+
+
+def _claim(transaction: Transaction, lane: bytes) -> Claim:
+    last = int.from_bytes(transaction.get(LANE_PREFIX + lane, default=b""), "big")
+    claim = Claim(lane, (last + 1).to_bytes(TOKEN_BYTES, "big"))
+    transaction.put(LANE_PREFIX + lane, claim.token)
+    return claim
 
 
 class LmdbEnvironment:
@@ -87,9 +115,19 @@ class LmdbEnvironment:
     def _wrong_format(self, found: str, wanted: str) -> StoreError:
         return StoreError(f"store {self.folder} has format {found}, not {wanted}", "Give each store a folder of its own.")
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Runs ``work`` in a write transaction on the writer thread; durable when it returns."""
-        return await self._run(self._writer, self._write, work)
+    async def claim(self, lane: bytes) -> Claim:
+        """Takes a lane over, at most 255 bytes: writes under older claims are refused from now on, in any process."""
+        return await self.write(partial(_claim, lane=lane))
+
+    async def write(self, work: Callable[[Transaction], T], claim: Claim | None = None) -> T:
+        """Runs ``work`` in a write transaction on the writer thread; durable when it returns. Raises FencedError."""
+
+        def owned(transaction: Transaction) -> T:
+            if claim is not None:
+                claim.check(transaction)
+            return work(transaction)
+
+        return await self._run(self._writer, self._write, owned)
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Runs ``work`` in a read transaction on a reader thread."""

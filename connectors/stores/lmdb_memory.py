@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 from connectors.stores.keys import AGENT, check_agent, check_id
-from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, T, Transaction, close_environment, open_environment
+from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, Claim, T, Transaction, close_environment, open_environment
 from connectors.stores.memory_row import RowError, decode_row, encode_row
 from schemas.codec import SchemaError, codec
 from schemas.records import MEMORY_TYPES, Memory, MemoryFact
@@ -74,6 +75,14 @@ class LmdbMemoryStore:
         self._rows = self._env.databases["rows"]
         self._by_time = self._env.databases["by_time"]
         self._closed = False
+        self._claim: Claim | None = None
+
+    async def claim(self, lane: bytes) -> LmdbMemoryStore:
+        """A handle on the same files that ends with this one; its writes stop when the lane is claimed again."""
+        self._refuse_closed()
+        claimed = copy(self)
+        claimed._claim = await self._env.claim(lane)
+        return claimed
 
     async def apply(self, facts: Sequence[MemoryFact]) -> None:
         await self._change(facts, _add)
@@ -101,7 +110,7 @@ class LmdbMemoryStore:
             after = page[-1] + _PAST_ANY_ID
 
     async def close(self) -> None:
-        if not self._closed:
+        if not self._closed and self._claim is None:
             self._closed = True
             close_environment(self._env)
 
@@ -112,7 +121,7 @@ class LmdbMemoryStore:
     async def _change(self, facts: Sequence[MemoryFact], step: Step) -> None:
         self._refuse_closed()
         if facts:
-            await self._env.write(partial(self._fold, facts=tuple(facts), step=step))
+            await self._env.write(partial(self._fold, facts=tuple(facts), step=step), self._claim)
 
     def _refuse_closed(self) -> None:
         if self._closed:

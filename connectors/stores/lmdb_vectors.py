@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +26,7 @@ from xxhash import xxh3_64_digest
 
 from connectors.stores.agent_matrix import AgentMatrix, Floats, best, cosines
 from connectors.stores.keys import AGENT, MEMORY_ID, check_agent, check_id
-from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, Transaction, close_environment, open_environment
+from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, Claim, Transaction, close_environment, open_environment
 from connectors.stores.matrix_cache import Entry, MatrixCache
 from connectors.stores.vectors import DIMENSION, check_query, check_vector
 from streams.errors import StoreError
@@ -59,6 +60,14 @@ class LmdbVectorStore:
         self._env = open_environment(folder, ("vectors", "agents", "changes"), f"{FORMAT}/{dimension}", map_size)
         self._vectors, self._agents, self._changes = (self._env.databases[n] for n in ("vectors", "agents", "changes"))
         self._closed = False
+        self._claim: Claim | None = None
+
+    async def claim(self, lane: bytes) -> LmdbVectorStore:
+        """A handle on the same files that ends with this one; its writes stop when the lane is claimed again."""
+        self._refuse_closed()
+        claimed = copy(self)
+        claimed._claim = await self._env.claim(lane)
+        return claimed
 
     async def upsert(self, rows: Sequence[VectorRow]) -> None:
         changes: dict[bytes, bytes | None] = {}
@@ -90,7 +99,7 @@ class LmdbVectorStore:
         return await self._env.read(lambda txn: [self._found(txn, key) for key in wanted])
 
     async def close(self) -> None:
-        if not self._closed:
+        if not self._closed and self._claim is None:
             self._closed = True
             close_environment(self._env)
 
@@ -101,7 +110,7 @@ class LmdbVectorStore:
     async def _change(self, changes: Mapping[bytes, bytes | None]) -> None:
         self._refuse_closed()
         if changes:
-            await self._env.write(partial(self._write, changes=changes))
+            await self._env.write(partial(self._write, changes=changes), self._claim)
 
     def _write(self, txn: Transaction, changes: Mapping[bytes, bytes | None]) -> None:
         by_agent: dict[bytes, list[bytes]] = {}

@@ -101,6 +101,13 @@ class MilvusVectorStore:
     async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
         await self._write(self._delete, [(check_agent(agent) + check_id(memory_id)).hex() for agent, memory_id in keys])
 
+    async def claim(self, lane: bytes) -> MilvusVectorStore:
+        """The store itself: Milvus has no transaction that could check an owner, so a late write of a former one gets through.
+
+        What it may spoil is a vector (missing, or of a memory that is gone), never what a reader is told of the chain.
+        """
+        return self
+
     async def search(self, agent: bytes, vector: Floats, limit: int) -> list[Hit]:
         name = check_agent(agent).hex()
         query = check_query(vector, self.dimension)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from streams.agents.base import LocalState
 from streams.errors import ConfigurationError
+from streams.ports.stores import MemoryStore, VectorStore
 from streams.runtime.job import AgentFactory
 from streams.settings import Settings
 
@@ -24,6 +26,11 @@ class Wiring:
     stack: AsyncExitStack
 
 
+def _lane(wiring: Wiring, agent: str, partition: int) -> bytes:
+    """What owners of a partition in a store are told apart by: the same word for all of them."""
+    return f"{wiring.settings.kafka.prefix}{agent}/{partition}".encode()
+
+
 def _intent(_: Wiring) -> AgentFactory:
     from streams.agents.intent import IntentAgent  # noqa: PLC0415
 
@@ -36,7 +43,12 @@ def _memory(wiring: Wiring) -> AgentFactory:
 
     store = open_memory_store(wiring.settings)
     wiring.stack.push_async_callback(store.close)
-    return AgentFactory(MemoryAgent, lambda partition, state: MemoryAgent(partition, state, store))
+    owned: dict[int, MemoryStore] = {}
+
+    async def claim(partition: int) -> None:
+        owned[partition] = await store.claim(_lane(wiring, MemoryAgent.name, partition))
+
+    return AgentFactory(MemoryAgent, lambda partition, state: MemoryAgent(partition, state, owned[partition]), claim=claim)
 
 
 def _embedding(wiring: Wiring) -> AgentFactory:
@@ -47,9 +59,15 @@ def _embedding(wiring: Wiring) -> AgentFactory:
     embedder = open_embedder(wiring.settings)
     vectors = open_vector_store(wiring.settings)
     wiring.stack.push_async_callback(vectors.close)
-    return AgentFactory(
-        EmbeddingAgent, lambda partition, state: EmbeddingAgent(partition, state, embedder, vectors), poll_records=SLOW_POLL
-    )
+    owned: dict[int, VectorStore] = {}
+
+    async def claim(partition: int) -> None:
+        owned[partition] = await vectors.claim(_lane(wiring, EmbeddingAgent.name, partition))
+
+    def make(partition: int, state: LocalState) -> EmbeddingAgent:
+        return EmbeddingAgent(partition, state, embedder, owned[partition])
+
+    return AgentFactory(EmbeddingAgent, make, poll_records=SLOW_POLL, claim=claim)
 
 
 def _lattice(wiring: Wiring) -> AgentFactory:

@@ -64,6 +64,9 @@ class MemoryStore(Protocol):
     def agents(self) -> AsyncIterator[bytes]:
         """Every agent with at least one row."""
 
+    async def claim(self, lane: bytes) -> MemoryStore:
+        """The same store for a new owner of ``lane`` (a stream agent's partition); see ``VectorStore.claim``."""
+
     async def close(self) -> None:
         """Releases files and connections; safe to call twice."""
 
@@ -108,6 +111,12 @@ class VectorStore(Protocol):
 
     async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
         """Rows by (agent, memory id), in the order asked for."""
+
+    async def claim(self, lane: bytes) -> VectorStore:
+        """The same store for a new owner of ``lane`` (a stream agent's partition), valid until this one is closed.
+
+        Writes of owners who claimed the lane before raise FencedError from now on, in whatever process they wake up.
+        """
 
     async def close(self) -> None:
         """Releases files and connections; safe to call twice."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,12 +17,16 @@ from streams.signing import Signer, Verifier
 class AgentFactory:
     """``spec``: the class, for its name and topics. ``make``: an instance for one partition; called again after any failure.
 
+    ``claim``: takes a partition's outside stores over for the instance ``make`` gives next, so that a former owner who wakes up
+    writes nothing there. Called when the log has fenced that owner and before committed offsets are read, since what it
+    wrote until then is done again from there.
     ``poll_records``: records of one poll where the work on each is slow, so that transactions, stops and rebalances stay quick.
     """
 
     spec: type[StreamAgent]
     make: Callable[[int, LocalState], StreamAgent]
     poll_records: int | None = None
+    claim: Callable[[int], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Opens a partition: from durable state alone, after a start, a rebalance or any failure alike.
 
-Order, which is what makes a take-over safe: start the producer, which ends and fences what a former owner left open; only
-then read the committed offsets and checkpoints; bring local state up to them; hand over the positions to seek to.
+Order, which is what makes a take-over safe: start the producer, which ends and fences what a former owner left open; take
+outside stores over, which shuts that owner out there; only then read the committed offsets and checkpoints; bring local state
+up to them; hand over the positions to seek to.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Opening:
         producer = self._job.client.producer(self._job.name, self._partition)
         try:
             await producer.start()
+            if self._job.factory.claim is not None:
+                await self._job.factory.claim(self._partition)
             fold = await self._recover()
             return Partition(self._job, self._partition, fold, producer, self._store)
         except BaseException:

@@ -54,11 +54,10 @@ def row(fault: str, outcomes: Sequence[Outcome]) -> str:
 
     other = sum(len(report.anomalies) for report in reports) - total(LOST) - total(DOUBLED) - total(STALE)
     faults = sum(len(report.recoveries) for report in reports)
-    return (
-        f"{fault:<17} {len(outcomes):>4} {sum(o.blocks for o in outcomes):>7} {total(LOST):>5} "
-        f"{total(DOUBLED):>8} {total(STALE):>6} {other:>6} {sum(bool(o.stuck) for o in outcomes):>6} "
-        f"{len(times):>5}/{faults:<4} {seconds(percentile(times, 0.5)):>8} {seconds(percentile(times, 0.99)):>8} {max(worst, default=0):>6.2f}"
-    )
+    counts = f"{len(outcomes):>4} {sum(o.blocks for o in outcomes):>7} {total(LOST):>5} {total(DOUBLED):>8} {total(STALE):>6}"
+    rest = f"{other:>6} {sum(bool(o.stuck) for o in outcomes):>6} {len(times):>5}/{faults:<4}"
+    recovery = f"{seconds(percentile(times, 0.5)):>8} {seconds(percentile(times, 0.99)):>8}"
+    return f"{fault:<17} {counts} {rest} {recovery} {max(worst, default=0):>6.2f}"
 
 
 HEADING = (

@@ -6,13 +6,16 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.codec import codec
 from streams.serving.commands import store_command
-from streams.topics import CHECKPOINTS, COMMANDS, physical
+from streams.topics import CHECKPOINTS, COMMANDS, TOPICS, physical
+from tests.chainlog import partition_of
 from tests.chaos.stage import Stage
 from tests.checker.events import Kill, Start
 
@@ -84,17 +87,31 @@ async def poison(stage: Stage, random: Random) -> None:
     """Garbage, a foreign record, commands that may not be carried out, on memory.commands: to the dead letters, once each."""
     kafka = stage.settings.kafka
     stage.recorder.say(Kill(process=COMMANDS, fault="poison"))
-    agent = stage.node.chain.agents[0]
-    fields = {"media_type": "text/plain", "kind": "SEMANTIC", "importance": 0.5, "tags": [], "timestamp": 1}
-    good = codec().encode("MemoryCommand", store_command(agent, random.randbytes(16), b"text", **fields))  # type: ignore[arg-type]
-    wrong = {**fields, "importance": 7.0}
-    unfit = codec().encode("MemoryCommand", store_command(agent, random.randbytes(16), b"text", **wrong))  # type: ignore[arg-type]
+    agent = random.choice(stage.node.chain.agents)
+    topic, home = physical(kafka.prefix, COMMANDS), partition_of(agent, kafka.partitions)
+
+    def command(**wrong: Any) -> bytes:
+        fields: dict[str, Any] = {
+            "media_type": "text/plain",
+            "kind": "SEMANTIC",
+            "importance": 0.5,
+            "tags": [],
+            "timestamp": 1,
+        } | wrong
+        return codec().encode("MemoryCommand", store_command(agent, random.randbytes(16), b"text", **fields))
+
+    records = [
+        (agent, command(importance=7.0), home),
+        (agent, command(tags=["many"] * 100), home),
+        (agent, command()[:-3], home),
+        *((random.randbytes(20), command(), partition) for partition in range(kafka.partitions)),
+        *((None, random.randbytes(size), partition) for size in (1, 40, 10_000) for partition in range(kafka.partitions)),
+    ]
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, enable_idempotence=True)
     await producer.start()
     try:
-        for partition in range(kafka.partitions):
-            for key, value in ((b"x", b"garbage"), (agent, unfit), (b"another key", good), (agent, good[:-3]), (None, b"")):
-                await producer.send_and_wait(physical(kafka.prefix, COMMANDS), value, key, partition=partition)
+        for key, value, partition in records:
+            await producer.send_and_wait(topic, value, key, partition=partition)
     finally:
         await producer.stop()
 
@@ -105,8 +122,14 @@ async def lose_checkpoints(stage: Stage, random: Random) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     try:
-        places = [TopicPartition(physical(kafka.prefix, CHECKPOINTS), n) for n in range(kafka.partitions)]
-        await admin.delete_records({place: RecordsToDelete(before_offset=-1) for place in places})
+        topic, config = physical(kafka.prefix, CHECKPOINTS), TOPICS[CHECKPOINTS].config()
+        # A broker deletes records of no topic that is only compacted.
+        for policy in ("compact,delete", "compact"):
+            changed = config | {"cleanup.policy": policy, "retention.ms": "-1"}
+            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=changed)])
+            if policy != "compact":
+                places = [TopicPartition(topic, number) for number in range(kafka.partitions)]
+                await admin.delete_records({place: RecordsToDelete(before_offset=-1) for place in places})
     finally:
         await admin.close()
     await kill_worker(stage, random)
