@@ -72,7 +72,7 @@ class LogWriter:
     async def _visible(self, written: Any) -> None:
         place = TopicPartition(written.topic, written.partition)
         async with asyncio.timeout(20):
-            while (await self._looker.end_offsets([place]))[place] <= written.offset:  # noqa: ASYNC110
+            while (await self._looker.end_offsets([place]))[place] <= written.offset:
                 await asyncio.sleep(0.005)
 
 
@@ -94,5 +94,5 @@ async def log_writer(kafka: KafkaSettings) -> AsyncIterator[LogWriter]:
 async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Waits until it holds; fails if it does not."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.02)

@@ -243,7 +243,7 @@ async def test_commands_reach_the_log_in_their_agents_partition(live: Live) -> N
     try:
         async with AsyncClient(live.gateway.url) as client:
             first = await client.store(ALICE, "likes tea", tags=["taste"], importance=0.9, wait=15)
-            await client.store(BOB, b"\x00\xff", media_type="text/x-odd", wait=0)
+            await client.store(BOB, b"\x00\xff", media_type="application/x-odd", wait=0)
             assert first.visible
             assert (await client.get(ALICE, first.memory_id)).text == "likes tea"
             assert [item.text for item in (await client.query_context(ALICE, "likes tea")).items] == ["likes tea"]
