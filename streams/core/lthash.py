@@ -9,6 +9,7 @@ Assumes preimages are unique: 2^16 copies of one preimage cancel.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 
 import numpy as np
 from blake3 import blake3
@@ -79,6 +80,29 @@ def sum_elements(preimages: Sequence[bytes], key: bytes | None = None) -> LtHash
         part = _chunk_sum(preimages[start : start + CHUNK], key)
         total = part if total is None else np.add(total, part)
     return ZERO if total is None else LtHash(total)
+
+
+def sum_groups(groups: Sequence[Sequence[bytes]]) -> list[LtHash]:
+    """For each group the state that holds its preimages once each. Many small groups cost little more than one large one."""
+    sums: list[LtHash] = []
+    part: list[Sequence[bytes]] = []
+    size = 0
+    for group in groups:
+        part.append(group)
+        size += len(group)
+        if size >= CHUNK:
+            sums += _group_sums(part)
+            part, size = [], 0
+    return sums + _group_sums(part)
+
+
+def _group_sums(groups: Sequence[Sequence[bytes]]) -> list[LtHash]:
+    outputs = [blake3(preimage).digest(STATE_BYTES) for group in groups for preimage in group]
+    rows = np.frombuffer(b"".join(outputs), LANE).reshape(-1, LANES)
+    ends = accumulate(map(len, groups), initial=0)
+    return [
+        LtHash(np.add.reduce(rows[start:end], axis=0, dtype=LANE)) if end > start else ZERO for start, end in pairwise(ends)
+    ]
 
 
 def _chunk_sum(preimages: Sequence[bytes], key: bytes | None) -> Lanes:

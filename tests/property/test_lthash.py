@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.lthash import ZERO, LtHash, merge, sum_elements
+from streams.core.lthash import ZERO, LtHash, merge, sum_elements, sum_groups
 
 preimages = st.lists(st.binary(max_size=40), max_size=80)
 
@@ -44,3 +44,8 @@ def test_wire_form_is_the_state(items: list[bytes]) -> None:
 def test_another_member_is_another_state(items: set[bytes], other: bytes) -> None:
     without = sorted(items - {other})
     assert sum_elements([*without, other]) != sum_elements(without)
+
+
+@given(st.lists(st.lists(st.binary(max_size=8), max_size=70), max_size=5))
+def test_groups_are_summed_one_by_one(groups: list[list[bytes]]) -> None:
+    assert sum_groups(groups) == [sum_elements(group) for group in groups]

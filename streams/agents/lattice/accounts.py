@@ -1,6 +1,7 @@
 """What the lattice keeps of each agent: lattice state, counts, and a sparse Merkle tree that is built when it is needed.
 
-State and counts are written through to LocalState by ``save``; trees are a cache over the rows there.
+State and counts are written to LocalState by ``flush``, once for all ``save`` calls of a transaction; trees are a cache over
+the rows there.
 Invariants: a cached tree with its pending changes equals the tree over the agent's live rows; caches are bounded, and nothing
 is dropped that LocalState could not give back.
 """
@@ -54,6 +55,7 @@ class Accounts:
         self._state = state
         self._secrets = secrets
         self._cache: OrderedDict[bytes, Account] = OrderedDict()
+        self._unsaved: dict[bytes, Account] = {}
 
     def __getitem__(self, agent: bytes) -> Account:
         account = self._cache.get(agent)
@@ -73,13 +75,18 @@ class Accounts:
         return Account(secret, lattice, int.from_bytes(counts[:8], "big"), int.from_bytes(counts[8:], "big"))
 
     def save(self, agent: bytes) -> None:
-        """Writes one account to LocalState; an agent without rows leaves nothing there."""
-        account = self[agent]
-        if account.rows:
-            counts = account.count.to_bytes(8, "big") + account.rows.to_bytes(8, "big")
-            self._state.put(ACCOUNT + agent, bytes(account.lattice) + counts)
-        else:
-            self._state.delete(ACCOUNT + agent)
+        """Notes that an account must be written to LocalState."""
+        self._unsaved[agent] = self._cache[agent]
+
+    def flush(self) -> None:
+        """Writes what was noted; an agent without rows leaves nothing there."""
+        for agent, account in self._unsaved.items():
+            if account.rows:
+                counts = account.count.to_bytes(8, "big") + account.rows.to_bytes(8, "big")
+                self._state.put(ACCOUNT + agent, bytes(account.lattice) + counts)
+            else:
+                self._state.delete(ACCOUNT + agent)
+        self._unsaved.clear()
 
     def merkle_root(self, agent: bytes) -> bytes:
         """Root of the agent's sparse Merkle tree, with all changes in it."""
@@ -93,7 +100,9 @@ class Accounts:
         return account.tree.root
 
     def trim(self) -> None:
-        """Drops the accounts used least recently, if there are more than MAX_ACCOUNTS. Call when every account is saved."""
+        """Drops the accounts used least recently, if there are more than MAX_ACCOUNTS."""
+        if len(self._cache) > MAX_ACCOUNTS:
+            self.flush()
         while len(self._cache) > MAX_ACCOUNTS:
             self._cache.popitem(last=False)
 

@@ -21,7 +21,7 @@ from streams.agents.lattice.rows import UPSERT, Row, pack_fact
 from streams.core.block import BlockRef
 from streams.core.leaf import leaf_of
 from streams.core.log_entry import entry_hash
-from streams.core.lthash import STATE_BYTES, ZERO, LtHash, merge, sum_elements
+from streams.core.lthash import STATE_BYTES, ZERO, LtHash, merge, sum_elements, sum_groups
 from streams.core.presence import NO_BLOCK, Fact
 from streams.errors import PoisonError
 from streams.topics import MEMORY_LOG, ROOTS
@@ -91,6 +91,7 @@ class LatticeAgent(StreamAgent):
     def emit_before_commit(self) -> Iterable[Emit]:
         emissions = [self._root(agent) for agent in sorted(self._dirty)]
         self._dirty.clear()
+        self._accounts.flush()
         self._accounts.trim()
         self._accounts.trim_trees()
         return emissions
@@ -161,20 +162,18 @@ class LatticeAgent(StreamAgent):
 
     def _settle(self, moves: dict[bytes, Movement], *, on_chain: bool) -> None:
         """Expands the leaves of all movements, agent by agent, and adds them up."""
-        deltas: list[LtHash] = []
+        deltas = sum_groups([move.added for move in moves.values()])
         extra: list[LtHash] = []
-        for agent, move in moves.items():
+        for index, (agent, move) in enumerate(moves.items()):
             account = move.account
-            delta = sum_elements(move.added)
             if move.removed:
-                delta = delta - sum_elements(move.removed)
+                deltas[index] = deltas[index] - sum_elements(move.removed)
             if move.chain_added or move.chain_removed:
                 extra.append(sum_elements(move.chain_added) - sum_elements(move.chain_removed))
-            account.lattice = account.lattice + delta
+            account.lattice = account.lattice + deltas[index]
             account.count += len(move.added) - len(move.removed)
             account.note(move.changes)
             self._accounts.save(agent)
-            deltas.append(delta)
         self._dirty.update(moves)
         self._accounts.trim()
         if not deltas:

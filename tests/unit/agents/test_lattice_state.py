@@ -6,6 +6,7 @@ from pathlib import Path
 
 from streams.agents.lattice import LatticeAgent
 from streams.core.block import BlockRef
+from streams.core.record import Record
 from streams.runtime.state import StateStore
 from tests.facts import agent_of, delete, digest, secret_of, upsert
 from tests.fakes import MemoryState, record_of
@@ -16,6 +17,13 @@ FIRST = [record_of("memory.log", "MemoryFact", upsert(agent_of(n % 3), digest(n)
 SECOND = [record_of("memory.log", "MemoryFact", delete(agent_of(n % 3), digest(n), digest("d", n), TWO)) for n in range(5)]
 
 
+def applied(store: StateStore, block: BlockRef, records: list[Record]) -> None:
+    """A transaction of a new instance, up to its commit."""
+    agent = LatticeAgent(0, store, secret_of)
+    agent.apply(block, records)
+    list(agent.emit_before_commit())
+
+
 def test_restarts_and_aborts_change_nothing(tmp_path: Path) -> None:
     straight = LatticeAgent(0, MemoryState(), secret_of)
     for block, records in ((ONE, FIRST), (TWO, SECOND)):
@@ -24,11 +32,11 @@ def test_restarts_and_aborts_change_nothing(tmp_path: Path) -> None:
     log = list(straight.finalize(TWO))
 
     store = StateStore(tmp_path / "state")
-    LatticeAgent(0, store, secret_of).apply(ONE, FIRST)
+    applied(store, ONE, FIRST)
     store.commit({"tip": b"1"}, "tip")
-    LatticeAgent(0, store, secret_of).apply(TWO, SECOND[:3])  # the transaction fails
+    applied(store, TWO, SECOND[:3])  # the transaction fails
     store.discard()
-    LatticeAgent(0, store, secret_of).apply(TWO, SECOND)
+    applied(store, TWO, SECOND)
     store.commit({"tip": b"2"}, "tip")
     store.close()
 
