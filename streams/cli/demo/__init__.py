@@ -16,7 +16,7 @@ FAST_BLOCKS = 45
 @click.command()
 @click.option("--fast", is_flag=True, help=f"A short run of {FAST_BLOCKS} blocks, as in CI.")
 @click.option("--keep", is_flag=True, help="Leave everything running at the end, until Ctrl-C.")
-@click.option("--rpc", metavar="URL", help="Follow this node instead of the development chain.")
+@click.option("--rpc", metavar="URL", help="Follow this node instead of the development chain, from shortly before its head.")
 @click.option("--ws", metavar="URL", help="WebSocket of that node, for hints.")
 @click.option("--blocks", type=click.IntRange(min=9), default=240, show_default=True, help="Blocks to advance.")
 @click.option("--block-time", type=click.FloatRange(min=0), default=0.1, show_default=True, help="Seconds between blocks.")

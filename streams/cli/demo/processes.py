@@ -34,7 +34,7 @@ class Children:
     def start(self, name: str, *arguments: str) -> None:
         """Runs ``monmouth ARGUMENTS`` in a session of its own, so that Ctrl-C reaches the parent alone."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        with (self.logs / f"{name}.log").open("wb") as log:
+        with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", "-v", *arguments],
                 stdin=subprocess.DEVNULL,
@@ -58,15 +58,31 @@ class Children:
         lines = (self.logs / f"{name}.log").read_text(errors="replace").splitlines()
         return "\n".join(f"  | {line}" for line in lines[-LOG_TAIL:])
 
+    def end(self, name: str) -> None:
+        """Ends one child, if it runs; ``check`` does not miss it."""
+        for child in [child for child in self._running if child[0] == name]:
+            _end(*child)
+            self._running.remove(child)
+
+    def runs(self, name: str) -> bool:
+        """Whether it was started and not ended since."""
+        return any(running == name for running, _ in self._running)
+
     def stop(self) -> None:
-        """Ends all children, last started first; one that does not listen within 15 s is killed."""
+        """Ends all children, last started first."""
         for name, process in reversed(self._running):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-                    sys.stderr.write(f"{name} did not stop within {STOP_SECONDS} s and was killed\n")
+            _end(name, process)
         self._running.clear()
+
+
+def _end(name: str, process: subprocess.Popen[bytes]) -> None:
+    """Asks a child to end; one that does not listen within STOP_SECONDS is killed."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        sys.stderr.write(f"{name} did not stop within {STOP_SECONDS} s and was killed\n")

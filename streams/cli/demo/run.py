@@ -27,6 +27,9 @@ from streams.signing import load_or_create_signer
 
 AGENTS = ("intent", "memory", "embedding", "lattice")
 ROUNDS = 3
+PRODUCER = "producer"
+LIVE = 12
+"""Blocks of a real node that the demo waits for; those before them are history."""
 REORG_EVERY = 6
 MAX_DEPTH = 8
 FINALITY_DEPTH = 24
@@ -91,6 +94,7 @@ async def run(base: Settings, options: Options) -> bool:
         rules = {"transactions": options.transactions, "finality_depth": FINALITY_DEPTH}
         chain = None if options.rpc else DevChain(options.seed, **rules)
         node = await stack.enter_async_context(DevNode(chain, port=0)) if chain else None
+        base = base if chain else await near_head(base, options)
         rpc, ws = (node.url, node.ws_url) if node else (options.rpc or "", options.ws)
         with stage(base, rpc, ws, external_kafka=options.external_kafka, say=console.print) as setting:
             return await _play(setting, options, console, node, started)
@@ -108,7 +112,7 @@ async def _play(setting: Stage, options: Options, console: Console, node: DevNod
         for number in range(options.workers):
             children.start(f"worker-{number + 1}", "worker", "--agents", ",".join(AGENTS))
         children.start("gateway", "gateway")
-        children.start("producer", "producer")
+        children.start(PRODUCER, PRODUCER)
         async with _live(show):
             if node is not None:
                 await _rounds(show, settings, node, options)
@@ -142,17 +146,42 @@ async def _rounds(show: Show, settings: Settings, node: DevNode, options: Option
 
 
 async def _follow(show: Show, settings: Settings, options: Options) -> None:
-    """A real node: until so many blocks were seen."""
+    """A real node: until so many blocks were seen. It does not wait, so the producer pauses while all come to rest."""
     while show.seen.blocks < options.blocks:
         await _tick(show)
     for _ in range(ROUNDS):
+        await asyncio.to_thread(show.children.end, PRODUCER)
         await _rest(show, None)
         try:
             await _compare(show, settings)
-        except SourceError:  # the node went on meanwhile
-            continue
-        return
+            return
+        except SourceError:  # the node took the log's newest block back meanwhile: follow it, and try again
+            show.children.start(PRODUCER, PRODUCER)
+            await _further(show)
     raise DemoError("the chain moved in every comparison", "Try again, or follow a node with slower blocks.")
+
+
+async def _further(show: Show) -> None:
+    before, deadline = show.seen.sequence, time.monotonic() + DRAIN_SECONDS
+    while show.seen.sequence == before and time.monotonic() < deadline:
+        await _tick(show)
+
+
+async def near_head(base: Settings, options: Options) -> Settings:
+    """Settings that begin below the head of the node, with ``LIVE`` blocks yet to come; a start that is set stays.
+
+    Raises SourceError if the node does not answer.
+    """
+    if base.chain.start_block:
+        return base
+    source = RpcSource(options.rpc or "", None, level="header")
+    try:
+        head = await source.head()
+    finally:
+        await source.close()
+    settings = base.model_copy(deep=True)
+    settings.chain.start_block = max(0, head.number + min(LIVE, options.blocks) - options.blocks)
+    return settings
 
 
 async def _tick(show: Show) -> None:
@@ -235,6 +264,8 @@ def _summary(show: Show, answers: list[Asked]) -> bool:
 async def _keep(show: Show, settings: Settings) -> None:
     agent = "0x" + next(iter(sorted(show.seen.roots)), bytes(20)).hex()
     show.console.print(f"\nrunning until Ctrl-C: gateway on port {settings.gateway.port}; logs in {show.children.logs}")
+    if not show.children.runs(PRODUCER):
+        show.children.start(PRODUCER, PRODUCER)
     question = f"  monmouth query --url http://127.0.0.1:{settings.gateway.port} {agent} 'what did I swap?'"
     show.console.print(question, soft_wrap=True)  # one line, to be copied
     while True:

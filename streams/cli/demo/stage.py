@@ -113,6 +113,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "KAFKA__PREFIX": settings.kafka.prefix,
         "CHAIN__RPC_URL": chain.rpc_url,
+        "CHAIN__START_BLOCK": chain.start_block,
         "CHAIN__POLL_INTERVAL": chain.poll_interval,
         "RAG__MODELS_PATH": settings.rag.models_path,
         "GATEWAY__PORT": settings.gateway.port,
