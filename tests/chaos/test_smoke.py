@@ -21,7 +21,7 @@ async def test_nothing_is_lost_doubled_or_stale(tmp_path: Path, jars_dir: Path, 
     except JarsUnavailableError as error:
         pytest.skip(f"no broker: {error}")
     try:
-        outcome = await run(broker, tmp_path / "run", fault, seed=1, seconds=15)
+        outcome = await run(broker, tmp_path / "run", fault, seed=1, seconds=10)
     finally:
         broker.stop()
     assert outcome.stuck == ()
