@@ -1,10 +1,15 @@
-"""``python -m tests.sim --seeds 1000 [--start N]``, ``--one SEED [--trace]``, ``--crash-points``: exit status 1 if a run failed."""
+"""``python -m tests.sim --seeds 1000 [--start N] [--jobs 2]``, ``--one SEED [--trace]``, ``--crash-points``.
+
+Exit status 1 if a run failed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from tests.sim.histories import SHORT, SHORT_SEED
 from tests.sim.parameters import Parameters
@@ -16,6 +21,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description="The pipeline in a simulated world.")
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
+    parser.add_argument("--jobs", type=int, default=1, help="processes to run them in")
     parser.add_argument("--one", type=int, help="run this seed alone")
     parser.add_argument("--trace", action="store_true", help="with --one: print every event")
     parser.add_argument("--crash-points", action="store_true", help="crash at every point of I/O of one short run, one by one")
@@ -41,23 +47,26 @@ def _one(seed: int, trace: bool) -> int:
     return len(result.failures)
 
 
-def _range(start: int, count: int) -> int:
-    began, failed = time.monotonic(), 0
-    total = Result()
-    for seed in range(start, start + count):
-        result = run_seed(seed)
-        total.points += result.points
-        total.crashes += result.crashes
-        total.undone += result.undone
-        total.seconds += result.seconds
-        if result.failures:
-            failed += 1
-            _told(f"seed {seed} ({Parameters.drawn(seed)})", result)
-    took = time.monotonic() - began
+def _run(seed: int) -> tuple[int, Result]:
+    return seed, run_seed(seed)
+
+
+def _range(start: int, count: int, jobs: int) -> int:
+    began, failed, total = time.monotonic(), 0, Result()
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for seed, result in pool.map(_run, range(start, start + count), chunksize=5):
+            total.points += result.points
+            total.crashes += result.crashes
+            total.undone += result.undone
+            total.seconds += result.seconds
+            if result.failures:
+                failed += 1
+                _told(f"seed {seed} ({Parameters.drawn(seed)})", result)
+    rate = count / (time.monotonic() - began)
     print(
-        f"{count} seeds, {failed} failed; {count / took:.1f} seeds/s; {total.points} points of I/O, {total.crashes} crashes there, "
-        f"{total.undone} blocks undone, {total.seconds / 3600:.1f} simulated hours"
+        f"{count} seeds, {failed} failed; {rate:.1f} seeds/s in {jobs} processes; {total.seconds / 3600:.1f} simulated hours,"
     )
+    print(f"    {total.points} points of I/O, {total.crashes} crashes at one, {total.undone} blocks undone")
     return failed
 
 
@@ -79,7 +88,7 @@ def main() -> int:
     options = _options()
     if options.crash_points:
         return _points()
-    return _one(options.one, options.trace) if options.one is not None else _range(options.start, options.seeds)
+    return _one(options.one, options.trace) if options.one is not None else _range(options.start, options.seeds, options.jobs)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class Canonical:
     commands: Sequence[MemoryCommand]
 
     @classmethod
-    def of(cls, branch: Sequence[Block], partitions: int, registered: frozenset[bytes], commands: Sequence[MemoryCommand]):  # noqa: ANN206
+    def of(cls, branch: Sequence[Block], partitions: int, registered: frozenset[bytes], commands: Sequence[MemoryCommand]):
         blocks = []
         for block in branch:
             placed: list[list[tuple[bytes, str, dict]]] = [[] for _ in range(partitions)]

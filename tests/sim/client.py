@@ -11,6 +11,9 @@ from tests.sim.broker import Broker, Entry, Transaction
 from tests.sim.group import Group, Member
 from tests.sim.process import Process, current, outside
 
+EPSILON = 1e-6
+"""Seconds; less than this is no time, for a clock that moves from timer to timer."""
+
 
 class Faults:
     """When a call fails. ``on`` False ends all faults."""
@@ -109,7 +112,7 @@ class SimConsumer:
             if found := self._fetch(max_records):  # no await from here on: what is returned belongs to who is seated now
                 return found
             left = deadline - asyncio.get_running_loop().time()
-            if left <= 0:
+            if left <= EPSILON:
                 return {}
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), left)

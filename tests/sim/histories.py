@@ -10,3 +10,10 @@ SHORT = Parameters.quiet(
     state_seconds=0.5, workers=1,
 )  # fmt: skip
 """A few blocks and reorgs through the producer and two stream agents: short enough to crash at each of its points."""
+
+TINY_SEED = 2
+TINY = Parameters.quiet(
+    agents="tally", partitions=1, seconds=1.6, blocks_at_start=2, block_seconds=0.5, reorg_rate=0.5, transactions=2,
+    commands=1.0, poll_interval=0.5, hints=0.5, state_seconds=0.5,
+)  # fmt: skip
+"""The same with one stream agent and one partition."""

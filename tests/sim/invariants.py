@@ -12,15 +12,15 @@ from streams import topics
 from streams.core.block import BlockRef, Step
 from streams.core.segment import Assembler
 from streams.ports.log import TopicPartition
-from streams.runtime.decode import decode
 from streams.runtime.deadletter import dead_letter_key
+from streams.runtime.decode import decode
 from tests.sim.agents import Canonical
 from tests.sim.broker import Broker
 from tests.toys import POISON, live_output
 
 
 class Watch:
-    """Reads every marked topic as it becomes visible, as any consumer would: markers in sequence, linked, counts and digests fit.
+    """Reads every marked topic as it becomes visible, as any consumer would: sequence, parents, counts, digests.
 
     Signatures are checked once, at the end. ``notified``: (time, notification) of chain.blocks, as they became visible.
     """
@@ -97,8 +97,8 @@ def _follow(held: list[BlockRef], due: int, record: dict[str, Any]) -> str:
     return "" if BlockRef.of(record["head"]) == held[-1] else "names another head"
 
 
-Answer = tuple[float, str, BlockRef]
-"""(time, producer process, head it was told)."""
+Answer = tuple[float, str, BlockRef, bool]
+"""(time, producer process, block it was told is canonical, whether as the head)."""
 
 
 def false_undos(
@@ -106,8 +106,9 @@ def false_undos(
 ) -> Iterator[str]:
     """Undos that no answer of the node called for.
 
-    For each time a block is taken back, the node must once have named a head on its branch and later one that is not; if all of
-    the latter were below the tip taken back, then one of them ``confirmations`` times in a row to the same producer.
+    For each time a block is taken back, the node must have given it, or a head above it, and later a head, or a block as high,
+    that is not above it; if all of the latter were below the tip taken back, then one of them ``confirmations`` times in a row
+    to the same producer.
     """
     undone: Counter[bytes] = Counter()
     for time, record in watch.notified:
@@ -115,7 +116,8 @@ def false_undos(
             continue
         oldest, tip = BlockRef.of(record["removed"][-1]), BlockRef.of(record["removed"][0])
         undone[oldest.hash] += 1
-        told = [(who, head, _holds(head, oldest, parent)) for at, who, head in answers if at <= time]
+        known = ((who, ref, _holds(ref, oldest, parent), is_head) for at, who, ref, is_head in answers if at <= time)
+        told = [(who, ref, is_on) for who, ref, is_on, is_head in known if is_on or is_head or ref.number >= oldest.number]
         turns = sum(1 for before, after in pairwise(told) if before[2] and not after[2])
         off = [head for _, head, is_on in told if not is_on]
         if turns < undone[oldest.hash]:

@@ -1,4 +1,4 @@
-"""The simulated chain: a tree of blocks and the branch that is canonical now, and every head it ever named.
+"""The simulated chain: a tree of blocks and the branch that is canonical now, and every block it ever called canonical.
 
 Blocks are made of their parent and a salt, so a branch that comes back is the same branch. Nothing here hashes as a real chain
 does: that blocks are what they claim is the connectors' duty, tested with them.
@@ -42,7 +42,7 @@ class SimNode:
         self.forgotten: set[bytes] = set()
         self.branch: tuple[Block, ...] = ()
         self.versions: list[tuple[Block, ...]] = []
-        self.answers: list[tuple[float, str, BlockRef]] = []
+        self.answers: list[tuple[float, str, BlockRef, bool]] = []
         self.extend(parameters.blocks_at_start)
 
     @property

@@ -16,7 +16,7 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "workers": (1, 2, 2, 3),
     "producers": (1, 1, 1, 2),
     "partitions": (1, 2, 2, 3),
-    "seconds": (20.0, 40.0, 60.0),
+    "seconds": (10.0, 20.0, 40.0),
     # the chain
     "blocks_at_start": (1, 3, 10, 25),
     "block_seconds": (0.5, 2.0, 5.0),
@@ -75,8 +75,8 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "interval": (3, 10, 300),
 }
 QUIET: dict[str, Any] = {
-    "agents": "tally", "workers": 1, "producers": 1, "partitions": 2, "seconds": 5.0, "blocks_at_start": 3, "block_seconds": 1.0,
-    "transactions": 3, "poison": 0.0, "commands": 0.5, "reorg_rate": 0.0, "reorg_depth": 2, "flip_rate": 0.0,
+    "agents": "tally", "workers": 1, "producers": 1, "partitions": 2, "seconds": 5.0, "blocks_at_start": 3,
+    "block_seconds": 1.0, "transactions": 3, "poison": 0.0, "commands": 0.5, "reorg_rate": 0.0, "reorg_depth": 2, "flip_rate": 0.0,
     "rewind_rate": 0.0, "shorter_rate": 0.0, "finality": "depth", "finality_depth": 3, "below_finality": False,
     "keeps_orphans": True, "source_errors": 0.0, "lag": 0.0, "forgets": 0.0, "wrong_tag": 0.0, "hints": 1.0, "hint_delay": 0.0,
     "hint_copies": 1, "batch_blocks": 50, "confirmations": 2, "poll_interval": 1.0, "keep": 1024, "latency": 0.002,
@@ -100,7 +100,8 @@ class Parameters(SimpleNamespace):
             deep = Random(f"{seed}/deep").random() < 0.25
             values["reorg_depth"] = 256 if deep else 12
             values["blocks_at_start"] = 270 if deep else values["blocks_at_start"]
-        if values["below_finality"] or values["wrong_tag"]:  # a node that lost what was final needs a person, by design
+        # A node that lost what it called final needs a person, by design; answers of two times can call too much final.
+        if values["below_finality"] or values["wrong_tag"] or values["lag"]:
             values["keeps_orphans"] = True
         return cls(**(values | fixed))
 

@@ -22,10 +22,10 @@ def run_seed(seed: int, *, trace: bool = False, **fixed: Any) -> Result:
     return run_world(seed, Parameters.drawn(seed, **fixed), trace=trace)
 
 
-def run_world(seed: int, parameters: Parameters, *, crash_at: int | None = None, trace: bool = False) -> Result:
-    """One run with these parameters."""
+def run_world(seed: int, parameters: Parameters, **options: Any) -> Result:
+    """One run with these parameters; ``options`` as of ``World``."""
     with _folder() as folder:
-        return World(seed, parameters, Path(folder), crash_at=crash_at, trace=trace).run()
+        return World(seed, parameters, Path(folder), **options).run()
 
 
 def crash_points(seed: int, parameters: Parameters, *, every: int = 1, first: int = 1) -> Iterator[tuple[int, Result]]:

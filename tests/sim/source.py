@@ -1,7 +1,7 @@
-"""``streams.ports.chain.ChainSource`` on the simulated node, for one producer process: answers that are late, stale or missing.
+"""``streams.ports.chain.ChainSource`` on the simulated node, for one producer process: stale or missing answers.
 
-Every answer is one that a row of real nodes behind one address could give: of now, or of some time ago. A head that lags below is
-given fewer times in a row than the producer is told to wait for, since more of them are indistinguishable from a rewind.
+Every answer is one that a row of real nodes behind one address could give: of now, or of some time ago. A head that lags below
+is given fewer times in a row than the producer is told to wait for, since more of them are indistinguishable from a rewind.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ class SimSource:
     ended = False
     eager = False
 
-    def __init__(self, node: SimNode, process: Process, parameters: Parameters, faults: Faults, ring: asyncio.Condition) -> None:
+    def __init__(
+        self, node: SimNode, process: Process, parameters: Parameters, faults: Faults, ring: asyncio.Condition
+    ) -> None:
         self._node = node
         self._process = process
         self._parameters = parameters
@@ -43,6 +45,9 @@ class SimSource:
         if self._node.versions and self._faults.hit(self._parameters.lag):
             return self._process.world.random.choice(self._node.versions)
         return self._node.branch
+
+    def _said(self, ref: BlockRef, *, is_head: bool) -> None:
+        self._node.answers.append((asyncio.get_running_loop().time(), self._process.name, ref, is_head))
 
     async def _answered(self) -> None:
         await self._process.io("node done")
@@ -69,7 +74,7 @@ class SimSource:
                 head = honest
         if head.number >= honest.number:
             self._lagged = 0
-        self._node.answers.append((asyncio.get_running_loop().time(), self._process.name, head))
+        self._said(head, is_head=True)
         await self._answered()
         return head
 
@@ -117,7 +122,11 @@ class SimSource:
             branch = self._branch()
             if number >= len(branch):
                 break
+            if found and branch[number].ref.parent != found[-1].ref.hash:
+                self._said(found[-1].ref, is_head=False)
             found.append(branch[number])
+        if found:
+            self._said(found[-1].ref, is_head=False)
         return found
 
     async def hints(self) -> AsyncIterator[None]:

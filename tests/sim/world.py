@@ -22,9 +22,11 @@ from schemas.codec import codec
 from schemas.records import MemoryCommand
 from streams import topics
 from streams.core.block import BlockRef
-from streams.errors import FencedError
+from streams.errors import FencedError, SourceError
 from streams.ports.log import TopicPartition
 from streams.producer.follow import ChainMismatchError
+from streams.producer.kafka_log import LogUnavailableError
+from streams.producer.log import UncertainWriteError
 from streams.producer.loop import BlockProducer
 from streams.producer.records import Stager
 from streams.runtime.job import Limits
@@ -63,13 +65,28 @@ class Result:
 
 
 class World:
-    """``crash_at``: number of the one point of I/O at which a process crashes; None: by chance, as ``crash_rate`` says."""
+    """``crash_at``: number of the one point of I/O at which a process crashes; None: by chance, as ``crash_rate`` says.
 
-    def __init__(self, seed: int, parameters: Parameters, folder: Path, *, crash_at: int | None = None, trace: bool = False):
+    ``broker``, ``cast``: other parts than the usual ones, such as broken ones that must be caught.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        parameters: Parameters,
+        folder: Path,
+        *,
+        crash_at: int | None = None,
+        trace: bool = False,
+        broker: type[Broker] = Broker,
+        cast: Callable[[str, SimMemoryStore], Cast] = cast_of,
+    ) -> None:
         self.parameters = parameters
         self.random = Random(f"{seed}/world")
+        self._fate = Random(f"{seed}/crashes")  # of its own: a run up to a chosen crash is the run without one
         self.result = Result()
         self._folder = folder
+        self._make_broker, self._make_cast = broker, cast
         self._crash_at = crash_at
         self._trace = trace
         self._hash = blake3()
@@ -90,7 +107,7 @@ class World:
         if self._crash_at is not None:
             hit = self.result.points == self._crash_at
         else:
-            hit = not self._calm and self.random.random() < self.parameters.crash_rate
+            hit = not self._calm and self._fate.random() < self.parameters.crash_rate
         self.result.crashes += hit
         return hit
 
@@ -115,10 +132,10 @@ class World:
         parameters, loop = self.parameters, asyncio.get_running_loop()
         loop.set_exception_handler(self._stray)
         self.node = SimNode(parameters, self.random)
-        self.broker = Broker(parameters, self.random, self.note)
+        self.broker = self._make_broker(parameters, self.random, self.note)
         self.cluster = SimCluster(self.broker)
         self.store = SimMemoryStore(parameters, self.cluster.faults)
-        self.cast: Cast = cast_of(parameters.agents, self.store)
+        self.cast: Cast = self._make_cast(parameters.agents, self.store)
         self.watch = Watch(self.broker, (topics.TRANSACTIONS, *self.cast.logs), loop.time)
         self.ring = asyncio.Condition()
         self._stops: dict[str, Callable[[], None]] = {}
@@ -167,18 +184,26 @@ class World:
         self.note(name, f"ended: {type(error).__name__ if error else 'well'}")
         if error is None or isinstance(error, ProcessDied | asyncio.CancelledError):
             return
-        if isinstance(error, FencedError) and name.startswith("producer"):
-            return
-        if isinstance(error, ChainMismatchError) and (self.parameters.forgets or self.parameters.lag) and not self._calm:
+        if name.startswith("producer") and self._explained(error):
             return
         if len(self.result.failures) < 5:
             self.result.failures.append(f"{name} ended: {type(error).__name__}: {error}")
 
+    def _explained(self, error: BaseException) -> bool:
+        """Ends of a producer by design: overtaken, a node that does not know what it must, a start that never worked."""
+        parameters = self.parameters
+        return (
+            isinstance(error, FencedError)
+            or (isinstance(error, ChainMismatchError) and bool(parameters.forgets or parameters.lag) and not self._calm)
+            or (isinstance(error, SourceError) and parameters.source_errors > 0)
+            or (isinstance(error, UncertainWriteError | LogUnavailableError) and parameters.broker_errors > 0)
+        )
+
     def _lose_disk(self, name: str) -> None:
-        if not self._calm and name.startswith("worker") and self.random.random() < self.parameters.lose_disk:
-            if not self.parameters.shared_disk:
-                self.note(name, "lost its disk")
-                shutil.rmtree(self._disk(name), ignore_errors=True)
+        lost = not self._calm and name.startswith("worker") and self.random.random() < self.parameters.lose_disk
+        if lost and not self.parameters.shared_disk:
+            self.note(name, "lost its disk")
+            shutil.rmtree(self._disk(name), ignore_errors=True)
 
     def _disk(self, name: str) -> Path:
         return self._folder / ("shared" if self.parameters.shared_disk else name)
@@ -187,7 +212,11 @@ class World:
         parameters = self.parameters
         found = load_settings(
             state_dir=self._disk(name),
-            kafka={"prefix": PREFIX, "session_timeout_ms": int(parameters.session_timeout * 1000), "partitions": parameters.partitions},
+            kafka={
+                "prefix": PREFIX,
+                "session_timeout_ms": int(parameters.session_timeout * 1000),
+                "partitions": parameters.partitions,
+            },
         )
         found.reorg.window, found.memory.checkpoint_interval = parameters.window, parameters.interval
         found.chain.finality_depth = 100_000 if parameters.finality == "none" else parameters.finality_depth
@@ -200,6 +229,7 @@ class World:
         parameters, stop = self.parameters, asyncio.Event()
         self._stops[process.name] = stop.set
         limits = Limits(
+            poll_ms=1_000,
             poll_records=parameters.poll_records,
             rewind_span=parameters.rewind_span,
             state_bytes=parameters.state_bytes,
