@@ -20,7 +20,7 @@ class AgentFactory:
     ``claim``: takes a partition's outside stores over for the instance ``make`` gives next, so that a former owner who wakes up
     writes nothing there. Called when the log has fenced that owner and before committed offsets are read, since what it
     wrote until then is done again from there.
-    ``poll_records``: records of one poll where the work on each is slow, so that transactions, stops and rebalances stay quick.
+    ``poll_records``: most records of one poll where work on each is slow, so that transactions, stops and rebalances are quick.
     """
 
     spec: type[StreamAgent]
@@ -33,12 +33,12 @@ class AgentFactory:
 class Limits:
     """Bounds on memory and time.
 
-    ``poll_records``: records of one poll, over all partitions. ``rewind_span``: offsets read back in one pass.
+    ``poll_records``: most records of a poll of all partitions (see ``pace``). ``rewind_span``: offsets read back in one pass.
     ``state_bytes``/``state_seconds``: changes of local state kept in memory before they are written; the log covers them.
     ``retry_seconds``: first and longest pause before a partition that failed is opened again.
     """
 
-    poll_records: int = 4_000
+    poll_records: int = 16_000
     poll_ms: int = 200
     rewind_span: int = 20_000
     state_bytes: int = 32 * 1024 * 1024

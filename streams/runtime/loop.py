@@ -23,6 +23,7 @@ from streams.runtime import metrics
 from streams.runtime.fold import StateMismatchError
 from streams.runtime.job import Job
 from streams.runtime.opening import Opening
+from streams.runtime.pace import Pace
 from streams.runtime.partition import Partition
 from streams.runtime.recovery import Manner
 
@@ -78,15 +79,18 @@ class AgentLoop:
                 pause = min(2 * pause, self._job.limits.retry_seconds[1])
 
     async def _poll(self) -> None:
-        limits = self._job.limits
+        limits, clock = self._job.limits, asyncio.get_running_loop().time
+        pace = Pace(limits.poll_records)
         while not self._stop.is_set() and self._fatal is None:
-            found = await self._consumer.getmany(timeout_ms=limits.poll_ms, max_records=limits.poll_records)
+            found = await self._consumer.getmany(timeout_ms=limits.poll_ms, max_records=pace.records)
             work = self._share_out(found)  # no await since getmany returned: found belongs to who is seated now
             if not work:
                 continue
+            started = clock()
             async with self._lock:
                 current = [(s, p, batch) for s, p, batch in work if s.running is p and self._seats.get(s.number) is s]
                 await asyncio.gather(*(self._step(seat, partition, batch) for seat, partition, batch in current))
+            pace.took(sum(map(len, found.values())), clock() - started)
 
     def _share_out(self, found: Mapping[TopicPartition, Sequence[Message]]) -> list[tuple[Seat, Partition, Batch]]:
         batches: dict[int, dict[str, Sequence[Message]]] = {}
