@@ -47,14 +47,11 @@ def _one(seed: int, trace: bool) -> int:
     return len(result.failures)
 
 
-def _run(seed: int) -> tuple[int, Result]:
-    return seed, run_seed(seed)
-
-
 def _range(start: int, count: int, jobs: int) -> int:
     began, failed, total = time.monotonic(), 0, Result()
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for seed, result in pool.map(_run, range(start, start + count), chunksize=5):
+        seeds = range(start, start + count)
+        for seed, result in zip(seeds, pool.map(run_seed, seeds, chunksize=5), strict=True):
             total.points += result.points
             total.crashes += result.crashes
             total.undone += result.undone

@@ -76,7 +76,8 @@ TABLE: dict[str, tuple[Any, ...]] = {
 }
 QUIET: dict[str, Any] = {
     "agents": "tally", "workers": 1, "producers": 1, "partitions": 2, "seconds": 5.0, "blocks_at_start": 3,
-    "block_seconds": 1.0, "transactions": 3, "poison": 0.0, "commands": 0.5, "reorg_rate": 0.0, "reorg_depth": 2, "flip_rate": 0.0,
+    "block_seconds": 1.0, "transactions": 3, "poison": 0.0, "commands": 0.5, "reorg_rate": 0.0, "reorg_depth": 2,
+    "flip_rate": 0.0,
     "rewind_rate": 0.0, "shorter_rate": 0.0, "finality": "depth", "finality_depth": 3, "below_finality": False,
     "keeps_orphans": True, "source_errors": 0.0, "lag": 0.0, "forgets": 0.0, "wrong_tag": 0.0, "hints": 1.0, "hint_delay": 0.0,
     "hint_copies": 1, "batch_blocks": 50, "confirmations": 2, "poll_interval": 1.0, "keep": 1024, "latency": 0.002,
