@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from blake3 import blake3
@@ -19,7 +20,12 @@ EMPTY_DIGEST = blake3(b"").digest()
 
 def block_digest(values: Iterable[bytes]) -> bytes:
     """BLAKE3 over the record values in log order, each behind its length (u32, little-endian)."""
-    return blake3(b"".join(part for v in values for part in (len(v).to_bytes(4, "little"), v))).digest()
+    return blake3(b"".join([part for v in values for part in (_length(len(v)), v)])).digest()
+
+
+@lru_cache(maxsize=4096)
+def _length(size: int) -> bytes:
+    return size.to_bytes(4, "little")
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ class Assembler:
         """Takes the next records in log order and returns the units they complete. Raises LogIntegrityError."""
         units: list[Unit] = []
         outside: list[Record] = []  # of no open block
-        block, held = self._open.records, self._open.outside
+        block, held, size = self._open.records, self._open.outside, self._open.bytes
         for record in records:
             if record.type == MARKER:
                 outside += held
@@ -152,12 +152,15 @@ class Assembler:
                 units.append(self._marked(record))
                 self.position = record.offset + 1
                 self._open, outside = _OpenBlock(), []
-                block, held = self._open.records, self._open.outside
+                block, held, size = self._open.records, self._open.outside, 0
             elif record.type and record.value.get("block", 0) is None:
                 (held if block else outside).append(record)
             else:
                 block.append(record)
-                self._grow(record)
+                size += len(record.raw)
+                if size > self._limit:
+                    self._refuse(record, size)
+        self._open.bytes = size
         self._hand_on(outside, units)
         return units
 
@@ -166,14 +169,12 @@ class Assembler:
             self.position = outside[-1].offset + 1
             units.append(Outside(outside, self.position))
 
-    def _grow(self, record: Record) -> None:
-        self._open.bytes += len(record.raw)
-        if self._open.bytes > self._limit:
-            raise LogIntegrityError(
-                f"{self.topic}/{self.partition}: {len(self._open.records)} records ({self._open.bytes} bytes) up to offset "
-                f"{record.offset} and no marker",
-                HINT,
-            )
+    def _refuse(self, record: Record, size: int) -> NoReturn:
+        raise LogIntegrityError(
+            f"{self.topic}/{self.partition}: {len(self._open.records)} records ({size} bytes) up to offset {record.offset} "
+            "and no marker",
+            HINT,
+        )
 
     def _marked(self, record: Record) -> Unit:
         try:

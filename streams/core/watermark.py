@@ -8,7 +8,9 @@ Invariant: a position is committed only if every record received in front of it 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import pairwise
+from operator import lt
 
 
 class WatermarkError(AssertionError):
@@ -23,14 +25,13 @@ class Watermark:
         self._received: list[int] = []
         self._settled = 0
 
-    def received(self, offsets: Iterable[int]) -> None:
+    def received(self, offsets: Sequence[int]) -> None:
         """Notes records taken from the log; offsets must grow. Raises WatermarkError."""
         last = self._received[-1] if self._received else self.position - 1
-        for offset in offsets:
-            if offset <= last:
-                raise WatermarkError(f"offset {offset} was received after {last}")
-            self._received.append(offset)
-            last = offset
+        if not all(map(lt, (last, *offsets), offsets)):
+            before, after = next((a, b) for a, b in pairwise((last, *offsets)) if a >= b)
+            raise WatermarkError(f"offset {after} was received after {before}")
+        self._received += offsets
 
     def settled(self, count: int) -> None:
         """Notes that the ``count`` oldest unsettled records are done with."""

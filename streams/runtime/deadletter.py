@@ -36,11 +36,14 @@ def dead_letter_key(source: str, record: Record) -> bytes:
     return f"{source}/{record.partition}/{record.offset}".encode()
 
 
+def belongs(topic: str, kind: str) -> bool:
+    """Whether records of schema ``kind`` are for stream agents that read ``topic``."""
+    spec = topics.TOPICS.get(topic)
+    return kind not in ("", MARKER) and (spec is None or kind in spec.records)
+
+
 def unreadable(record: Record) -> tuple[str, str] | None:
     """(error class, reason) if the record cannot be handed to a stream agent at all; None if it can."""
-    if not record.type:
-        return "SchemaError", str(record.value)
-    spec = topics.TOPICS.get(record.topic)
-    if record.type == MARKER or (spec is not None and record.type not in spec.records):
-        return "SchemaError", f"{record.topic} must not hold a {record.type} here"
-    return None
+    if belongs(record.topic, record.type):
+        return None
+    return "SchemaError", f"{record.topic} must not hold a {record.type} here" if record.type else str(record.value)

@@ -22,7 +22,7 @@ from streams.core.segment import Assembler, Block, Final, Outside, Undo, Unit
 from streams.core.undo import Unplannable, plan_undo
 from streams.errors import Category, LogIntegrityError, MonmouthError, PoisonError, Severity
 from streams.runtime import metrics
-from streams.runtime.deadletter import unreadable
+from streams.runtime.deadletter import belongs, unreadable
 from streams.runtime.job import Job
 from streams.runtime.outbox import Outbox
 from streams.runtime.rewind import Rewinder, live_block
@@ -110,6 +110,8 @@ class Fold:
         await self.agent.flush()
 
     def _sift(self, records: list[Record]) -> list[Record]:
+        if all(belongs(records[0].topic, kind) for kind in {record.type for record in records}):
+            return records
         readable = []
         for record in records:
             fault = unreadable(record)

@@ -46,7 +46,7 @@ class Partition:
         before = dict(self._fold.positions)
         units: list[Unit] = []
         for topic, batch in messages.items():
-            self._marks[topic].received(message.offset for message in batch)
+            self._marks[topic].received([message.offset for message in batch])
             units += self._fold.assemble(topic, decode(TopicPartition(topic, self.number), batch))
         if not units:
             return
