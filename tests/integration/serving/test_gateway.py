@@ -128,26 +128,28 @@ async def test_readers_beside_a_stream_of_reorgs_see_one_branch_at_a_time(live: 
     await live.remember(*(upsert(ALICE, ref, i, f"branch {n} item {i}") for n, ref in enumerate(branches) for i in range(3)))
     done = asyncio.Event()
 
+    answered: list[object] = []
+
     async def reorganise() -> None:
         sequence = 2
-        for turn in range(15):
+        for turn in range(300):
+            if turn >= 15 and len(answered) > 15:  # a busy machine answers fewer in the same time
+                break
             old, new = branches[turn % 2], branches[(turn + 1) % 2]
             await live.writer.steps(step_undo(sequence, [old], GENESIS), step_new(sequence + 1, new))
             sequence += 2
         done.set()
 
-    async def read(client: AsyncClient) -> int:
-        answers = 0
+    async def read(client: AsyncClient) -> None:
         while not done.is_set():
             items = (await client.query_context(AGENT, "branch item", 10)).items
             assert len({item.text.split()[1] for item in items}) == 1, [item.text for item in items]
             assert len(items) == 3
-            answers += 1
-        return answers
+            answered.append(items)
 
     async with AsyncClient(live.gateway.url) as client:
-        _, *counts = await asyncio.gather(reorganise(), *(read(client) for _ in range(3)))
-    assert sum(counts) > 15
+        await asyncio.gather(reorganise(), *(read(client) for _ in range(3)))
+    assert len(answered) > 15
 
 
 async def test_both_clients_say_the_same(live: Live) -> None:
