@@ -20,7 +20,7 @@ from pathlib import Path
 
 from infra.topics import apply
 from perf.jobs.worker import COPIES, EVENTS, SEED
-from perf.marked import Row, agent_address, chain, committed, create, local_broker, write
+from perf.marked import Row, agent_address, chain, committed, create, local_broker, steps_of, write
 from perf.measure import ROOT, Figure, peer, run_child, show
 from schemas.codec import codec
 from streams.core.block import BlockRef
@@ -57,7 +57,7 @@ def worker_job(what: str, settings: Settings, blocks: int, rows: int, guarantee:
     """The figure of a worker process."""
     argv = [sys.executable, "-m", "perf.jobs.worker", what, settings.model_dump_json(), str(blocks), str(rows), guarantee]
     _, output = run_child(what, [*argv, *profile])
-    print(f"  {what}, {guarantee}: {output.splitlines()[0]}")
+    print(f"  {what}, {guarantee}: {next(line for line in output.splitlines() if line.endswith(' transactions'))}")
     return Figure.from_output(output)
 
 
@@ -75,7 +75,7 @@ def ours(bootstrap: str, rows: int, per_block: int, partitions: int, profile: li
     found = list(asyncio.run(committed(bootstrap, prefix + COPIES)))
     markers = sum(key is None for key, _ in found)
     transactions = {codec().decode(value)[1]["transaction"] for key, value in found if key is not None}
-    demand("monmouth", (len(found) - markers, len(transactions), markers), (rows, rows, blocks * partitions))
+    demand("monmouth", (len(found) - markers, len(transactions), markers), (rows, rows, steps_of(blocks) * partitions))
     return figure
 
 

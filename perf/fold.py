@@ -1,10 +1,11 @@
-"""An exactly-once fold with few outputs, per CPU second; and what exactly-once costs over at-least-once.
+"""Exactly-once folds with few outputs, per CPU second; and what exactly-once costs over at-least-once.
 
     .venv/bin/python -m perf.fold [--rows 200000] [--per-block 250] [--runs 3]
 
-The product's lattice agent over memory.log: every block verified, every fact hashed into the lattice of its agent and kept in
-local state, one root per agent and transaction. The same job runs with a log client without transactions (``perf/plain.py``);
-pairs of runs take turns, and the medians are compared.
+``count``: facts per agent, so that what it costs is the runtime: every block read, verified and decoded, local state and
+checkpoints written. ``lattice``: the product's agent, which hashes every fact into the lattice and the Merkle tree of its agent
+and keeps it in local state. Both write one row per agent and transaction. Each also runs with a log client without transactions
+(``perf/plain.py``); pairs of runs take turns, and the medians are compared.
 """
 
 from __future__ import annotations
@@ -28,13 +29,21 @@ from schemas.codec import codec
 from streams.core.block import BlockRef
 from streams.core.ids import content_id
 from streams.core.leaf import leaf_of
-from streams.core.lthash import LtHash, sum_elements
+from streams.core.lthash import LtHash, merge, sum_elements
 from streams.settings import Settings
 from streams.signing import Signer
 from streams.topics import MEMORY_LOG, ROOTS
 
 AGENTS = 400
 TEXT = b"sold 1.5 ETH for 4,200 USDC on the exchange, as the plan of last week asked for; gas was low at that hour of the day"
+
+
+Steps = list[list[list[KeyValue]]]
+
+
+def rows_of(steps: Steps) -> int:
+    """Facts in all steps."""
+    return sum(len(part) - 1 for step in steps for part in step)
 
 
 def agents_of(partition: int, partitions: int) -> list[bytes]:
@@ -69,7 +78,7 @@ def facts(per_block: int, partitions: int) -> Fill:
     return fill
 
 
-def expected(steps: list[list[list[KeyValue]]]) -> LtHash:
+def expected(steps: Steps) -> LtHash:
     """The lattice over everything, computed apart from the agent."""
     leaves = []
     for step in steps:
@@ -80,34 +89,41 @@ def expected(steps: list[list[list[KeyValue]]]) -> LtHash:
     return sum_elements(leaves)
 
 
-def found(bootstrap: str, prefix: str) -> LtHash:
-    """The sum of the newest roots of all agents, as committed."""
+def found(bootstrap: str, prefix: str) -> tuple[int, LtHash]:
+    """Facts counted, and the sum of the lattices, in the newest rows of all agents, as committed."""
     rows = {key: value for key, value in asyncio.run(committed(bootstrap, prefix + ROOTS)) if key is not None}
     decoded = [codec().decode(value)[1] for key, value in rows.items() if value is not None and len(key) == 20]
-    total = sum_elements([])
-    for root in decoded:
-        total = total + LtHash.of(root["lattice"])
-    return total
+    return sum(root["count"] for root in decoded), merge(LtHash.of(root["lattice"]) for root in decoded if root["lattice"])
 
 
-def fold(bootstrap: str, prefix: str, steps: list[list[list[KeyValue]]], guarantee: str, profile: list[str]) -> Figure:
-    """One run, its result held against ``expected``."""
-    partitions, blocks = len(steps[0]), len(steps)
-    rows = sum(len(part) - 1 for step in steps for part in step)
+def fold(bootstrap: str, prefix: str, what: str, steps: Steps, guarantee: str, profile: list[str]) -> Figure:
+    """One run."""
+    partitions, blocks = len(steps[0]), sum(len(step[0]) > 1 for step in steps)
     with tempfile.TemporaryDirectory() as scratch:
         settings = Settings(state_dir=Path(scratch), kafka=kafka(bootstrap, prefix, partitions))
         asyncio.run(apply(settings.kafka))
         asyncio.run(write(bootstrap, prefix + MEMORY_LOG, steps))
-        return worker_job("lattice", settings, blocks * partitions, rows, guarantee, *profile)
+        return worker_job(what, settings, blocks * partitions, rows_of(steps), guarantee, *profile)
 
 
-def runs(bootstrap: str, steps: list[list[list[KeyValue]]], count: int, profile: list[str]) -> Iterator[Figure]:
-    due = expected(steps)
+def runs(bootstrap: str, what: str, steps: Steps, count: int, profile: list[str]) -> Iterator[Figure]:
+    """Pairs of runs, each result held against ``expected``."""
+    due = (rows_of(steps), *(expected(steps).checksum() if what == "lattice" else ()))
     for run in range(count):
         for guarantee in ("exactly-once", "at-least-once")[:: 1 if run % 2 else -1]:
-            prefix = f"{guarantee}{run}."
-            yield fold(bootstrap, prefix, steps, guarantee, profile)
-            demand(f"{guarantee} lattice", tuple(found(bootstrap, prefix).checksum()), tuple(due.checksum()))
+            prefix = f"{what}-{guarantee}{run}."
+            yield fold(bootstrap, prefix, what, steps, guarantee, profile)
+            rows, lattice = found(bootstrap, prefix)
+            demand(f"{what}, {guarantee}", (rows, *(lattice.checksum() if what == "lattice" else ())), due)
+
+
+def report(figures: list[Figure], what: str) -> None:
+    """Best runs first; the cost over all pairs."""
+    once = sorted((figure for figure in figures if "exactly" in figure.name), key=lambda f: -f.rate)
+    least = sorted((figure for figure in figures if "least" in figure.name), key=lambda f: -f.rate)
+    show(f"fold with few outputs: {what}", once + least, "facts")
+    cost = statistics.median(f.cpu for f in once) / statistics.median(f.cpu for f in least) - 1
+    print(f"  exactly-once costs {100 * cost:+.1f} % CPU over at-least-once (medians of {len(once)})")
 
 
 def main() -> None:
@@ -121,12 +137,8 @@ def main() -> None:
     blocks = args.rows // (args.per_block * args.partitions)
     steps = list(chain(MEMORY_LOG, Signer(SEED), args.partitions, blocks, facts(args.per_block, args.partitions)))
     with tempfile.TemporaryDirectory() as scratch, local_broker(Path(scratch)) as broker:
-        figures = list(runs(broker.bootstrap, steps, args.runs, args.profile))
-    once = [figure for figure in figures if "exactly" in figure.name]
-    least = [figure for figure in figures if "least" in figure.name]
-    show("fold with few outputs", sorted(once, key=lambda f: -f.rate) + sorted(least, key=lambda f: -f.rate), "facts")
-    cost = statistics.median(f.cpu for f in once) / statistics.median(f.cpu for f in least) - 1
-    print(f"  exactly-once costs {100 * cost:+.1f} % CPU over at-least-once (medians of {args.runs})")
+        for what in ("count", "lattice"):
+            report(list(runs(broker.bootstrap, what, steps, args.runs, args.profile)), what)
 
 
 if __name__ == "__main__":

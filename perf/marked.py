@@ -15,12 +15,13 @@ from blake3 import blake3
 from infra.broker import LocalBroker
 from perf.measure import ROOT
 from schemas.codec import codec
-from streams.core.block import BlockRef, Step
+from streams.core.block import ZERO_HASH, BlockRef, Step
 from streams.core.ids import content_id
 from streams.core.marker import Marker, block_digest
 from streams.signing import Signer
 
 CHAIN_ID = 1337
+FINAL_EVERY = 10
 KeyValue = tuple[bytes | None, bytes]
 Row = tuple[bytes, bytes]
 Fill = Callable[[BlockRef, int], Iterable[Row]]
@@ -39,18 +40,47 @@ def next_ref(head: BlockRef | None, fork: int = 0) -> BlockRef:
 
 
 def chain(topic: str, signer: Signer, partitions: int, blocks: int, fill: Fill) -> Iterator[list[list[KeyValue]]]:
-    """``blocks`` blocks: per partition its records and marker, in log order."""
+    """``blocks`` blocks: per partition its records and marker, in log order; every ten of them become final."""
     head: BlockRef | None = None
-    for sequence in range(blocks):
+    final: BlockRef | None = None
+    sequence = 0
+    for number in range(blocks):
         head = next_ref(head)
-        step: list[list[KeyValue]] = []
-        for partition in range(partitions):
-            rows: list[KeyValue] = [*fill(head, partition)]
-            digest = block_digest(value for _, value in rows)
-            marker = Marker(Step.NEW, CHAIN_ID, sequence, topic, partition, head, head, None, 1_700_000_000, len(rows), digest)
-            rows.append((None, codec().encode("Marker", signer.sign("Marker", marker.record()))))
-            step.append(rows)
-        yield step
+        rows = [list(fill(head, partition)) for partition in range(partitions)]
+        yield [
+            [*part, (None, _marker(signer, Step.NEW, sequence, topic, partition, head, final, part))]
+            for partition, part in enumerate(rows)
+        ]
+        sequence += 1
+        if number % FINAL_EVERY == FINAL_EVERY - 1:
+            final = head
+            yield [
+                [(None, _marker(signer, Step.FINAL, sequence, topic, partition, head, final, []))]
+                for partition in range(partitions)
+            ]
+            sequence += 1
+
+
+def _marker(
+    signer: Signer,
+    step: Step,
+    sequence: int,
+    topic: str,
+    partition: int,
+    head: BlockRef,
+    final: BlockRef | None,
+    rows: Sequence[Row],
+) -> bytes:
+    new = step is Step.NEW
+    digest = block_digest(value for _, value in rows) if new else ZERO_HASH
+    time = 1_700_000_000 if new else 0
+    marker = Marker(step, CHAIN_ID, sequence, topic, partition, head, head, final, time, len(rows), digest)
+    return codec().encode("Marker", signer.sign("Marker", marker.record()))
+
+
+def steps_of(blocks: int) -> int:
+    """Markers of a partition that holds so many blocks."""
+    return blocks + blocks // FINAL_EVERY
 
 
 def local_broker(state: Path) -> LocalBroker:

@@ -25,6 +25,7 @@ class PlainProducer(KafkaProducer):
         super().__init__(settings, names, group, partition)
         self._consumer = consumer
         self._offsets: dict[TopicPartition, int] = {}
+        self._producer._closed = True  # the transactional one, which was never started
         self._producer = AIOKafkaProducer(
             bootstrap_servers=settings.bootstrap,
             acks="all",

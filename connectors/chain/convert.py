@@ -2,12 +2,13 @@
 
 Assumes decoded JSON of unknown honesty. Invariant: returns a block whose transactions, receipts and logs all name this block
 and agree with each other, or raises SourceError that says what is wrong; it never guesses a missing field.
-The inner loops are plain dicts and slices: this is where the producer spends its time.
+The inner loops are plain dicts and slices, and what repeats is remembered: this is where the producer spends its time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from connectors.chain.verify import NEWEST_TYPE
@@ -17,6 +18,7 @@ from streams.errors import SourceError
 from streams.ports.chain import Block, Transaction
 
 LONG = 1 << 63
+CACHED = 16_384
 
 
 def data(text: str) -> bytes:
@@ -33,6 +35,7 @@ def hash32(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
+@lru_cache(maxsize=CACHED)
 def address(text: str) -> bytes:
     """20 bytes from 0x-hex."""
     if len(text) != 42 or text[:2] != "0x":
@@ -40,9 +43,10 @@ def address(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
+@lru_cache(maxsize=CACHED)
 def quantity(text: str) -> int:
     """A count that fits a signed 64-bit integer."""
-    if text[:2] != "0x":
+    if text[:2] != "0x" or len(text) > 66:
         raise ValueError(f"not a quantity: {text[:40]!r}")
     value = int(text, 16)
     if value >= LONG:
@@ -56,6 +60,20 @@ def uint256(text: str) -> bytes:
         raise ValueError(f"not a quantity: {text[:80]!r}")
     digits = text[2:].lstrip("0")
     return bytes.fromhex(digits if len(digits) % 2 == 0 else "0" + digits)
+
+
+usual_uint256 = lru_cache(maxsize=CACHED)(uint256)
+"""The same for what repeats: prices, amounts, parities."""
+
+
+@lru_cache(maxsize=CACHED // 16)
+def _bloom(text: str) -> bytes:
+    return data(text)
+
+
+def bloom(text: str) -> bytes:
+    """A logs bloom. Most are empty, or of the same log of the same contract."""
+    return _bloom(text) if len(text) == 514 else data(text)
 
 
 def uint64(text: str) -> bytes:
@@ -165,25 +183,25 @@ def transaction(body: dict[str, Any], receipt: dict[str, Any], first_log: int) -
         "sender": address(body["from"]),
         "to": None if to is None else address(to),
         "nonce": uint64(body["nonce"]),
-        "value": uint256(body["value"]),
+        "value": usual_uint256(body["value"]),
         "gas": quantity(body["gas"]),
-        "gas_price": uint256(gas_price),
-        "max_fee_per_gas": uint256(body["maxFeePerGas"]) if dynamic else None,
-        "max_priority_fee_per_gas": uint256(body["maxPriorityFeePerGas"]) if dynamic else None,
+        "gas_price": usual_uint256(gas_price),
+        "max_fee_per_gas": usual_uint256(body["maxFeePerGas"]) if dynamic else None,
+        "max_priority_fee_per_gas": usual_uint256(body["maxPriorityFeePerGas"]) if dynamic else None,
         "max_fee_per_blob_gas": uint256(body["maxFeePerBlobGas"]) if kind == 3 else None,
         "input": data(body["input"]),
         "tx_chain_id": quantity(body["chainId"]) if kind else _legacy_chain(body["v"]),
         "access_list": _access_list(get("accessList")) if kind else [],
         "blob_versioned_hashes": [hash32(h) for h in body["blobVersionedHashes"]] if kind == 3 else [],
         "authorization_list": _authorizations(body["authorizationList"]) if kind == 4 else [],
-        "v": uint256(parity if parity is not None else body["v"]),
+        "v": usual_uint256(parity if parity is not None else body["v"]),
         "r": uint256(body["r"]),
         "s": uint256(body["s"]),
         "status": None if status is None else quantity(status),
         "post_state_root": hash32(receipt["root"]) if status is None else None,
         "gas_used": quantity(receipt["gasUsed"]),
         "cumulative_gas_used": quantity(receipt["cumulativeGasUsed"]),
-        "logs_bloom": data(receipt["logsBloom"]),
+        "logs_bloom": bloom(receipt["logsBloom"]),
         "contract_address": None if created is None else address(created),
         "logs": _logs(receipt, first_log),
     }

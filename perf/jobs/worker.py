@@ -1,7 +1,7 @@
 """One stream agent in the product's own worker, until a number of blocks is committed. Prints its figure as JSON.
 
-argv: what (``copy``, ``lattice``), settings as JSON, blocks over all partitions, records, guarantee (``exactly-once``,
-``at-least-once``), and a file for a profile, if one is wanted.
+argv: what (``copy``, ``count``, ``lattice``), settings as JSON, blocks over all partitions, records, guarantee
+(``exactly-once``, ``at-least-once``), and a file for a profile, if one is wanted.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import cProfile
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -17,7 +18,8 @@ from blake3 import blake3
 
 from perf.measure import Figure
 from perf.plain import PlainClient
-from streams.agents.base import Emit, Record, StreamAgent
+from streams import topics
+from streams.agents.base import Emit, LocalState, Record, StreamAgent
 from streams.agents.lattice import LatticeAgent
 from streams.collector import relax_collector
 from streams.core.block import BlockRef
@@ -43,11 +45,42 @@ class Copy(StreamAgent):
         return [Emit(COPIES, r.value["agent"], "Intent", {**r.value, "confidence": r.value["confidence"] / 2}) for r in records]
 
 
+class Count(StreamAgent):
+    """Facts per agent: the least a fold can do. What it costs is the runtime."""
+
+    name: ClassVar[str] = "count"
+    inputs: ClassVar[tuple[str, ...]] = (topics.MEMORY_LOG,)
+    tables: ClassVar[tuple[str, ...]] = (topics.ROOTS,)
+    stateful: ClassVar[bool] = True
+    keeps_state: ClassVar[bool] = True
+
+    def __init__(self, partition: int, state: LocalState) -> None:
+        super().__init__(partition, state)
+        self.touched: set[bytes] = set()
+
+    def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
+        for owner, more in Counter([record.value["owner"] for record in records]).items():
+            count = int.from_bytes(self.state.get(owner) or b"", "big") + more
+            self.state.put(owner, count.to_bytes(8, "big"))
+            self.touched.add(owner)
+        return ()
+
+    def emit_before_commit(self) -> Iterable[Emit]:
+        zero, counts = bytes(32), {owner: int.from_bytes(self.state.get(owner) or b"", "big") for owner in self.touched}
+        self.touched.clear()
+        row = {"lattice": b"", "checksum": zero, "merkle_root": zero, "block": None}
+        return [Emit(topics.ROOTS, owner, "LatticeRoot", {"agent": owner, "count": n, **row}) for owner, n in counts.items()]
+
+
 def lattice(partition: int, state: object) -> LatticeAgent:
     return LatticeAgent(partition, state, lambda agent: blake3(agent).digest())  # type: ignore[arg-type]
 
 
-FACTORIES = {"copy": AgentFactory(Copy, Copy), "lattice": AgentFactory(LatticeAgent, lattice)}
+FACTORIES = {
+    "copy": AgentFactory(Copy, Copy),
+    "count": AgentFactory(Count, Count),
+    "lattice": AgentFactory(LatticeAgent, lattice),
+}
 
 
 async def work(what: str, settings: Settings, blocks: int, rows: int, guarantee: str) -> Figure:
