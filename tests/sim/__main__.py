@@ -1,4 +1,4 @@
-"""``python -m tests.sim --seeds 1000 [--start N] [--jobs 2]``, ``--one SEED [--trace]``, ``--crash-points``.
+"""``python -m tests.sim --seeds 1000 [--start N] [--jobs 2]``, ``--one SEED [--trace]``, ``--crash-points``, ``--model N``.
 
 Exit status 1 if a run failed.
 """
@@ -11,7 +11,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from streams.core.checkpoint import SlotPolicy
 from tests.sim.histories import SHORT, SHORT_SEED
+from tests.sim.model import Model, histories
 from tests.sim.parameters import Parameters
 from tests.sim.run import crash_points, run_seed, run_world
 from tests.sim.world import Result
@@ -25,6 +27,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--one", type=int, help="run this seed alone")
     parser.add_argument("--trace", action="store_true", help="with --one: print every event")
     parser.add_argument("--crash-points", action="store_true", help="crash at every point of I/O of one short run, one by one")
+    parser.add_argument("--model", type=int, metavar="N", help="visit every state of N histories of the small-scope model")
     return parser.parse_args()
 
 
@@ -81,8 +84,20 @@ def _points() -> int:
     return failed
 
 
+def _model(count: int) -> int:
+    """Histories of 6 blocks and 3 undos, spread evenly; 2 workers, 2 crashes, disks of their own and shared."""
+    found = list(histories(blocks=6, undos=3))
+    for number in range(0, len(found), max(1, len(found) // count)):
+        for shared in (False, True):
+            states = Model(found[number], SlotPolicy(window=1, interval=2), shared=shared).explore()
+            print(f"history {number} of {len(found)}, {'one disk' if shared else 'two disks'}: {states} states", flush=True)
+    return 0
+
+
 def main() -> int:
     options = _options()
+    if options.model:
+        return _model(options.model)
     if options.crash_points:
         return _points()
     return _one(options.one, options.trace) if options.one is not None else _range(options.start, options.seeds, options.jobs)
