@@ -25,6 +25,8 @@ MAGIC = 0
 HEADER = 5
 """Bytes in front of the record: magic byte and schema id."""
 _OPTIONS = cavro.DEFAULT_OPTIONS.replace(record_decodes_to_dict=True, coerce_int_to_float=False)
+_HOLD_TYPES = {"type", "fields", "items", "values"}
+"""Parts of a schema in which other schemas stand."""
 _read_end = cavro.Schema('{"type": "fixed", "name": "End", "size": 16}', options=_OPTIONS).binary_read
 _END = secrets.token_bytes(16)
 """Put behind a record before it is read, and read behind it: anything else there is bytes too many. Not to be guessed."""
@@ -51,9 +53,9 @@ class Codec:
                 self._readers[int(key)] = (name, writer, None if int(key) == newest else current)
             prefix = bytes([MAGIC]) + newest.to_bytes(4, "big")
             self._writers[name] = (prefix, current)
-            quick = cavro.Schema((root / f"{name}.avsc").read_text(), options=_OPTIONS)
-            self._quick[name] = (prefix, quick.binary_encode)
-            self._quick_read[prefix] = (name, quick.binary_read)
+            text = (root / f"{name}.avsc").read_text()
+            self._quick[name] = (prefix, cavro.Schema(text, options=_OPTIONS).binary_encode)
+            self._quick_read[prefix] = (name, cavro.Schema(_wide(json.loads(text)), options=_OPTIONS).binary_read)
 
     def encode(self, name: str, record: Mapping[str, Any]) -> bytes:
         """Returns the wire form of ``record``. Raises SchemaError if it does not fit schema ``name``."""
@@ -113,6 +115,15 @@ class Codec:
             return self._readers[schema_id]
         except KeyError:
             raise SchemaError(f"unknown schema id {schema_id}") from None
+
+
+def _wide(schema: Any) -> Any:
+    """``schema`` with every int a long, which is written the same: cavro cuts an int at 32 bits without a word."""
+    if isinstance(schema, list):
+        return [_wide(part) for part in schema]
+    if isinstance(schema, dict):
+        return {key: _wide(part) if key in _HOLD_TYPES else part for key, part in schema.items()}
+    return "long" if schema == "int" else schema
 
 
 @lru_cache(maxsize=1)

@@ -121,5 +121,13 @@ def test_altered_bytes_are_read_or_refused_the_same(named: tuple[str, dict[str, 
     assert same(said(codec().decode, value), said(codec()._decode_any, value))
 
 
+def test_an_integer_too_wide_for_its_field_is_not_cut() -> None:
+    raw, other = (codec().encode("Intent", {**SAMPLES["Intent"], "transaction_index": index}) for index in (7, 8))
+    at = next(at for at, (one, two) in enumerate(zip(raw, other, strict=True)) if one != two)
+    value = raw[:at] + b"\x80\x80\x80\x80\x10" + raw[at + 1 :]
+    assert codec().decode(value)[1]["transaction_index"] == 1 << 31
+    assert codec().decode(value) == codec()._decode_any(value)
+
+
 def same(one: Any, other: Any) -> bool:
     return one == other or repr(one) == repr(other)  # NaN
