@@ -22,6 +22,9 @@ from streams.settings import KafkaSettings
 PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 FETCH_BYTES = 16 * 1024 * 1024
 START_SECONDS = 30.0
+SETTLE_SECONDS = 5.0
+"""How long a topic may be unknown to the nodes asked before it counts as missing."""
+ASK_AGAIN_SECONDS = 0.5
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -63,8 +66,7 @@ class KafkaConsumer:
             self._consumer.subscribe(self._topics, listener=_Listener(listener, self._names))
 
     async def _check_topics(self) -> None:
-        cluster = await self._consumer._client.fetch_all_metadata()
-        counts = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in self._topics}
+        counts = await self._partition_counts()
         missing = [topic for topic, count in counts.items() if not count]
         if missing:
             raise ConfigurationError(f"no topic {', '.join(missing)}", "Create the topics: monmouth topics apply")
@@ -72,6 +74,16 @@ class KafkaConsumer:
             raise ConfigurationError(
                 f"input topics differ in partitions: {counts}", "They must be equal: monmouth topics apply"
             )
+
+    async def _partition_counts(self) -> dict[str, int]:
+        """Of each topic; 0 only after asking for a while, since a node that has just come up does not know all topics yet."""
+        deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        while True:
+            cluster = await self._consumer._client.fetch_all_metadata()
+            counts = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in self._topics}
+            if all(counts.values()) or asyncio.get_running_loop().time() > deadline:
+                return counts
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Message]]:
         try:
