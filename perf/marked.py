@@ -102,7 +102,7 @@ async def create(bootstrap: str, partitions: int, *topics: str) -> None:
 async def write(bootstrap: str, topic: str, steps: Iterable[Sequence[Sequence[KeyValue]]]) -> None:
     """Appends the steps, in order per partition."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, compression_type="lz4", max_batch_size=512 * 1024
+        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, compression_type="zstd", max_batch_size=512 * 1024
     )
     await producer.start()
     try:

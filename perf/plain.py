@@ -30,7 +30,7 @@ class PlainProducer(KafkaProducer):
             bootstrap_servers=settings.bootstrap,
             acks="all",
             enable_idempotence=True,
-            compression_type="lz4",
+            compression_type="zstd",
             max_batch_size=BATCH_BYTES,
             request_timeout_ms=min(15_000, settings.transaction_timeout_ms),
             metadata_max_age_ms=30_000,

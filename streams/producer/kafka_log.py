@@ -71,7 +71,7 @@ class KafkaLog:
                 transactional_id=f"{self._kafka.prefix}producer-{self._chain_id}",
                 transaction_timeout_ms=self._kafka.transaction_timeout_ms,
                 acks="all",
-                compression_type="lz4",
+                compression_type="zstd",
                 max_batch_size=BATCH_BYTES,
                 max_request_size=2**31 - 1,
             )

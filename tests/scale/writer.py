@@ -28,7 +28,7 @@ async def write(settings: Settings, size: Size, seed: int) -> None:
         bootstrap_servers=settings.kafka.bootstrap,
         acks="all",
         enable_idempotence=True,
-        compression_type="lz4",
+        compression_type="zstd",
         max_batch_size=256 * 1024,
         request_timeout_ms=REQUEST_MS,
         metadata_max_age_ms=5_000,

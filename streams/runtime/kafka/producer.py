@@ -36,7 +36,7 @@ class KafkaProducer:
             acks="all",
             transactional_id=f"{self._group}-{partition}",
             transaction_timeout_ms=settings.transaction_timeout_ms,
-            compression_type="lz4",
+            compression_type="zstd",
             max_batch_size=BATCH_BYTES,
             request_timeout_ms=min(15_000, settings.transaction_timeout_ms),
             metadata_max_age_ms=30_000,
