@@ -1,4 +1,4 @@
-"""``monmouth proof``: checks proof documents without asking any service."""
+"""``monmouth proof``: checks proof documents without asking any service, and fetches and checks those of the logs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from streams.cli.proof_log import consistency, entry, logs
 from streams.core.merkle.document import Document, parse
 from streams.core.merkle.fields import ProofError
 from streams.errors import MonmouthError
@@ -21,7 +22,11 @@ class ProofFileError(MonmouthError):
 
 @click.group()
 def proof() -> None:
-    """Check proofs of memories and of the checkpoint log."""
+    """Check proofs of memories and of the logs of final states."""
+
+
+for command in (logs, entry, consistency):
+    proof.add_command(command)
 
 
 @proof.command()

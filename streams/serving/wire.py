@@ -228,6 +228,50 @@ class ProofView(Answer):
     proof: dict[str, Any]
 
 
+class LogEntry(Answer):
+    """Entry ``index`` of a partition's log: ``checksum`` of the lattice state when ``block`` became final."""
+
+    partition: int
+    index: int
+    block: Block
+    checksum: str
+
+
+class LogView(Answer):
+    """A partition's log of final lattice states."""
+
+    partition: int
+    size: int
+    root: str
+    newest: LogEntry
+
+
+class LogList(Answer):
+    """The logs of all partitions that have entries."""
+
+    items: list[LogView]
+
+
+class EntryProofView(Answer):
+    """That ``entry`` lies in the log of ``size`` entries and ``root``; ``proof``: the self-contained document."""
+
+    entry: LogEntry
+    size: int
+    root: str
+    proof: dict[str, Any]
+
+
+class ConsistencyView(Answer):
+    """That the log of ``first`` entries and ``first_root`` is the beginning of the one of ``size`` and ``root``."""
+
+    partition: int
+    first: int
+    first_root: str
+    size: int
+    root: str
+    proof: dict[str, Any]
+
+
 class EmbeddingRequest(Wire):
     """A text."""
 

@@ -315,3 +315,4 @@ async def test_openapi_names_the_operations(http: httpx.AsyncClient) -> None:
     paths = (await http.get("/openapi.json")).json()["paths"]
     names = {operation["operationId"] for path in paths.values() for operation in path.values()}
     assert {"query_context", "store", "retrieve", "get", "forget", "root", "proof", "chain", "health"} <= names
+    assert {"logs", "log", "log_entry", "log_consistency"} <= names
