@@ -307,10 +307,11 @@ class IntentView(Answer):
 
 
 class ReorgView(Answer):
-    """One reorganisation."""
+    """One reorganisation. ``severity``: by depth alone; the producer, which sees both branches, also counts conflicts."""
 
     sequence: int
     depth: int
+    severity: str
     tip: Block
     ancestor: Block
 

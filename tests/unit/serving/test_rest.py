@@ -133,6 +133,7 @@ async def test_undone_row_is_in_no_read(http: httpx.AsyncClient, world: World) -
     chain = (await http.get("/v1/chain")).json()
     assert chain["head"]["hash"] == "0x" + base.hash.hex()
     assert [(reorg["depth"], reorg["tip"]["hash"]) for reorg in chain["reorgs"]] == [(1, "0x" + ref.hash.hex())]
+    assert chain["reorgs"][0]["severity"] == "minor"
 
 
 @pytest.mark.parametrize(
