@@ -15,10 +15,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.partitioner import murmur2
 from click.testing import CliRunner
 
+from connectors.chain.memory_root import set_root_call
 from connectors.stores import LmdbMemoryStore, LmdbVectorStore
 from schemas.codec import codec
 from schemas.records import MemoryFact
 from streams.cli.proof import proof
+from streams.cli.proof_anchored import anchor as proof_anchor
 from streams.cli.query import memory, query, root
 from streams.core.canonical import ChainStep
 from streams.core.leaf import tree_of
@@ -401,6 +403,8 @@ async def test_command_line(live: Live) -> None:
     assert "EPISODIC" in await run(memory, "get", AGENT, memory_id)
     assert json.loads(await run(root, AGENT, "--json"))["count"] == 2
     assert "the proof holds" in await run(memory, "proof", AGENT, memory_id, "-o", str(live.settings.state_dir / "proof.json"))
+    anchor = await run(proof_anchor, AGENT)
+    assert set_root_call(bytes.fromhex(json.loads(await run(root, AGENT, "--json"))["merkle_root"][2:])).hex() in anchor
     assert "absent" in await run(memory, "proof", AGENT, "0x" + "00" * 32)
     assert "accepted" in await run(memory, "store", AGENT, "kept", "--wait", "0")
     assert "accepted" in await run(memory, "forget", AGENT, memory_id, "--wait", "0")
