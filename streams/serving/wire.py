@@ -295,8 +295,23 @@ class Guess(Answer):
     confidence: float
 
 
+class FeaturesView(Answer):
+    """Classes of a transaction, and what weighs it: see ``streams/decoding/features.py`` for the formulas."""
+
+    value_class: str
+    gas_class: str
+    complexity: str
+    token_transfer: bool
+    gas_heavy: bool
+    first_transaction: bool
+    priority: float
+    importance: float
+
+
 class IntentView(Answer):
-    """What a transaction asks for. ``method``: signature, if the call data was decoded; ``slots``: its arguments as text."""
+    """What a transaction asks for. ``method``: signature, if the call data was decoded; ``slots``: its arguments as text;
+    ``tags``: labels that its memory would get.
+    """
 
     intent: str
     confidence: float
@@ -304,6 +319,8 @@ class IntentView(Answer):
     slots: dict[str, str]
     text: str
     alternatives: list[Guess]
+    tags: list[str]
+    features: FeaturesView
 
 
 class ReorgView(Answer):

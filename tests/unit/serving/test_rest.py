@@ -12,6 +12,7 @@ import pytest
 
 from streams.agents.memory_facts import MAX_CONTENT, MAX_TAG, MAX_TAGS, MAX_TIMESTAMP, command_facts
 from streams.core.ids import command_memory_id
+from streams.decoding.features import priority
 from streams.metrics import REGISTRY
 from streams.serving.faults import UnavailableError
 from streams.serving.limits import BODY_LIMIT
@@ -287,6 +288,10 @@ async def test_parse_intent_of_a_transaction_as_a_node_prints_it(http: httpx.Asy
     assert (answer["intent"], answer["confidence"]) == ("transfer", 1.0)
     assert answer["method"] == "transfer(address,uint256)"
     assert recipient in str(answer["slots"]).lower()
+    assert answer["tags"][0] == "transfer"
+    features = answer["features"]
+    assert (features["token_transfer"], features["complexity"], features["value_class"]) == (True, "simple", "zero")
+    assert features["priority"] == priority("transfer", [5 * 10**18])
     unknown = (await http.post("/v1/intents", json={**transaction, "input": "0xdeadbeef01"})).json()
     assert (unknown["intent"], unknown["confidence"]) == ("unknown", 0.0)
 
