@@ -233,6 +233,8 @@ class CheckpointRecord(TypedDict):
     digest: bytes
     state_digest: bytes | None
     live: bool
+    timestamp: int | None
+    parent_timestamp: int | None
 
 
 class DeadLetter(TypedDict):

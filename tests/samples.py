@@ -73,6 +73,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "stream_agent": "memory", "partition": 1, "slot": "17", "sequence": 9, "block": BLOCK,
         "topic": "chain.transactions", "start_offset": 100, "marker_offset": 102, "offsets": {"chain.transactions": 103},
         "count": 2, "digest": h(12), "state_digest": h(24), "live": True,
+        "timestamp": 1_700_000_000, "parent_timestamp": 1_699_999_988,
     },
     "DeadLetter": {
         "topic": "monmouth.memory.commands", "partition": 1, "offset": 5, "stream_agent": "memory", "error": "SchemaError",

@@ -18,6 +18,7 @@ from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
 from streams.ports.stores import Canonical, Hit, MemoryFilter, StoredMemory, VectorRow
 from streams.serving.faults import UnavailableError
+from streams.serving.final_logs import FinalLogs
 from streams.serving.roots import Root
 
 
@@ -231,10 +232,14 @@ def fact_of(command: MemoryCommand) -> MemoryFact:
 
 
 class FakeRoots:
-    """A RootTable set by hand."""
+    """A RootTable and LogTable set by hand."""
 
     def __init__(self) -> None:
+        self.logs = FinalLogs()
         self.rows: dict[bytes, Root] = {}
 
     async def fresh(self, agent: bytes) -> Root | None:
         return self.rows.get(agent)
+
+    async def fresh_logs(self) -> FinalLogs:
+        return self.logs

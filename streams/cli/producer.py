@@ -100,6 +100,7 @@ def producer(  # noqa: PLR0917  (click passes options by name)
     with measured(settings, metrics_port):
         done = asyncio.run(publish(settings, open_source(settings, history, siblings), once=once, until=until))
     click.echo(
-        f"{done.blocks} blocks, {done.transactions} transactions, {done.records} records, {done.reorgs} reorgs; "
+        f"{done.blocks} blocks, {done.transactions} transactions, {done.records} records, "
+        f"{done.reorgs} reorgs that lost {done.conflicts} transactions; "
         f"the log is at {done.view.tip or 'no block'}"
     )

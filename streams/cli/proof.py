@@ -1,27 +1,23 @@
-"""``monmouth proof``: checks proof documents without asking any service."""
+"""``monmouth proof``: checks proof documents without asking any service, fetches and checks those of the logs, and compares
+roots with what is anchored on the chain.
+"""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-
 import click
 
-from streams.core.merkle.document import Document, parse
-from streams.core.merkle.fields import ProofError
-from streams.errors import MonmouthError
-
-LIMIT = 1 << 20
-
-
-class ProofFileError(MonmouthError):
-    """A file is not a proof document."""
+from streams.cli.proof_anchored import anchor, anchored
+from streams.cli.proof_file import read_document
+from streams.cli.proof_log import consistency, entry, logs
 
 
 @click.group()
 def proof() -> None:
-    """Check proofs of memories and of the checkpoint log."""
+    """Check proofs of memories, of the logs of final states, and of roots on the chain."""
+
+
+for command in (logs, entry, consistency, anchor, anchored):
+    proof.add_command(command)
 
 
 @proof.command()
@@ -36,7 +32,7 @@ def verify(ctx: click.Context, file: str, root: str | None) -> None:
       monmouth proof verify memory.proof.json --root 3f0c...
       curl -s localhost:8080/... | monmouth proof verify -
     """
-    document = _read(file)
+    document = read_document(file)
     if root is not None and root.lower().removeprefix("0x") != document.root.hex():
         click.echo(f"no: the proof is for root {document.root.hex()}, not {root}")
         ctx.exit(1)
@@ -46,21 +42,3 @@ def verify(ctx: click.Context, file: str, root: str | None) -> None:
     click.echo(f"yes: {document.claim}")
     if root is None:
         click.echo("The root is the document's own; compare it with one you trust, or pass --root.", err=True)
-
-
-def _read(file: str) -> Document:
-    try:
-        if file == "-":
-            raw = sys.stdin.buffer.read(LIMIT + 1)
-        else:
-            with Path(file).open("rb") as stream:
-                raw = stream.read(LIMIT + 1)
-        if len(raw) > LIMIT:
-            raise ProofFileError(f"{file} is larger than {LIMIT} bytes: no proof is")
-        return parse(json.loads(raw))
-    except OSError as error:
-        raise ProofFileError(f"cannot read {file}: {error.strerror}") from None
-    except ProofError as error:
-        raise ProofFileError(f"{file} is not a proof: {error}", "Save the whole answer of the gateway, unchanged.") from None
-    except (ValueError, RecursionError):
-        raise ProofFileError(f"{file} is not JSON") from None

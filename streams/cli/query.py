@@ -30,7 +30,8 @@ gateway_option = click.option(
 wait_option = click.option("--wait", default=10.0, show_default=True, help="Seconds to wait until reads show the effect.")
 
 
-def _client(settings: Settings, url: str | None) -> Client:
+def gateway_client(settings: Settings, url: str | None) -> Client:
+    """A client of the gateway at ``url``, or of the one that the environment or the settings name."""
     gateway = settings.gateway
     host = ANYWHERE.get(gateway.host, gateway.host)
     default = f"http://[{host}]:{gateway.port}" if ":" in host else f"http://{host}:{gateway.port}"
@@ -80,7 +81,7 @@ def query(  # noqa: PLR0917  (click passes options by name)
       monmouth query 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 "what did I swap last?"
       monmouth query 0x7099... "who paid me" -n 3 --json
     """
-    with _client(settings, url) as client:
+    with gateway_client(settings, url) as client:
         context = client.query_context(agent, text, max_results, min_similarity=min_similarity, max_tokens=max_tokens)
     if as_json:
         _print_json(context)
@@ -138,7 +139,7 @@ def store(  # noqa: PLR0917  (click passes options by name)
     if (text is None) == (file is None):
         raise click.UsageError("give TEXT or --file, one of them")
     data: str | bytes = text if text is not None else _read(cast("Path", file))
-    with _client(settings, url) as client:
+    with gateway_client(settings, url) as client:
         receipt = client.store(
             agent,
             data,
@@ -183,7 +184,7 @@ def list_memories(  # noqa: PLR0917  (click passes options by name)
     as_json: bool,
 ) -> None:
     """Memories of AGENT, newest first."""
-    with _client(settings, url) as client:
+    with gateway_client(settings, url) as client:
         found = client.retrieve(
             agent,
             types=[cast("MemoryType", kind.upper()) for kind in kinds],
@@ -211,7 +212,7 @@ def list_memories(  # noqa: PLR0917  (click passes options by name)
 @click.pass_obj
 def get_memory(settings: Settings, agent: str, memory_id: str, url: str | None, as_json: bool) -> None:
     """One memory of AGENT."""
-    with _client(settings, url) as client:
+    with gateway_client(settings, url) as client:
         found = client.get(agent, memory_id)
     if as_json:
         _print_json(found)
@@ -240,7 +241,7 @@ def forget(  # noqa: PLR0917  (click passes options by name)
     settings: Settings, agent: str, memory_id: str, wait: float, url: str | None, as_json: bool
 ) -> None:
     """Forget a memory of AGENT."""
-    with _client(settings, url) as client:
+    with gateway_client(settings, url) as client:
         receipt = client.forget(agent, memory_id, wait=wait)
     if as_json:
         _print_json(receipt)
@@ -262,7 +263,7 @@ def get_proof(  # noqa: PLR0917  (click passes options by name)
     settings: Settings, agent: str, memory_id: str, trusted: str | None, output: Path | None, url: str | None, as_json: bool
 ) -> None:
     """Prove that a memory is, or is not, under AGENT's published root; checked here before it is shown."""
-    with _client(settings, url) as client:
+    with gateway_client(settings, url) as client:
         answer = client.proof(agent, memory_id, root=trusted)
         if answer.present:
             client.proof(agent, memory_id, memory=client.get(agent, memory_id), root=trusted)
@@ -289,7 +290,7 @@ def root(settings: Settings, agent: str, url: str | None, as_json: bool) -> None
     Example:
       monmouth root 0x70997970c51812dc3a010c7d01b50e0d17dc79c8
     """
-    with _client(settings, url) as client:
+    with gateway_client(settings, url) as client:
         found = client.root(agent)
     if as_json:
         _print_json(found)

@@ -19,6 +19,7 @@ class LiveBlock:
     """One occurrence of a block: records from ``start`` up to its NEW marker at ``marker`` (offsets), their count and digest.
 
     ``sequence``: of the marker. ``state``: digest (32 bytes) of the fold's state after the block; None if it keeps none.
+    ``time`` and ``parent_time``: timestamps of the block and of its parent, unix seconds; None where not known.
     """
 
     block: BlockRef
@@ -28,15 +29,20 @@ class LiveBlock:
     count: int
     digest: bytes
     state: bytes | None = None
+    time: int | None = None
+    parent_time: int | None = None
 
 
 class LiveChain:
-    """The newest ``limit`` live blocks, and the tip. Memory is bounded by ``limit``."""
+    """The newest ``limit`` live blocks, and the tip with its timestamp. Memory is bounded by ``limit``."""
 
-    def __init__(self, limit: int, head: BlockRef | None = None, blocks: Iterable[LiveBlock] = ()) -> None:
+    def __init__(
+        self, limit: int, head: BlockRef | None = None, blocks: Iterable[LiveBlock] = (), time: int | None = None
+    ) -> None:
         self.limit = limit
         self._blocks: deque[LiveBlock] = deque(blocks, maxlen=limit)
         self.head = self._blocks[-1].block if self._blocks else head
+        self.time = self._blocks[-1].time if self._blocks else time
 
     def __len__(self) -> int:
         return len(self._blocks)
@@ -50,14 +56,17 @@ class LiveChain:
         if self._blocks and block.block.parent != self._blocks[-1].block.hash:
             raise ValueError(f"{block.block} does not follow {self._blocks[-1].block}")
         self._blocks.append(block)
-        self.head = block.block
+        self.head, self.time = block.block, block.time
 
     def limited(self, limit: int) -> LiveChain:
         """The same chain, of which only the newest ``limit`` blocks are kept."""
-        return LiveChain(limit, self.head, reversed(self.newest(limit)))
+        return LiveChain(limit, self.head, reversed(self.newest(limit)), self.time)
 
     def drop(self, count: int, ancestor: BlockRef) -> None:
         """Takes ``count`` blocks off; ``ancestor`` is the tip then."""
-        for _ in range(min(count, len(self._blocks))):
-            self._blocks.pop()
+        if count:
+            self.time = None
+        for left in range(count, max(0, count - len(self._blocks)), -1):
+            dropped = self._blocks.pop()
+            self.time = dropped.parent_time if left == 1 else None
         self.head = ancestor

@@ -1,10 +1,15 @@
 """Checkpoints: block boundaries a fold can be rewound to, in slots of a compacted topic.
 
 Slots: ``tip`` says where the stream agent stands after its last transaction; a ring of four reorg windows, by block number,
-holds the blocks that may still be undone; ``h<n>`` keeps one block per interval for good.
+holds the blocks that may still be undone; slots of history (``h...``) hold blocks at round numbers and at round times.
+History is kept in levels: level n has the HISTORY newest boundaries whose index is an odd multiple of 2^n. So slots grow with
+the logarithm of the chain's length, and the way from a block down to the nearest checkpoint is a fraction of its age.
 Assumes records are read newest last, all of one stream agent and partition.
-Invariant: what compaction leaves is enough to rebuild the live chain by walking parent links down from the tip; slots that a
-removed branch left behind are not reached by that walk and so are ignored.
+Invariants:
+  * what compaction leaves is enough to rebuild the live chain by walking parent links down from the tip; slots that a removed
+    branch left behind are not reached by that walk and so are ignored;
+  * the slots of a block follow from its number, its timestamp and its parent's timestamp alone, never from a clock, so a replay
+    writes the same ones and an undo frees the same ones.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from streams.core.block import ZERO_HASH, BlockRef
 from streams.core.chain import LiveBlock, LiveChain
 
 TIP = "tip"
+HISTORY = 10
 NOWHERE = BlockRef(-1, ZERO_HASH, ZERO_HASH)
 """Stands for "no block yet" in the tip."""
 
@@ -58,6 +64,8 @@ class Checkpoint:
             "digest": self.at.digest,
             "state_digest": self.at.state,
             "live": self.live,
+            "timestamp": self.at.time,
+            "parent_timestamp": self.at.parent_time,
         }
 
     @classmethod
@@ -71,6 +79,8 @@ class Checkpoint:
             count=record["count"],
             digest=record["digest"],
             state=record["state_digest"],
+            time=record["timestamp"],
+            parent_time=record["parent_timestamp"],
         )
         return cls(
             record["stream_agent"], record["partition"], record["slot"], record["topic"], at, record["offsets"], record["live"]
@@ -84,21 +94,41 @@ def slot_key(stream_agent: str, partition: int, slot: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class SlotPolicy:
-    """``window``: blocks below the tip with a dense checkpoint. ``interval``: blocks between those kept for history."""
+    """``window``: blocks below the tip with a dense checkpoint.
+
+    ``blocks`` and ``seconds`` of block time: what lies between checkpoints of history; whichever boundary a block is the first
+    behind, it is kept for.
+    """
 
     window: int
-    interval: int
+    blocks: int
+    seconds: int
 
     @property
     def ring(self) -> int:
         """Slots of the ring: four windows, so that reorgs inside reorgs do not overwrite what an undo needs."""
         return 4 * self.window
 
-    def slots(self, block: BlockRef, final: BlockRef | None) -> tuple[str, ...]:
-        """Slots to write for ``block`` where ``final`` is the finality line."""
-        dense = (str(block.number % self.ring),) if final is None or block.number > final.number else ()
-        history = (f"h{block.number // self.interval}",) if block.number % self.interval == 0 else ()
-        return dense + history
+    def slots(self, at: LiveBlock, final: BlockRef | None) -> tuple[str, ...]:
+        """Slots to write for a block where ``final`` is the finality line."""
+        number = at.block.number
+        dense = (str(number % self.ring),) if final is None or number > final.number else ()
+        by_number = (history_slot("b", number // self.blocks),) if number % self.blocks == 0 else ()
+        crossed = self._crossed(at)
+        return dense + by_number + (() if crossed is None else (history_slot("t", crossed),))
+
+    def _crossed(self, at: LiveBlock) -> int | None:
+        """Index of the roundest boundary of time that the block is the first behind, if any."""
+        if at.time is None:
+            return None
+        index = at.time // self.seconds
+        if at.parent_time is None:  # the log begins here
+            return index
+        before = at.parent_time // self.seconds
+        if index <= before:
+            return None
+        level = (before ^ index).bit_length() - 1
+        return index >> level << level
 
     def chain(self, checkpoints: Mapping[str, Checkpoint]) -> LiveChain:
         """The live chain that slots hold: the walk from the tip down its parent links, as far as it leads."""
@@ -111,7 +141,13 @@ class SlotPolicy:
         while at is not None and len(walked) < self.ring and (not walked or at.sequence < walked[-1].sequence):
             walked.append(at)
             at = by_hash.get(at.block.parent)
-        return LiveChain(self.ring, tip.at.block, reversed(walked))
+        return LiveChain(self.ring, tip.at.block, reversed(walked), tip.at.time)
+
+
+def history_slot(kind: str, index: int) -> str:
+    """Slot of boundary ``index`` (from 0) among those of one kind."""
+    level = (index & -index).bit_length() - 1 if index else 0
+    return f"h{kind}{level}.{(index >> (level + 1)) % HISTORY}"
 
 
 def history_before(checkpoints: Mapping[str, Checkpoint], number: int) -> Checkpoint | None:

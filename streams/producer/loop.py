@@ -14,11 +14,12 @@ import time
 from dataclasses import dataclass, field
 
 from streams.core.block import BlockRef
-from streams.core.forkview import ForkView, severity, trim
+from streams.core.forkview import ForkView, Severity, Undo, severity, trim
 from streams.errors import ConfigurationError, SourceError
 from streams.metrics import count_error
-from streams.ports.chain import ChainSource
+from streams.ports.chain import Block, ChainSource
 from streams.producer import metrics
+from streams.producer.conflicts import RecentTransactions
 from streams.producer.follow import Follower, applied
 from streams.producer.kafka_log import KEEP, LogUnavailableError
 from streams.producer.log import ChainLog, Staged, UncertainWriteError
@@ -44,6 +45,7 @@ class Progress:
     records: int = 0
     reorgs: int = 0
     deepest: int = 0
+    conflicts: int = 0
     appends: int = 0
     view: ForkView = field(default_factory=ForkView)
 
@@ -94,6 +96,7 @@ class BlockProducer:
         self._sequence = 0
         self._held = Held()
         self._view = ForkView()
+        self._recent = RecentTransactions()
         self._failures = 0
         self._trusted = False
         self._asking: asyncio.Task[Advance | None] | None = None
@@ -252,19 +255,31 @@ class BlockProducer:
         return view
 
     def _count(self, advance: Advance) -> None:
+        if advance.undo is not None:
+            self._count_reorg(advance.undo, advance.blocks)
+        for block in advance.blocks:
+            if block.ref.number > advance.settled:
+                self._recent.note(block)
         transactions = sum(len(block.transactions) for block in advance.blocks)
         self.progress.blocks += len(advance.blocks)
         self.progress.transactions += transactions
         metrics.BLOCKS.inc(len(advance.blocks))
         metrics.TRANSACTIONS.inc(transactions)
-        if advance.undo is None:
-            return
-        undo, kind = advance.undo, severity(advance.undo.depth)
+
+    def _count_reorg(self, undo: Undo, branch: list[Block]) -> None:
+        conflicts = self._recent.conflicts(undo.removed, branch)
+        kind = severity(undo.depth, conflicts.count)
         self.progress.reorgs += 1
         self.progress.deepest = max(self.progress.deepest, undo.depth)
+        self.progress.conflicts += conflicts.count
         metrics.REORGS.labels(kind.value).inc()
         metrics.REORG_DEPTH.set(undo.depth)
-        log.info("%s reorg: %d blocks undone down to %s, %d new", kind, undo.depth, undo.ancestor, len(advance.blocks))
+        metrics.CONFLICTS.inc(conflicts.count)
+        metrics.REORG_CONFLICTS.set(conflicts.count)
+        metrics.UNKNOWN.inc(conflicts.unknown)
+        level = logging.INFO if kind is Severity.MINOR else logging.WARNING
+        said = (kind, undo.depth, undo.ancestor, len(branch), conflicts)
+        log.log(level, "%s reorg: %d blocks undone down to %s, %d new, %s", *said)
         if undo.below_final:
             metrics.BELOW_FINAL.inc()
             log.error("ALARM: the reorg removed blocks that were final; the log follows the node to %s", undo.ancestor)

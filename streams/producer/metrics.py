@@ -11,8 +11,21 @@ TRANSACTIONS = Counter("monmouth_producer_transactions_total", "Chain transactio
 RECORDS = Counter(
     "monmouth_producer_records_total", "Records written to chain.transactions, without markers.", registry=REGISTRY
 )
-REORGS = Counter("monmouth_producer_reorgs_total", "Reorgs written, by severity.", ["severity"], registry=REGISTRY)
+REORGS = Counter(
+    "monmouth_producer_reorgs_total", "Reorgs written, by severity (depth and conflicts).", ["severity"], registry=REGISTRY
+)
 REORG_DEPTH = Gauge("monmouth_producer_reorg_depth", "Blocks removed by the last reorg.", registry=REGISTRY)
+REORG_CONFLICTS = Gauge(
+    "monmouth_producer_reorg_conflicts", "Transactions that the last reorg removed and the new branch lacks.", registry=REGISTRY
+)
+CONFLICTS = Counter(
+    "monmouth_producer_conflicts_total", "Transactions removed by reorgs that the new branch lacked.", registry=REGISTRY
+)
+UNKNOWN = Counter(
+    "monmouth_producer_conflicts_unknown_blocks_total",
+    "Removed blocks of which this process did not know the transactions.",
+    registry=REGISTRY,
+)
 BELOW_FINAL = Counter(
     "monmouth_producer_reorgs_below_final_total", "Alarm: reorgs that removed blocks called final before.", registry=REGISTRY
 )

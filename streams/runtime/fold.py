@@ -144,11 +144,11 @@ class Fold:
         self._apply(marker.block, records)
         self.outbox.forward(marker)
         self.positions[self._job.marked] = unit.next_offset
-        live = live_block(unit, self.agent.state_digest())
+        live = live_block(unit, self.chain.time, self.agent.state_digest())
         self.chain.push(live)
         self.blocks += 1
         if self._job.spec.stateful:
-            for slot in self._job.policy.slots(marker.block, marker.final):
+            for slot in self._job.policy.slots(live, marker.final):
                 self.outbox.checkpoint(self._slot(slot, live))
 
     async def _undo(self, unit: Undo) -> None:
@@ -183,7 +183,7 @@ class Fold:
                 f"{state.hex() if state else None}, its checkpoint says {plan.state.hex()}"
             )
         for live in plan.blocks:
-            for slot in self._job.policy.slots(live.block, None):
+            for slot in self._job.policy.slots(live, None):
                 self.outbox.checkpoint(self._slot(slot, live).freed())
 
     def _revert_block(self, block: Block) -> None:
@@ -212,5 +212,5 @@ class Fold:
     def _tip(self) -> Checkpoint:
         sequence = -1 if self._assembler.sequence is None else self._assembler.sequence
         head = self._assembler.head or NOWHERE
-        at = LiveBlock(head, sequence, self._marker_offset, self._marker_offset, 0, ZERO_HASH, self.agent.state_digest())
-        return self._slot(TIP, at)
+        state, offset = self.agent.state_digest(), self._marker_offset
+        return self._slot(TIP, LiveBlock(head, sequence, offset, offset, 0, ZERO_HASH, state, self.chain.time))

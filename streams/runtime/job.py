@@ -95,7 +95,7 @@ def job_of(
         client=client,
         verifier=verifier,
         signer=signer,
-        policy=SlotPolicy(settings.reorg.window, settings.memory.checkpoint_interval),
+        policy=SlotPolicy(settings.reorg.window, settings.memory.checkpoint_blocks, settings.memory.checkpoint_interval),
         prefix=settings.kafka.prefix,
         state_dir=settings.state_dir,
         fence_seconds=settings.kafka.session_timeout_ms / 1000,

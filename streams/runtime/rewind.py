@@ -22,10 +22,11 @@ from streams.runtime.job import Job
 _log = logging.getLogger(__name__)
 
 
-def live_block(unit: Block, state: bytes | None = None) -> LiveBlock:
+def live_block(unit: Block, parent_time: int | None = None, state: bytes | None = None) -> LiveBlock:
     """The occurrence a unit is."""
     marker = unit.marker
-    return LiveBlock(marker.block, marker.sequence, unit.start, unit.offset, marker.count, marker.digest, state)
+    place = (marker.sequence, unit.start, unit.offset)
+    return LiveBlock(marker.block, *place, marker.count, marker.digest, state, marker.timestamp, parent_time)
 
 
 class Rewinder:
@@ -79,11 +80,11 @@ class Rewinder:
         start = since.at.start if since else 0
         _log.warning("%s: reading %s/%s from %d to find blocks removed at %d", self._job.name, *self._source, start, stop)
         assembler = self._assembler(start, since.at.sequence - 1 if since else -1)
-        chain = LiveChain(1 << 20)
+        chain = LiveChain(1 << 20, time=since.at.parent_time if since else None)
         async for messages in self._connected().read_range(self._source, start, stop):
             for unit in assembler.feed(decode(self._source, messages)):
                 if isinstance(unit, Block):
-                    chain.push(live_block(unit))
+                    chain.push(live_block(unit, chain.time))
                 elif isinstance(unit, Undo):
                     chain.drop(len(unit.marker.removed), unit.ancestor)
         return chain

@@ -23,6 +23,11 @@ def parse_memory_id(text: str) -> bytes:
     return _parse(text, ID_BYTES, "memory id", "A memory id is 0x and 64 hex digits, as store and list return it.")
 
 
+def parse_root(text: str) -> bytes:
+    """The hash. Raises BadRequestError."""
+    return _parse(text, ID_BYTES, "root", "A root is 0x and 64 hex digits.")
+
+
 def _parse(text: str, size: int, what: str, hint: str) -> bytes:
     digits = text[2:] if text[:2] in ("0x", "0X") else text
     try:

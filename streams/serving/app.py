@@ -15,7 +15,7 @@ from streams.errors import Category, MonmouthError
 from streams.metrics import count_error
 from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.limits import Limits, body_of, headers_of
-from streams.serving.routers import commitments, memories, query, state, understanding
+from streams.serving.routers import commitments, logs, memories, query, state, understanding
 from streams.serving.services import Services
 from streams.serving.wire import ErrorBody
 
@@ -36,7 +36,7 @@ def create_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
         responses={status: dict(model) for status, model in ERRORS.items()},
     )
     app.state.services = services
-    for router in (query.router, memories.router, commitments.router, understanding.router, state.router):
+    for router in (query.router, memories.router, commitments.router, logs.router, understanding.router, state.router):
         app.include_router(router)
     app.add_exception_handler(MonmouthError, _monmouth_error)
     app.add_exception_handler(RequestValidationError, _invalid)

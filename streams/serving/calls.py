@@ -21,11 +21,15 @@ from streams.serving.addresses import to_hex
 from streams.serving.wire import (
     Answer,
     ChainState,
+    ConsistencyView,
     Context,
     EmbeddingView,
+    EntryProofView,
     ErrorBody,
     Health,
     IntentView,
+    LogList,
+    LogView,
     MemoryList,
     MemoryView,
     ProofView,
@@ -170,6 +174,27 @@ def root(agent: Name) -> Call[RootView]:
 def proof(agent: Name, memory_id: Name) -> Call[ProofView]:
     """Inclusion or absence."""
     return Call("GET", f"{_memory(agent, memory_id)}/proof", ProofView)
+
+
+def logs() -> Call[LogList]:
+    """Every log of final states."""
+    return Call("GET", "/v1/logs", LogList)
+
+
+def log(partition: int) -> Call[LogView]:
+    """One log of final states."""
+    return Call("GET", f"/v1/logs/{partition:d}", LogView)
+
+
+def log_entry(partition: int, index: int, *, size: int | None = None) -> Call[EntryProofView]:
+    """An entry with its proof."""
+    return Call("GET", f"/v1/logs/{partition:d}/entries/{index:d}", EntryProofView, {"size": size})
+
+
+def log_consistency(partition: int, first: int, first_root: str, *, size: int | None = None) -> Call[ConsistencyView]:
+    """Proof that a log only grew."""
+    params = {"first": first, "first_root": first_root, "size": size}
+    return Call("GET", f"/v1/logs/{partition:d}/consistency", ConsistencyView, params)
 
 
 def generate_embedding(text: str) -> Call[EmbeddingView]:

@@ -4,8 +4,8 @@
         monmouth.store(agent, "prefers ETH", wait=10)
         print(monmouth.query_context(agent, "what does it prefer?").items[0].text)
 
-Every call is idempotent (commands carry an id), so one that meets a closed connection is sent once more. ``proof`` has been
-verified when it returns. Errors: GatewayError (also for no answer), ProofRefusedError.
+Every call is idempotent (commands carry an id), so one that meets a closed connection is sent once more. What ``proof``,
+``log_entry`` and ``log_consistency`` return has been verified. Errors: GatewayError (also for no answer), ProofRefusedError.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ import aiohttp
 
 from streams.serving import calls
 from streams.serving.calls import Call, GatewayError, Name
-from streams.serving.verify import verify_proof
+from streams.serving.verify import verify_consistency, verify_entry, verify_proof
 from streams.serving.wire import (
     Answer,
     ChainState,
+    ConsistencyView,
     Context,
     EmbeddingView,
+    EntryProofView,
     Health,
     IntentView,
+    LogList,
+    LogView,
     MemoryList,
     MemoryView,
     ProofView,
@@ -104,6 +108,26 @@ class Client:
         """Proof of inclusion or absence, verified: against ``root`` if you trust one, and about ``memory`` if you read it."""
         answer = self._send(calls.proof(agent, memory_id))
         verify_proof(answer, memory, root)
+        return answer
+
+    def logs(self) -> LogList:
+        """Every partition's log of final lattice states."""
+        return self._send(calls.logs())
+
+    def log(self, partition: int) -> LogView:
+        """One partition's log. Keep ``size`` and ``root`` for ``log_consistency``."""
+        return self._send(calls.log(partition))
+
+    def log_entry(self, partition: int, index: int, size: int | None = None, root: str | None = None) -> EntryProofView:
+        """A final state with its proof, verified, against ``root`` (of ``size`` entries) if you trust one."""
+        answer = self._send(calls.log_entry(partition, index, size=size))
+        verify_entry(answer, partition, index, size, root)
+        return answer
+
+    def log_consistency(self, partition: int, first: int, first_root: str, size: int | None = None) -> ConsistencyView:
+        """Proof, verified, that the log you know (``first`` entries, ``first_root``) is the beginning of today's."""
+        answer = self._send(calls.log_consistency(partition, first, first_root, size=size))
+        verify_consistency(answer, partition, first, first_root, size)
         return answer
 
     def generate_embedding(self, text: str) -> EmbeddingView:
@@ -193,6 +217,26 @@ class AsyncClient:
         """As Client.proof."""
         answer = await self._send(calls.proof(agent, memory_id))
         verify_proof(answer, memory, root)
+        return answer
+
+    async def logs(self) -> LogList:
+        """As Client.logs."""
+        return await self._send(calls.logs())
+
+    async def log(self, partition: int) -> LogView:
+        """As Client.log."""
+        return await self._send(calls.log(partition))
+
+    async def log_entry(self, partition: int, index: int, size: int | None = None, root: str | None = None) -> EntryProofView:
+        """As Client.log_entry."""
+        answer = await self._send(calls.log_entry(partition, index, size=size))
+        verify_entry(answer, partition, index, size, root)
+        return answer
+
+    async def log_consistency(self, partition: int, first: int, first_root: str, size: int | None = None) -> ConsistencyView:
+        """As Client.log_consistency."""
+        answer = await self._send(calls.log_consistency(partition, first, first_root, size=size))
+        verify_consistency(answer, partition, first, first_root, size)
         return answer
 
     async def generate_embedding(self, text: str) -> EmbeddingView:

@@ -36,6 +36,14 @@ class ConflictError(Refusal):
     severity = Severity.MEDIUM
 
 
+class NeverPublishedError(Refusal):
+    """Asked to prove from a commitment that was never made."""
+
+    status = 409
+    error = "never_published"
+    severity = Severity.HIGH
+
+
 class TooLargeError(Refusal):
     """Beyond a limit."""
 

@@ -1,4 +1,4 @@
-"""The newest lattice root of every agent, from the compacted topic memory.roots.
+"""The newest lattice root of every agent, and the logs of final states, from the compacted topic memory.roots.
 
 Invariant: a root is the last record of its key in the log as far as it has been read; ``fresh`` reads to the end first.
 Memory: the 2 KiB lattice state is not kept, only its checksum: about 400 bytes an agent, 0.4 GB for a million of them.
@@ -15,6 +15,7 @@ from schemas.codec import SchemaError, codec
 from streams.core.block import BlockRef, optional_ref
 from streams.serving import metrics
 from streams.serving.addresses import to_hex
+from streams.serving.final_logs import FinalLogs
 from streams.serving.tail import TopicTail
 from streams.serving.wire import Block, RootView
 from streams.settings import KafkaSettings
@@ -52,13 +53,14 @@ class RootTable(Protocol):
 
 
 class RootTail:
-    """A RootTable on Kafka."""
+    """A RootTable, and the LogTable beside it, on Kafka."""
 
     def __init__(self, settings: KafkaSettings, timeout: float) -> None:
         """``timeout``: seconds that ``fresh`` may wait."""
         self.tail = TopicTail(settings, ROOTS, self._fold)
         self._timeout = timeout
         self._roots: dict[bytes, Root] = {}
+        self._logs = FinalLogs()
         self._active = 0
         metrics.ROOTS_HELD.set_function(lambda: len(self._roots))
         metrics.AGENTS_ACTIVE.set_function(lambda: self._active)
@@ -75,18 +77,23 @@ class RootTail:
         await self.tail.barrier(self._timeout)
         return self._roots.get(agent)
 
+    async def fresh_logs(self) -> FinalLogs:
+        await self.tail.barrier(self._timeout)
+        return self._logs
+
     async def _fold(self, records: Sequence[Any]) -> None:
         for record in records:
             try:
-                self._take(record.key, record.value)
+                self._take(record.partition, record.key, record.value)
             except SchemaError as error:
                 log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
                 metrics.GARBAGE.labels(ROOTS).inc()
 
-    def _take(self, key: bytes | None, value: bytes | None) -> None:
+    def _take(self, partition: int, key: bytes | None, value: bytes | None) -> None:
         if key is None:
             raise SchemaError("a root without a key")
         if value is not None and codec().name_of(value) == "LatticeLog":
+            self._logs.take(partition, codec().decode(value)[1])
             return
         root = None if value is None else _decoded(key, value)
         before = self._roots.pop(key, None)

@@ -24,6 +24,7 @@ from streams.ports.stores import MemoryStore, VectorStore
 from streams.serving.app import create_app
 from streams.serving.chain import ChainTail
 from streams.serving.commands import KafkaCommandLog
+from streams.serving.final_logs import LogProver
 from streams.serving.probes import (
     Probes,
     broker_probe,
@@ -79,6 +80,7 @@ class Gateway:
             finder=ContextFinder(reads, stores.vectors, self._vectors, settings.rag),
             commands=self._commands,
             proofs=Prover(reads, stores.memories, self.roots, key, settings.gateway.proof_seconds),
+            logs=LogProver(self.roots),
             vectors=self._vectors,
             reader=default_reader(),
             probes=Probes(

@@ -11,6 +11,7 @@ from streams.decoding.reading import Reader
 from streams.serving.addresses import parse_agent, parse_memory_id
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
+from streams.serving.final_logs import LogProver
 from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
 from streams.serving.query import ContextFinder
@@ -27,6 +28,7 @@ class Services:
     finder: ContextFinder
     commands: CommandLog
     proofs: Prover
+    logs: LogProver
     probes: Probes
     vectors: QueryVectors
     reader: Reader

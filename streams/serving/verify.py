@@ -7,13 +7,20 @@ anything else, for an answer that does not show what it claims.
 from __future__ import annotations
 
 from base64 import b64decode
+from typing import TypeVar
 
 from schemas.records import BlockRefRecord, Memory
+from streams.core.block import BlockRef
 from streams.core.leaf import value_of
-from streams.core.merkle.document import MemberDocument, ProofError, parse
+from streams.core.log_entry import entry_hash
+from streams.core.merkle.document import ConsistencyDocument, EntryDocument, MemberDocument, ProofError, parse
 from streams.errors import Category, MonmouthError, Severity
 from streams.serving.addresses import to_hex
-from streams.serving.wire import Block, MemoryView, ProofView
+from streams.serving.wire import Block, ConsistencyView, EntryProofView, MemoryView, ProofView
+
+D = TypeVar("D", MemberDocument, EntryDocument, ConsistencyDocument)
+
+LOG_HINT = "Do not rely on this answer; compare the gateway's log with memory.roots, and with the roots you kept."
 
 
 class ProofRefusedError(MonmouthError):
@@ -26,12 +33,7 @@ class ProofRefusedError(MonmouthError):
 def verify_proof(answer: ProofView, memory: MemoryView | None = None, trusted_root: str | None = None) -> None:
     """Checks the proof against the root in the answer and ``trusted_root``, and, if given, that it is about ``memory``."""
     hint = "Do not rely on this answer; compare the gateway's root with memory.roots."
-    try:
-        document = parse(answer.proof)
-    except ProofError as error:
-        raise ProofRefusedError(f"the answer holds no proof: {error}", hint) from None
-    if not isinstance(document, MemberDocument) or not document.holds():
-        raise ProofRefusedError("the proof does not hold", hint)
+    document = _document(answer.proof, MemberDocument, hint)
     root = to_hex(document.root)
     if root != answer.root.merkle_root or (trusted_root is not None and root != trusted_root.lower()):
         raise ProofRefusedError(f"the proof is for root {root}, not the one published or trusted", hint)
@@ -39,6 +41,50 @@ def verify_proof(answer: ProofView, memory: MemoryView | None = None, trusted_ro
         raise ProofRefusedError("the proof shows the opposite of what the answer says", hint)
     if memory is not None and not commits_to(answer, document, memory):
         raise ProofRefusedError(f"the proof is not about memory {memory.id} as it was read", hint)
+
+
+def verify_entry(
+    answer: EntryProofView, partition: int, index: int, size: int | None = None, trusted_root: str | None = None
+) -> None:
+    """Checks that the entry asked for is the one proved, and the log the one answered or trusted."""
+    document = _document(answer.proof, EntryDocument)
+    entry = answer.entry
+    try:
+        block = BlockRef(entry.block.number, _bytes(entry.block.hash), _bytes(entry.block.parent))
+        leaf = entry_hash(entry.partition, block, _bytes(entry.checksum))
+    except (ValueError, OverflowError):
+        raise ProofRefusedError("the answer holds no entry", LOG_HINT) from None
+    if (entry.partition, entry.index, document.index) != (partition, index, index) or leaf != document.leaf:
+        raise ProofRefusedError(f"the proof is not about entry {index} of partition {partition}", LOG_HINT)
+    if document.size != answer.size or (size is not None and document.size != size):
+        raise ProofRefusedError(f"the proof is for a log of {document.size} entries, not the one asked for", LOG_HINT)
+    _demand_root(document.root, answer.root, trusted_root)
+
+
+def verify_consistency(answer: ConsistencyView, partition: int, first: int, first_root: str, size: int | None = None) -> None:
+    """Checks that the log of ``first`` entries and ``first_root``, which the caller trusts, begins the one answered."""
+    document = _document(answer.proof, ConsistencyDocument)
+    if (answer.partition, document.first, answer.first) != (partition, first, first):
+        raise ProofRefusedError(f"the proof is not about the first {first} entries of partition {partition}", LOG_HINT)
+    if document.size != answer.size or (size is not None and document.size != size):
+        raise ProofRefusedError(f"the proof leads to a log of {document.size} entries, not the one asked for", LOG_HINT)
+    _demand_root(document.first_root, answer.first_root, first_root)
+    _demand_root(document.root, answer.root, None)
+
+
+def _document(proof: object, kind: type[D], hint: str = LOG_HINT) -> D:
+    try:
+        document = parse(proof)
+    except ProofError as error:
+        raise ProofRefusedError(f"the answer holds no proof: {error}", hint) from None
+    if not isinstance(document, kind) or not document.holds():
+        raise ProofRefusedError("the proof does not hold", hint)
+    return document
+
+
+def _demand_root(proved: bytes, answered: str, trusted: str | None) -> None:
+    if to_hex(proved) != answered or (trusted is not None and proved.hex() != trusted.lower().removeprefix("0x")):
+        raise ProofRefusedError(f"the proof is for root {to_hex(proved)}, not the one published or trusted", LOG_HINT)
 
 
 def commits_to(answer: ProofView, document: MemberDocument, memory: MemoryView) -> bool:

@@ -228,6 +228,50 @@ class ProofView(Answer):
     proof: dict[str, Any]
 
 
+class LogEntry(Answer):
+    """Entry ``index`` of a partition's log: ``checksum`` of the lattice state when ``block`` became final."""
+
+    partition: int
+    index: int
+    block: Block
+    checksum: str
+
+
+class LogView(Answer):
+    """A partition's log of final lattice states."""
+
+    partition: int
+    size: int
+    root: str
+    newest: LogEntry
+
+
+class LogList(Answer):
+    """The logs of all partitions that have entries."""
+
+    items: list[LogView]
+
+
+class EntryProofView(Answer):
+    """That ``entry`` lies in the log of ``size`` entries and ``root``; ``proof``: the self-contained document."""
+
+    entry: LogEntry
+    size: int
+    root: str
+    proof: dict[str, Any]
+
+
+class ConsistencyView(Answer):
+    """That the log of ``first`` entries and ``first_root`` is the beginning of the one of ``size`` and ``root``."""
+
+    partition: int
+    first: int
+    first_root: str
+    size: int
+    root: str
+    proof: dict[str, Any]
+
+
 class EmbeddingRequest(Wire):
     """A text."""
 
@@ -251,8 +295,23 @@ class Guess(Answer):
     confidence: float
 
 
+class FeaturesView(Answer):
+    """Classes of a transaction, and what weighs it: see ``streams/decoding/features.py`` for the formulas."""
+
+    value_class: str
+    gas_class: str
+    complexity: str
+    token_transfer: bool
+    gas_heavy: bool
+    first_transaction: bool
+    priority: float
+    importance: float
+
+
 class IntentView(Answer):
-    """What a transaction asks for. ``method``: signature, if the call data was decoded; ``slots``: its arguments as text."""
+    """What a transaction asks for. ``method``: signature, if the call data was decoded; ``slots``: its arguments as text;
+    ``tags``: labels that its memory would get.
+    """
 
     intent: str
     confidence: float
@@ -260,13 +319,16 @@ class IntentView(Answer):
     slots: dict[str, str]
     text: str
     alternatives: list[Guess]
+    tags: list[str]
+    features: FeaturesView
 
 
 class ReorgView(Answer):
-    """One reorganisation."""
+    """One reorganisation. ``severity``: by depth alone; the producer, which sees both branches, also counts conflicts."""
 
     sequence: int
     depth: int
+    severity: str
     tip: Block
     ancestor: Block
 

@@ -89,7 +89,7 @@ def _model(count: int) -> int:
     found = list(histories(blocks=6, undos=3))
     for number in range(0, len(found), max(1, len(found) // count)):
         for shared in (False, True):
-            states = Model(found[number], SlotPolicy(window=1, interval=2), shared=shared).explore()
+            states = Model(found[number], SlotPolicy(window=1, blocks=2, seconds=24), shared=shared).explore()
             print(f"history {number} of {len(found)}, {'one disk' if shared else 'two disks'}: {states} states", flush=True)
     return 0
 

@@ -29,6 +29,7 @@ from streams.core.undo import UndoPlan, Unplannable, plan_undo
 
 GENESIS = BlockRef(0, content_id("model", 0), ZERO_HASH)
 TOPIC = "t"
+SPACING = 12
 Slots = tuple[tuple[str, LiveBlock, int, bool], ...]
 """(slot, block, offset, live), sorted: checkpoints in a form that can be compared."""
 State = tuple[bytes, ...]
@@ -176,9 +177,10 @@ class Model:
 
     def _add(self, chain: LiveChain, state: list[bytes], slots: dict[str, Checkpoint], at: int, block: BlockRef) -> None:
         state.append(block.hash)
-        live = LiveBlock(block, at, at, at, 0, ZERO_HASH, digest(tuple(state)))
+        times = (SPACING * block.number, SPACING * (block.number - 1) if block.number else None)
+        live = LiveBlock(block, at, at, at, 0, ZERO_HASH, digest(tuple(state)), *times)
         chain.push(live)
-        for slot in self.policy.slots(block, None):
+        for slot in self.policy.slots(live, None):
             slots[slot] = Checkpoint("m", 0, slot, TOPIC, live, {TOPIC: at + 1})
 
     def _remove(self, chain: LiveChain, state: list[bytes], slots: dict[str, Checkpoint], at: int, undo: Removed) -> LiveChain:
@@ -191,7 +193,7 @@ class Model:
         for live in plan.blocks:
             if self.history[live.marker] != Added(live.block) or not state or state.pop() != live.block.hash:
                 raise Broken(f"the undo at {at} takes back {live.block} at {live.marker}, which is not what was applied last")
-            for slot in self.policy.slots(live.block, None):
+            for slot in self.policy.slots(live, None):
                 slots[slot] = Checkpoint("m", 0, slot, TOPIC, live, {TOPIC: at}, live=False)
         if plan.state not in (None, digest(tuple(state))):
             raise Broken(f"after the undo at {at} the state is not the checkpoint's")

@@ -9,7 +9,7 @@ import pytest
 from streams.core.checkpoint import SlotPolicy
 from tests.sim.model import Added, Broken, Disk, History, Model, Removed, Worker, World, histories
 
-SMALL = SlotPolicy(window=1, interval=2)
+SMALL = SlotPolicy(window=1, blocks=2, seconds=24)
 """Four slots in the ring: deep undos meet blocks that no checkpoint knows, and read the log."""
 LARGE = list(histories(blocks=6, undos=3))
 
@@ -24,7 +24,7 @@ def test_histories_are_those_of_the_scope() -> None:
     assert any(len({unit.block for unit in history if isinstance(unit, Added)}) < 6 for history in LARGE), "blocks come back"
 
 
-@pytest.mark.parametrize("policy", [SMALL, SlotPolicy(window=2, interval=300)], ids=["small", "large"])
+@pytest.mark.parametrize("policy", [SMALL, SlotPolicy(window=2, blocks=300, seconds=300)], ids=["small", "large"])
 def test_histories_with_one_worker_and_two_crashes(policy: SlotPolicy) -> None:
     for history in [*histories(blocks=4, undos=2), *LARGE[::20]]:
         assert Model(history, policy, workers=1).explore() > 100

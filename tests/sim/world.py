@@ -218,7 +218,8 @@ class World:
                 "partitions": parameters.partitions,
             },
         )
-        found.reorg.window, found.memory.checkpoint_interval = parameters.window, parameters.interval
+        found.reorg.window, found.memory.checkpoint_blocks = parameters.window, parameters.interval
+        found.memory.checkpoint_interval = 5 * parameters.interval
         found.chain.finality_depth = 100_000 if parameters.finality == "none" else parameters.finality_depth
         found.chain.batch_blocks = parameters.batch_blocks
         found.chain.rewind_confirmations = parameters.confirmations

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.cli.demo.observe import Observation
+from streams.core.forkview import severity
 
 
 def _chain(seen: Observation, now: float) -> Table:
@@ -17,7 +18,8 @@ def _chain(seen: Observation, now: float) -> Table:
     table.add_row("head", str(seen.head or "-"), "final", str(seen.final or "-"))
     table.add_row("blocks", f"{seen.blocks:,}", "transactions", f"{seen.transactions:,}")
     deepest = max(seen.reorgs, default=0)
-    table.add_row("reorgs", f"{len(seen.reorgs)} (deepest {deepest})", "rate", f"{seen.rate(now):,.0f} transactions/s")
+    worst = f"deepest {deepest}, {severity(deepest)}" if seen.reorgs else "none yet"
+    table.add_row("reorgs", f"{len(seen.reorgs)} ({worst})", "rate", f"{seen.rate(now):,.0f} transactions/s")
     table.add_row("agents", f"{len(seen.roots)}", "dead letters", f"{seen.dead_letters}")
     return table
 

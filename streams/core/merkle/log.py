@@ -72,14 +72,16 @@ class MerkleLog:
     """A whole log in memory, for whoever reads its leaf hashes in order and wants to serve proofs."""
 
     def __init__(self) -> None:
-        self._nodes: dict[tuple[int, int], bytes] = {}
+        self._levels: list[bytearray] = []  # hashes of the perfect subtrees of 2^level leaves, one after the other
         self.frontier = Frontier()
 
     def append(self, leaf: bytes) -> None:
         """Adds a leaf hash."""
         self.frontier, completed = self.frontier.append(leaf)
-        for level, index, digest in completed:
-            self._nodes[level, index] = digest
+        for level, _, digest in completed:
+            if level == len(self._levels):
+                self._levels.append(bytearray())
+            self._levels[level] += digest
 
     def root(self, size: int | None = None) -> bytes:
         """Root of the first ``size`` leaves (all, if not given). Raises ValueError if there are fewer."""
@@ -97,7 +99,7 @@ class MerkleLog:
         return consistency_path(self._node, first, second)
 
     def _node(self, level: int, index: int) -> bytes:
-        return self._nodes[level, index]
+        return bytes(self._levels[level][HASH * index : HASH * (index + 1)])
 
     def _checked(self, size: int) -> int:
         if not 0 <= size <= self.frontier.size:

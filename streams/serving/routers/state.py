@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from streams import __version__
+from streams.core.forkview import severity
 from streams.metrics import uptime
 from streams.serving.limits import body_of
 from streams.serving.probes import score
@@ -25,7 +26,9 @@ async def chain(served: Served) -> ChainState:
         tip, ancestor = Block.of(reorg.tip), Block.of(reorg.ancestor)
         assert tip is not None
         assert ancestor is not None
-        reorgs.append(ReorgView(sequence=reorg.sequence, depth=reorg.depth, tip=tip, ancestor=ancestor))
+        reorgs.append(
+            ReorgView(sequence=reorg.sequence, depth=reorg.depth, severity=severity(reorg.depth), tip=tip, ancestor=ancestor)
+        )
     return ChainState(
         sequence=view.sequence,
         head=Block.of(view.head),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 
 from streams.serving.services import Served
 from streams.serving.transactions import record_of_json
-from streams.serving.wire import EmbeddingRequest, EmbeddingView, Guess, IntentView
+from streams.serving.wire import EmbeddingRequest, EmbeddingView, FeaturesView, Guess, IntentView
 
 router = APIRouter(prefix="/v1", tags=["understanding"])
 
@@ -39,4 +40,6 @@ async def parse_intent(transaction: Annotated[dict[str, Any], Body()], served: S
         slots=reading.slots,
         text=reading.text,
         alternatives=[Guess(intent=name, confidence=confidence) for name, confidence in reading.alternatives],
+        tags=reading.tags,
+        features=FeaturesView.model_validate(asdict(reading.features)),
     )

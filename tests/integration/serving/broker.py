@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from streams.serving.roots import Root
 from streams.settings import KafkaSettings
 from streams.signing import Signer
 from streams.topics import BLOCKS, ROOTS, physical
+from tests.final_logs import key_of
 from tests.steps import notification
 
 SIGNER = Signer(b"\x05" * 32)
@@ -67,6 +68,16 @@ class LogWriter:
         async with self._producer.transaction():
             value = record and codec().encode("LatticeRoot", record)
             written = await self._producer.send_and_wait(self._roots, value, key=agent)
+        await self._visible(written)
+
+    async def entries(self, records: Sequence[dict[str, Any]]) -> None:
+        """LatticeLog records, each in the partition it speaks of."""
+        async with self._producer.transaction():
+            for record in records:
+                value = codec().encode("LatticeLog", record)
+                written = await self._producer.send_and_wait(
+                    self._roots, value, key=key_of(record), partition=record["partition"]
+                )
         await self._visible(written)
 
     async def _visible(self, written: Any) -> None:

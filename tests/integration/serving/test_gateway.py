@@ -15,10 +15,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.partitioner import murmur2
 from click.testing import CliRunner
 
+from connectors.chain.memory_root import set_root_call
 from connectors.stores import LmdbMemoryStore, LmdbVectorStore
 from schemas.codec import codec
 from schemas.records import MemoryFact
 from streams.cli.proof import proof
+from streams.cli.proof_anchored import anchor as proof_anchor
 from streams.cli.query import memory, query, root
 from streams.core.canonical import ChainStep
 from streams.core.leaf import tree_of
@@ -34,6 +36,7 @@ from streams.serving.wire import text_of
 from streams.settings import Settings
 from streams.signing import Verifier
 from streams.topics import COMMANDS, physical
+from tests.final_logs import published, roots_of
 from tests.integration.serving.broker import SIGNER, LogWriter, log_writer
 from tests.serving_fakes import FakeEmbedder, fact_of
 from tests.steps import block, step_new, step_undo
@@ -225,6 +228,49 @@ async def test_client_refuses_proofs_that_show_something_else(live: Live) -> Non
             verify_proof(wrong, about)
 
 
+async def test_logs_of_final_states_are_proved_also_by_a_gateway_started_later(live: Live) -> None:
+    records = published(1, 7)
+    roots = roots_of(records)
+    await live.writer.entries(records[:4])
+    async with AsyncClient(live.gateway.url) as client:
+        known = await client.log(1)
+        assert (known.size, known.root) == (4, roots[3])
+        await live.writer.entries(records[4:])
+        assert (await client.log_consistency(1, known.size, known.root)).root == roots[6]
+    later = Gateway(live.settings, live.stores, live.embedder, Verifier([SIGNER.public]))
+    await later.start()
+    try:
+        with Client(later.url) as blocking:
+            assert await asyncio.to_thread(blocking.logs) == await asyncio.to_thread(blocking.logs)
+            grown = await asyncio.to_thread(blocking.log_consistency, 1, known.size, known.root)
+            assert (grown.size, grown.root) == (7, roots[6])
+            assert (await asyncio.to_thread(blocking.log_entry, 1, 2, 7, roots[6])).entry.index == 2
+            with pytest.raises(GatewayError, match="never had 4 entries"):
+                await asyncio.to_thread(blocking.log_consistency, 1, 4, roots[4])
+        await _prove_by_command_line(live.settings, later.url, roots)
+    finally:
+        await later.stop()
+
+
+async def _prove_by_command_line(settings: Settings, url: str, roots: list[str]) -> None:
+    saved = str(settings.state_dir / "grown.json")
+
+    async def run(*arguments: str) -> str:
+        ran = await asyncio.to_thread(
+            CliRunner().invoke, proof, [*arguments, "--gateway", url], obj=settings, catch_exceptions=False
+        )
+        assert ran.exit_code == 0, ran.output
+        return ran.output
+
+    assert f"1 7 {roots[6]}" in await run("logs")
+    assert "yes: state" in await run("entry", "1", "3", "--size", "5", "--root", roots[4])
+    assert "begins with" in await run("consistency", "1", "4", roots[3], "-o", saved)
+    assert CliRunner().invoke(proof, ["verify", saved, "--root", roots[6]]).exit_code == 0
+    assert CliRunner().invoke(proof, ["verify", saved, "--root", roots[5]]).exit_code == 1
+    with pytest.raises(GatewayError, match="never had 5 entries"):
+        await run("consistency", "1", "5", roots[3])
+
+
 async def test_commands_reach_the_log_in_their_agents_partition(live: Live) -> None:
     await live.writer.steps(step_new(0, GENESIS))
     settings = live.settings.kafka
@@ -357,6 +403,8 @@ async def test_command_line(live: Live) -> None:
     assert "EPISODIC" in await run(memory, "get", AGENT, memory_id)
     assert json.loads(await run(root, AGENT, "--json"))["count"] == 2
     assert "the proof holds" in await run(memory, "proof", AGENT, memory_id, "-o", str(live.settings.state_dir / "proof.json"))
+    anchor = await run(proof_anchor, AGENT)
+    assert set_root_call(bytes.fromhex(json.loads(await run(root, AGENT, "--json"))["merkle_root"][2:])).hex() in anchor
     assert "absent" in await run(memory, "proof", AGENT, "0x" + "00" * 32)
     assert "accepted" in await run(memory, "store", AGENT, "kept", "--wait", "0")
     assert "accepted" in await run(memory, "forget", AGENT, memory_id, "--wait", "0")

@@ -108,7 +108,7 @@ def test_fold_with_rewinds_equals_fold_of_the_canonical_chain(moves: list[Move])
 @given(histories, st.integers(1, 3), st.integers(1, 5))
 def test_checkpoints_give_back_the_live_chain(moves: list[Move], window: int, interval: int) -> None:
     """What the slots hold is the newest part of the live chain, never a removed or older occurrence of a block."""
-    policy = SlotPolicy(window, interval)
+    policy = SlotPolicy(window, interval, 2 * interval)
     live, written = LiveChain(1000), list[Checkpoint]()
 
     def write(slot: str, at: LiveBlock) -> Checkpoint:
@@ -117,12 +117,13 @@ def test_checkpoints_give_back_the_live_chain(moves: list[Move], window: int, in
 
     for unit in units_of(records_of(play(moves)), []):
         if isinstance(unit, Block):
-            live.push(live_block(unit))
-            for slot in policy.slots(unit.marker.block, unit.marker.final):
-                write(slot, live_block(unit))
+            at = live_block(unit, live.time)
+            live.push(at)
+            for slot in policy.slots(at, unit.marker.final):
+                write(slot, at)
         elif isinstance(unit, Undo):
             for gone in live.newest(len(unit.marker.removed)):
-                for slot in policy.slots(gone.block, None):
+                for slot in policy.slots(gone, None):
                     written.append(write(slot, gone).freed())
             live.drop(len(unit.marker.removed), unit.ancestor)
         tip = LiveBlock(live.head or NOWHERE, unit.marker.sequence, 0, 0, 0, bytes(32))  # type: ignore[union-attr]

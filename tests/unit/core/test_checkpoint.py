@@ -6,13 +6,13 @@ import pytest
 
 from streams.core.block import BlockRef
 from streams.core.chain import LiveBlock, LiveChain
-from streams.core.checkpoint import NOWHERE, TIP, Checkpoint, SlotPolicy, history_before, slot_key
+from streams.core.checkpoint import HISTORY, NOWHERE, TIP, Checkpoint, SlotPolicy, history_before, history_slot, slot_key
 from streams.core.position import Standing, beginning, can_reach, stand
 from streams.core.undo import Unplannable, plan_undo
 from streams.errors import PositionLostError
 from tests.samples import SAMPLES
 
-POLICY = SlotPolicy(window=2, interval=5)
+POLICY = SlotPolicy(window=2, blocks=5, seconds=60)
 
 
 def ref(number: int, fork: int = 0) -> BlockRef:
@@ -20,8 +20,8 @@ def ref(number: int, fork: int = 0) -> BlockRef:
     return BlockRef(number, mark + number.to_bytes(16, "big"), mark + (number - 1).to_bytes(16, "big"))
 
 
-def live(number: int, sequence: int, fork: int = 0) -> LiveBlock:
-    return LiveBlock(ref(number, fork), sequence, 10 * sequence, 10 * sequence + 5, 3, b"d" * 32)
+def live(number: int, sequence: int, fork: int = 0, *, time: int | None = None, parent: int | None = None) -> LiveBlock:
+    return LiveBlock(ref(number, fork), sequence, 10 * sequence, 10 * sequence + 5, 3, b"d" * 32, None, time, parent)
 
 
 def checkpoint(slot: str, at: LiveBlock, **offsets: int) -> Checkpoint:
@@ -36,10 +36,51 @@ def test_record_round_trip() -> None:
 
 
 def test_slots() -> None:
-    assert POLICY.slots(ref(11), None) == ("3",)
-    assert POLICY.slots(ref(10), None) == ("2", "h2")
-    assert POLICY.slots(ref(10), ref(10)) == ("h2",)
-    assert POLICY.slots(ref(11), ref(12)) == ()
+    assert POLICY.slots(live(11, 1), None) == ("3",)
+    assert POLICY.slots(live(10, 1), None) == ("2", "hb1.0")
+    assert POLICY.slots(live(10, 1), ref(10)) == ("hb1.0",)
+    assert POLICY.slots(live(11, 1), ref(12)) == ()
+
+
+@pytest.mark.parametrize(
+    ("time", "parent", "slots"),
+    [
+        (119, 60, ()),
+        (120, 119, ("ht1.0",)),
+        (180, 120, ("ht0.1",)),
+        (299, 119, ("ht2.0",)),  # behind 120, 180 and 240, of which 240 = 4 x 60 is the roundest
+        (60 * 1027, 60 * 3, ("ht10.0",)),
+        (60, 60, ()),
+        (59, 120, ()),  # a clock that went back
+        (200, None, ("ht0.1",)),  # the first block of the log
+        (None, None, ()),  # a checkpoint of a version that kept no time
+    ],
+)
+def test_slots_of_time(time: int | None, parent: int | None, slots: tuple[str, ...]) -> None:
+    assert POLICY.slots(live(11, 1, time=time, parent=parent), ref(12)) == slots
+
+
+def test_history_slots_of_a_long_chain_are_few_and_near() -> None:
+    held: dict[str, int] = {}
+    for index in range(100_001):
+        held[history_slot("b", index)] = index
+    assert len(held) <= HISTORY * 17
+    for index in range(1, 100_001, 97):
+        below = max((other for other in held.values() if other < index), default=0)
+        assert 4 * (index - below) <= (100_000 - index) + 8
+
+
+def test_the_time_of_the_tip_follows_undos_also_to_a_block_that_is_not_known() -> None:
+    chain = LiveChain(8, time=100)
+    for number in (10, 11, 12):
+        chain.push(live(number, number, time=12 * number, parent=chain.time))
+    assert chain.time == 144
+    chain.drop(2, ref(10))
+    assert chain.time == 120
+    chain.drop(1, ref(9))
+    assert (len(chain), chain.time) == (0, 100)
+    chain.drop(1, ref(8))
+    assert chain.time is None
 
 
 def test_an_older_occurrence_in_a_slot_is_not_taken_for_a_parent() -> None:

@@ -39,6 +39,13 @@ def test_priority_is_the_documented_product() -> None:
     assert priority("stake", [1000, 10**18]) == pytest.approx(1.2 * 1.4 * 2.9)
 
 
+@pytest.mark.parametrize(("intent", "expected"), [("swap", 1.5), ("liquidity", 1.3), ("stake", 1.2), ("transfer", 1.0)])
+def test_priority_of_a_record_weighs_its_gas_value_and_amounts(intent: str, expected: float) -> None:
+    transaction = chain_transaction(gas_used=100_000, value=number(10 * WEI))
+    found = features_of(transaction, intent, [1_000, 0]).priority
+    assert found == pytest.approx(expected * 1.6 * 3.0 * 1.4, abs=1e-3)
+
+
 def test_importance_adds_what_it_says() -> None:
     assert importance("transfer", 0, 21_000, 1) == 0.2
     assert importance("transfer", 0, 21_000, 0) == 0.3

@@ -22,7 +22,7 @@ FAST = Limits(poll_ms=20, state_seconds=0.0, retry_seconds=(0.01, 0.05))
 def settings(tmp_path: Path, **kafka: int) -> Settings:
     found = load_settings(state_dir=tmp_path, kafka={"prefix": "t.", "session_timeout_ms": 50, **kafka})
     found.reorg.window = 8
-    found.memory.checkpoint_interval = 5
+    found.memory.checkpoint_blocks = 5
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from schemas.codec import codec
 from streams import topics
 from streams.agents.base import Emit, Record
 from streams.core.block import BlockRef
-from streams.core.checkpoint import Checkpoint
+from streams.core.checkpoint import Checkpoint, history_slot
 from streams.errors import PoisonError, StoreError
 from streams.runtime import metrics
 from streams.runtime.fold import StateMismatchError
@@ -176,8 +176,38 @@ async def test_checkpoints_say_where_it_stands_and_what_was_undone(tmp_path: Pat
     assert tip.offsets == {topics.TRANSACTIONS: 19, topics.COMMANDS: 0}
     assert {key: (c.at.block.number, c.live) for key, c in slots.items() if key != b"tally/0/tip"} == {
         b"tally/0/1": (1, True), b"tally/0/2": (2, True), b"tally/0/3": (3, True), b"tally/0/4": (4, True),
-        b"tally/0/5": (5, False), b"tally/0/6": (6, False), b"tally/0/h1": (5, False),
+        b"tally/0/5": (5, False), b"tally/0/6": (6, False), b"tally/0/hb0.0": (5, False),
+        b"tally/0/ht1.6": (1, True),
     }  # fmt: skip
+
+
+async def test_checkpoints_of_block_time_outlive_restarts_finality_and_undos(tmp_path: Path) -> None:
+    """Wherever a worker stops, the next one knows the tip's time, so the slots are those of one run without a stop."""
+    config = settings(tmp_path)
+    config.memory.checkpoint_interval = 2
+    broker, chain = FakeBroker(partitions=1), ChainLog(partitions=1)
+
+    async def run(*changes: Callable[[], object]) -> dict[str, tuple[int, bool]]:
+        since = chain.sequence
+        for change in changes:
+            change()
+        publish(broker, chain, since)
+        async with worker(broker, config, [factory(Tally)]) as task:
+            await until(lambda: caught_up(broker, "tally"), task)
+        found = [Checkpoint.of(codec().decode(value)[1]) for _, value in broker.read(topics.CHECKPOINTS, 0) if value]
+        return {c.slot: (c.at.block.number, c.live) for c in found if c.slot.startswith("ht")}
+
+    def slots(*blocks: int) -> dict[str, tuple[int, bool]]:
+        return {history_slot("t", (1_700_000_000 + number) // 2): (number, True) for number in blocks}
+
+    assert await run(chain.add, chain.add, lambda: chain.finalize(2)) == slots(1, 2)
+    assert await run(chain.add) == slots(1, 2)  # at 2 x 850,000,001.5: no boundary since block 2
+    assert await run(lambda: chain.finalize(3), chain.add) == slots(1, 2, 4)
+    undone = await run(lambda: chain.undo(2))
+    assert undone == {**slots(1, 2, 4), history_slot("t", 850_000_002): (4, False)}
+    assert await run(lambda: chain.add(fork=1)) == undone
+    assert await run(lambda: chain.add(fork=1), lambda: chain.add(fork=1)) == slots(1, 2, 4)
+    check_tally(broker, chain)
 
 
 async def test_a_defect_of_an_agent_comes_out_as_it_is(tmp_path: Path) -> None:

@@ -34,6 +34,11 @@ def test_golden_file_is_written_and_read_unchanged(name: str) -> None:
     assert codec().decode(golden) == (name, SAMPLES[name])
 
 
+def test_checkpoints_written_before_they_had_times_are_read() -> None:
+    old = {**SAMPLES["Checkpoint"], "timestamp": None, "parent_timestamp": None}
+    assert codec().decode((GOLDEN / "Checkpoint.10.bin").read_bytes()) == ("Checkpoint", old)
+
+
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_typed_view_mirrors_the_schema(name: str) -> None:
     schema = json.loads((ROOT / f"{name}.avsc").read_text())

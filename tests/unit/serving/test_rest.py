@@ -12,6 +12,7 @@ import pytest
 
 from streams.agents.memory_facts import MAX_CONTENT, MAX_TAG, MAX_TAGS, MAX_TIMESTAMP, command_facts
 from streams.core.ids import command_memory_id
+from streams.decoding.features import priority
 from streams.metrics import REGISTRY
 from streams.serving.faults import UnavailableError
 from streams.serving.limits import BODY_LIMIT
@@ -133,6 +134,7 @@ async def test_undone_row_is_in_no_read(http: httpx.AsyncClient, world: World) -
     chain = (await http.get("/v1/chain")).json()
     assert chain["head"]["hash"] == "0x" + base.hash.hex()
     assert [(reorg["depth"], reorg["tip"]["hash"]) for reorg in chain["reorgs"]] == [(1, "0x" + ref.hash.hex())]
+    assert chain["reorgs"][0]["severity"] == "minor"
 
 
 @pytest.mark.parametrize(
@@ -286,6 +288,10 @@ async def test_parse_intent_of_a_transaction_as_a_node_prints_it(http: httpx.Asy
     assert (answer["intent"], answer["confidence"]) == ("transfer", 1.0)
     assert answer["method"] == "transfer(address,uint256)"
     assert recipient in str(answer["slots"]).lower()
+    assert answer["tags"][0] == "transfer"
+    features = answer["features"]
+    assert (features["token_transfer"], features["complexity"], features["value_class"]) == (True, "simple", "zero")
+    assert features["priority"] == priority("transfer", [5 * 10**18])
     unknown = (await http.post("/v1/intents", json={**transaction, "input": "0xdeadbeef01"})).json()
     assert (unknown["intent"], unknown["confidence"]) == ("unknown", 0.0)
 
@@ -315,3 +321,4 @@ async def test_openapi_names_the_operations(http: httpx.AsyncClient) -> None:
     paths = (await http.get("/openapi.json")).json()["paths"]
     names = {operation["operationId"] for path in paths.values() for operation in path.values()}
     assert {"query_context", "store", "retrieve", "get", "forget", "root", "proof", "chain", "health"} <= names
+    assert {"logs", "log", "log_entry", "log_consistency"} <= names

@@ -16,6 +16,7 @@ from streams.decoding.nl.parser import default_reader
 from streams.master_key import MasterKey
 from streams.ports.stores import VectorRow
 from streams.serving.app import create_app
+from streams.serving.final_logs import LogProver
 from streams.serving.probes import (
     Probes,
     broker_probe,
@@ -93,6 +94,7 @@ class World:
             finder=self.finder,
             commands=self.commands,
             proofs=self.prover,
+            logs=LogProver(self.roots),
             probes=Probes(probes),
             vectors=self.vectors,
             reader=default_reader(),

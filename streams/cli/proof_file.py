@@ -1,0 +1,36 @@
+"""Proof documents in files, read with a limit and with messages for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from streams.core.merkle.document import Document, parse
+from streams.core.merkle.fields import ProofError
+from streams.errors import MonmouthError
+
+LIMIT = 1 << 20
+
+
+class ProofFileError(MonmouthError):
+    """A file is not a proof document."""
+
+
+def read_document(file: str) -> Document:
+    """The document in ``file``, or on standard input for ``-``. Raises ProofFileError."""
+    try:
+        if file == "-":
+            raw = sys.stdin.buffer.read(LIMIT + 1)
+        else:
+            with Path(file).open("rb") as stream:
+                raw = stream.read(LIMIT + 1)
+        if len(raw) > LIMIT:
+            raise ProofFileError(f"{file} is larger than {LIMIT} bytes: no proof is")
+        return parse(json.loads(raw))
+    except OSError as error:
+        raise ProofFileError(f"cannot read {file}: {error.strerror}") from None
+    except ProofError as error:
+        raise ProofFileError(f"{file} is not a proof: {error}", "Save the whole answer of the gateway, unchanged.") from None
+    except (ValueError, RecursionError):
+        raise ProofFileError(f"{file} is not JSON") from None

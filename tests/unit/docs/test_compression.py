@@ -1,0 +1,32 @@
+"""Why contents are not compressed one by one: in lz4 batches, as Kafka keeps them, that saves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cramjam
+
+from tests.conftest import ROOT
+
+LEAST = 1_024
+BATCH = 64 * 1024
+
+
+def batched(contents: Iterable[bytes]) -> int:
+    """Bytes of lz4 batches of about 64 KiB that hold ``contents``."""
+    size, batch = 0, b""
+    for content in contents:
+        batch += content
+        if len(batch) > BATCH:
+            size, batch = size + len(cramjam.lz4.compress(batch)), b""
+    return size + len(cramjam.lz4.compress(batch))
+
+
+def test_zstd_of_each_content_saves_nothing_in_a_batch_that_is_compressed() -> None:
+    texts = [path.read_bytes() for path in sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("streams/**/*.py")])]
+    contents = [text for text in texts if len(text) > LEAST]
+    assert len(contents) > 50
+    each = [bytes(cramjam.zstd.compress(content, level=3)) for content in contents]
+    plain = batched(contents)
+    assert plain < sum(map(len, contents)) / 2
+    assert batched(each) > 0.95 * plain
