@@ -9,10 +9,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from connectors.embedding.model import ModelFiles, fetch
 from streams.errors import ConfigurationError
 from tests.availability import unavailable
+
+# Time on a busy machine says nothing of a property. Under CI the library's own profile holds, which repeats its examples.
+settings.register_profile("patient", deadline=None)
+if "CI" not in os.environ:
+    settings.load_profile("patient")
 
 pytest_plugins = ("tests.broker_fixtures",)
 ROOT = Path(__file__).resolve().parents[1]
