@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import inf
 from typing import Any
 
 from schemas.codec import codec
 from streams import topics
-from streams.core.block import BlockRef, Step
+from streams.core.block import BlockRef, Step, optional_ref
 from streams.core.segment import Assembler
 from streams.ports.log import TopicPartition
 from streams.runtime.deadletter import dead_letter_key
@@ -95,6 +96,23 @@ def _follow(held: list[BlockRef], due: int, record: dict[str, Any]) -> str:
     elif block not in held:
         return f"{block} is final, but not in the chain"
     return "" if BlockRef.of(record["head"]) == held[-1] else "names another head"
+
+
+def false_finals(watch: Watch, called: Mapping[bytes, float]) -> Iterator[str]:
+    """Blocks called final that no answer so far had called final; ``called``: since when one had, by hash."""
+    for time, record in watch.notified:
+        block = BlockRef.of(record["block"])
+        if record["step"] == "FINAL" and called.get(block.hash, inf) > time:
+            yield f"{block} is final in the log, but no node ever said so of a chain that holds it"
+
+
+def lost_finals(watch: Watch) -> Iterator[str]:
+    """Blocks taken back that had been called final."""
+    line: BlockRef | None = None
+    for _, record in watch.notified:
+        if record["step"] == "UNDO" and line is not None and record["ancestor"]["number"] < line.number:
+            yield f"undo down to {BlockRef.of(record['ancestor'])}, but {line} was final"
+        line = optional_ref(record["final"])
 
 
 Answer = tuple[float, str, BlockRef, bool]

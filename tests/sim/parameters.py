@@ -101,8 +101,8 @@ class Parameters(SimpleNamespace):
             deep = Random(f"{seed}/deep").random() < 0.25
             values["reorg_depth"] = 256 if deep else 12
             values["blocks_at_start"] = 270 if deep else values["blocks_at_start"]
-        # A node that lost what it called final needs a person, by design; answers of two times can call too much final.
-        if values["below_finality"] or values["wrong_tag"] or values["lag"]:
+        # A node that lost what it called final needs a person, by design.
+        if values["below_finality"] or values["wrong_tag"]:
             values["keeps_orphans"] = True
         return cls(**(values | fixed))
 

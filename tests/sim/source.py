@@ -34,6 +34,8 @@ class SimSource:
         self._faults = faults
         self._ring = ring
         self._lagged = 0
+        self._off = 0
+        self._is_off = False
 
     async def _ask(self, what: str) -> None:
         await self._process.io(f"node.{what}")
@@ -43,7 +45,11 @@ class SimSource:
     def _branch(self) -> tuple[Block, ...]:
         """The canonical branch of now, or of some time ago."""
         if self._node.versions and self._faults.hit(self._parameters.lag):
-            return self._process.world.random.choice(self._node.versions)
+            found = self._process.world.random.choice(self._node.versions)
+            is_off = self._node.left_final(found)
+            if not is_off or self._off + 1 < self._parameters.confirmations:
+                self._is_off |= is_off
+                return found
         return self._node.branch
 
     def _said(self, ref: BlockRef, *, is_head: bool) -> None:
@@ -66,6 +72,7 @@ class SimSource:
 
     async def head(self) -> BlockRef:
         await self._ask("head")
+        self._off, self._is_off = self._off + 1 if self._is_off else 0, False
         head = self._branch()[-1].ref
         honest = self._node.head
         if head.number < honest.number:
@@ -83,6 +90,8 @@ class SimSource:
         found = self._node.final(self._branch())
         if found is not None and self._faults.hit(self._parameters.wrong_tag):
             found = self._process.world.random.choice(list(self._node.known.values())).ref
+        if found is not None:
+            self._node.call_final(found)
         await self._answered()
         return found
 

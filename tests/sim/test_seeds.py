@@ -19,7 +19,7 @@ from streams.core.block import BlockRef
 from tests.sim.agents import Cast, _check_tally
 from tests.sim.broker import Broker, Log, Transaction
 from tests.sim.histories import TINY, TINY_SEED
-from tests.sim.invariants import false_undos
+from tests.sim.invariants import false_finals, false_undos, lost_finals
 from tests.sim.parameters import QUIET, TABLE, Parameters
 from tests.sim.run import crash_points, run_seed, run_world
 from tests.toys import Tally, factory
@@ -136,6 +136,7 @@ class Amnesiac(Broker):
         super().append(target, [pair for pair in records if self.random.random() > 0.02], transaction)
 
 
+REFS = [BlockRef(n, bytes([n]) * 32, bytes([n - 1]) * 32 if n else bytes(32)) for n in range(4)]
 MORE = {
     "pause_rate": 0.1, "pause_seconds": 20.0, "session_timeout": 0.5, "workers": 3, "spikes": 0.05, "marker_delay": 0.5,
     "latency": 0.02, "commands": 5.0,
@@ -153,8 +154,24 @@ def test_a_broken_stream_agent_is_caught() -> None:
     assert run_world(1, Parameters.quiet(**TROUBLED), cast=lambda name, store: cast).failures
 
 
+def test_a_false_final_is_caught() -> None:
+    watch: Any = SimpleNamespace(notified=[(3.0, {"step": "FINAL", "block": REFS[2].record()})])
+    assert list(false_finals(watch, {REFS[2].hash: 3.0})) == []
+    assert list(false_finals(watch, {REFS[2].hash: 4.0})), "what was said later explains nothing"
+    assert list(false_finals(watch, {REFS[1].hash: 1.0}))
+
+
+def test_a_lost_final_is_caught() -> None:
+    def undo(ancestor: BlockRef) -> tuple[float, dict[str, Any]]:
+        return 2.0, {"step": "UNDO", "ancestor": ancestor.record(), "final": None}
+
+    final = (1.0, {"step": "FINAL", "final": REFS[2].record()})
+    assert list(lost_finals(SimpleNamespace(notified=[final, undo(REFS[2])]))) == []  # type: ignore[arg-type]
+    assert list(lost_finals(SimpleNamespace(notified=[final, undo(REFS[1])])))  # type: ignore[arg-type]
+
+
 def test_a_false_undo_is_caught() -> None:
-    refs = [BlockRef(n, bytes([n]) * 32, bytes([n - 1]) * 32 if n else bytes(32)) for n in range(4)]
+    refs = REFS
     undo = {"step": "UNDO", "removed": [refs[3].record()], "ancestor": refs[2].record()}
     watch: Any = SimpleNamespace(notified=[(9.0, undo)])
     parent = {ref.hash: ref for ref in refs}.__getitem__

@@ -37,7 +37,7 @@ from tests.sim.agents import Canonical, Cast, cast_of
 from tests.sim.broker import Broker
 from tests.sim.chainlog import SimChainLog
 from tests.sim.client import SimClient, SimCluster
-from tests.sim.invariants import Watch, false_undos, letter_faults, producer_faults
+from tests.sim.invariants import Watch, false_finals, false_undos, letter_faults, lost_finals, producer_faults
 from tests.sim.miner import Miner
 from tests.sim.node import AGENTS, SimNode, command
 from tests.sim.parameters import Parameters
@@ -194,7 +194,7 @@ class World:
         parameters = self.parameters
         return (
             isinstance(error, FencedError)
-            or (isinstance(error, ChainMismatchError) and bool(parameters.forgets or parameters.lag) and not self._calm)
+            or (isinstance(error, ChainMismatchError) and parameters.forgets > 0 and not self._calm)
             or (isinstance(error, SourceError) and parameters.source_errors > 0)
             or (isinstance(error, UncertainWriteError | LogUnavailableError) and parameters.broker_errors > 0)
         )
@@ -360,6 +360,9 @@ class World:
         found.failures += self.watch.faults
         found.failures += producer_faults(self.watch, self.broker, canonical)
         found.failures += false_undos(self.watch, self.node.answers, self._ref, parameters.confirmations)
+        found.failures += false_finals(self.watch, self.node.called_final)
+        if not (parameters.below_finality or parameters.wrong_tag):
+            found.failures += lost_finals(self.watch)
         found.failures += self.cast.check(self.broker, canonical)
         readers = [spec.name for spec in self.cast.groups if topics.TRANSACTIONS in spec.inputs]
         found.failures += letter_faults(self.broker, canonical, readers, PREFIX)
