@@ -86,10 +86,12 @@ class SimConsumer:
         self._member = Member(self, self._listener, self._process)
         self._cluster.group(self._group).join(self._member)
 
-    async def revoke(self, listener: RebalanceListener) -> None:
-        """Runs in this process: everything is given up."""
+    async def revoke(self, member: Member) -> None:
+        """Runs in this process: everything is given up, unless it has joined anew since."""
         await self._process.io(f"revoke {self._group}")
-        await listener.revoked(list(self.assigned))
+        if member is not self._member:
+            return
+        await member.listener.revoked(list(self.assigned))
         self.assigned = {}
 
     async def assign(self, member: Member, held: Sequence[TopicPartition]) -> None:
@@ -125,8 +127,7 @@ class SimConsumer:
             await member.free.wait()
             if not member.out.is_set():
                 return
-            assert self._listener is not None
-            await self.revoke(self._listener)
+            await self.revoke(member)
             self._join()
 
     def _fetch(self, max_records: int) -> dict[TopicPartition, list[Entry]]:

@@ -82,7 +82,7 @@ class Group:
             await asyncio.gather(*(self._call(member, member.consumer.assign(member, held)) for member, held in self._shares()))
 
     async def _revoke(self, member: Member) -> None:
-        await self._call(member, member.consumer.revoke(member.listener))
+        await self._call(member, member.consumer.revoke(member))
 
     async def _call(self, member: Member, coro: Coroutine[Any, Any, None]) -> None:
         """Runs something in the member's process. Returns when that is done, or the member is out."""
