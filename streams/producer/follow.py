@@ -157,7 +157,10 @@ class Follower:
             if known is not None and known.hash == lowest.parent:
                 return view, path[::-1]
             if known is None and lowest.number <= view.blocks[0].number:
-                view = await self._further(view, lowest)
+                further = await self._further(view, lowest)
+                if further is None:
+                    return view, []
+                view = further
                 continue
             parent = await self._source.ref(lowest.parent)
             if parent is None:
@@ -168,11 +171,16 @@ class Follower:
                 return view, []
             path.append(parent)
 
-    async def _further(self, view: ForkView, lowest: BlockRef) -> ForkView:
+    async def _further(self, view: ForkView, lowest: BlockRef) -> ForkView | None:
+        """The view further back; None if the source contradicts itself: our chain is its own, but its branch leads past it."""
         oldest = view.blocks[0].number
         before = tuple(ref for ref in (await self._older(view)).blocks if ref.number < oldest)
         if not before:
-            raise ChainMismatchError(f"no block of the log is on the node's branch, down to {lowest}", HINT)
+            if self._source.eager:
+                raise ChainMismatchError(f"no block of the log is on the archive's branch, down to {lowest}", HINT)
+            await self.check_identity(view.blocks[0])
+            log.warning("the source led past all blocks of the log, down to %s, though its chain is the same", lowest)
+            return None
         return grow(ForkView(before, view.final), view.blocks)
 
     async def _behind(self, view: ForkView, head: BlockRef, place: Standing) -> Advance | None:

@@ -81,9 +81,18 @@ class SimSource:
                 head = honest
         if head.number >= honest.number:
             self._lagged = 0
+        if self._faults.hit(self._parameters.lies):
+            return await self._invented(honest)
         self._said(head, is_head=True)
         await self._answered()
         return head
+
+    async def _invented(self, honest: BlockRef) -> BlockRef:
+        """A head that no chain holds, at the honest height or above."""
+        random = self._process.world.random
+        parent = random.choice([honest.parent, random.randbytes(32)])
+        await self._answered()
+        return BlockRef(honest.number + random.randint(0, 3), random.randbytes(32), parent)
 
     async def final(self) -> BlockRef | None:
         await self._ask("final")
@@ -97,7 +106,7 @@ class SimSource:
 
     async def syncing(self) -> bool:
         await self._ask("syncing")
-        return False
+        return self._faults.hit(self._parameters.syncing)
 
     def _by_hash(self, block_hash: bytes) -> Block | None:
         if block_hash in self._node.forgotten or self._faults.hit(self._parameters.forgets):
@@ -108,6 +117,8 @@ class SimSource:
         await self._ask("ref")
         block = self._by_hash(block_hash)
         await self._answered()
+        if block and self._faults.hit(self._parameters.lies):
+            return BlockRef(block.ref.number + 1, block.ref.hash, block.ref.parent)
         return block.ref if block else None
 
     async def canonical(self, numbers: Sequence[int]) -> list[BlockRef | None]:

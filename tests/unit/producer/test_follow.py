@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from streams.core.block import BlockRef
+from streams.ports.chain import Block
 from streams.producer.follow import ChainMismatchError
 from streams.producer.loop import BlockProducer
 from streams.producer.records import Stager
@@ -295,6 +296,33 @@ async def test_depth_alone_asks_for_nothing_more_than_the_blocks() -> None:
     await rig.poll()
     assert [numbers for numbers in source.asked if len(numbers) == 2] == []
     assert rig.log.steps("FINAL")[-1]["block"]["number"] == 60 - 16
+
+
+class Miscounting(ScriptedSource):
+    """Calls each block one lower than it is, so that the way back by hash leads below the first block."""
+
+    async def head(self) -> BlockRef:
+        return BlockRef(self.head_ref.number - 1, self.head_ref.hash, self.head_ref.parent)
+
+    async def span(self, first: int, last: int) -> list[Block]:
+        blocks = self.canonical_blocks[first + 1 : last + 2]
+        return [Block(BlockRef(b.ref.number - 1, b.ref.hash, b.ref.parent), b.header, b.transactions) for b in blocks]
+
+    async def ref(self, block_hash: bytes) -> BlockRef | None:
+        found = await super().ref(block_hash)
+        return found and BlockRef(found.number - 1, found.hash, found.parent)
+
+
+async def test_a_node_that_miscounts_its_own_blocks_is_asked_again_not_given_up() -> None:
+    rig = Rig(ScriptedSource(chain(5)))
+    await rig.poll()
+    honest = rig.source
+    honest.grow(3)
+    for source in (Miscounting(honest.canonical_blocks), honest):
+        rig.producer._source = rig.producer._follower._source = source
+        await rig.poll()
+    assert rig.undos() == []
+    assert rig.canonical() == [block.ref for block in honest.canonical_blocks]
 
 
 async def test_writes_that_were_not_confirmed_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
