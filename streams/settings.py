@@ -40,7 +40,9 @@ class ChainSettings(BaseModel):
     poll_interval: float = Field(1.0, gt=0, description="Seconds between polls of the node.")
     start_block: int = Field(0, ge=0)
     finality_depth: int = Field(64, ge=1, description="Blocks below the tip that are final, where the node knows no tag.")
-    rewind_confirmations: int = Field(3, ge=1, description="Polls that must agree before a lower head undoes blocks.")
+    rewind_confirmations: int = Field(
+        3, ge=1, description="Polls that must agree before a lower head, or one that left what was final, undoes blocks."
+    )
     batch_blocks: int = Field(50, ge=1)
     verify: Literal["header", "roots", "senders"] = "roots"
     agents: list[str] = Field(default_factory=list, description="Registered agents: recorded as counterparties too.")

@@ -97,6 +97,14 @@ class StreamAgent(ABC):
     async def flush(self) -> None:
         """Makes writes to outside stores durable; called before each commit, in the order they were decided."""
 
+    async def flush_again(self) -> None:
+        """As ``flush``, while work is done again that was committed before, up to where others may have read on.
+
+        What an undo took out may be put in again later in that work, which may end before: until ``flush``, an outside store
+        must lose nothing that stands. What does not may stay; readers know which blocks stand.
+        """
+        await self.flush()
+
     def state_digest(self) -> bytes | None:
         """Digest (32 bytes) of what the chain's records made of the state, equal whenever the same blocks stand; or None."""
         return None

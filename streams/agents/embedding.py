@@ -102,6 +102,15 @@ class EmbeddingAgent(StreamAgent):
             self._pending = writing | self._pending
             raise
 
+    async def flush_again(self) -> None:
+        """Writes new vectors; removals wait, unless the vector is written again."""
+        held: dict[bytes, VectorRow | None] = {key: None for key, row in self._pending.items() if row is None}
+        self._pending = {key: row for key, row in self._pending.items() if row is not None}
+        try:
+            await self.flush()
+        finally:
+            self._pending = held | self._pending
+
     def _apply(self, fact: MemoryFact) -> Iterator[Emit]:
         key = _key(fact)
         if fact["op"] == "UPSERT":

@@ -5,7 +5,8 @@ relative to each other. Invariants:
   * the facts of a record are a pure function of it (``streams.agents.memory_facts``), so memory.log needs no state;
   * what a key of memory.state last says is the memory if it is live, and a tombstone if not;
   * ``revert`` of a block after its ``apply`` leaves local state, memory.state and the store as they were;
-  * facts reach the store in the order they were decided, and are durable there before anything is committed.
+  * facts reach the store in the order they were decided, and are durable there before anything is committed; where old work is
+    done again, none that stands leaves the store on the way.
 
 No limit on memories per agent is applied, here or by readers. An eviction cannot be taken back, so it has to wait until no
 reorg can reach its block, and it must be a fact in memory.log, since lattice and vectors follow facts alone.
@@ -20,12 +21,16 @@ from schemas.records import MemoryFact
 from streams import topics
 from streams.agents.base import Emit, LocalState, Record, StreamAgent
 from streams.agents.memory_facts import command_facts, transaction_facts
-from streams.agents.memory_rows import MemoryRows
+from streams.agents.memory_rows import MemoryRows, fact_name
 from streams.core.block import BlockRef
+from streams.core.presence import Fact
 from streams.decoding.nl.parser import default_reader
 from streams.decoding.reading import Reader
 from streams.errors import PoisonError
 from streams.ports.stores import MemoryStore
+
+HELD = 10_000
+"""Most facts taken back that wait, while old work is done again, for a block that may come back."""
 
 
 class MemoryAgent(StreamAgent):
@@ -44,6 +49,7 @@ class MemoryAgent(StreamAgent):
         self._reader = reader or default_reader()
         self._rows = MemoryRows(state)
         self._pending: list[tuple[bool, MemoryFact]] = []
+        self._held: dict[tuple[str, bytes, bytes, Fact], MemoryFact] = {}
 
     def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
         """Emits the facts of the records, then the memories they touched. Raises PoisonError for a command that is wrong."""
@@ -64,6 +70,24 @@ class MemoryAgent(StreamAgent):
 
     async def flush(self) -> None:
         """Writes to the store, in runs of one direction."""
+        self._pending[:0] = [(False, fact) for fact in self._held.values()]
+        self._held = {}
+        await self._write()
+
+    async def flush_again(self) -> None:
+        """Writes what was added; what was taken back waits, unless it was added again."""
+        added = []
+        for forward, fact in self._pending:
+            name = (fact["op"], fact["owner"], fact["memory_id"], fact_name(fact))
+            if forward:
+                self._held.pop(name, None)
+                added.append(fact)
+            else:
+                self._held[name] = fact
+        self._pending = [(True, fact) for fact in added]
+        await (self.flush() if len(self._held) > HELD else self._write())
+
+    async def _write(self) -> None:
         while self._pending:
             forward = self._pending[0][0]
             run = next((i for i, (kind, _) in enumerate(self._pending) if kind is not forward), len(self._pending))

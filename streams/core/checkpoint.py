@@ -150,7 +150,11 @@ def history_slot(kind: str, index: int) -> str:
     return f"h{kind}{level}.{(index >> (level + 1)) % HISTORY}"
 
 
-def history_before(checkpoints: Mapping[str, Checkpoint], number: int) -> Checkpoint | None:
-    """The newest live checkpoint kept for history whose block lies below height ``number``."""
-    older = [c for c in checkpoints.values() if c.slot.startswith("h") and c.live and c.at.block.number < number]
+def history_before(checkpoints: Mapping[str, Checkpoint], number: int, offset: int) -> Checkpoint | None:
+    """The newest live checkpoint kept for history whose block lies below height ``number``, and in the log before ``offset``.
+
+    A fold that does old work again may hold checkpoints of blocks that were added, again, behind where it stands.
+    """
+    history = [c for c in checkpoints.values() if c.slot.startswith("h") and c.live]
+    older = [c for c in history if c.at.block.number < number and c.at.marker < offset]
     return max(older, key=lambda c: c.at.block.number, default=None)

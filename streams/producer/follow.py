@@ -1,8 +1,9 @@
 """Following a source: asks it what is needed, and returns the next change of the chain, or None if there is nothing to do.
 
 Assumes the source checked each block; believes nothing else of it. Invariants: a change returned always connects to the view
-given; a source that lags, is out of step with itself or moves on while it is read leads to None, never to an undo; one that
-is another chain, or lost what was final, raises ChainMismatchError, never an undo.
+given; a block it calls final is on the chain of the answer that says so; a source that lags, is out of step with itself or
+moves on while it is read leads to None, never to an undo; one that is another chain, or lost what was final, raises
+ChainMismatchError, never an undo.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Follower:
         self._chain_id = chain_id
         self._older = older
         self._watch = RewindWatch()
+        self._doubts = 0
         self._served = b""
         self._genesis: bytes | None = None
         self._first: BlockRef | None = None
@@ -52,8 +54,8 @@ class Follower:
 
     @property
     def doubting(self) -> bool:
-        """Whether the last head was below our tip, so that the next polls count: they must not come in a burst."""
-        return self._watch.polls > 0
+        """Whether the last answer wanted what takes several polls to believe: the next ones must not come in a burst."""
+        return self._watch.polls > 0 or self._doubts > 0
 
     async def check_identity(self, first: BlockRef | None) -> None:
         """Raises ChainMismatchError if the source is another chain than before, or than the log that begins with ``first``."""
@@ -72,7 +74,25 @@ class Follower:
             raise ChainMismatchError(f"the node has {now} where the log begins with {first}", HINT)
 
     async def next(self, view: ForkView) -> Advance | None:
-        """The next change. Raises SourceError if the source is of no use now, ChainMismatchError if it is the wrong one."""
+        """The next change. Raises SourceError if the source is of no use now, ChainMismatchError if it is the wrong one.
+
+        That a final block is gone takes as many polls in a row as a rewind does: one answer may be a straggler's.
+        """
+        doubts, self._doubts = self._doubts + 1, 0
+        advance = await self._change(view)
+        if advance is None or advance.undo is None or not advance.undo.below_final or self._source.eager:
+            return advance
+        self._doubts = max(doubts, self._watch.polls)
+        if self._doubts >= self._settings.rewind_confirmations:
+            return advance
+        log.warning("the node left %s, which was final; %d more polls must agree", view.final, self._missing)
+        return None
+
+    @property
+    def _missing(self) -> int:
+        return self._settings.rewind_confirmations - self._doubts
+
+    async def _change(self, view: ForkView) -> Advance | None:
         head = await self._source.head()
         place = standing(view, head)
         if place in (Standing.ANCESTOR, Standing.LOWER):
@@ -82,7 +102,7 @@ class Follower:
         tag = await self._source.final()
         if place is Standing.CURRENT:
             self._served = head.hash
-            final = finality(view, tag, settled(head, tag, self._settings.finality_depth), fresh=False)
+            final = finality(view, tag, self._settings.finality_depth)
             return Advance(final=final) if final else None
         if view.tip is None or head.number > view.tip.number:
             return await self._ahead(view, head, tag)
@@ -97,14 +117,20 @@ class Follower:
         blocks = await self._source.span(first, last)
         usable = extension(view.tip, blocks)
         if usable:
-            return self._extend(view, usable, head, tag)
+            return await self._extend(view, usable, head, tag)
         return await self._switch(view, blocks[0].ref, tag) if blocks else None
 
-    def _extend(self, view: ForkView, blocks: list[Block], head: BlockRef, tag: BlockRef | None) -> Advance:
-        limit = settled(head, tag, self._settings.finality_depth)
-        grown = grow(view, [block.ref for block in blocks])
-        self._served = blocks[-1].ref.hash
-        return Advance(blocks=blocks, final=finality(grown, tag, limit, fresh=True), settled=limit)
+    async def _extend(self, view: ForkView, blocks: list[Block], head: BlockRef, tag: BlockRef | None) -> Advance:
+        depth, tip = self._settings.finality_depth, blocks[-1].ref
+        final = finality(grow(view, [block.ref for block in blocks]), tag, depth)
+        if tag is not None and tag.number > tip.number:
+            final = await self._below(tag, tip)
+        self._served = tip.hash
+        return Advance(blocks=blocks, final=final, settled=settled(head, tag, depth))
+
+    async def _below(self, tag: BlockRef, tip: BlockRef) -> BlockRef | None:
+        """``tip``, if the source names it and the final block above it as one chain, in one answer."""
+        return tip if await self._source.canonical([tip.number, tag.number]) == [tip, tag] else None
 
     async def _switch(self, view: ForkView, head: BlockRef, tag: BlockRef | None) -> Advance | None:
         """The head is on another branch: walk back by hash to a block we know, and take that branch."""
@@ -120,8 +146,7 @@ class Follower:
             log.info("the source moved on while its branch at %s was read", path[0])
             return None
         self._served = path[-1].hash
-        limit = settled(head, tag, self._settings.finality_depth)
-        return Advance(undo, blocks, finality(changed, tag, limit, fresh=False), base=view)
+        return Advance(undo, blocks, finality(changed, tag, self._settings.finality_depth), base=view)
 
     async def _walk(self, view: ForkView, head: BlockRef) -> tuple[ForkView, list[BlockRef]]:
         """Blocks from above a known one up to ``head``, oldest first; empty if the source lost the thread."""
@@ -132,7 +157,10 @@ class Follower:
             if known is not None and known.hash == lowest.parent:
                 return view, path[::-1]
             if known is None and lowest.number <= view.blocks[0].number:
-                view = await self._further(view, lowest)
+                further = await self._further(view, lowest)
+                if further is None:
+                    return view, []
+                view = further
                 continue
             parent = await self._source.ref(lowest.parent)
             if parent is None:
@@ -143,11 +171,16 @@ class Follower:
                 return view, []
             path.append(parent)
 
-    async def _further(self, view: ForkView, lowest: BlockRef) -> ForkView:
+    async def _further(self, view: ForkView, lowest: BlockRef) -> ForkView | None:
+        """The view further back; None if the source contradicts itself: our chain is its own, but its branch leads past it."""
         oldest = view.blocks[0].number
         before = tuple(ref for ref in (await self._older(view)).blocks if ref.number < oldest)
         if not before:
-            raise ChainMismatchError(f"no block of the log is on the node's branch, down to {lowest}", HINT)
+            if self._source.eager:
+                raise ChainMismatchError(f"no block of the log is on the archive's branch, down to {lowest}", HINT)
+            await self.check_identity(view.blocks[0])
+            log.warning("the source led past all blocks of the log, down to %s, though its chain is the same", lowest)
+            return None
         return grow(ForkView(before, view.final), view.blocks)
 
     async def _behind(self, view: ForkView, head: BlockRef, place: Standing) -> Advance | None:

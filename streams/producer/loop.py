@@ -219,10 +219,10 @@ class BlockProducer:
         for block in advance.blocks:
             self._held.add(self._stager.new(block, self._next, view.final))
             view = applied(view, Advance(blocks=[block]))
-            is_settled = block.ref.number <= advance.settled
-            together = is_settled or advance.undo is not None or self._source.eager or block is advance.blocks[-1]
-            if self._held.full or not together:
-                view = await self._flush(self._finalize(view, block.ref) if is_settled else view)
+            together = advance.undo is not None or self._source.eager or block is advance.blocks[-1]
+            if self._held.full or not (together or block.ref.number <= advance.settled):
+                is_final = advance.final is not None and block.ref.number <= advance.final.number
+                view = await self._flush(self._finalize(view, block.ref) if is_final else view)
         if advance.final is not None:
             view = self._finalize(view, advance.final)
         self._view = view if self._source.eager else await self._flush(view)

@@ -1,7 +1,7 @@
 """What to do about a head: pure decisions on the fork view, without asking anyone.
 
-Invariant: nothing here undoes a block because of one answer of a node whose head is below our tip; that takes
-``confirmations`` answers in a row that name the same head.
+Invariants: nothing here undoes a block because of one answer of a node whose head is below our tip; that takes
+``confirmations`` answers in a row that name the same head. A block is called final only by an answer whose chain holds it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class RewindWatch:
 class Advance:
     """One change of the chain: take ``undo`` back, add ``blocks``, then call everything up to ``final`` final.
 
-    ``settled``: height up to which the source calls its chain final; blocks at or below it may share a Kafka transaction.
+    ``settled``: height up to which the source seems to call its chain final; blocks at or below it may share a Kafka
+    transaction.
     ``base``: the view this was planned on, if that reaches further back than the one asked about.
     """
 
@@ -73,21 +74,23 @@ def extension(tip: BlockRef | None, blocks: Sequence[Block]) -> list[Block]:
 
 
 def settled(head: BlockRef, tag: BlockRef | None, depth: int) -> int:
-    """Height up to which the chain of ``head`` is final: the node's own tag, else ``depth`` blocks below the head."""
+    """Height up to which the chain of ``head`` seems final: the node's own tag, else ``depth`` blocks below the head.
+
+    Head and tag are answers of two times, perhaps of two nodes: good enough to choose how blocks are written, not to call one
+    final.
+    """
     return head.number - depth if tag is None else min(tag.number, head.number)
 
 
-def finality(view: ForkView, tag: BlockRef | None, limit: int, *, fresh: bool) -> BlockRef | None:
-    """The block to call final now, or None to leave the line where it is. ``limit``: what ``settled`` says of the head.
+def finality(view: ForkView, tag: BlockRef | None, depth: int) -> BlockRef | None:
+    """The block to call final now, or None to leave the line where it is.
 
-    A limit above our tip makes the tip final only if the tip is ``fresh``: just read from the same source as canonical.
-    A tag that is not on our branch says nothing until we have followed the source there.
+    Only what hashes link to counts: ``depth`` blocks below our own tip, or the node's tag if it is one of our blocks. A tag
+    above our tip, or on another branch, says nothing of our blocks.
     """
-    if view.tip is None or (limit > view.tip.number and not fresh):
+    if view.tip is None:
         return None
-    wanted = view.at(min(limit, view.tip.number))
+    wanted = view.at(view.tip.number - depth if tag is None else tag.number)
     if wanted is None or (view.final is not None and wanted.number <= view.final.number):
         return None
-    if tag is not None and tag.number == wanted.number and tag.hash != wanted.hash:
-        return None
-    return wanted
+    return wanted if tag is None or tag.hash == wanted.hash else None

@@ -1,7 +1,8 @@
 """Brings a fold that lags behind its committed positions up to them, by doing committed work again with its outputs dropped.
 
 Assumes that inputs beside the marked one commute with it, as ``StreamAgent`` demands, so each input is read in one go.
-Invariant: local state is written with the positions it belongs to, so that an interrupted catch-up goes on where it was.
+Invariants: local state is written with the positions it belongs to, so that an interrupted catch-up goes on where it was; and
+wherever it ends, outside stores have lost nothing that stands at the committed positions.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ async def catch_up(job: Job, fold: Fold, store: StateStore, reader: LogReader, g
             if not units:
                 continue
             await fold.run(units)
-            await fold.finish()
+            await fold.finish_again()
             slots |= fold.outbox.take()[1]
             if store.size > job.limits.state_bytes or clock() - written >= job.limits.state_seconds:
                 await store.save(slots, TIP)

@@ -105,9 +105,17 @@ class Fold:
 
     async def finish(self) -> None:
         """Ends a transaction's worth of work: last outputs, the tip, outside stores."""
+        self._end()
+        await self.agent.flush()
+
+    async def finish_again(self) -> None:
+        """The same where the work was committed before and more such work follows."""
+        self._end()
+        await self.agent.flush_again()
+
+    def _end(self) -> None:
         self.outbox.tables(self.agent.emit_before_commit())
         self.outbox.checkpoint(self._tip())
-        await self.agent.flush()
 
     def _sift(self, records: list[Record]) -> list[Record]:
         if all(belongs(records[0].topic, kind) for kind in {record.type for record in records}):

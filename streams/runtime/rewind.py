@@ -74,9 +74,9 @@ class Rewinder:
     async def survey(self, stop: int, number: int, checkpoints: Mapping[str, Checkpoint]) -> LiveChain:
         """The live chain at offset ``stop``, from the log itself: for an undo older than what checkpoints know.
 
-        Reads from the newest history checkpoint below height ``number``, or from the beginning of the log.
+        Reads from the newest history checkpoint below height ``number`` and ``stop``, or from the beginning of the log.
         """
-        since = history_before(checkpoints, number)
+        since = history_before(checkpoints, number, stop)
         start = since.at.start if since else 0
         _log.warning("%s: reading %s/%s from %d to find blocks removed at %d", self._job.name, *self._source, start, stop)
         assembler = self._assembler(start, since.at.sequence - 1 if since else -1)

@@ -8,14 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 from streams.core.checkpoint import SlotPolicy
-from tests.sim.histories import SHORT, SHORT_SEED
+from tests.sim.histories import SHORTS
 from tests.sim.model import Model, histories
 from tests.sim.parameters import Parameters
-from tests.sim.run import crash_points, run_seed, run_world
+from tests.sim.run import crash_points, run_seed, run_seeds, run_world
 from tests.sim.world import Result
 
 
@@ -26,7 +24,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="processes to run them in")
     parser.add_argument("--one", type=int, help="run this seed alone")
     parser.add_argument("--trace", action="store_true", help="with --one: print every event")
-    parser.add_argument("--crash-points", action="store_true", help="crash at every point of I/O of one short run, one by one")
+    parser.add_argument("--crash-points", action="store_true", help="crash at every point of I/O of short runs, one by one")
     parser.add_argument("--model", type=int, metavar="N", help="visit every state of N histories of the small-scope model")
     return parser.parse_args()
 
@@ -52,36 +50,40 @@ def _one(seed: int, trace: bool) -> int:
 
 def _range(start: int, count: int, jobs: int) -> int:
     began, failed, total = time.monotonic(), 0, Result()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        seeds = range(start, start + count)
-        for seed, result in zip(seeds, pool.map(run_seed, seeds, chunksize=5), strict=True):
-            total.points += result.points
-            total.crashes += result.crashes
-            total.undone += result.undone
-            total.seconds += result.seconds
-            if result.failures:
-                failed += 1
-                _told(f"seed {seed} ({Parameters.drawn(seed)})", result)
+    for seed, result in run_seeds(range(start, start + count), jobs):
+        total.points += result.points
+        total.crashes += result.crashes
+        total.undone += result.undone
+        total.seconds += result.seconds
+        total.cpu += result.cpu
+        if result.failures:
+            failed += 1
+            _told(f"seed {seed} ({Parameters.drawn(seed)})", result)
     rate = count / (time.monotonic() - began)
     print(
-        f"{count} seeds, {failed} failed; {rate:.1f} seeds/s in {jobs} processes; {total.seconds / 3600:.1f} simulated hours,"
+        f"{count} seeds, {failed} failed; {rate:.1f} seeds/s in {jobs} processes; {total.seconds / 3600:.1f} simulated hours "
+        f"in {total.cpu:.0f} s of processor time,"
     )
     print(f"    {total.points} points of I/O, {total.crashes} crashes at one, {total.undone} blocks undone")
     return failed
 
 
 def _points() -> int:
-    began, failed, count = time.monotonic(), 0, 0
-    if run_world(SHORT_SEED, SHORT).failures:
-        print("the run fails without a crash")
-        return 1
-    for point, result in crash_points(SHORT_SEED, SHORT):
-        count += 1
-        if result.failures:
+    total = 0
+    for name, (seed, parameters) in SHORTS.items():
+        began, failed, count = time.monotonic(), 0, 0
+        calm = run_world(seed, parameters)
+        if calm.failures:
+            _told(f"{name}, without a crash", calm)
             failed += 1
-            _told(f"crash at point {point}", result)
-    print(f"{count} crash points, {failed} failed; {count / (time.monotonic() - began):.1f} runs/s")
-    return failed
+        for point, result in crash_points(seed, parameters):
+            count += 1
+            if result.failures:
+                failed += 1
+                _told(f"{name}, crash at point {point}", result)
+        total += failed
+        print(f"{name}: {count} crash points, {failed} failed; {count / (time.monotonic() - began):.1f} runs/s", flush=True)
+    return total
 
 
 def _model(count: int) -> int:

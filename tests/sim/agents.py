@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,6 +29,7 @@ from streams.runtime.job import AgentFactory
 from tests.chainlog import CHAIN_ID, partition_of
 from tests.facts import secret_of
 from tests.sim.broker import Broker
+from tests.sim.store import SimMemoryStore
 from tests.toys import Copy, Tally, expected_counts, expected_output, factory, live_output, table
 
 
@@ -79,7 +80,10 @@ class Relay(StreamAgent):
 
 @dataclass(frozen=True)
 class Canonical:
-    """The canonical chain as records by partition, in the form that the toys' oracles fold. ``commands``: all there were."""
+    """The canonical chain as records by partition, in the form that the toys' oracles fold.
+
+    ``commands``: all that can be carried out, as often as they were written.
+    """
 
     blocks: list[tuple[BlockRef, list[list[tuple[bytes, str, dict]]]]]
     partitions: int
@@ -123,7 +127,7 @@ class Cast:
 
 def _intents(broker: Broker, canonical: Canonical, *, counted: bool) -> Iterator[str]:
     for partition in range(canonical.partitions):
-        found = live_output(broker.read(topics.INTENTS, partition), topics.INTENTS, partition)
+        found = live_output(broker.read(topics.INTENTS, partition), topics.INTENTS, partition, broker.verifier)
         wanted = expected_output(canonical, partition, counted=counted)  # type: ignore[arg-type]
         if found != wanted:
             at = next((i for i, pair in enumerate(zip(found, wanted, strict=False)) if pair[0] != pair[1]), "the end")
@@ -161,7 +165,7 @@ def _toy(check: Callable[[Broker, Canonical], Iterator[str]], *specs: type[Strea
     return Cast(lambda: [factory(spec) for spec in specs], check, specs)
 
 
-def cast_of(name: str, store: MemoryStore) -> Cast:
+def cast_of(name: str, store: SimMemoryStore) -> Cast:
     """The stream agents that parameter ``agents`` names."""
     if name == "copy":
         return _toy(_check_copy, Copy)
@@ -169,15 +173,25 @@ def cast_of(name: str, store: MemoryStore) -> Cast:
         return _toy(_check_tally, Tally)
     if name == "relay":
         return _toy(_check_relay, Tally, Relay)
-    reader = default_reader()
+    lattice = AgentFactory(LatticeAgent, lambda partition, state: LatticeAgent(partition, state, secret_of))
     return Cast(
-        lambda: [
-            AgentFactory(MemoryAgent, lambda partition, state: MemoryAgent(partition, state, store, reader)),
-            AgentFactory(LatticeAgent, lambda partition, state: LatticeAgent(partition, state, secret_of)),
-        ],
+        lambda: [_memory(store), lattice],
         lambda broker, canonical: _check_memory(broker, canonical, store),
         (MemoryAgent, LatticeAgent),
     )
+
+
+def _memory(store: SimMemoryStore) -> AgentFactory:
+    """As it is wired in a worker: each partition's lane of the store is claimed before it is used."""
+    owned: dict[int, MemoryStore] = {}
+
+    async def claim(partition: int) -> None:
+        owned[partition] = await store.claim(b"memory/%d" % partition)
+
+    def make(partition: int, state: LocalState) -> MemoryAgent:
+        return MemoryAgent(partition, state, owned[partition], default_reader())
+
+    return AgentFactory(MemoryAgent, make, claim=claim)
 
 
 def _facts(canonical: Canonical) -> list[MemoryFact]:
@@ -191,7 +205,7 @@ def _name(fact: MemoryFact) -> tuple[object, ...]:
     return fact["op"], fact["owner"], fact["memory_id"], fact["cause"], block["hash"] if block else b""
 
 
-def _check_memory(broker: Broker, canonical: Canonical, store: MemoryStore) -> Iterator[str]:
+def _check_memory(broker: Broker, canonical: Canonical, store: SimMemoryStore) -> Iterator[str]:
     facts = _facts(canonical)
     world: World = Oracle(lambda fact: [fact], secret_of).fold(facts).world()
     stand: Counter[tuple[object, ...]] = Counter()
@@ -199,7 +213,7 @@ def _check_memory(broker: Broker, canonical: Canonical, store: MemoryStore) -> I
     state: dict[bytes, object] = {}
     for partition in range(canonical.partitions):
         pairs = broker.read(topics.MEMORY_LOG, partition)
-        for ref, values in live_output(pairs, topics.MEMORY_LOG, partition):
+        for ref, values in live_output(pairs, topics.MEMORY_LOG, partition, broker.verifier):
             stand.update(_name(value) for value in values if value["block"]["hash"] == ref.hash)
         decoded = (codec().decode(value) for _, value in pairs)
         stand.update(_name(value) for kind, value in decoded if kind == "MemoryFact" and value["block"] is None)
@@ -211,12 +225,15 @@ def _check_memory(broker: Broker, canonical: Canonical, store: MemoryStore) -> I
     live = {agent + id_ for agent, held in world.agents.items() for id_ in held.ids}
     if state.keys() != live:
         yield f"{topics.MEMORY_STATE}: {len(live - state.keys())} lost, {len(state.keys() - live)} too many"
-    yield from (str(found) for found in differences(world, roots, _stored(store)))
+    standing = {ref.hash for ref, _ in canonical.blocks}
+    yield from (str(found) for found in differences(world, roots, _stored(store, standing)))
 
 
-def _stored(store: MemoryStore) -> dict[bytes, list[bytes]]:
-    rows = store.rows  # type: ignore[attr-defined]
-    return {agent: [key for key, row in held.items() if row.presence.live(lambda _: True)] for agent, held in rows.items()}
+def _stored(store: SimMemoryStore, standing: Container[bytes]) -> dict[bytes, list[bytes]]:
+    """What a reader sees who knows which blocks stand."""
+    visible = standing.__contains__
+    live = {agent: [key for key, row in held.items() if row.presence.live(visible)] for agent, held in store.rows.items()}
+    return {agent: keys for agent, keys in live.items() if keys}
 
 
 __all__ = ["Canonical", "Cast", "cast_of", "expected_counts"]

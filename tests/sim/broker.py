@@ -17,8 +17,10 @@ from typing import NamedTuple
 from streams import topics
 from streams.errors import FencedError
 from streams.ports.log import KeyValue, TopicPartition
+from tests.chainlog import VERIFIER
 from tests.sim.parameters import Parameters
 from tests.sim.process import outside
+from tests.sim.signatures import Remembering
 
 
 @dataclass(eq=False)
@@ -62,10 +64,14 @@ class Log:
 
 
 class Broker:
-    """``changed``: fires when something may have become visible. ``watch``: called with each partition that grew visibly."""
+    """``changed``: fires when something may have become visible. ``watch``: called with each partition that grew visibly.
+
+    ``verifier``: of whatever reads its logs.
+    """
 
     def __init__(self, parameters: Parameters, random: Random, note: Callable[[str, str], None]) -> None:
         self.parameters = parameters
+        self.verifier = Remembering(VERIFIER)
         self.random = random
         self.note = note
         self.logs: dict[TopicPartition, Log] = {}

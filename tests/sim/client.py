@@ -26,10 +26,16 @@ class Faults:
         return self.on and chance > 0 and self._broker.random.random() < chance
 
     def fail(self, what: str) -> None:
-        """Raises LogError now and then."""
+        """Raises LogError now and then, and where the process is cut off."""
+        self.reach(what)
         if self.hit(self._broker.parameters.broker_errors):
             current().world.note(current().name, f"error at {what}")
             raise LogError(what)
+
+    def reach(self, what: str) -> None:
+        """Raises LogError if the process is cut off."""
+        if current().cut_since is not None:
+            raise LogError(f"{what}: no connection")
 
 
 class SimCluster:
@@ -86,15 +92,19 @@ class SimConsumer:
         self._member = Member(self, self._listener, self._process)
         self._cluster.group(self._group).join(self._member)
 
-    async def revoke(self, listener: RebalanceListener) -> None:
-        """Runs in this process: everything is given up."""
+    async def revoke(self, member: Member) -> None:
+        """Runs in this process: everything is given up, unless it has joined anew since."""
         await self._process.io(f"revoke {self._group}")
-        await listener.revoked(list(self.assigned))
+        await self._process.reached()
+        if member is not self._member:
+            return
+        await member.listener.revoked(list(self.assigned))
         self.assigned = {}
 
     async def assign(self, member: Member, held: Sequence[TopicPartition]) -> None:
         """Runs in this process: these are held from now on."""
         await self._process.io(f"assign {self._group} {sorted({p.partition for p in held})}")
+        await self._process.reached()
         if member is not self._member or member.out.is_set():
             return
         self.assigned = {p: self._broker.committed.get((self._group, p), 0) for p in held}
@@ -108,9 +118,10 @@ class SimConsumer:
         self._cluster.faults.fail("poll")
         while True:
             changed = self._broker.changed
-            await self._settled()
-            if found := self._fetch(max_records):  # no await from here on: what is returned belongs to who is seated now
-                return found
+            if self._process.cut_since is None:
+                await self._settled()
+                if found := self._fetch(max_records):  # no await from here on: it belongs to who is seated now
+                    return found
             left = deadline - asyncio.get_running_loop().time()
             if left <= EPSILON:
                 return {}
@@ -125,8 +136,7 @@ class SimConsumer:
             await member.free.wait()
             if not member.out.is_set():
                 return
-            assert self._listener is not None
-            await self.revoke(self._listener)
+            await self.revoke(member)
             self._join()
 
     def _fetch(self, max_records: int) -> dict[TopicPartition, list[Entry]]:
@@ -135,6 +145,8 @@ class SimConsumer:
         targets = [target for target in self.assigned if target not in self._paused]
         random.shuffle(targets)
         for target in targets:
+            if self._cluster.faults.hit(self._broker.parameters.late):
+                continue
             position = self.assigned[target]
             ready = list(self._broker.log(target).visible(position, position + 4 * max_records))[:max_records]
             if not ready:
@@ -238,6 +250,7 @@ class SimProducer:
 
     async def _done(self, point: str) -> None:
         await self._process.io(f"{point} {self._name} done")
+        self._cluster.faults.reach(f"{point} done")
         self._broken = False
 
     async def start(self) -> None:

@@ -62,11 +62,11 @@ class Group:
             asyncio.get_running_loop().call_later(timeout, self.leave, member)
 
     def check_sessions(self) -> None:
-        """Puts out members that were paused for too long. Called now and then."""
+        """Puts out members that were paused or cut off for too long. Called now and then."""
         now = asyncio.get_running_loop().time()
         for member in list(self.members):
-            since = member.process.paused_since
-            if since is not None and now - since > self._broker.parameters.session_timeout:
+            silent = [since for since in (member.process.paused_since, member.process.cut_since) if since is not None]
+            if silent and now - min(silent) > self._broker.parameters.session_timeout:
                 self._broker.note("broker", f"{member.process.name} is out of {self.name}")
                 self.leave(member)
 
@@ -82,7 +82,7 @@ class Group:
             await asyncio.gather(*(self._call(member, member.consumer.assign(member, held)) for member, held in self._shares()))
 
     async def _revoke(self, member: Member) -> None:
-        await self._call(member, member.consumer.revoke(member.listener))
+        await self._call(member, member.consumer.revoke(member))
 
     async def _call(self, member: Member, coro: Coroutine[Any, Any, None]) -> None:
         """Runs something in the member's process. Returns when that is done, or the member is out."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise, product
+from math import inf
 from typing import Any
 
 from schemas.codec import codec
 from streams import topics
-from streams.core.block import BlockRef, Step
+from streams.agents.base import StreamAgent
+from streams.core.block import BlockRef, Step, optional_ref
+from streams.core.record import Record
 from streams.core.segment import Assembler
 from streams.ports.log import TopicPartition
 from streams.runtime.deadletter import dead_letter_key
@@ -65,7 +68,7 @@ def producer_faults(watch: Watch, broker: Broker, canonical: Canonical) -> Itera
     if held != wanted:
         yield f"{topics.BLOCKS}: leads to {held[-1:]}, the node is at {wanted[-1:]}"
     for partition in range(canonical.partitions):
-        found = live_output(broker.read(topics.TRANSACTIONS, partition), topics.TRANSACTIONS, partition)
+        found = live_output(broker.read(topics.TRANSACTIONS, partition), topics.TRANSACTIONS, partition, broker.verifier)
         placed = [(ref, [record for _, _, record in parts[partition]]) for ref, parts in canonical.blocks]
         if [ref for ref, _ in found] != wanted:
             yield f"{topics.TRANSACTIONS}/{partition}: other blocks than the node's"
@@ -95,6 +98,23 @@ def _follow(held: list[BlockRef], due: int, record: dict[str, Any]) -> str:
     elif block not in held:
         return f"{block} is final, but not in the chain"
     return "" if BlockRef.of(record["head"]) == held[-1] else "names another head"
+
+
+def false_finals(watch: Watch, called: Mapping[bytes, float]) -> Iterator[str]:
+    """Blocks called final that no answer so far had called final; ``called``: since when one had, by hash."""
+    for time, record in watch.notified:
+        block = BlockRef.of(record["block"])
+        if record["step"] == "FINAL" and called.get(block.hash, inf) > time:
+            yield f"{block} is final in the log, but no node ever said so of a chain that holds it"
+
+
+def lost_finals(watch: Watch) -> Iterator[str]:
+    """Blocks taken back that had been called final."""
+    line: BlockRef | None = None
+    for _, record in watch.notified:
+        if record["step"] == "UNDO" and line is not None and record["ancestor"]["number"] < line.number:
+            yield f"undo down to {BlockRef.of(record['ancestor'])}, but {line} was final"
+        line = optional_ref(record["final"])
 
 
 Answer = tuple[float, str, BlockRef, bool]
@@ -144,15 +164,18 @@ def _longest_run(told: Sequence[tuple[str, BlockRef, bool]]) -> int:
     return longest
 
 
-def letter_faults(broker: Broker, canonical: Canonical, readers: Sequence[str], prefix: str) -> Iterator[str]:
-    """Each poisoned record of chain.transactions has exactly one dead letter, and nothing else has one."""
+def _refused(record: Record) -> bool:
+    return not record.type or POISON in (record.value.get("input"), record.value.get("content"))
+
+
+def letter_faults(broker: Broker, canonical: Canonical, readers: Sequence[type[StreamAgent]], prefix: str) -> Iterator[str]:
+    """Each record that is poisoned or unreadable has exactly one dead letter of each reader, and nothing else has one."""
     wanted = []
-    for partition in range(canonical.partitions):
-        target = TopicPartition(topics.TRANSACTIONS, partition)
-        log = broker.log(target)
-        for record in decode(target, list(log.visible(0, len(log.entries)))):
-            if record.type == "ChainTransaction" and record.value["input"] == POISON:
-                wanted += [dead_letter_key(topics.physical(prefix, record.topic), record)] * len(readers)
+    sources = (topic for spec in readers for topic in spec.inputs if topic in (topics.TRANSACTIONS, topics.COMMANDS))
+    for topic, partition in product(sources, range(canonical.partitions)):
+        log = broker.log(target := TopicPartition(topic, partition))
+        records = decode(target, list(log.visible(0, len(log.entries))))
+        wanted += [dead_letter_key(topics.physical(prefix, topic), record) for record in records if _refused(record)]
     found = [key for key, _ in broker.read(topics.DLQ, 0)]
     if sorted(map(str, found)) != sorted(map(str, wanted)):
         yield f"dlq: {len(found)} letters, {len(set(found))} different, {len(wanted)} wanted"

@@ -9,18 +9,16 @@ from tests.sim.parameters import Parameters
 
 
 class Miner:
-    """``settled``: height that no move may go below, unless ``below_finality``: what a producer may have called final."""
+    """No move goes below what the node has settled, unless ``below_finality``."""
 
     def __init__(self, node: SimNode, parameters: Parameters, random: Random) -> None:
         self._node = node
         self._parameters = parameters
         self._random = random
-        self._settled = 0
 
     def move(self) -> str:
         """Does one thing and says what."""
         random, parameters, node = self._random, self._parameters, self._node
-        self._settled = max(self._settled, self._line())
         depth = min(random.randint(1, parameters.reorg_depth), self._deepest())
         if depth > 0 and random.random() < parameters.reorg_rate:
             new = random.randint(1, depth) if random.random() < parameters.shorter_rate else depth + random.randint(0, 2)
@@ -35,16 +33,13 @@ class Miner:
         node.extend(random.randint(1, 3))
         return f"grown to {node.head}"
 
-    def _line(self) -> int:
-        return 0 if self._parameters.finality == "none" else max(0, self._node.head.number - self._parameters.finality_depth)
-
     def _deepest(self) -> int:
-        floor = 0 if self._parameters.below_finality else self._settled
+        floor = 0 if self._parameters.below_finality else self._node.settled
         return self._node.head.number - floor
 
     def _may_flip(self) -> bool:
         other = self._node.versions[-1]
         if self._parameters.below_finality:
             return True
-        ours = {block.ref.hash for block in self._node.branch[: self._settled + 1]}
-        return len(ours) <= len(other) and all(block.ref.hash in ours for block in other[: self._settled + 1])
+        ours = {block.ref.hash for block in self._node.branch[: self._node.settled + 1]}
+        return len(ours) <= len(other) and all(block.ref.hash in ours for block in other[: self._node.settled + 1])

@@ -201,7 +201,7 @@ class Model:
         return chain
 
     def _survey(self, stop: int, number: int, slots: dict[str, Checkpoint]) -> LiveChain:
-        since = history_before(slots, number)
+        since = history_before(slots, number, stop)
         chain = LiveChain(1 << 20)
         for at in range(since.at.start if since else 0, stop):
             unit = self.history[at]

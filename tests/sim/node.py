@@ -6,6 +6,7 @@ does: that blocks are what they claim is the connectors' duty, tested with them.
 
 from __future__ import annotations
 
+import asyncio
 from random import Random
 from typing import Any
 
@@ -32,7 +33,11 @@ PLAIN: dict[str, Any] = {
 
 
 class SimNode:
-    """``branch``: canonical blocks, oldest first. ``versions``: what it was before, newest last."""
+    """``branch``: canonical blocks, oldest first. ``versions``: what it was before, newest last.
+
+    ``settled``: height of the highest block that was ever deep enough to be final. ``called_final``: by hash, since when some
+    answer about finality holds the block.
+    """
 
     def __init__(self, parameters: Parameters, random: Random) -> None:
         self._parameters = parameters
@@ -43,6 +48,8 @@ class SimNode:
         self.branch: tuple[Block, ...] = ()
         self.versions: list[tuple[Block, ...]] = []
         self.answers: list[tuple[float, str, BlockRef, bool]] = []
+        self.settled = 0
+        self.called_final: dict[bytes, float] = {}
         self.extend(parameters.blocks_at_start)
 
     @property
@@ -54,6 +61,20 @@ class SimNode:
         if self._parameters.finality != "tag":
             return None
         return branch[max(0, len(branch) - 1 - self._parameters.finality_depth)].ref
+
+    def call_final(self, ref: BlockRef) -> None:
+        """Notes that an answer calls this block final, and so all below it."""
+        now, at = asyncio.get_running_loop().time(), ref
+        while at.hash not in self.called_final:
+            self.called_final[at.hash] = now
+            if at.number == 0:
+                return
+            at = self.known[at.parent].ref
+
+    def left_final(self, branch: tuple[Block, ...]) -> bool:
+        """Whether ``branch`` parts from the one of now below what was called final."""
+        at = min(self.settled, len(branch) - 1, len(self.branch) - 1)
+        return branch[at] is not self.branch[at]
 
     def extend(self, count: int) -> None:
         blocks = list(self.branch)
@@ -88,6 +109,11 @@ class SimNode:
             standing = {block.ref.hash for block in branch}
             self.forgotten |= {block.ref.hash for block in self.branch if block.ref.hash not in standing}
         self.branch = branch
+        deep = len(branch) - 1 - self._parameters.finality_depth
+        if deep >= 0 and self._parameters.finality != "none":
+            self.settled = max(self.settled, deep)
+        if deep >= 0 and self._parameters.finality == "depth":
+            self.call_final(branch[deep].ref)
 
     def _child(self, parent: BlockRef | None) -> Block:
         number = parent.number + 1 if parent else 0

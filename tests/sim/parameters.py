@@ -23,6 +23,8 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "transactions": (0, 1, 3, 3, 6),
     "poison": (0.0, 0.0, 0.0, 0.05, 0.3),
     "commands": (0.0, 0.2, 1.0),
+    "command_copies": (0.0, 0.0, 0.1, 0.5),
+    "command_poison": (0.0, 0.0, 0.1),
     "reorg_rate": (0.0, 0.1, 0.3, 0.6),
     "reorg_depth": (1, 2, 3, 6, 12, 30, 256),
     "flip_rate": (0.0, 0.0, 0.3),
@@ -37,6 +39,8 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "lag": (0.0, 0.0, 0.1, 0.5),
     "forgets": (0.0, 0.0, 0.05),
     "wrong_tag": (0.0, 0.0, 0.2),
+    "lies": (0.0, 0.0, 0.05),
+    "syncing": (0.0, 0.0, 0.3),
     "hints": (0.0, 0.5, 1.0),
     "hint_delay": (0.0, 0.1, 3.0),
     "hint_copies": (1, 1, 4),
@@ -51,6 +55,9 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "broker_errors": (0.0, 0.0, 0.001, 0.005, 0.02),
     "indefinite_commits": (0.0, 0.0, 0.02, 0.2),
     "marker_delay": (0.0, 0.0, 0.01, 0.5),
+    "late": (0.0, 0.0, 0.3),
+    "outage_rate": (0.0, 0.0, 0.03),
+    "outage_seconds": (0.3, 3.0, 15.0),
     "compaction_rate": (0.0, 0.1, 0.5),
     "rebalance_rate": (0.0, 0.0, 0.05, 0.3),
     "session_timeout": (0.5, 2.0, 6.0),
@@ -63,6 +70,8 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "restart_seconds": (0.1, 1.0, 10.0),
     "lose_disk": (0.0, 0.0, 0.3, 1.0),
     "shared_disk": (False, False, True),
+    "disk_errors": (0.0, 0.0, 0.02),
+    "clock_jumps": (0.0, 0.0, 0.5),
     # the memory store
     "store_errors": (0.0, 0.0, 0.05),
     "store_latency": (0.0, 0.01, 0.5),
@@ -76,15 +85,17 @@ TABLE: dict[str, tuple[Any, ...]] = {
 }
 QUIET: dict[str, Any] = {
     "agents": "tally", "workers": 1, "producers": 1, "partitions": 2, "seconds": 5.0, "blocks_at_start": 3,
-    "block_seconds": 1.0, "transactions": 3, "poison": 0.0, "commands": 0.5, "reorg_rate": 0.0, "reorg_depth": 2,
-    "flip_rate": 0.0,
-    "rewind_rate": 0.0, "shorter_rate": 0.0, "finality": "depth", "finality_depth": 3, "below_finality": False,
-    "keeps_orphans": True, "source_errors": 0.0, "lag": 0.0, "forgets": 0.0, "wrong_tag": 0.0, "hints": 1.0, "hint_delay": 0.0,
-    "hint_copies": 1, "batch_blocks": 50, "confirmations": 2, "poll_interval": 1.0, "keep": 1024, "latency": 0.002,
-    "spikes": 0.0, "broker_errors": 0.0, "indefinite_commits": 0.0, "marker_delay": 0.0, "compaction_rate": 0.0,
-    "rebalance_rate": 0.0, "session_timeout": 2.0, "transaction_timeout": 10.0, "crash_rate": 0.0, "kill_rate": 0.0,
-    "pause_rate": 0.0, "pause_seconds": 1.0, "restart_seconds": 0.1, "lose_disk": 0.0, "shared_disk": False,
-    "store_errors": 0.0, "store_latency": 0.0, "poll_records": 4000, "rewind_span": 20_000, "state_seconds": 0.0,
+    "block_seconds": 1.0, "transactions": 3, "poison": 0.0, "commands": 0.5, "command_copies": 0.0,
+    "command_poison": 0.0, "reorg_rate": 0.0, "reorg_depth": 2, "flip_rate": 0.0, "rewind_rate": 0.0,
+    "shorter_rate": 0.0, "finality": "depth", "finality_depth": 3, "below_finality": False,
+    "keeps_orphans": True, "source_errors": 0.0, "lag": 0.0, "forgets": 0.0, "wrong_tag": 0.0, "lies": 0.0,
+    "syncing": 0.0, "hints": 1.0, "hint_delay": 0.0, "hint_copies": 1, "batch_blocks": 50, "confirmations": 2,
+    "poll_interval": 1.0, "keep": 1024, "latency": 0.002, "spikes": 0.0, "broker_errors": 0.0,
+    "indefinite_commits": 0.0, "marker_delay": 0.0, "late": 0.0, "outage_rate": 0.0, "outage_seconds": 1.0,
+    "compaction_rate": 0.0, "rebalance_rate": 0.0, "session_timeout": 2.0, "transaction_timeout": 10.0,
+    "crash_rate": 0.0, "kill_rate": 0.0, "pause_rate": 0.0, "pause_seconds": 1.0, "restart_seconds": 0.1,
+    "lose_disk": 0.0, "shared_disk": False, "disk_errors": 0.0, "clock_jumps": 0.0, "store_errors": 0.0,
+    "store_latency": 0.0, "poll_records": 4000, "rewind_span": 20_000, "state_seconds": 0.0,
     "state_bytes": 1 << 25, "window": 8, "interval": 3,
 }  # fmt: skip
 """Nothing goes wrong: what runs that are set up by hand start from."""
@@ -101,8 +112,8 @@ class Parameters(SimpleNamespace):
             deep = Random(f"{seed}/deep").random() < 0.25
             values["reorg_depth"] = 256 if deep else 12
             values["blocks_at_start"] = 270 if deep else values["blocks_at_start"]
-        # A node that lost what it called final needs a person, by design; answers of two times can call too much final.
-        if values["below_finality"] or values["wrong_tag"] or values["lag"]:
+        # A node that lost what it called final needs a person, by design.
+        if values["below_finality"] or values["wrong_tag"]:
             values["keeps_orphans"] = True
         return cls(**(values | fixed))
 

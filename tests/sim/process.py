@@ -28,20 +28,28 @@ class Environment(Protocol):
 
     def latency(self) -> float: ...
 
+    def disk_fails(self) -> bool: ...
+
     def note(self, who: str, what: str) -> None: ...
 
 
 class Process:
-    """``ended``: called once when it dies. ``paused_since``: virtual time, or None."""
+    """``on_death``: called once when it dies. ``paused_since``, ``cut_since``: virtual time, or None.
+
+    A process that is cut off reaches no broker, and no broker reaches it.
+    """
 
     def __init__(self, name: str, world: Environment) -> None:
         self.name = name
+        self.kind = name.rstrip("0123456789")
         self.world = world
         self.tasks: list[asyncio.Task[Any]] = []
         self.dead = False
         self.paused_since: float | None = None
+        self.cut_since: float | None = None
         self.on_death: list[Callable[[], None]] = []
         self._resumed = asyncio.Event()
+        self._joined = asyncio.Event()
 
     def spawn(self, coro: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task of this process."""
@@ -72,6 +80,7 @@ class Process:
             return
         self.dead = True
         self._resumed.set()
+        self._joined.set()
         try:
             current = asyncio.current_task()
         except RuntimeError:
@@ -92,6 +101,23 @@ class Process:
         """SIGCONT."""
         self.paused_since = None
         self._resumed.set()
+
+    def cut(self) -> None:
+        """Cuts it off."""
+        if self.cut_since is None and not self.dead:
+            self.cut_since = asyncio.get_running_loop().time()
+            self._joined.clear()
+
+    def join(self) -> None:
+        """Ends that."""
+        self.cut_since = None
+        self._joined.set()
+
+    async def reached(self) -> None:
+        """Returns when the broker reaches it."""
+        while self.cut_since is not None and not self.dead:
+            await self._joined.wait()
+        self.check()
 
     async def gone(self) -> None:
         """Returns when a dead process has unwound."""

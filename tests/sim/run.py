@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,18 @@ def run_world(seed: int, parameters: Parameters, **options: Any) -> Result:
         return World(seed, parameters, Path(folder), **options).run()
 
 
-def crash_points(seed: int, parameters: Parameters, *, every: int = 1, first: int = 1) -> Iterator[tuple[int, Result]]:
+def run_seeds(seeds: Iterable[int], jobs: int) -> Iterator[tuple[int, Result]]:
+    """(seed, result) of each in turn, from ``jobs`` processes. Closing the iterator ends them."""
+    todo = list(seeds)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        try:
+            yield from zip(todo, pool.map(run_seed, todo, chunksize=5), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def crash_points(seed: int, parameters: Parameters, *, every: int = 1) -> Iterator[tuple[int, Result]]:
     """The same history once for each point of I/O it has, with a crash of the process that was there: (point, result)."""
     points = run_world(seed, parameters).points
-    for point in range(first, points + 1, every):
+    for point in range(1, points + 1, every):
         yield point, run_world(seed, parameters, crash_at=point)

@@ -34,6 +34,8 @@ class SimSource:
         self._faults = faults
         self._ring = ring
         self._lagged = 0
+        self._off = 0
+        self._is_off = False
 
     async def _ask(self, what: str) -> None:
         await self._process.io(f"node.{what}")
@@ -43,7 +45,11 @@ class SimSource:
     def _branch(self) -> tuple[Block, ...]:
         """The canonical branch of now, or of some time ago."""
         if self._node.versions and self._faults.hit(self._parameters.lag):
-            return self._process.world.random.choice(self._node.versions)
+            found = self._process.world.random.choice(self._node.versions)
+            is_off = self._node.left_final(found)
+            if not is_off or self._off + 1 < self._parameters.confirmations:
+                self._is_off |= is_off
+                return found
         return self._node.branch
 
     def _said(self, ref: BlockRef, *, is_head: bool) -> None:
@@ -66,6 +72,7 @@ class SimSource:
 
     async def head(self) -> BlockRef:
         await self._ask("head")
+        self._off, self._is_off = self._off + 1 if self._is_off else 0, False
         head = self._branch()[-1].ref
         honest = self._node.head
         if head.number < honest.number:
@@ -74,21 +81,32 @@ class SimSource:
                 head = honest
         if head.number >= honest.number:
             self._lagged = 0
+        if self._faults.hit(self._parameters.lies):
+            return await self._invented(honest)
         self._said(head, is_head=True)
         await self._answered()
         return head
+
+    async def _invented(self, honest: BlockRef) -> BlockRef:
+        """A head that no chain holds, at the honest height or above."""
+        random = self._process.world.random
+        parent = random.choice([honest.parent, random.randbytes(32)])
+        await self._answered()
+        return BlockRef(honest.number + random.randint(0, 3), random.randbytes(32), parent)
 
     async def final(self) -> BlockRef | None:
         await self._ask("final")
         found = self._node.final(self._branch())
         if found is not None and self._faults.hit(self._parameters.wrong_tag):
             found = self._process.world.random.choice(list(self._node.known.values())).ref
+        if found is not None:
+            self._node.call_final(found)
         await self._answered()
         return found
 
     async def syncing(self) -> bool:
         await self._ask("syncing")
-        return False
+        return self._faults.hit(self._parameters.syncing)
 
     def _by_hash(self, block_hash: bytes) -> Block | None:
         if block_hash in self._node.forgotten or self._faults.hit(self._parameters.forgets):
@@ -99,6 +117,8 @@ class SimSource:
         await self._ask("ref")
         block = self._by_hash(block_hash)
         await self._answered()
+        if block and self._faults.hit(self._parameters.lies):
+            return BlockRef(block.ref.number + 1, block.ref.hash, block.ref.parent)
         return block.ref if block else None
 
     async def canonical(self, numbers: Sequence[int]) -> list[BlockRef | None]:

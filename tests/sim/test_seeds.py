@@ -8,37 +8,46 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from streams import topics
 from streams.agents.base import Emit, Record
-from streams.core.block import BlockRef
+from streams.core.block import BlockRef, Step
+from streams.core.marker import Marker
+from streams.errors import LogIntegrityError
+from tests.chainlog import CHAIN_ID, SIGNER, VERIFIER
 from tests.sim.agents import Cast, _check_tally
 from tests.sim.broker import Broker, Log, Transaction
-from tests.sim.histories import TINY, TINY_SEED
-from tests.sim.invariants import false_undos
+from tests.sim.histories import SHORTS
+from tests.sim.invariants import false_finals, false_undos, lost_finals
 from tests.sim.parameters import QUIET, TABLE, Parameters
-from tests.sim.run import crash_points, run_seed, run_world
+from tests.sim.run import crash_points, run_seed, run_seeds, run_world
+from tests.sim.signatures import Remembering
+from tests.sim.store import SimMemoryStore
+from tests.sim.wall import WallClock
 from tests.toys import Tally, factory
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 160
-CHUNK = 20
-SECONDS = 60.0
-"""The slice ends early on a slow machine, but never below a quarter."""
-_began: list[float] = []
+SEEDS = 1_000
+CPU_SECONDS = 300.0
+"""What the seeds may take altogether: 150 s on two cores. Processor time, so that a busy machine is no reason to run fewer."""
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
-def test_seeds(first: int) -> None:
-    if not _began:
-        _began.append(time.monotonic())
-    if first >= SEEDS // 4 and time.monotonic() - _began[0] > SECONDS:
-        pytest.skip("a slow machine: the rest is run by command")
-    failed = {seed: result.failures for seed in range(first, first + CHUNK) if (result := run_seed(seed)).failures}
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+def test_seeds() -> None:
+    cpu, failed = 0.0, {}
+    for seed, result in run_seeds(range(SEEDS), jobs=2):
+        cpu += result.cpu
+        if result.failures:
+            failed[seed] = result.failures
+        assert cpu < CPU_SECONDS, f"{seed + 1} of {SEEDS} seeds took {cpu:.0f} s of processor time"
     assert not failed, f"python -m tests.sim --one {min(failed)} --trace"
 
 
@@ -55,23 +64,44 @@ def test_seeds_kept(seed: int, fixed: dict[str, Any]) -> None:
     assert run_seed(seed, **fixed).failures == []
 
 
-def test_every_crash_point_of_a_short_run() -> None:
-    calm = run_world(TINY_SEED, TINY)
-    assert calm.failures == []
-    assert calm.undone > 0, "there is a rewind to crash in"
-    runs = list(crash_points(TINY_SEED, TINY))
+@pytest.mark.parametrize(("name", "every"), [("tiny", 1), ("chained", 7), ("poisoned", 1), ("stored", 3)])
+def test_crash_points_of_short_runs(name: str, every: int) -> None:
+    """All of two runs, a part of two others; ``python -m tests.sim --crash-points`` takes all of all."""
+    runs = list(crash_points(*SHORTS[name], every=every))
     assert {point: result.failures for point, result in runs if result.failures} == {}
-    assert len(runs) > 200
+    assert len(runs) > 70
     assert all(result.crashes == 1 for _, result in runs)
 
 
+@pytest.mark.parametrize("name", SHORTS)
+def test_short_runs_pass_every_kind_of_io(name: str) -> None:
+    """So that crashing at each of their points means crashing at each kind of I/O that producer and runtime do."""
+    calm = run_world(*SHORTS[name])
+    assert calm.failures == []
+    assert calm.undone > 0, "there is a rewind to crash in"
+    assert calm.places >= PRODUCER_IO | RUNTIME_IO
+    if name == "stored":
+        assert calm.places >= STORE_IO
+    if name == "poisoned":
+        assert calm.letters > 1
+        assert calm.below_final > 0
+
+
+def test_every_kind_of_io_is_in_the_list() -> None:
+    """A kind of I/O that seeds meet and no short run does would be no crash point."""
+    met: set[str] = set().union(*(run_seed(seed, agents="memory").places for seed in range(20)))
+    ends = {"producer: revoke"}
+    rare = {"producer: node.canonical", "producer: node.syncing", "producer: abort", "worker: abort"}
+    assert met - ends <= PRODUCER_IO | RUNTIME_IO | STORE_IO | rare
+
+
 def test_one_seed_is_one_run() -> None:
-    for seed in (3, 17):
+    for seed in (3, 40):
         first, second = run_seed(seed, trace=True), run_seed(seed, trace=True)
         assert first.events == second.events
         assert len(first.events) > 1_000
         assert first.digest == second.digest
-    assert run_seed(3).digest != run_seed(17).digest
+    assert run_seed(3).digest != run_seed(40).digest
 
 
 def test_one_seed_is_one_run_in_another_process() -> None:
@@ -90,6 +120,43 @@ def test_parameters_are_drawn_by_name() -> None:
     for name, choices in TABLE.items():
         assert {values[name] for values in drawn} >= {choice for choice in choices if choice != 256}, name
     assert vars(Parameters.drawn(5)) == drawn[5]
+
+
+def test_the_wall_clock_decides_nothing() -> None:
+    """However it jumps, the run is the same to the last event."""
+    for seed in (3, 17, 40):
+        calm = run_seed(seed, clock_jumps=0.0)
+        assert calm.digest == run_seed(seed, clock_jumps=50.0).digest
+        assert calm.failures == []
+
+
+def test_the_wall_clock_of_a_run_jumps() -> None:
+    clock = WallClock(Random(1), jumps=1.0)
+    seen = []
+    with clock.on_the_wall():
+        for _ in range(20):
+            clock.pass_by(1.0)
+            seen.append(time.time())
+    assert any(after < before for before, after in pairwise(seen))
+    assert time.time() not in seen
+
+
+@pytest.mark.parametrize("package", ["core", "runtime", "producer", "agents", "decoding"])
+def test_nothing_that_decides_names_the_wall_clock(package: str) -> None:
+    """What a jumping ``time.time`` cannot show: other ways to ask for the time of day."""
+    files = list((ROOT / "streams" / package).rglob("*.py"))
+    assert files
+    assert {str(path): lines for path in files if (lines := _wall_clock_lines(path.read_text()))} == {}
+
+
+def _wall_clock_lines(text: str) -> list[int]:
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)]
+    return [node.lineno for node in found if node.attr in WALL_CLOCK or ast.unparse(node) == "time.time"]
+
+
+@pytest.mark.parametrize("call", ["time.time()", "datetime.datetime.now(UTC)", "date.today()", "time.gmtime()"])
+def test_a_look_at_the_wall_clock_is_found(call: str) -> None:
+    assert _wall_clock_lines(f"at = loop.time()\nnow = {call}") == [2]
 
 
 # That it can say no: broken parts must be caught within a few seeds.
@@ -136,6 +203,23 @@ class Amnesiac(Broker):
         super().append(target, [pair for pair in records if self.random.random() > 0.02], transaction)
 
 
+REFS = [BlockRef(n, bytes([n]) * 32, bytes([n - 1]) * 32 if n else bytes(32)) for n in range(4)]
+PRODUCER_IO = {
+    f"producer: {what}"
+    for what in (
+        "start", "begin", "send", "commit", "bounds", "read", "node", "node.chain_id", "node.genesis", "node.earliest",
+        "node.head", "node.final", "node.span", "node.ref", "node.blocks",
+    )
+}  # fmt: skip
+RUNTIME_IO = {
+    f"worker: {what}"
+    for what in (
+        "consumer.start", "assign", "revoke", "poll", "start", "committed", "bounds", "read", "begin", "send", "offsets",
+        "commit", "disk",
+    )
+}  # fmt: skip
+STORE_IO = {"worker: store.claim", "worker: store.apply", "worker: store.revert"}
+WALL_CLOCK = {"time_ns", "now", "utcnow", "today", "localtime", "gmtime", "ctime", "fromtimestamp"}
 MORE = {
     "pause_rate": 0.1, "pause_seconds": 20.0, "session_timeout": 0.5, "workers": 3, "spikes": 0.05, "marker_delay": 0.5,
     "latency": 0.02, "commands": 5.0,
@@ -153,8 +237,51 @@ def test_a_broken_stream_agent_is_caught() -> None:
     assert run_world(1, Parameters.quiet(**TROUBLED), cast=lambda name, store: cast).failures
 
 
+class Open(SimMemoryStore):
+    """Lets anyone write who once owned the lane."""
+
+    def owned(self, lane: bytes, number: int) -> None:
+        pass
+
+
+def test_a_store_that_fences_nobody_is_caught() -> None:
+    zombies = Parameters.quiet(
+        agents="memory", workers=2, seconds=30.0, block_seconds=0.5, reorg_rate=0.6, reorg_depth=6, session_timeout=0.5,
+        outage_rate=0.3, outage_seconds=6.0, store_latency=4.0,
+    )  # fmt: skip
+    assert run_world(0, zombies).failures == []
+    assert any(run_world(seed, zombies, store=Open).failures for seed in range(10))
+
+
+def test_a_remembered_signature_vouches_for_nothing_else() -> None:
+    verifier = Remembering(VERIFIER)
+    marker = Marker(Step.FINAL, CHAIN_ID, 4, topics.TRANSACTIONS, 0, REFS[1], REFS[2], REFS[1])
+    good = SIGNER.sign("Marker", marker.record())
+    verifier.verify("Marker", good)
+    verifier.verify("Marker", good)
+    for wrong in ({"sequence": 5}, {"partition": 1}, {"signature": bytes(64)}, {"key_id": bytes(8)}):
+        with pytest.raises(LogIntegrityError):
+            verifier.verify("Marker", {**good, **wrong})
+
+
+def test_a_false_final_is_caught() -> None:
+    watch: Any = SimpleNamespace(notified=[(3.0, {"step": "FINAL", "block": REFS[2].record()})])
+    assert list(false_finals(watch, {REFS[2].hash: 3.0})) == []
+    assert list(false_finals(watch, {REFS[2].hash: 4.0})), "what was said later explains nothing"
+    assert list(false_finals(watch, {REFS[1].hash: 1.0}))
+
+
+def test_a_lost_final_is_caught() -> None:
+    def undo(ancestor: BlockRef) -> tuple[float, dict[str, Any]]:
+        return 2.0, {"step": "UNDO", "ancestor": ancestor.record(), "final": None}
+
+    final = (1.0, {"step": "FINAL", "final": REFS[2].record()})
+    assert list(lost_finals(SimpleNamespace(notified=[final, undo(REFS[2])]))) == []  # type: ignore[arg-type]
+    assert list(lost_finals(SimpleNamespace(notified=[final, undo(REFS[1])])))  # type: ignore[arg-type]
+
+
 def test_a_false_undo_is_caught() -> None:
-    refs = [BlockRef(n, bytes([n]) * 32, bytes([n - 1]) * 32 if n else bytes(32)) for n in range(4)]
+    refs = REFS
     undo = {"step": "UNDO", "removed": [refs[3].record()], "ancestor": refs[2].record()}
     watch: Any = SimpleNamespace(notified=[(9.0, undo)])
     parent = {ref.hash: ref for ref in refs}.__getitem__

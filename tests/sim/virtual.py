@@ -11,6 +11,7 @@ import selectors
 from collections.abc import Callable
 from typing import Any
 
+from streams.errors import StoreError
 from tests.sim.process import CURRENT, Process, ProcessDied
 
 MAX_SECONDS = 20_000.0
@@ -60,7 +61,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return task
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        """Disk work: a point of I/O before and after it; a dead process does none."""
+        """Disk work: a point of I/O before and after it; a dead process does none. May fail, before or after the write."""
         return asyncio.ensure_future(self._work(func, *args))
 
     @staticmethod
@@ -72,11 +73,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             await process.io("disk")
         except ProcessDied:
             raise OSError("the process is dead") from None
+        if process.world.disk_fails():
+            raise StoreError("the disk is full")
         result = func(*args)
         try:
             await process.io("disk done")
         except ProcessDied:
             raise OSError("the process is dead") from None
+        if process.world.disk_fails():
+            raise StoreError("the disk did not say that it is written")
         return result
 
 

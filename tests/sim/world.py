@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,12 +33,12 @@ from streams.producer.records import Stager
 from streams.runtime.job import Limits
 from streams.runtime.worker import run_worker
 from streams.settings import Settings, load_settings
-from tests.chainlog import CHAIN_ID, SIGNER, VERIFIER, address, partition_of
+from tests.chainlog import CHAIN_ID, SIGNER, address, partition_of
 from tests.sim.agents import Canonical, Cast, cast_of
 from tests.sim.broker import Broker
 from tests.sim.chainlog import SimChainLog
 from tests.sim.client import SimClient, SimCluster
-from tests.sim.invariants import Watch, false_undos, letter_faults, producer_faults
+from tests.sim.invariants import Watch, false_finals, false_undos, letter_faults, lost_finals, producer_faults
 from tests.sim.miner import Miner
 from tests.sim.node import AGENTS, SimNode, command
 from tests.sim.parameters import Parameters
@@ -45,6 +46,8 @@ from tests.sim.process import Process, ProcessDied, outside
 from tests.sim.source import SimSource
 from tests.sim.store import SimMemoryStore
 from tests.sim.virtual import StalledError, run_virtual
+from tests.sim.wall import WallClock
+from tests.toys import POISON
 
 REST_SECONDS = 2_000.0
 PREFIX = "sim."
@@ -52,22 +55,29 @@ PREFIX = "sim."
 
 @dataclass
 class Result:
-    """``digest``: of every event in order. ``points``: places where a process could have crashed."""
+    """``digest``: of every event in order. ``points``: places where a process could have crashed; ``places``: their kinds.
+
+    ``cpu``: seconds of processor time it took.
+    """
 
     failures: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     digest: str = ""
     points: int = 0
+    places: set[str] = field(default_factory=set)
     crashes: int = 0
     notifications: int = 0
     undone: int = 0
+    below_final: int = 0
+    letters: int = 0
     seconds: float = 0.0
+    cpu: float = 0.0
 
 
 class World:
     """``crash_at``: number of the one point of I/O at which a process crashes; None: by chance, as ``crash_rate`` says.
 
-    ``broker``, ``cast``: other parts than the usual ones, such as broken ones that must be caught.
+    ``broker``, ``store``, ``cast``: other parts than the usual ones, such as broken ones that must be caught.
     """
 
     def __init__(
@@ -79,20 +89,23 @@ class World:
         crash_at: int | None = None,
         trace: bool = False,
         broker: type[Broker] = Broker,
+        store: type[SimMemoryStore] = SimMemoryStore,
         cast: Callable[[str, SimMemoryStore], Cast] = cast_of,
     ) -> None:
         self.parameters = parameters
         self.random = Random(f"{seed}/world")
         self._fate = Random(f"{seed}/crashes")  # of its own: a run up to a chosen crash is the run without one
+        self.clock = WallClock(Random(f"{seed}/clock"), parameters.clock_jumps)
         self.result = Result()
         self._folder = folder
-        self._make_broker, self._make_cast = broker, cast
+        self._make_broker, self._make_store, self._make_cast = broker, store, cast
         self._crash_at = crash_at
         self._trace = trace
         self._hash = blake3()
         self._calm = False
         self._processes: list[Process] = []
         self._commands: list[MemoryCommand] = []
+        self._common = load_settings()
         self._registered = frozenset({address(AGENTS), address(0)})
 
     # The environment of a process.
@@ -104,12 +117,16 @@ class World:
 
     def crashes(self, process: Process, point: str) -> bool:
         self.result.points += 1
+        self.result.places.add(f"{process.kind}: {point.split('/', maxsplit=1)[0].split(' ', maxsplit=1)[0]}")
         if self._crash_at is not None:
             hit = self.result.points == self._crash_at
         else:
             hit = not self._calm and self._fate.random() < self.parameters.crash_rate
         self.result.crashes += hit
         return hit
+
+    def disk_fails(self) -> bool:
+        return self.cluster.faults.hit(self.parameters.disk_errors)
 
     def latency(self) -> float:
         seconds = self.random.random() * self.parameters.latency
@@ -120,12 +137,14 @@ class World:
     # The run.
     def run(self) -> Result:
         """Runs it all in virtual time."""
+        began = time.process_time()
         try:
-            with _quiet():
+            with _quiet(), self.clock.on_the_wall():
                 run_virtual(self._main)
         except StalledError as error:
             self.result.failures.append(f"stalled: {error}")
         self.result.digest = self._hash.hexdigest()
+        self.result.cpu = time.process_time() - began
         return self.result
 
     async def _main(self) -> None:
@@ -134,7 +153,7 @@ class World:
         self.node = SimNode(parameters, self.random)
         self.broker = self._make_broker(parameters, self.random, self.note)
         self.cluster = SimCluster(self.broker)
-        self.store = SimMemoryStore(parameters, self.cluster.faults)
+        self.store = self._make_store(parameters, self.cluster.faults)
         self.cast: Cast = self._make_cast(parameters.agents, self.store)
         self.watch = Watch(self.broker, (topics.TRANSACTIONS, *self.cast.logs), loop.time)
         self.ring = asyncio.Condition()
@@ -194,9 +213,12 @@ class World:
         parameters = self.parameters
         return (
             isinstance(error, FencedError)
-            or (isinstance(error, ChainMismatchError) and bool(parameters.forgets or parameters.lag) and not self._calm)
+            or (isinstance(error, ChainMismatchError) and parameters.forgets > 0 and not self._calm)
             or (isinstance(error, SourceError) and parameters.source_errors > 0)
-            or (isinstance(error, UncertainWriteError | LogUnavailableError) and parameters.broker_errors > 0)
+            or (
+                isinstance(error, UncertainWriteError | LogUnavailableError)
+                and parameters.broker_errors + parameters.outage_rate > 0
+            )
         )
 
     def _lose_disk(self, name: str) -> None:
@@ -210,14 +232,10 @@ class World:
 
     def _settings(self, name: str) -> Settings:
         parameters = self.parameters
-        found = load_settings(
-            state_dir=self._disk(name),
-            kafka={
-                "prefix": PREFIX,
-                "session_timeout_ms": int(parameters.session_timeout * 1000),
-                "partitions": parameters.partitions,
-            },
-        )
+        found = self._common.model_copy(deep=True)
+        found.state_dir = self._disk(name)
+        found.kafka.prefix, found.kafka.partitions = PREFIX, parameters.partitions
+        found.kafka.session_timeout_ms = int(parameters.session_timeout * 1000)
         found.reorg.window, found.memory.checkpoint_blocks = parameters.window, parameters.interval
         found.memory.checkpoint_interval = 5 * parameters.interval
         found.chain.finality_depth = 100_000 if parameters.finality == "none" else parameters.finality_depth
@@ -238,7 +256,7 @@ class World:
         )
         client = SimClient(self.cluster, process)
         settings = self._settings(process.name)
-        await run_worker(settings, self.cast.factories(), VERIFIER, SIGNER, stop, client=client, limits=limits)
+        await run_worker(settings, self.cast.factories(), self.broker.verifier, SIGNER, stop, client=client, limits=limits)
 
     async def _producer(self, process: Process) -> None:
         source = SimSource(self.node, process, self.parameters, self.cluster.faults, self.ring)
@@ -261,18 +279,30 @@ class World:
             self.ring.notify_all()
 
     async def _ask(self) -> None:
-        """Commands to agents, as a gateway writes them; some come twice."""
+        """Commands to agents, as a gateway writes them; some come again later, some are wrong."""
         while self.parameters.commands:
             await asyncio.sleep(self.random.expovariate(self.parameters.commands))
             agent = address(self.random.randrange(AGENTS))
             record = command(agent, len(self._commands), self.random, self.node.memory_of(agent))
+            if self.cluster.faults.hit(self.parameters.command_poison):
+                self._write_command(agent, self._poisoned(record))
+                continue
+            if self._commands and self.cluster.faults.hit(self.parameters.command_copies):
+                record = self.random.choice(self._commands[-5:])
             self._commands.append(record)
-            target = TopicPartition(topics.COMMANDS, partition_of(agent, self.parameters.partitions))
-            value = codec().encode("MemoryCommand", record)
-            self.broker.append(target, [(agent, value)])
+            self._write_command(record["agent"], codec().encode("MemoryCommand", record))
+
+    def _poisoned(self, record: MemoryCommand) -> bytes:
+        """A command that can never be carried out, or bytes that are no record."""
+        refused = {**record, "op": "STORE", "memory_id": None, "type": "WORKING", "content": POISON, "importance": 2.0}
+        return self.random.choice([codec().encode("MemoryCommand", refused), self.random.randbytes(20)])
+
+    def _write_command(self, agent: bytes, value: bytes) -> None:
+        target = TopicPartition(topics.COMMANDS, partition_of(agent, self.parameters.partitions))
+        self.broker.append(target, [(agent, value)])
 
     async def _trouble(self) -> None:
-        """Kills, pauses, rebalances, compaction, session timeouts: in steps of a quarter of a second."""
+        """Kills, pauses, outages, rebalances, compaction, session timeouts, clocks: in steps of a quarter of a second."""
         parameters, step = self.parameters, 0.25
         while True:
             await asyncio.sleep(step)
@@ -282,10 +312,13 @@ class World:
                     process.kill()
                 elif process.paused_since is None and self._due(parameters.pause_rate * step):
                     outside(self._pause(process))
+                elif process.cut_since is None and self._due(parameters.outage_rate * step):
+                    outside(self._cut(process))
             for group in list(self.cluster.groups.values()):
                 group.check_sessions()
                 if self._due(parameters.rebalance_rate * step):
                     group.rebalance()
+            self.clock.pass_by(step)
             if self._due(parameters.compaction_rate * step):
                 self.note("broker", "compacts")
                 self.broker.compact()
@@ -299,6 +332,13 @@ class World:
         await asyncio.sleep(self.random.random() * self.parameters.pause_seconds)
         self.note(process.name, "SIGCONT")
         process.resume()
+
+    async def _cut(self, process: Process) -> None:
+        self.note(process.name, "is cut off")
+        process.cut()
+        await asyncio.sleep(self.random.random() * self.parameters.outage_seconds)
+        self.note(process.name, "is back")
+        process.join()
 
     # The end.
     async def _come_to_rest(self, troubles: list[asyncio.Task[None]]) -> None:
@@ -358,12 +398,16 @@ class World:
         canonical = Canonical.of(self.node.branch, parameters.partitions, self._registered, self._commands)
         found.notifications = len(self.watch.notified)
         found.undone = sum(len(record["removed"]) for _, record in self.watch.notified)
+        found.below_final = len(list(lost_finals(self.watch)))
+        found.letters = len(self.broker.read(topics.DLQ, 0))
         found.failures += self.watch.faults
         found.failures += producer_faults(self.watch, self.broker, canonical)
         found.failures += false_undos(self.watch, self.node.answers, self._ref, parameters.confirmations)
+        found.failures += false_finals(self.watch, self.node.called_final)
+        if not (parameters.below_finality or parameters.wrong_tag):
+            found.failures += lost_finals(self.watch)
         found.failures += self.cast.check(self.broker, canonical)
-        readers = [spec.name for spec in self.cast.groups if topics.TRANSACTIONS in spec.inputs]
-        found.failures += letter_faults(self.broker, canonical, readers, PREFIX)
+        found.failures += letter_faults(self.broker, canonical, self.cast.groups, PREFIX)
 
     def _ref(self, block_hash: bytes) -> BlockRef:
         return self.node.known[block_hash].ref

@@ -98,6 +98,7 @@ async def test_a_reorg_deeper_than_what_was_read_back_reads_further(
     monkeypatch.setattr("streams.producer.kafka_log.KEEP", 3)
     monkeypatch.setattr("streams.producer.loop.KEEP", 3)
     kafka_settings.chain.finality_depth = 3  # the window is short because blocks are final; the reorg goes below that
+    kafka_settings.chain.rewind_confirmations = 1
     source = ScriptedSource(chain(30))
     await run(kafka_settings, source)
     source.reorg(25, 27)

@@ -195,3 +195,16 @@ async def test_a_store_that_fails_loses_no_write(embedder: CachedEmbedder) -> No
     store.broken = False
     await agent.flush()
     assert set(store.rows) == {(ALICE, h(1))}
+
+
+async def test_old_work_done_again_takes_no_vector_out_that_may_come_back(rig: Rig) -> None:
+    await rig.apply([upsert(1, at=B1), upsert(2, at=B1)], B1)
+    again = EmbeddingAgent(0, DictState(), rig.embedder, rig.store)
+    for step in (again.apply, again.revert, again.apply):
+        list(step(BlockRef.of(B1), records([upsert(1, at=B1), upsert(2, at=B1)])))
+        await again.flush_again()
+        assert set(rig.store.rows) == {(ALICE, h(1)), (ALICE, h(2))}, "wherever it ends"
+    list(again.apply(None, records([delete(1)])))
+    await again.flush_again()
+    await again.flush()
+    assert set(rig.store.rows) == {(ALICE, h(2))}

@@ -192,3 +192,32 @@ def test_the_digest_says_which_blocks_stand_and_ignores_commands(agent: MemoryAg
     assert agent.state_digest() != empty
     list(agent.revert(BLOCK, records))
     assert agent.state_digest() == empty
+
+
+async def test_old_work_done_again_takes_nothing_out_of_the_store_that_may_come_back(store: DictMemoryStore) -> None:
+    """The log holds the block, its undo, and the block again; another worker has committed all that."""
+    records = block_of(storing())
+    first = MemoryAgent(0, MemoryState(), store)
+    list(first.apply(BLOCK, records))
+    await first.flush()
+    again = MemoryAgent(0, MemoryState(), store)
+    for step in (again.apply, again.revert, again.apply):
+        list(step(BLOCK, records))
+        await again.flush_again()
+        assert NOTE in await live(store), "wherever it ends"
+    await again.flush()
+    assert NOTE in await live(store)
+    list(again.revert(BLOCK, records))
+    await again.flush_again()
+    await again.flush()
+    assert await live(store) == []
+
+
+async def test_what_waits_to_come_back_is_bounded(store: DictMemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.agents.memory.HELD", 1)
+    agent = MemoryAgent(0, MemoryState(), store)
+    list(agent.apply(BLOCK, block_of(storing())))
+    await agent.flush_again()
+    list(agent.revert(BLOCK, block_of(storing())))
+    await agent.flush_again()
+    assert await live(store) == []

@@ -105,14 +105,26 @@ def test_freed_slots_and_other_branches_are_ignored() -> None:
 
 def test_history() -> None:
     slots = {f"h{n}": checkpoint(f"h{n}", live(5 * n, n)) for n in range(1, 5)} | {"3": checkpoint("3", live(11, 9))}
-    found = history_before(slots, 15)
+    found = history_before(slots, 15, 1 << 40)
     assert found is not None
     assert found.at.block.number == 10
     slots["h2"] = slots["h2"].freed()
-    found = history_before(slots, 15)
+    found = history_before(slots, 15, 1 << 40)
     assert found is not None
     assert found.at.block.number == 5
-    assert history_before(slots, 5) is None
+    assert history_before(slots, 5, 1 << 40) is None
+
+
+def test_history_behind_a_fold_that_does_old_work_again_is_not_used() -> None:
+    slots = {f"h{n}": checkpoint(f"h{n}", live(5 * n, n)) for n in range(1, 5)}
+    marker = slots["h2"].at.marker
+    found = history_before(slots, 15, marker + 1)
+    assert found is not None
+    assert found.at.block.number == 10
+    found = history_before(slots, 15, marker)
+    assert found is not None
+    assert found.at.block.number == 5
+    assert history_before(slots, 15, 0) is None
 
 
 def test_no_plan_where_the_chain_is_too_short_or_another() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from streams.core.block import BlockRef
+from streams.ports.chain import Block
 from streams.producer.follow import ChainMismatchError
 from streams.producer.loop import BlockProducer
 from streams.producer.records import Stager
@@ -88,7 +90,7 @@ async def test_undo_and_its_replacement_are_one_transaction() -> None:
 
 
 async def test_reorg_deeper_than_the_window_reads_the_log_further_back() -> None:
-    rig = Rig(ScriptedSource(chain(60)), MemoryLog(keep=4))
+    rig = Rig(ScriptedSource(chain(60)), MemoryLog(keep=4), rewind_confirmations=1)
     await rig.poll()
     rig.restart()
     rig.source.reorg(50, 55)
@@ -98,14 +100,41 @@ async def test_reorg_deeper_than_the_window_reads_the_log_further_back() -> None
 
 
 async def test_a_reorg_below_finality_heals_and_raises_the_alarm(caplog: pytest.LogCaptureFixture) -> None:
-    rig = Rig(ScriptedSource(chain(40)))
+    rig = Rig(ScriptedSource(chain(40)), rewind_confirmations=3)
     await rig.poll()
     rig.source.reorg(30, 31)
+    await rig.poll(2)
+    assert rig.undos() == []
     await rig.poll()
     assert rig.undos() == [30]
     assert rig.log.steps("UNDO")[0]["final"]["number"] == 10
     assert "ALARM" in caplog.text
     assert rig.canonical() == [block.ref for block in rig.source.canonical_blocks]
+
+
+@pytest.mark.parametrize("new", [30, 40])
+async def test_a_straggler_on_a_branch_that_left_what_is_final_undoes_nothing(new: int) -> None:
+    rig = Rig(ScriptedSource(chain(40)), rewind_confirmations=2)
+    await rig.poll()
+    honest, straggler = rig.source, ScriptedSource(chain(40))
+    straggler.known = rig.source.known | straggler.known
+    straggler.reorg(30, new)
+    for _ in range(4):
+        rig.producer._source = rig.producer._follower._source = straggler
+        await rig.poll()
+        rig.producer._source = rig.producer._follower._source = honest
+        await rig.poll()
+    assert rig.undos() == []
+
+
+async def test_a_silent_rewind_below_finality_waits_no_longer_than_any_other() -> None:
+    rig = Rig(ScriptedSource(chain(40)), rewind_confirmations=3)
+    await rig.poll()
+    rig.source.drop(30)
+    await rig.poll(2)
+    assert rig.undos() == []
+    await rig.poll()
+    assert rig.undos() == [30]
 
 
 async def test_a_silent_rewind_undoes_after_enough_polls() -> None:
@@ -205,6 +234,95 @@ async def test_the_nodes_finality_tag_rules_over_depth() -> None:
     rig.source.tag = 20  # finality never goes back
     await rig.poll()
     assert rig.log.steps("FINAL")[-1]["block"]["number"] == 25
+
+
+class Row(ScriptedSource):
+    """Two nodes behind one address: ``ahead`` answers for the head and the final tag, a straggler for everything else."""
+
+    def __init__(self, straggler: ScriptedSource, ahead: ScriptedSource) -> None:
+        super().__init__(straggler.canonical_blocks)
+        self.known |= ahead.known
+        self.ahead = ahead
+        self.asked: list[list[int]] = []
+
+    async def head(self) -> BlockRef:
+        return await self.ahead.head()
+
+    async def final(self) -> BlockRef | None:
+        return await self.ahead.final()
+
+    async def canonical(self, numbers: Sequence[int]) -> list[BlockRef | None]:
+        self.asked.append(list(numbers))
+        return await super().canonical(numbers)
+
+
+@pytest.mark.parametrize("tag", [None, 50])
+async def test_nodes_further_apart_than_the_finality_depth_make_nothing_final_that_is_left(
+    tag: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    straggler, ahead = ScriptedSource(chain(30)), ScriptedSource(chain(30))
+    straggler.grow(10)
+    ahead.reorg(0, 40)
+    ahead.tag = tag
+    rig = Rig(Row(straggler, ahead))
+    await rig.poll()
+    assert rig.canonical()[-1] == straggler.head_ref
+    finals = {BlockRef.of(record["block"]) for record in rig.log.steps("FINAL")}
+    assert finals <= {block.ref for block in ahead.canonical_blocks}
+    rig.source = ahead
+    rig.restart()
+    await rig.poll()
+    assert rig.canonical() == [block.ref for block in ahead.canonical_blocks]
+    assert rig.undos() == [10]
+    assert rig.log.steps("FINAL")[-1]["block"]["number"] == (tag or 70 - 16)
+    assert "ALARM" not in caplog.text
+
+
+async def test_a_tag_far_above_is_confirmed_once_a_batch() -> None:
+    node = ScriptedSource(chain(60))
+    node.tag = 55
+    source = Row(node, node)
+    rig = Rig(source)
+    await rig.poll()
+    tips = [6, 13, 20, 27, 34, 41, 48]
+    assert [numbers for numbers in source.asked if len(numbers) == 2] == [[tip, 55] for tip in tips]
+    assert [record["block"]["number"] for record in rig.log.steps("FINAL")] == [*tips, 55]
+
+
+async def test_depth_alone_asks_for_nothing_more_than_the_blocks() -> None:
+    node = ScriptedSource(chain(60))
+    source = Row(node, node)
+    rig = Rig(source)
+    await rig.poll()
+    assert [numbers for numbers in source.asked if len(numbers) == 2] == []
+    assert rig.log.steps("FINAL")[-1]["block"]["number"] == 60 - 16
+
+
+class Miscounting(ScriptedSource):
+    """Calls each block one lower than it is, so that the way back by hash leads below the first block."""
+
+    async def head(self) -> BlockRef:
+        return BlockRef(self.head_ref.number - 1, self.head_ref.hash, self.head_ref.parent)
+
+    async def span(self, first: int, last: int) -> list[Block]:
+        blocks = self.canonical_blocks[first + 1 : last + 2]
+        return [Block(BlockRef(b.ref.number - 1, b.ref.hash, b.ref.parent), b.header, b.transactions) for b in blocks]
+
+    async def ref(self, block_hash: bytes) -> BlockRef | None:
+        found = await super().ref(block_hash)
+        return found and BlockRef(found.number - 1, found.hash, found.parent)
+
+
+async def test_a_node_that_miscounts_its_own_blocks_is_asked_again_not_given_up() -> None:
+    rig = Rig(ScriptedSource(chain(5)))
+    await rig.poll()
+    honest = rig.source
+    honest.grow(3)
+    for source in (Miscounting(honest.canonical_blocks), honest):
+        rig.producer._source = rig.producer._follower._source = source
+        await rig.poll()
+    assert rig.undos() == []
+    assert rig.canonical() == [block.ref for block in honest.canonical_blocks]
 
 
 async def test_writes_that_were_not_confirmed_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:

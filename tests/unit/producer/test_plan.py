@@ -46,14 +46,19 @@ def test_settled_is_the_tag_or_the_depth_and_never_above_the_head() -> None:
     assert settled(REFS[5], REFS[9], 4) == 5
 
 
+def test_finality_by_depth_counts_from_our_own_tip() -> None:
+    assert finality(VIEW, None, 3) == REFS[5]
+    assert finality(finalize(VIEW, REFS[5]), None, 3) is None
+    assert finality(VIEW, None, 9) is None
+    assert finality(ForkView(), None, 5) is None
+
+
 def test_finality_follows_a_tag_on_our_branch() -> None:
-    assert finality(VIEW, REFS[5], 5, fresh=False) == REFS[5]
-    assert finality(finalize(VIEW, REFS[6]), REFS[5], 5, fresh=False) is None
-    assert finality(VIEW, FORK, FORK.number, fresh=False) is None
+    assert finality(VIEW, REFS[5], 1) == REFS[5]
+    assert finality(VIEW, REFS[8], 1) == REFS[8]
+    assert finality(finalize(VIEW, REFS[6]), REFS[5], 1) is None
 
 
-def test_finality_above_the_tip_counts_only_for_what_was_just_read() -> None:
-    assert finality(VIEW, REFS[10], 10, fresh=True) == REFS[8]
-    assert finality(VIEW, REFS[10], 10, fresh=False) is None
-    assert finality(VIEW, None, -3, fresh=True) is None
-    assert finality(ForkView(), None, 5, fresh=True) is None
+def test_a_tag_above_our_tip_or_on_another_branch_makes_nothing_final() -> None:
+    assert finality(VIEW, REFS[10], 1) is None
+    assert finality(VIEW, FORK, 1) is None
