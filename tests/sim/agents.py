@@ -28,6 +28,7 @@ from streams.producer.records import transaction_records
 from streams.runtime.job import AgentFactory
 from tests.chainlog import CHAIN_ID, partition_of
 from tests.facts import secret_of
+from tests.fakes import DictMemoryStore
 from tests.sim.broker import Broker
 from tests.toys import Copy, Tally, expected_counts, expected_output, factory, live_output, table
 
@@ -172,7 +173,11 @@ def cast_of(name: str, store: MemoryStore) -> Cast:
     reader = default_reader()
     return Cast(
         lambda: [
-            AgentFactory(MemoryAgent, lambda partition, state: MemoryAgent(partition, state, store, reader)),
+            AgentFactory(
+                MemoryAgent,
+                lambda partition, state: MemoryAgent(partition, state, store, reader),
+                follow=lambda partition, state: MemoryAgent(partition, state, DictMemoryStore(), reader),
+            ),
             AgentFactory(LatticeAgent, lambda partition, state: LatticeAgent(partition, state, secret_of)),
         ],
         lambda broker, canonical: _check_memory(broker, canonical, store),

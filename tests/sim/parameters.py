@@ -63,6 +63,7 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "restart_seconds": (0.1, 1.0, 10.0),
     "lose_disk": (0.0, 0.0, 0.3, 1.0),
     "shared_disk": (False, False, True),
+    "standby": (False, False, True),
     # the memory store
     "store_errors": (0.0, 0.0, 0.05),
     "store_latency": (0.0, 0.01, 0.5),
@@ -83,7 +84,7 @@ QUIET: dict[str, Any] = {
     "hint_copies": 1, "batch_blocks": 50, "confirmations": 2, "poll_interval": 1.0, "keep": 1024, "latency": 0.002,
     "spikes": 0.0, "broker_errors": 0.0, "indefinite_commits": 0.0, "marker_delay": 0.0, "compaction_rate": 0.0,
     "rebalance_rate": 0.0, "session_timeout": 2.0, "transaction_timeout": 10.0, "crash_rate": 0.0, "kill_rate": 0.0,
-    "pause_rate": 0.0, "pause_seconds": 1.0, "restart_seconds": 0.1, "lose_disk": 0.0, "shared_disk": False,
+    "pause_rate": 0.0, "pause_seconds": 1.0, "restart_seconds": 0.1, "lose_disk": 0.0, "shared_disk": False, "standby": False,
     "store_errors": 0.0, "store_latency": 0.0, "poll_records": 4000, "rewind_span": 20_000, "state_seconds": 0.0,
     "state_bytes": 1 << 25, "window": 8, "interval": 3,
 }  # fmt: skip

@@ -217,6 +217,7 @@ class World:
                 "session_timeout_ms": int(parameters.session_timeout * 1000),
                 "partitions": parameters.partitions,
             },
+            worker={"standby": parameters.standby},
         )
         found.reorg.window, found.memory.checkpoint_interval = parameters.window, parameters.interval
         found.chain.finality_depth = 100_000 if parameters.finality == "none" else parameters.finality_depth
