@@ -216,7 +216,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, pipeline(Path(scratch), "intent", "memory", "lattice") as line:
         if args.session_ms:
             line.settings.kafka.session_timeout_ms = args.session_ms
-            line.settings.kafka.heartbeat_interval_ms = min(500, args.session_ms // 5)
+            line.settings.kafka.heartbeat_interval_ms = min(500, args.session_ms // 8)
         setting = Setting(line, args.standby, args.separate_state)
         taken = asyncio.run(measure(setting, args.kills, args.rows))
         stalls = [machine.metrics() for machine in setting.started if machine.process.poll() is None]

@@ -27,6 +27,7 @@ from streams.runtime.job import Job
 from streams.runtime.opening import Opening
 from streams.runtime.pace import Pace
 from streams.runtime.partition import Partition
+from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner
 from streams.runtime.standby import Standbys
 
@@ -58,6 +59,7 @@ class AgentLoop:
         self._parked: dict[int, Partition] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._fatal: BaseException | None = None
+        self._readers = Readers(job.client)
         self._consumer: LogConsumer
         self._standbys: Standbys
 
@@ -68,10 +70,16 @@ class AgentLoop:
 
     async def run(self) -> None:
         """Raises LogIntegrityError, PositionLostError, ConfigurationError, or a stream agent's own defect."""
+        try:
+            await self._join_and_work()
+        finally:
+            await self._readers.close()
+
+    async def _join_and_work(self) -> None:
         pause = self._job.limits.retry_seconds[0]
         while not self._stop.is_set():
             self._consumer = self._job.client.consumer(self._job.name, self._job.spec.inputs)
-            self._standbys = Standbys(self._job, self._consumer)
+            self._standbys = Standbys(self._job, self._consumer, self._readers)
             try:
                 await self._consumer.start(self)
                 await self._poll()
@@ -159,7 +167,7 @@ class AgentLoop:
             await self._standbys.release(seat.number)
             partition = await self._parked_one(seat.number)
             if partition is None:
-                partition = await Opening(self._job, self._consumer, seat.number, seat.manner).open()
+                partition = await Opening(self._job, self._consumer, self._readers, seat.number, seat.manner).open()
         except Exception as error:
             self._reopen(seat, error)
             return

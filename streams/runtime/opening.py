@@ -14,6 +14,7 @@ from streams.runtime.checkpoints import read_checkpoints
 from streams.runtime.fold import Fold
 from streams.runtime.job import Job
 from streams.runtime.partition import Partition
+from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner, Recovery
 from streams.runtime.state import StateStore, state_path
 
@@ -21,9 +22,10 @@ from streams.runtime.state import StateStore, state_path
 class Opening:
     """One attempt for one partition. Closes what it opened if it does not succeed."""
 
-    def __init__(self, job: Job, consumer: LogConsumer, partition: int, manner: Manner) -> None:
+    def __init__(self, job: Job, consumer: LogConsumer, readers: Readers, partition: int, manner: Manner) -> None:
         self._job = job
         self._consumer = consumer
+        self._readers = readers
         self._partition = partition
         self._manner = manner
         self._store: StateStore | None = None
@@ -46,15 +48,12 @@ class Opening:
             raise
 
     async def _recover(self) -> Fold:
-        reader = self._job.client.reader()
-        try:
+        async with self._readers.lent() as reader:
             checkpoints = await read_checkpoints(reader, self._job.name, self._partition)
             goal = await committed_standing(self._job, self._consumer, reader, self._partition, checkpoints.get(TIP))
             make = self._job.factory.make
             recovery = Recovery(self._job, self._partition, reader, goal, checkpoints, self._manner, make)
             return await recovery.fold(self._store)
-        finally:
-            await reader.close()
 
 
 async def committed_standing(

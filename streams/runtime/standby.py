@@ -27,6 +27,7 @@ from streams.runtime.job import Job
 from streams.runtime.occupancy import OccupiedError
 from streams.runtime.opening import committed_standing
 from streams.runtime.outbox import Shadow
+from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner, Recovery
 from streams.runtime.state import StaleStateError, StandbyStore, StateStore, state_path
 
@@ -61,10 +62,10 @@ class Standby:
 class Standbys:
     """Those of one stream agent in one worker. Does nothing if the job asks for none."""
 
-    def __init__(self, job: Job, consumer: LogConsumer) -> None:
+    def __init__(self, job: Job, consumer: LogConsumer, readers: Readers) -> None:
         self._job = job
         self._consumer = consumer
-        self._reader: LogReader | None = None
+        self._readers = readers
         self._owned: Collection[int] | None = None  # None: the group is being shared out, wait and see
         self._standbys: dict[int, Standby] = {}
         self._at: tuple[int, asyncio.Task[None]] | None = None
@@ -96,8 +97,6 @@ class Standbys:
             await asyncio.wait([self._at[1]])
         for number in list(self._standbys):
             self._forget(number)
-        if self._reader is not None:
-            await self._reader.close()
 
     def _forget(self, number: int) -> None:
         standby = self._standbys.pop(number, None)
@@ -154,13 +153,15 @@ class Standbys:
         metrics.STANDBY_LAG.labels(self._job.name, str(standby.number)).set(sum(wanted.values()) - sum(before.values()))
         if fold is None or store is None or not can_reach(before, wanted):
             standby.drop()
-            await self._open(standby)
+            async with self._readers.lent() as reader:
+                await self._open(standby, reader)
         elif before != wanted:
-            await catch_up(self._job, fold, store, self._connected(), wanted, rest=self._job.limits.standby_rest)
+            async with self._readers.lent() as reader:
+                await catch_up(self._job, fold, store, reader, wanted, rest=self._job.limits.standby_rest)
             fold.blocks = 0
 
-    async def _open(self, standby: Standby) -> None:
-        job, number, reader = self._job, standby.number, self._connected()
+    async def _open(self, standby: Standby, reader: LogReader) -> None:
+        job, number = self._job, standby.number
         standby.store = StandbyStore(state_path(job.state_dir, job.name, number))
         if job.factory.claim is not None and job.factory.follow is None:
             await job.factory.claim(number)
@@ -172,11 +173,6 @@ class Standbys:
         standby.fold.outbox = Shadow(job.spec, number, job.signer, job.prefix)
         standby.fold.careful = False
         _log.info("%s/%d: a standby follows from %s", job.name, number, standby.fold.positions)
-
-    def _connected(self) -> LogReader:
-        if self._reader is None:
-            self._reader = self._job.client.reader()
-        return self._reader
 
     def _failed(self, standby: Standby, error: Exception) -> None:
         """Decides how and when to try again; there is always a next time."""
