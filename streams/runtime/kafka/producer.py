@@ -119,6 +119,9 @@ class KafkaProducer:
         # A broken producer may never flush what it holds; its sender is stopped instead, and the next owner's start, or the
         # transaction timeout, ends what is open on the broker.
         producer = self._producer
+        waiter = producer._txn_manager.wait_for_transaction_end()
+        if waiter is not None:
+            waiter.add_done_callback(_seen)
         with suppress(Exception):
             if not self._broken:
                 await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
