@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -331,3 +332,43 @@ async def test_it_lacks_what_it_has_not_read(tmp_path: Path) -> None:
             log.publish()
             await until(lambda: any((metric("standby_lag", partition=str(n)) or 0) > 10 for n in range(2)), second)
             await follow(log, second)
+
+
+async def test_it_is_stopped_and_taken_over_in_the_middle_of_its_work(tmp_path: Path) -> None:
+    """What it had not written is read again; what it had written counts."""
+    log = Log(grown(60))
+    slow = replace(QUICK, standby_rest=20.0)
+
+    class Dawdling(Tally):
+        def apply(self, block, records):  # type: ignore[no-untyped-def]
+            time.sleep(0.001)
+            return super().apply(block, records)
+
+    async def middle(folder: Path) -> None:
+        """Until something was written, and before all was."""
+        place = state_path(folder, "tally", 0), state_path(folder, "tally", 1)
+        await until(lambda: any((path / "standby.lock").exists() for path in place))
+        await asyncio.sleep(0.1)
+
+    async with worker(log.broker, settings(tmp_path / "one"), [factory(Tally)], QUICK) as first:
+        await until(log.done, first)
+        async with worker(log.broker, standby(tmp_path / "two"), [AgentFactory(Tally, Tally, follow=Dawdling)], slow):
+            await middle(tmp_path / "two")
+        started = time.monotonic()
+    async with worker(log.broker, settings(tmp_path / "one"), [factory(Tally)], QUICK) as first:
+        await until(log.done, first)
+        spec = AgentFactory(Tally, Tally, follow=Dawdling)
+        async with worker(log.broker, standby(tmp_path / "three"), [spec], slow) as second:
+            await middle(tmp_path / "three")
+            log.chain.undo(20)
+            log.chain.add([1, 2, 3], fork="b")
+            log.publish()
+            await log.broker.rebalance("tally")
+            await until(log.done, second)
+    assert time.monotonic() - started < 30
+    check_tally(log.broker, log.chain)
+    async with worker(log.broker, settings(tmp_path / "three"), [factory(Tally)], QUICK) as third:
+        log.chain.add([4])
+        log.publish()
+        await until(log.done, third)
+    check_tally(log.broker, log.chain)
