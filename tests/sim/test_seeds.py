@@ -66,12 +66,12 @@ def test_every_crash_point_of_a_short_run() -> None:
 
 
 def test_one_seed_is_one_run() -> None:
-    for seed in (3, 17):
+    for seed in (10, 17):
         first, second = run_seed(seed, trace=True), run_seed(seed, trace=True)
         assert first.events == second.events
         assert len(first.events) > 1_000
         assert first.digest == second.digest
-    assert run_seed(3).digest != run_seed(17).digest
+    assert run_seed(10).digest != run_seed(17).digest
 
 
 def test_one_seed_is_one_run_in_another_process() -> None:

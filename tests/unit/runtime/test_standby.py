@@ -372,3 +372,29 @@ async def test_it_is_stopped_and_taken_over_in_the_middle_of_its_work(tmp_path: 
         log.publish()
         await until(log.done, third)
     check_tally(log.broker, log.chain)
+
+
+async def test_one_that_went_wrong_is_noticed_and_built_anew(tmp_path: Path) -> None:
+    """Its digest is not what the owner committed."""
+    log = Log()
+
+    class Forgetful(Tally):
+        def apply(self, block, records):  # type: ignore[no-untyped-def]
+            return super().apply(block, records[1:])
+
+    spec = AgentFactory(Tally, Tally, follow=Forgetful)
+    async with worker(log.broker, standby(tmp_path / "two"), [spec], QUICK) as second:
+        async with worker(log.broker, settings(tmp_path / "one"), [factory(Tally)], QUICK) as first:
+            await until(log.done, first)
+            await until(lambda: len(log.broker.groups["tally"].members[1].consumer.assigned) == 2, first)
+            for n in range(6):
+                log.chain.add([1, n, 3])
+                log.publish()
+                await until(log.done, first)
+            await follow(log, second)
+            before = rebuilds()
+        log.chain.add([1, 2])
+        log.publish()
+        await until(log.done, second)
+    check_tally(log.broker, log.chain)
+    assert rebuilds() > before
