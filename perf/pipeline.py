@@ -111,17 +111,21 @@ class Pipeline:
     agents: tuple[str, ...]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def _start(self, *argv: str) -> subprocess.Popen[bytes]:
+    def _start(self, *argv: str, state: Path | None = None) -> subprocess.Popen[bytes]:
         kafka = self.settings.kafka
         environment = {
             **os.environ,
-            "MONMOUTH_STATE_DIR": str(self.settings.state_dir),
+            "MONMOUTH_STATE_DIR": str(state or self.settings.state_dir),
             "MONMOUTH_KAFKA__BOOTSTRAP": kafka.bootstrap,
             "MONMOUTH_KAFKA__PREFIX": kafka.prefix,
             "MONMOUTH_KAFKA__PARTITIONS": str(kafka.partitions),
+            "MONMOUTH_KAFKA__SESSION_TIMEOUT_MS": str(kafka.session_timeout_ms),
+            "MONMOUTH_KAFKA__HEARTBEAT_INTERVAL_MS": str(kafka.heartbeat_interval_ms),
         }
+        for name, file in self.settings.security.model_dump().items():  # the keys are everybody's
+            environment[f"MONMOUTH_SECURITY__{name.upper()}"] = str(self.settings.path(file).resolve())
         log = (self.settings.state_dir / f"{argv[0]}-{len(self.processes)}.log").open("wb")
-        process = subprocess.Popen([*MONMOUTH, *argv], env=environment, cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen([*MONMOUTH, "-v", *argv], env=environment, cwd=ROOT, stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
@@ -129,9 +133,9 @@ class Pipeline:
         """A block producer, told of new blocks by the node."""
         return self._start("producer", "--rpc", self.node, "--ws", self.node.replace("http", "ws"))
 
-    def worker(self) -> subprocess.Popen[bytes]:
-        """One more worker."""
-        return self._start("worker", "--agents", ",".join(self.agents))
+    def worker(self, *options: str, state: Path | None = None) -> subprocess.Popen[bytes]:
+        """One more worker. ``state``: its state folder, if it is not the one all share."""
+        return self._start("worker", "--agents", ",".join(self.agents), *options, state=state)
 
     def shares(self) -> list[tuple[str, int]]:
         """Every (stream agent, partition)."""

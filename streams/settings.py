@@ -26,9 +26,17 @@ class KafkaSettings(BaseModel):
     prefix: str = "monmouth."
     partitions: int = Field(4, ge=1, le=1024)
     replication: int = Field(1, ge=1, le=7)
-    session_timeout_ms: int = 6_000
-    heartbeat_interval_ms: int = 1_000
+    session_timeout_ms: int = Field(
+        6_000, description="A worker silent for so long is given up; brokers may refuse less than 6000."
+    )
+    heartbeat_interval_ms: int = Field(500, description="At most a third of the session timeout.")
     transaction_timeout_ms: int = 30_000
+
+
+class WorkerSettings(BaseModel):
+    """What a worker does beside its share."""
+
+    standby: bool = Field(False, description="Keep local state of partitions that other workers own, ready to take over.")
 
 
 class ChainSettings(BaseModel):
@@ -110,6 +118,7 @@ class Settings(BaseSettings):
 
     state_dir: Path = Path(".monmouth")
     kafka: KafkaSettings = KafkaSettings()
+    worker: WorkerSettings = WorkerSettings()
     chain: ChainSettings = ChainSettings()
     reorg: ReorgSettings = ReorgSettings()
     memory: MemorySettings = MemorySettings()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from connectors.stores.lmdb_memory import LmdbMemoryStore
 from connectors.stores.lmdb_vectors import LmdbVectorStore
+from connectors.stores.read_only import ReadOnlyVectorStore
+from streams.errors import ConfigurationError
 from streams.ports.stores import MemoryStore, VectorStore
 from streams.settings import Settings
 
@@ -27,4 +29,34 @@ def open_vector_store(settings: Settings) -> VectorStore:
     return MilvusVectorStore(url, settings.rag.vector_store_token.get_secret_value())
 
 
-__all__ = ["LmdbMemoryStore", "LmdbVectorStore", "open_memory_store", "open_vector_store"]
+def vectors_are_shared(settings: Settings) -> bool:
+    """Whether workers on other machines use the same store of vectors."""
+    return "://" in settings.rag.vector_store_url
+
+
+def check_own_stores(settings: Settings) -> None:
+    """Raises ConfigurationError if an embedded store lies outside the state folder, where another worker may be its owner.
+
+    A standby fills the embedded stores of its own folder as an owner would, which it must never do to those of a live owner.
+    """
+    files = [settings.memory.db_path]
+    if settings.rag.vector_store_url and not vectors_are_shared(settings):
+        files.append(Path(settings.rag.vector_store_url).absolute())
+    home = settings.state_dir.resolve()
+    for file in files:
+        if not settings.path(file).resolve().is_relative_to(home):
+            raise ConfigurationError(
+                f"a standby needs stores of its own, and {file} is not in the state folder {settings.state_dir}",
+                "Leave memory.db_path as it is, use a Milvus server, or start the worker without --standby.",
+            )
+
+
+__all__ = [
+    "LmdbMemoryStore",
+    "LmdbVectorStore",
+    "ReadOnlyVectorStore",
+    "check_own_stores",
+    "open_memory_store",
+    "open_vector_store",
+    "vectors_are_shared",
+]

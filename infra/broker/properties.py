@@ -35,6 +35,8 @@ SERVER = {
     "default.replication.factor": "1",
     "min.insync.replicas": "1",
     "group.initial.rebalance.delay.ms": "0",
+    # The least session timeout a worker may ask for (kafka.session_timeout_ms); the broker's own least is 6 s.
+    "group.min.session.timeout.ms": "1000",
     # Small heap: the default buffer of the cleaner is 128 MiB.
     "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
     "log.cleaner.io.buffer.size": str(256 * 1024),

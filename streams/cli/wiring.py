@@ -38,9 +38,11 @@ def _intent(_: Wiring) -> AgentFactory:
 
 
 def _memory(wiring: Wiring) -> AgentFactory:
-    from connectors.stores import open_memory_store  # noqa: PLC0415
+    from connectors.stores import check_own_stores, open_memory_store  # noqa: PLC0415
     from streams.agents.memory import MemoryAgent  # noqa: PLC0415
 
+    if wiring.settings.worker.standby:
+        check_own_stores(wiring.settings)
     store = open_memory_store(wiring.settings)
     wiring.stack.push_async_callback(store.close)
     owned: dict[int, MemoryStore] = {}
@@ -53,9 +55,16 @@ def _memory(wiring: Wiring) -> AgentFactory:
 
 def _embedding(wiring: Wiring) -> AgentFactory:
     from connectors.embedding import open_embedder  # noqa: PLC0415
-    from connectors.stores import open_vector_store  # noqa: PLC0415
+    from connectors.stores import (  # noqa: PLC0415
+        ReadOnlyVectorStore,
+        check_own_stores,
+        open_vector_store,
+        vectors_are_shared,
+    )
     from streams.agents.embedding import EmbeddingAgent  # noqa: PLC0415
 
+    if wiring.settings.worker.standby:
+        check_own_stores(wiring.settings)
     embedder = open_embedder(wiring.settings)
     vectors = open_vector_store(wiring.settings)
     wiring.stack.push_async_callback(vectors.close)
@@ -67,7 +76,11 @@ def _embedding(wiring: Wiring) -> AgentFactory:
     def make(partition: int, state: LocalState) -> EmbeddingAgent:
         return EmbeddingAgent(partition, state, embedder, owned[partition])
 
-    return AgentFactory(EmbeddingAgent, make, poll_records=SLOW_POLL, claim=claim)
+    def follow(partition: int, state: LocalState) -> EmbeddingAgent:
+        return EmbeddingAgent(partition, state, embedder, ReadOnlyVectorStore(vectors))
+
+    shared = follow if vectors_are_shared(wiring.settings) else None
+    return AgentFactory(EmbeddingAgent, make, poll_records=SLOW_POLL, claim=claim, follow=shared)
 
 
 def _lattice(wiring: Wiring) -> AgentFactory:

@@ -12,6 +12,7 @@ import click
 from streams.cli.measured import measured, metrics_port_option
 from streams.cli.wiring import AGENTS, agent_factories
 from streams.collector import relax_collector
+from streams.runtime.stalls import watch_stalls
 from streams.runtime.worker import run_worker
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
@@ -28,6 +29,7 @@ async def work(settings: Settings, names: Sequence[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
+        stack.callback(asyncio.create_task(watch_stalls()).cancel)
         await run_worker(settings, agent_factories(settings, names, stack), verifier, signer, stop)
 
 
@@ -39,19 +41,23 @@ async def work(settings: Settings, names: Sequence[str]) -> None:
     metavar="NAME,...",
     help="Stream agents to run in this process.",
 )
+@click.option("--standby", is_flag=True, help="Also follow the partitions of other workers, ready to take over.")
 @metrics_port_option
 @click.pass_obj
-def worker(settings: Settings, agents: str, metrics_port: int | None) -> None:
+def worker(settings: Settings, agents: str, standby: bool, metrics_port: int | None) -> None:
     """Run stream agents on a share of the partitions, until interrupted.
 
-    Start as many workers as there are partitions, on any machines; each stream agent is a consumer group of its own.
+    Start as many workers as there are partitions, on any machines; each stream agent is a consumer group of its own. With
+    --standby a worker on a machine of its own keeps local state of all partitions, and takes over without reading the log.
 
     \b
     Examples:
       monmouth worker
       monmouth worker --agents memory,lattice
       monmouth worker --agents embedding            where the processors are
+      monmouth worker --standby                     on each of two machines
     """
+    settings.worker.standby = settings.worker.standby or standby
     relax_collector()
     with measured(settings, metrics_port):
         asyncio.run(work(settings, [name.strip() for name in agents.split(",") if name.strip()]))

@@ -18,25 +18,34 @@ from streams.runtime.fold import Fold
 from streams.runtime.job import Job
 from streams.runtime.state import StateStore
 
+SLICE = 500
+"""Records after which the event loop, which sends the heartbeats too, gets its turn."""
 
-async def catch_up(job: Job, fold: Fold, store: StateStore, reader: LogReader, goal: Mapping[str, int]) -> None:
-    """Reads every input from the fold's position to ``goal``. Raises as ``Fold.run`` does, and what the reader raises."""
+
+async def catch_up(
+    job: Job, fold: Fold, store: StateStore, reader: LogReader, goal: Mapping[str, int], *, rest: float = 0.0
+) -> None:
+    """Reads every input from the fold's position to ``goal``. Raises as ``Fold.run`` does, and what the reader raises.
+
+    ``rest``: seconds to rest for each second of work, where others need the processor more.
+    """
     slots: dict[str, bytes] = {}
     clock = asyncio.get_running_loop().time
     written = clock()
     for topic in job.spec.inputs:
         source = TopicPartition(topic, fold.partition)
         async for messages in reader.read_range(source, fold.positions[topic], goal[topic]):
-            units = fold.assemble(topic, decode(source, messages))
-            if not units:
-                continue
-            await fold.run(units)
+            began = clock()
+            for at in range(0, len(messages), SLICE):
+                units = fold.assemble(topic, decode(source, messages[at : at + SLICE]))
+                await fold.run(units)
+                await asyncio.sleep(0)
             await fold.finish_again()
             slots |= fold.outbox.take()[1]
             if store.size > job.limits.state_bytes or clock() - written >= job.limits.state_seconds:
                 await store.save(slots, TIP)
                 slots, written = {}, clock()
-            await asyncio.sleep(0)
+            await asyncio.sleep(rest * (clock() - began))
         if topic == job.marked and fold.waiting:
             raise PositionLostError(
                 f"{job.name}: position {goal[topic]} of {topic}/{fold.partition} lies inside a block",

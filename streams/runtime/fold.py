@@ -4,11 +4,13 @@ Invariants:
   * units are folded in log order, each whole or not at all: any error leaves the fold to be dropped, with nothing written;
   * a rewind reverts exactly the live occurrences of the removed blocks, newest first, and is followed by a comparison with
     the state digest of the ancestor's checkpoint, where both exist;
-  * ``positions`` are right behind the last unit folded in.
+  * ``positions`` are right behind the last unit folded in;
+  * the event loop, which sends the heartbeats too, gets its turn between units and blocks.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -29,6 +31,8 @@ from streams.runtime.rewind import Rewinder, live_block
 from streams.runtime.state import StateStore
 
 _log = logging.getLogger(__name__)
+
+TURN_SECONDS = 0.02
 
 
 class StateMismatchError(MonmouthError):
@@ -67,6 +71,8 @@ class Fold:
         self._history = history
         self._marker_offset = -1
         self._rewinder = Rewinder(job, partition)
+        self._clock = asyncio.get_running_loop().time
+        self._turn = self._clock()
 
     @property
     def waiting(self) -> int:
@@ -83,12 +89,20 @@ class Fold:
         """Folds units in. Raises PoisonError (not if ``careful``), StateMismatchError, LogIntegrityError, StoreError."""
         readable = [self._sift(unit.records) if isinstance(unit, Outside | Block) else [] for unit in units]
         await self.agent.prepare([record for records in readable for record in records])
+        self._turn = self._clock()
         try:
             for unit, records in zip(units, readable, strict=True):
                 await self._fold(unit, records)
+                await self._pass_on()
                 metrics.FOLDED.labels(self._job.name).inc(unit.size)
         finally:
             await self._rewinder.close()
+
+    async def _pass_on(self) -> None:
+        """Lets others run if this fold had the event loop for long."""
+        if self._clock() - self._turn > TURN_SECONDS:
+            await asyncio.sleep(0)
+            self._turn = self._clock()
 
     async def _fold(self, unit: Unit, records: list[Record]) -> None:
         if isinstance(unit, Outside):
@@ -184,6 +198,7 @@ class Fold:
             raise LogIntegrityError(f"{self._job.marked}/{self.partition}@{unit.offset}: {plan.reason}")
         async for block in self._rewinder.blocks(plan):
             self._revert_block(block)
+            await self._pass_on()
         state = self.agent.state_digest()
         if plan.state is not None and state != plan.state:
             raise StateMismatchError(

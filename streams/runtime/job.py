@@ -21,12 +21,16 @@ class AgentFactory:
     writes nothing there. Called when the log has fenced that owner and before committed offsets are read, since what it
     wrote until then is done again from there.
     ``poll_records``: most records of one poll where work on each is slow, so that transactions, stops and rebalances are quick.
+    ``follow``: an instance for a standby, while another worker owns the partition. Needed where outside stores are shared with
+    that owner, and must write nothing there. Where all stores lie in this worker's own state folder, ``claim`` and ``make``
+    serve a standby too, which then fills them as an owner would.
     """
 
     spec: type[StreamAgent]
     make: Callable[[int, LocalState], StreamAgent]
     poll_records: int | None = None
     claim: Callable[[int], Awaitable[None]] | None = None
+    follow: Callable[[int, LocalState], StreamAgent] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Limits:
     ``poll_records``: most records of a poll of all partitions (see ``pace``). ``rewind_span``: offsets read back in one pass.
     ``state_bytes``/``state_seconds``: changes of local state kept in memory before they are written; the log covers them.
     ``retry_seconds``: first and longest pause before a partition that failed is opened again.
+    ``standby_seconds``: between two looks of a standby at what was committed; ``standby_rest``: how long it rests for each
+    second it works, so that live work goes first.
     """
 
     poll_records: int = 16_000
@@ -44,11 +50,16 @@ class Limits:
     state_bytes: int = 32 * 1024 * 1024
     state_seconds: float = 0.5
     retry_seconds: tuple[float, float] = (0.2, 10.0)
+    standby_seconds: float = 1.0
+    standby_rest: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``fence_seconds``: how long a fenced partition waits for the group to take it away before it is claimed again."""
+    """``fence_seconds``: how long a fenced partition waits for the group to take it away before it is claimed again.
+
+    ``standby``: how many partitions there are for this worker to follow where it does not own them; 0 if it follows none.
+    """
 
     factory: AgentFactory
     client: LogClient
@@ -59,6 +70,7 @@ class Job:
     state_dir: Path
     fence_seconds: float
     limits: Limits = Limits()
+    standby: int = 0
 
     @property
     def spec(self) -> type[StreamAgent]:
@@ -100,4 +112,5 @@ def job_of(
         state_dir=settings.state_dir,
         fence_seconds=settings.kafka.session_timeout_ms / 1000,
         limits=replace(chosen, poll_records=min(chosen.poll_records, factory.poll_records or chosen.poll_records)),
+        standby=settings.kafka.partitions if settings.worker.standby and factory.spec.keeps_state else 0,
     )

@@ -4,8 +4,10 @@ Rebalances run in the background, concurrently with processing, so:
   * ``assigned`` only pauses the partitions and starts to open them; a partition joins in with one uninterrupted act: seek,
     resume, seated. Records fetched before that belong to nobody and are dropped, since the seek fetches them again;
   * who works on a batch is noted right after ``getmany`` returned, and checked again under the lock before work begins;
-  * ``revoked`` takes the lock, so it waits for transactions in flight, then closes everything. The lock is never held around
-    ``getmany``, which blocks while a reassignment runs.
+  * ``revoked`` takes the lock, so it waits for transactions in flight, then parks everything, with local state written. The
+    lock is never held around ``getmany``, which blocks while a reassignment runs;
+  * a parked partition that comes back goes on if nobody has committed for it since, which is asked; one that was taken over
+    without that is fenced like any former owner. The others are closed.
 What fails for a reason that may pass closes its partition alone, which is then opened anew from durable state.
 """
 
@@ -25,7 +27,9 @@ from streams.runtime.job import Job
 from streams.runtime.opening import Opening
 from streams.runtime.pace import Pace
 from streams.runtime.partition import Partition
+from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner
+from streams.runtime.standby import Standbys
 
 _log = logging.getLogger(__name__)
 
@@ -52,8 +56,12 @@ class AgentLoop:
         self._stop = stop
         self._lock = asyncio.Lock()
         self._seats: dict[int, Seat] = {}
+        self._parked: dict[int, Partition] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._fatal: BaseException | None = None
+        self._readers = Readers(job.client)
         self._consumer: LogConsumer
+        self._standbys: Standbys
 
     @property
     def partitions(self) -> list[int]:
@@ -62,9 +70,16 @@ class AgentLoop:
 
     async def run(self) -> None:
         """Raises LogIntegrityError, PositionLostError, ConfigurationError, or a stream agent's own defect."""
+        try:
+            await self._join_and_work()
+        finally:
+            await self._readers.close()
+
+    async def _join_and_work(self) -> None:
         pause = self._job.limits.retry_seconds[0]
         while not self._stop.is_set():
             self._consumer = self._job.client.consumer(self._job.name, self._job.spec.inputs)
+            self._standbys = Standbys(self._job, self._consumer, self._readers)
             try:
                 await self._consumer.start(self)
                 await self._poll()
@@ -149,13 +164,16 @@ class AgentLoop:
     async def _open(self, seat: Seat, delay: float) -> None:
         try:
             await asyncio.sleep(delay)
-            partition = await Opening(self._job, self._consumer, seat.number, seat.manner).open()
+            await self._standbys.release(seat.number)
+            partition = await self._parked_one(seat.number)
+            if partition is None:
+                partition = await Opening(self._job, self._consumer, self._readers, seat.number, seat.manner).open()
         except Exception as error:
             self._reopen(seat, error)
             return
         try:
-            for topic, position in partition.positions.items():
-                self._consumer.seek(TopicPartition(topic, seat.number), position)
+            for topic, offset in partition.reading.items():
+                self._consumer.seek(TopicPartition(topic, seat.number), offset)
             self._consumer.resume(self._sources(seat))
         except LogError:  # no longer assigned
             await partition.close(keep=False)
@@ -166,37 +184,79 @@ class AgentLoop:
         _log.info("%s/%d runs from %s", self._job.name, seat.number, where)
         metrics.PARTITIONS.labels(self._job.name).inc()
 
+    async def _parked_one(self, number: int) -> Partition | None:
+        """The partition as it was put down, if it stands where the log says."""
+        partition = self._parked.pop(number, None)
+        if partition is None:
+            return None
+        try:
+            sources = {topic: TopicPartition(topic, number) for topic in partition.positions}
+            committed = await self._consumer.committed(list(sources.values()))
+        except BaseException:
+            await partition.close(keep=True)
+            raise
+        if all((committed[sources[topic]] or 0) == position for topic, position in partition.positions.items()):
+            return partition
+        await partition.close(keep=False)
+        return None
+
     def _sources(self, seat: Seat) -> list[TopicPartition]:
         return [TopicPartition(topic, seat.number) for topic in self._job.spec.inputs]
 
     async def revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """Gives up everything: an eager rebalance takes all partitions away."""
+        """Puts everything down: an eager rebalance takes all partitions away, and gives most of them back."""
+        self._standbys.share(None)
+        _log.info("%s: the group is shared out anew", self._job.name)
         async with self._lock:
-            await self._close_all()
+            await self._stop_opening()
+            seats, self._seats = list(self._seats.values()), {}
+            await asyncio.gather(*(self._park(seat) for seat in seats))
+
+    async def _park(self, seat: Seat) -> None:
+        if seat.running is None:
+            return
+        running, seat.running = seat.running, None
+        metrics.PARTITIONS.labels(self._job.name).dec()
+        if await running.park():
+            self._parked[seat.number] = running
+        else:
+            await running.close(keep=False)
 
     async def assigned(self, partitions: Collection[TopicPartition]) -> None:
         """Starts to open the partitions; returns at once."""
         if self._stop.is_set():
             return
         numbers = sorted({partition.partition for partition in partitions})
+        self._standbys.share(numbers)
+        _log.info("%s: holds partitions %s", self._job.name, numbers)
         for number in numbers:
             self._seats[number] = Seat(number)
             self._start(self._seats[number], 0.0)
+        for number in self._parked.keys() - set(numbers):
+            closing = asyncio.create_task(self._parked.pop(number).close(keep=True))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
-    async def _close_all(self) -> None:
-        seats, self._seats = list(self._seats.values()), {}
-        for seat in seats:
+    async def _stop_opening(self) -> None:
+        for seat in self._seats.values():
             if seat.opening is not None and not seat.opening.done():
                 seat.opening.cancel()
                 with suppress(asyncio.CancelledError):
                     await seat.opening
-        for seat in seats:
-            if seat.running is not None:
-                running, seat.running = seat.running, None
-                metrics.PARTITIONS.labels(self._job.name).dec()
-                await running.close(keep=True)
+
+    async def _close_all(self) -> None:
+        await self._stop_opening()
+        seats, self._seats = list(self._seats.values()), {}
+        running = [seat.running for seat in seats if seat.running is not None]
+        metrics.PARTITIONS.labels(self._job.name).dec(len(running))
+        parked, self._parked = list(self._parked.values()), {}
+        for partition in running + parked:
+            await partition.close(keep=True)
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     async def _leave(self) -> None:
+        await self._standbys.close()
         async with self._lock:
             await self._close_all()
         with suppress(LogError):

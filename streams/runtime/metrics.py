@@ -34,3 +34,16 @@ RECEIVED = Gauge(
     "monmouth_runtime_received", "Offset after the newest record taken from the log.", [*_AGENT, "topic", "partition"]
 )
 BLOCK_NUMBER = Gauge("monmouth_runtime_block_number", "Height of the newest block applied.", [*_AGENT, "partition"])
+STANDBY_LAG = Gauge(
+    "monmouth_runtime_standby_lag",
+    "Records the owner had committed that a standby here lacked when it last looked.",
+    [*_AGENT, "partition"],
+)
+STANDBY_FAILURES = Counter(
+    "monmouth_runtime_standby_failures_total", "Times a standby was dropped and begun anew, by reason.", [*_AGENT, "reason"]
+)
+STALL_SECONDS = Histogram(
+    "monmouth_runtime_stall_seconds",
+    "How late the event loop, which sends the heartbeats too, came to its turn; looked at 20 times a second.",
+    buckets=(0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)

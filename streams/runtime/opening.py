@@ -1,8 +1,8 @@
 """Opens a partition: from durable state alone, after a start, a rebalance or any failure alike.
 
 Order, which is what makes a take-over safe: start the producer, which ends and fences what a former owner left open; take
-outside stores over, which shuts that owner out there; only then read the committed offsets and checkpoints; bring local state
-up to them; hand over the positions to seek to.
+local state and outside stores over, which shuts that owner out there; only then read the committed offsets and checkpoints;
+bring local state up to them; hand over the positions to seek to.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from streams.runtime.checkpoints import read_checkpoints
 from streams.runtime.fold import Fold
 from streams.runtime.job import Job
 from streams.runtime.partition import Partition
+from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner, Recovery
 from streams.runtime.state import StateStore, state_path
 
@@ -21,9 +22,10 @@ from streams.runtime.state import StateStore, state_path
 class Opening:
     """One attempt for one partition. Closes what it opened if it does not succeed."""
 
-    def __init__(self, job: Job, consumer: LogConsumer, partition: int, manner: Manner) -> None:
+    def __init__(self, job: Job, consumer: LogConsumer, readers: Readers, partition: int, manner: Manner) -> None:
         self._job = job
         self._consumer = consumer
+        self._readers = readers
         self._partition = partition
         self._manner = manner
         self._store: StateStore | None = None
@@ -33,6 +35,8 @@ class Opening:
         producer = self._job.client.producer(self._job.name, self._partition)
         try:
             await producer.start()
+            if self._job.spec.keeps_state:
+                self._store = StateStore(state_path(self._job.state_dir, self._job.name, self._partition))
             if self._job.factory.claim is not None:
                 await self._job.factory.claim(self._partition)
             fold = await self._recover()
@@ -44,24 +48,24 @@ class Opening:
             raise
 
     async def _recover(self) -> Fold:
-        reader = self._job.client.reader()
-        try:
+        async with self._readers.lent() as reader:
             checkpoints = await read_checkpoints(reader, self._job.name, self._partition)
-            goal = await self._goal(reader, checkpoints.get(TIP))
-            if self._job.spec.keeps_state:
-                self._store = StateStore(state_path(self._job.state_dir, self._job.name, self._partition))
-            recovery = Recovery(self._job, self._partition, reader, goal, checkpoints, self._manner)
+            goal = await committed_standing(self._job, self._consumer, reader, self._partition, checkpoints.get(TIP))
+            make = self._job.factory.make
+            recovery = Recovery(self._job, self._partition, reader, goal, checkpoints, self._manner, make)
             return await recovery.fold(self._store)
-        finally:
-            await reader.close()
 
-    async def _goal(self, reader: LogReader, tip: Checkpoint | None) -> Standing:
-        sources = [TopicPartition(topic, self._partition) for topic in self._job.spec.inputs]
-        committed = await self._consumer.committed(sources)
-        bounds = await reader.bounds(sources)
-        return stand(
-            self._job.marked,
-            {source.topic: offset for source, offset in committed.items()},
-            {source.topic: bound for source, bound in bounds.items()},
-            tip,
-        )
+
+async def committed_standing(
+    job: Job, consumer: LogConsumer, reader: LogReader, partition: int, tip: Checkpoint | None
+) -> Standing:
+    """Where the owner of a partition stands, or goes on. Raises PositionLostError, LogError."""
+    sources = [TopicPartition(topic, partition) for topic in job.spec.inputs]
+    committed = await consumer.committed(sources)
+    bounds = await reader.bounds(sources)
+    return stand(
+        job.marked,
+        {source.topic: offset for source, offset in committed.items()},
+        {source.topic: bound for source, bound in bounds.items()},
+        tip,
+    )

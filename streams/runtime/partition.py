@@ -34,6 +34,7 @@ class Partition:
         self._slots: dict[str, bytes] = {}
         self._clock = asyncio.get_running_loop().time
         self._written = self._clock()
+        self._reading = dict(fold.positions)
         self._marks = {topic: Watermark(position) for topic, position in fold.positions.items()}
 
     @property
@@ -41,12 +42,18 @@ class Partition:
         """Next offset to process of each input."""
         return dict(self._fold.positions)
 
+    @property
+    def reading(self) -> dict[str, int]:
+        """Next offset to read of each input: behind what was received, the last of which may wait for its marker."""
+        return dict(self._reading)
+
     async def step(self, messages: Mapping[str, Sequence[Message]]) -> None:
         """Takes the next records of each input topic. On any error the partition must be closed."""
         before = dict(self._fold.positions)
         units: list[Unit] = []
         for topic, batch in messages.items():
             self._marks[topic].received([message.offset for message in batch])
+            self._reading[topic] = batch[-1].offset + 1
             units += self._fold.assemble(topic, decode(TopicPartition(topic, self.number), batch))
         if not units:
             return
@@ -102,6 +109,16 @@ class Partition:
             metrics.POSITION.labels(name, topic, number).set(mark.position)
         if self._fold.chain.head is not None:
             metrics.BLOCK_NUMBER.labels(name, number).set(self._fold.chain.head.number)
+
+    async def park(self) -> bool:
+        """Writes local state while work rests, so that whoever opens it next finds it; False if that failed."""
+        try:
+            if self._store is not None:
+                await self._save(self._store)
+        except Exception:  # to be closed: the log covers it
+            metrics.REBUILDS.labels(self._job.name, "state").inc()
+            return False
+        return True
 
     async def close(self, *, keep: bool) -> None:
         """Stops. ``keep``: nothing failed, so local state is worth writing. Never raises."""

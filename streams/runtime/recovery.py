@@ -7,9 +7,10 @@ older, newer, damaged, or one whose digest is not the committed one. The log is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from streams.agents.base import LocalState, StreamAgent
 from streams.core.checkpoint import TIP, Checkpoint
 from streams.core.position import Standing, beginning, can_reach, named
 from streams.core.segment import Assembler
@@ -36,7 +37,10 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """``goal``: the committed positions. ``checkpoints``: by slot, as committed with them."""
+    """``goal``: the committed positions. ``checkpoints``: by slot, as committed with them. ``make``: see ``AgentFactory``.
+
+    ``rest``: see ``catch_up``.
+    """
 
     job: Job
     partition: int
@@ -44,6 +48,8 @@ class Recovery:
     goal: Standing
     checkpoints: Mapping[str, Checkpoint]
     manner: Manner
+    make: Callable[[int, LocalState], StreamAgent]
+    rest: float = 0.0
 
     async def fold(self, store: StateStore | None) -> Fold:
         """A fold at ``goal``. Raises PositionLostError if state must be rebuilt and the log has lost its beginning."""
@@ -75,7 +81,7 @@ class Recovery:
         fold = self._make(start, slots, store)
         if start.offsets != self.goal.offsets:
             live, fold.outbox = fold.outbox, self._outbox(Shadow)
-            await catch_up(self.job, fold, store, self.reader, self.goal.offsets)
+            await catch_up(self.job, fold, store, self.reader, self.goal.offsets, rest=self.rest)
             fold.outbox, fold.blocks = live, 0
         return fold
 
@@ -94,7 +100,7 @@ class Recovery:
         fold = Fold(
             job,
             self.partition,
-            agent=job.factory.make(self.partition, store if store is not None else NoState()),
+            agent=self.make(self.partition, store if store is not None else NoState()),
             assembler=Assembler(
                 job.marked,
                 self.partition,

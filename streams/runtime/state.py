@@ -5,7 +5,8 @@ transaction, as a compare-and-set: it refuses if another owner has opened the st
 owner last saw. So a paused owner that wakes up cannot overwrite newer state, and state never differs from its positions.
 Losing the newest commits in a power cut is fine, since the log replays them; a torn file is not, so data pages are synced.
 LMDB forbids opening one environment twice in a process, so stores of one folder that overlap for a moment share it.
-It holds memories, as the stores do, so nobody but its user may read it.
+It holds memories, as the stores do, so nobody but its user may read it. An owner takes the state over from whoever has it; a
+standby (``StandbyStore``) only where no owner is alive, which is checked in the transaction that takes it.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import lmdb
 
 from streams.errors import StoreError
+from streams.runtime.occupancy import Occupancy, check_no_owner, enter_as_owner, enter_as_standby
 
 MAP_SIZE = 1 << 38  # address space, not disk
 OWNER = b"owner"
@@ -34,7 +37,6 @@ class StaleStateError(StoreError):
 def _open(path: Path) -> lmdb.Environment:
     environment, users = _environments.get(path, (None, 0))
     if environment is None:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
         environment = lmdb.open(str(path), map_size=MAP_SIZE, max_dbs=2, metasync=False, max_readers=64, mode=0o600)
         environment.reader_check()
     _environments[path] = (environment, users + 1)
@@ -61,15 +63,35 @@ class StateStore:
         self._token = secrets.token_bytes(16)
         self._closed = False
         try:
-            self._env = _open(self._path)
-            self._data = self._env.open_db(b"data")
-            self._meta = self._env.open_db(b"meta")
-            with self._env.begin(write=True) as txn:
-                txn.put(OWNER, self._token, db=self._meta)
-            self._read = self._env.begin(db=self._data, buffers=False)
+            self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._occupancy = self._enter()
+            try:
+                self._take()
+            except BaseException:
+                self._occupancy.leave()
+                raise
         except (lmdb.Error, OSError) as error:
             raise StoreError(f"local state {self._path}: {error}", "Is the disk full, or the folder not writable?") from error
         self._seen = self.slots()
+
+    def _enter(self) -> Occupancy:
+        return enter_as_owner(self._path)
+
+    def _take(self) -> None:
+        self._env = _open(self._path)
+        try:
+            self._data = self._env.open_db(b"data")
+            self._meta = self._env.open_db(b"meta")
+            with self._env.begin(write=True) as txn:
+                self._may_take()
+                txn.put(OWNER, self._token, db=self._meta)
+            self._read = self._env.begin(db=self._data, buffers=False)
+        except BaseException:
+            _close(self._path)
+            raise
+
+    def _may_take(self) -> None:
+        """An owner always may."""
 
     @property
     def size(self) -> int:
@@ -174,7 +196,9 @@ class StateStore:
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
-            await asyncio.wait([writing])
+            while not writing.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([writing])
             raise
 
     def _check(self, txn: lmdb.Transaction, guard: str) -> None:
@@ -214,6 +238,20 @@ class StateStore:
             self._closed = True
             self._read.abort()
             _close(self._path)
+            self._occupancy.leave()
+
+
+class StandbyStore(StateStore):
+    """The state while it has no owner. Raises OccupiedError at the start if it has one, or another standby.
+
+    An owner who comes later takes it as from anyone: this one's next commit raises StaleStateError.
+    """
+
+    def _enter(self) -> Occupancy:
+        return enter_as_standby(self._path)
+
+    def _may_take(self) -> None:
+        check_no_owner(self._path)
 
 
 class NoState:

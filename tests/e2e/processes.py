@@ -30,6 +30,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "KAFKA__HEARTBEAT_INTERVAL_MS": kafka.heartbeat_interval_ms,
         "CHAIN__RPC_URL": chain.rpc_url,
         "CHAIN__POLL_INTERVAL": chain.poll_interval,
+        **{f"SECURITY__{name.upper()}": file for name, file in settings.security.model_dump().items()},
         "RAG__MODELS_PATH": settings.path(settings.rag.models_path).resolve(),
     }
     others = {name: value for name, value in os.environ.items() if not name.startswith("MONMOUTH_")}

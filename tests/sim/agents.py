@@ -28,6 +28,7 @@ from streams.producer.records import transaction_records
 from streams.runtime.job import AgentFactory
 from tests.chainlog import CHAIN_ID, partition_of
 from tests.facts import secret_of
+from tests.fakes import DictMemoryStore
 from tests.sim.broker import Broker
 from tests.sim.store import SimMemoryStore
 from tests.toys import Copy, Tally, expected_counts, expected_output, factory, live_output, table
@@ -191,7 +192,10 @@ def _memory(store: SimMemoryStore) -> AgentFactory:
     def make(partition: int, state: LocalState) -> MemoryAgent:
         return MemoryAgent(partition, state, owned[partition], default_reader())
 
-    return AgentFactory(MemoryAgent, make, claim=claim)
+    def follow(partition: int, state: LocalState) -> MemoryAgent:
+        return MemoryAgent(partition, state, DictMemoryStore(), default_reader())
+
+    return AgentFactory(MemoryAgent, make, claim=claim, follow=follow)
 
 
 def _facts(canonical: Canonical) -> list[MemoryFact]:

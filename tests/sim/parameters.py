@@ -72,6 +72,7 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "shared_disk": (False, False, True),
     "disk_errors": (0.0, 0.0, 0.02),
     "clock_jumps": (0.0, 0.0, 0.5),
+    "standby": (False, False, True),
     # the memory store
     "store_errors": (0.0, 0.0, 0.05),
     "store_latency": (0.0, 0.01, 0.5),
@@ -94,7 +95,7 @@ QUIET: dict[str, Any] = {
     "indefinite_commits": 0.0, "marker_delay": 0.0, "late": 0.0, "outage_rate": 0.0, "outage_seconds": 1.0,
     "compaction_rate": 0.0, "rebalance_rate": 0.0, "session_timeout": 2.0, "transaction_timeout": 10.0,
     "crash_rate": 0.0, "kill_rate": 0.0, "pause_rate": 0.0, "pause_seconds": 1.0, "restart_seconds": 0.1,
-    "lose_disk": 0.0, "shared_disk": False, "disk_errors": 0.0, "clock_jumps": 0.0, "store_errors": 0.0,
+    "lose_disk": 0.0, "shared_disk": False, "standby": False, "disk_errors": 0.0, "clock_jumps": 0.0, "store_errors": 0.0,
     "store_latency": 0.0, "poll_records": 4000, "rewind_span": 20_000, "state_seconds": 0.0,
     "state_bytes": 1 << 25, "window": 8, "interval": 3,
 }  # fmt: skip

@@ -236,6 +236,7 @@ class World:
         found.state_dir = self._disk(name)
         found.kafka.prefix, found.kafka.partitions = PREFIX, parameters.partitions
         found.kafka.session_timeout_ms = int(parameters.session_timeout * 1000)
+        found.worker.standby = parameters.standby
         found.reorg.window, found.memory.checkpoint_blocks = parameters.window, parameters.interval
         found.memory.checkpoint_interval = 5 * parameters.interval
         found.chain.finality_depth = 100_000 if parameters.finality == "none" else parameters.finality_depth

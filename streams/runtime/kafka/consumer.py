@@ -120,10 +120,11 @@ class KafkaConsumer:
             self._consumer.resume(*map(self._names.to_kafka, partitions))
 
     async def committed(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int | None]:
-        with translated("reading committed offsets"):
-            return {
-                p: await asyncio.wait_for(self._consumer.committed(self._names.to_kafka(p)), START_SECONDS) for p in partitions
-            }
+        physical = [self._names.to_kafka(partition) for partition in partitions]
+        with translated("reading committed offsets"):  # in one request; the client's own call takes one partition each
+            coordinator = self._consumer._coordinator
+            found = await asyncio.wait_for(coordinator.fetch_committed_offsets(physical), START_SECONDS)
+        return {p: found[q].offset if q in found else None for p, q in zip(partitions, physical, strict=True)}
 
     async def stop(self) -> None:
         with translated("leaving the group"):

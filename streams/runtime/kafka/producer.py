@@ -24,6 +24,12 @@ BATCH_BYTES = 512 * 1024
 CLOSE_SECONDS = 3.0
 
 
+def _seen(future: asyncio.Future[Any]) -> None:
+    """Of many that fail for one reason the first is raised; the others need no one who complains that nobody looked."""
+    if not future.cancelled():
+        future.exception()
+
+
 class KafkaProducer:
     """One transactional id: ``<prefix><group>-<partition>``."""
 
@@ -75,21 +81,28 @@ class KafkaProducer:
         finally:
             for send in sends:
                 send.cancel()
+            await asyncio.gather(*sends, return_exceptions=True)  # what the others met is the same trouble: seen
 
     async def _send_partition(self, target: TopicPartition, records: Iterable[KeyValue]) -> None:
         topic, partition = self._names.to_kafka(target)
-        acknowledged = []
+        acknowledged: list[asyncio.Future[Any]] = []
+
+        async def hand_over() -> None:
+            sent = await self._producer.send_batch(batch, topic, partition=partition)
+            sent.add_done_callback(_seen)
+            acknowledged.append(sent)
+
         batch = self._producer.create_batch()
         append = batch.append
         for key, value in records:
             if append(timestamp=None, key=key, value=value) is None:
-                acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+                await hand_over()
                 batch = self._producer.create_batch()
                 append = batch.append
                 if append(timestamp=None, key=key, value=value) is None:
                     raise MessageSizeTooLargeError(f"{len(value or b'')} bytes for {topic}")
         if batch.record_count():
-            acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+            await hand_over()
         await asyncio.gather(*acknowledged)
 
     async def send_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -106,6 +119,9 @@ class KafkaProducer:
         # A broken producer may never flush what it holds; its sender is stopped instead, and the next owner's start, or the
         # transaction timeout, ends what is open on the broker.
         producer = self._producer
+        waiter = producer._txn_manager.wait_for_transaction_end()
+        if waiter is not None:
+            waiter.add_done_callback(_seen)
         with suppress(Exception):
             if not self._broken:
                 await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)

@@ -80,6 +80,7 @@ class KafkaReader:
                 position, moved = reached, loop.time()
             elif loop.time() - moved > self._patience:
                 raise LogError(f"{partition.topic}/{partition.partition}: nothing readable at {position}, {stop} was due")
+        client.pause(source)  # or it would go on fetching for nobody
 
     async def close(self) -> None:
         for client in self._clients.values():

@@ -12,9 +12,11 @@ import pytest
 from schemas.codec import codec
 from streams import topics
 from streams.ports.log import TopicPartition
+from streams.runtime import metrics
+from streams.runtime.loop import AgentLoop, Seat
 from streams.runtime.worker import run_worker
 from tests.chainlog import SIGNER, VERIFIER, ChainLog
-from tests.fakelog import FakeBroker
+from tests.fakelog import FakeBroker, FakeProducer
 from tests.samples import SAMPLES
 from tests.toys import factory
 from tests.unit.runtime.driving import FAST, Copy, Tally, caught_up, check_copy, check_tally, publish, settings, until, worker
@@ -110,6 +112,66 @@ async def test_two_workers_share_partitions_and_take_over(tmp_path: Path) -> Non
                 published = chain.sequence
                 await until(lambda: caught_up(broker, "tally"), second)
         await until(lambda: caught_up(broker, "tally"), first)
+    check_tally(broker, chain)
+
+
+async def test_what_a_rebalance_gives_back_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, chain, started = FakeBroker(), grown(), []
+    start = FakeProducer.start
+
+    async def starts(self: FakeProducer) -> None:
+        started.append(self.id)
+        await start(self)
+
+    monkeypatch.setattr(FakeProducer, "start", starts)
+    publish(broker, chain)
+    async with worker(broker, settings(tmp_path), [factory(Tally)], replace(FAST, poll_records=3)) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+        for turn in range(4):
+            since = chain.sequence
+            for n in range(5):
+                chain.add([n, turn, 7], fork=turn)
+            chain.undo(turn)
+            publish(broker, chain, since)
+            await broker.rebalance("tally")
+            await until(lambda: caught_up(broker, "tally"), task)
+    check_tally(broker, chain)
+    assert sorted(started) == ["tally-0", "tally-1"]
+
+
+async def test_what_another_took_over_meanwhile_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was away for longer than it knows holds a partition that another owner had since."""
+    broker, chain, config = FakeBroker(partitions=1), ChainLog(partitions=1), settings(tmp_path / "one")
+    for n in range(4):
+        chain.add([n, 1])
+    publish(broker, chain)
+    park = AgentLoop._park
+    meanwhile = [0]
+
+    async def away(self: AgentLoop, seat: Seat) -> None:
+        await park(self, seat)
+        if self._job.state_dir == config.state_dir and not meanwhile[0]:
+            meanwhile[0] = 1
+            group = broker.groups.pop("tally")
+            since = chain.sequence
+            chain.undo(2)
+            chain.add([5, 6], fork="b")
+            publish(broker, chain, since)
+            async with worker(broker, settings(tmp_path / "two"), [factory(Tally)]) as other:
+                await until(lambda: caught_up(broker, "tally"), other)
+            broker.groups["tally"] = group
+
+    monkeypatch.setattr(AgentLoop, "_park", away)
+    fenced = metrics.REBUILDS.labels("tally", "FencedError")._value.get()
+    async with worker(broker, config, [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+        await broker.rebalance("tally")
+        since = chain.sequence
+        chain.add([1, 2, 3])
+        publish(broker, chain, since)
+        await until(lambda: caught_up(broker, "tally"), task)
+    assert meanwhile == [1]
+    assert metrics.REBUILDS.labels("tally", "FencedError")._value.get() == fenced, "it asked before it went on"
     check_tally(broker, chain)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import StoreError
-from streams.runtime.state import NoState, StaleStateError, StateStore
+from streams.runtime.occupancy import OccupiedError
+from streams.runtime.state import NoState, StaleStateError, StandbyStore, StateStore
 
 
 @pytest.fixture
@@ -121,5 +124,60 @@ def test_scan_is_the_sorted_view_of_what_was_set(tmp_path_factory, changes, pref
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     StateStore(tmp_path / "local" / "memory" / "0").close()
     found = [tmp_path / "local" / "memory" / "0", *(tmp_path / "local" / "memory" / "0").iterdir()]
-    assert len(found) == 3
+    assert len(found) == 4
     assert [path.name for path in found if path.stat().st_mode & 0o077] == []
+
+
+def test_a_standby_enters_only_what_nobody_uses(store: StateStore) -> None:
+    store.commit({"tip": b"1"}, "tip")
+    with pytest.raises(OccupiedError, match="live owner"):
+        StandbyStore(store._path)
+    store.commit({"tip": b"2"}, "tip")  # it was not disturbed
+    store.close()
+    standby = StandbyStore(store._path)
+    with pytest.raises(OccupiedError, match="another standby"):
+        StandbyStore(store._path)
+    standby.put(b"a", b"1")
+    standby.commit({"tip": b"3"}, "tip")
+    standby.close()
+    StandbyStore(store._path).close()
+    again = StateStore(store._path)
+    assert (again.get(b"a"), again.slots()) == (b"1", {"tip": b"3"})
+    again.close()
+
+
+def test_an_owner_takes_the_state_from_a_standby_at_once(tmp_path: Path) -> None:
+    standby = StandbyStore(tmp_path / "s")
+    owner = StateStore(tmp_path / "s")
+    with pytest.raises(StaleStateError, match="another owner"):
+        standby.commit({}, "tip")
+    standby.close()
+    with pytest.raises(OccupiedError):
+        StandbyStore(tmp_path / "s")
+    owner.commit({"tip": b"1"}, "tip")
+    owner.close()
+
+
+def test_of_two_owners_the_last_one_to_go_frees_the_state(tmp_path: Path) -> None:
+    paused, owner = StateStore(tmp_path / "s"), StateStore(tmp_path / "s")
+    owner.close()
+    with pytest.raises(OccupiedError):
+        StandbyStore(tmp_path / "s")
+    paused.close()
+    StandbyStore(tmp_path / "s").close()
+
+
+def test_a_killed_owner_is_no_owner(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from streams.runtime.state import StateStore; "
+        "store = StateStore(Path(sys.argv[1])); print('here', flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", program, str(tmp_path / "s")]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        with pytest.raises(OccupiedError, match="live owner"):
+            StandbyStore(tmp_path / "s")
+        process.kill()
+        process.wait()
+        StandbyStore(tmp_path / "s").close()

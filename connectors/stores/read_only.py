@@ -1,0 +1,42 @@
+"""A shared vector store as a standby sees it: it reads what is there, and leaves writing to the owner of the partition.
+
+Assumes the owner writes before it commits, so that what a standby would write for committed work is there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.ports.stores import Hit, VectorRow, VectorStore
+
+
+class ReadOnlyVectorStore:
+    """Implements ``streams.ports.stores.VectorStore`` on another one, which it does not own."""
+
+    def __init__(self, store: VectorStore) -> None:
+        self._store = store
+
+    async def upsert(self, rows: Sequence[VectorRow]) -> None:
+        """Nothing: the owner did."""
+
+    async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
+        """Nothing: the owner did."""
+
+    async def search(self, agent: bytes, vector: NDArray[np.float32], limit: int) -> list[Hit]:
+        return await self._store.search(agent, vector, limit)
+
+    async def get(self, agent: bytes, memory_id: bytes) -> NDArray[np.float32] | None:
+        return await self._store.get(agent, memory_id)
+
+    async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
+        return await self._store.find(keys)
+
+    async def claim(self, lane: bytes) -> ReadOnlyVectorStore:
+        """The store itself: what never writes needs no claim."""
+        return self
+
+    async def close(self) -> None:
+        """Nothing: the store behind it stays open."""
