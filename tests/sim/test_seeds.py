@@ -96,12 +96,12 @@ def test_every_kind_of_io_is_in_the_list() -> None:
 
 
 def test_one_seed_is_one_run() -> None:
-    for seed in (3, 40):
+    for seed in (10, 40):
         first, second = run_seed(seed, trace=True), run_seed(seed, trace=True)
         assert first.events == second.events
         assert len(first.events) > 1_000
         assert first.digest == second.digest
-    assert run_seed(3).digest != run_seed(40).digest
+    assert run_seed(10).digest != run_seed(40).digest
 
 
 def test_one_seed_is_one_run_in_another_process() -> None:
