@@ -19,6 +19,7 @@ from rich.table import Column, Table
 from infra.broker import BrokerError, LocalBroker
 from infra.broker.jars import OnJar
 from infra.broker.probe import ask
+from infra.carry import carry_commands
 from infra.topics import Applied, compare, states
 from infra.topics import apply as apply_topics
 from infra.topics import drift as topic_drift
@@ -122,6 +123,18 @@ def apply_command(settings: Settings, fix: bool, dry_run: bool) -> None:
     _print_applied(done, "would be " if dry_run else "")
     if done.remaining:
         raise Exit(1)
+
+
+@topics.command("carry")
+@click.option("--from-prefix", required=True, metavar="PREFIX", help="Of the pipeline whose commands are copied.")
+@click.pass_obj
+def carry_command(settings: Settings, from_prefix: str) -> None:
+    """Copy the commands of a pipeline to a new one under another prefix.
+
+    Commands are nowhere but in their topic; all else follows from them and the chain. Refused if anything was commanded there.
+    """
+    copied = asyncio.run(carry_commands(settings.kafka, from_prefix))
+    console.print(f"{copied} commands copied from {from_prefix}* to {settings.kafka.prefix}*", highlight=False)
 
 
 @topics.command("list")

@@ -1,4 +1,8 @@
-"""The faults. Each strikes a running stage once, and leaves it so that it can recover; its docstring is its description."""
+"""The faults. Each strikes a running stage once, and leaves it so that it can recover; its docstring is its description.
+
+``AIMS``: the stream agents that a fault can be aimed at, one at a time; one that is not there strikes everything at once.
+``NEEDS``: what the stage must have for it.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +20,12 @@ from schemas.codec import codec
 from streams.serving.commands import store_command
 from streams.topics import CHECKPOINTS, COMMANDS, TOPICS, physical
 from tests.chainlog import partition_of
-from tests.chaos.stage import Stage
+from tests.chaos import faults_stores, faults_time
+from tests.chaos.stage import AGENTS, Needs, Stage
 from tests.checker.events import Kill, Start
 
 Fault = Callable[[Stage, Random], Awaitable[None]]
 RESTART_SECONDS = 1.0
-BEYOND_SESSION = 1.5
-"""Times the session timeout that a paused process sleeps."""
 
 
 async def nothing(stage: Stage, random: Random) -> None:
@@ -40,7 +43,7 @@ async def kill_producer(stage: Stage, random: Random) -> None:
 
 
 async def stop_worker(stage: Stage, random: Random) -> None:
-    """SIGSTOP of a worker for longer than its session, so that another takes over; then SIGCONT."""
+    """SIGSTOP of a worker, by default for longer than its session, so that another takes over; then SIGCONT."""
     await _pause(stage, random.choice(stage.processes.named("worker")))
 
 
@@ -48,7 +51,7 @@ async def stop_producer(stage: Stage, random: Random) -> None:
     """SIGSTOP of the producer while another one takes over; then SIGCONT: the old one must write nothing more."""
     stage.processes.pause("producer")
     stage.processes.start("producer-2", "producer")
-    await asyncio.sleep(BEYOND_SESSION * stage.settings.kafka.session_timeout_ms / 1000)
+    await asyncio.sleep(stage.pause)
     stage.processes.resume("producer")
     await asyncio.sleep(3)
     stage.processes.leave("producer-2")
@@ -140,7 +143,8 @@ async def lose_state(stage: Stage, random: Random) -> None:
     names = stage.processes.named("worker")
     for name in names:
         stage.processes.kill(name)
-    await asyncio.to_thread(shutil.rmtree, stage.settings.state_dir / "local", ignore_errors=True)
+    for agent in stage.struck:
+        await asyncio.to_thread(shutil.rmtree, stage.settings.state_dir / "local" / agent, ignore_errors=True)
     for name in names:
         stage.processes.restart(name)
 
@@ -162,7 +166,7 @@ async def _kill(stage: Stage, name: str) -> None:
 
 async def _pause(stage: Stage, name: str) -> None:
     stage.processes.pause(name)
-    await asyncio.sleep(BEYOND_SESSION * stage.settings.kafka.session_timeout_ms / 1000)
+    await asyncio.sleep(stage.pause)
     stage.processes.resume(name)
 
 
@@ -179,4 +183,22 @@ FAULTS: dict[str, Fault] = {
     "lose-checkpoints": lose_checkpoints,
     "lose-state": lose_state,
     "drop-node": drop_node,
+    **faults_stores.FAULTS,
+    **faults_time.FAULTS,
 }
+AIMS: dict[str, tuple[str, ...]] = {
+    "kill-worker": AGENTS,
+    "stop-worker": AGENTS,
+    "rebalance-storm": AGENTS,
+    "lose-checkpoints": AGENTS,
+    "lose-state": ("memory", "embedding", "lattice"),
+    **faults_stores.AIMS,
+    **faults_time.AIMS,
+}
+NEEDS: dict[str, Needs] = {**faults_stores.NEEDS, **faults_time.NEEDS}
+
+
+def needs_of(fault: str) -> Needs:
+    """What the stage of a run must have. ``fault``: one name, or several joined by +."""
+    all_ = [NEEDS.get(name, Needs()) for name in fault.split("+")]
+    return Needs(disk=max(needs.disk for needs in all_), clock=any(needs.clock for needs in all_))

@@ -180,7 +180,7 @@ async def test_a_lost_position_halts_and_names_the_gap(tmp_path: Path) -> None:
         chain.add([1])
     publish(broker, chain, since)
     broker.cut(TX, 9)
-    with pytest.raises(PositionLostError, match=r"chain\.transactions: offsets 3 to 8 "):
+    with pytest.raises(PositionLostError, match=r"tally/0: chain\.transactions: offsets 3 to 8 "):
         async with worker(broker, config, [factory(Tally)]) as task:
             await until(task.done)
 
