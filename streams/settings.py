@@ -29,6 +29,9 @@ class KafkaSettings(BaseModel):
     session_timeout_ms: int = 6_000
     heartbeat_interval_ms: int = 1_000
     transaction_timeout_ms: int = 30_000
+    newest_schema: int | None = Field(
+        None, ge=1, description="Highest schema id to write, while processes of an older version read; None: the newest known."
+    )
 
 
 class ChainSettings(BaseModel):

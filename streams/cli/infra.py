@@ -23,6 +23,7 @@ from infra.carry import carry_commands
 from infra.topics import Applied, compare, states
 from infra.topics import apply as apply_topics
 from infra.topics import drift as topic_drift
+from schemas.codec import codec
 from streams.settings import Settings
 from streams.topics import TOPICS, physical
 
@@ -149,6 +150,7 @@ def list_command(settings: Settings) -> None:
         partitions = str(state.partitions) if state else "missing"
         table.add_row(name, partitions, spec.cleanup, ", ".join(spec.records), spec.writer)
     console.print(table)
+    console.print(f"newest schema known here: {codec().newest}; written up to: {settings.kafka.newest_schema or 'the newest'}")
     if compare(settings.kafka, found):
         console.print("Some differ from the map: see 'monmouth topics drift'")
 

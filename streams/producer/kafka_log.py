@@ -15,11 +15,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 
-from schemas.codec import SchemaError, codec
+from schemas.codec import SchemaError, UnknownSchemaError, codec
 from schemas.records import BlockNotification
 from streams.core.block import BlockRef
 from streams.core.forkview import ForkView
-from streams.errors import Category, ConfigurationError, FencedError, MonmouthError
+from streams.errors import Category, ConfigurationError, FencedError, MonmouthError, OutdatedError
 from streams.producer import metrics
 from streams.producer.log import Position, Staged, UncertainWriteError
 from streams.producer.resume import replay
@@ -176,11 +176,13 @@ class KafkaLog:
             name, record = codec().decode(value)
             if name != "BlockNotification":
                 raise SchemaError(f"a {name} does not belong here")
+        except UnknownSchemaError as error:
+            raise OutdatedError(f"{self._blocks.topic}, offset {offset}", str(error)) from None
         except SchemaError as error:
             log.warning("%s, offset %d: %s", self._blocks.topic, offset, error)
             metrics.GARBAGE.inc()
             return []
-        self._verifier.verify(name, record)
+        self._verifier.verify(name, record, value)
         if record["chain_id"] != self._chain_id:
             raise ConfigurationError(
                 f"{self._blocks.topic} holds chain {record['chain_id']}, the source is chain {self._chain_id}",

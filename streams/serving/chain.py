@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from schemas.codec import SchemaError, codec
+from schemas.codec import SchemaError, UnknownSchemaError, codec
 from streams.core.block import Step
 from streams.core.canonical import BrokenChainError, CanonicalView, ChainStep
-from streams.errors import LogIntegrityError
+from streams.errors import LogIntegrityError, OutdatedError
 from streams.serving import metrics
 from streams.serving.tail import TopicTail
 from streams.settings import KafkaSettings
@@ -91,12 +91,14 @@ class ChainTail:
                 name, value = codec().decode(record.value)
                 if name != "BlockNotification":
                     raise SchemaError(f"a {name} does not belong here")
+            except UnknownSchemaError as error:  # passed over, it would leave the view behind the log without a word
+                raise OutdatedError(f"{self.tail.topic}, offset {record.offset}", str(error)) from None
             except SchemaError as error:
                 # Not a statement about the chain at all; if it overwrote one, the gap in the sequence stops the view.
                 log.warning("%s, offset %d: %s", self.tail.topic, record.offset, error)
                 metrics.GARBAGE.labels(BLOCKS).inc()
                 continue
-            self._verifier.verify(name, value)
+            self._verifier.verify(name, value, record.value)
             steps.append(ChainStep.of(value))
         return steps
 
