@@ -39,7 +39,7 @@ class SchemaError(ValueError):
 
 
 class UnknownSchemaError(SchemaError):
-    """The wire format, with a schema id that this version does not know: a newer one wrote it, or it is no record at all."""
+    """The wire format, with a schema id above those this version knows: a newer one wrote it, or it is no record at all."""
 
 
 class Codec:
@@ -149,6 +149,8 @@ class Codec:
         try:
             return self._readers[schema_id]
         except KeyError:
+            if schema_id < self.newest:
+                raise SchemaError(f"unknown schema id {schema_id}") from None
             raise UnknownSchemaError(f"unknown schema id {schema_id}, {self.newest} is the newest known here") from None
 
 

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from schemas.codec import SchemaError, UnknownSchemaError, codec
+from schemas.codec import SchemaError, codec
 from streams.core.block import BlockRef, optional_ref
-from streams.errors import OutdatedError
 from streams.serving import metrics
 from streams.serving.addresses import to_hex
 from streams.serving.tail import TopicTail
@@ -80,8 +79,6 @@ class RootTail:
         for record in records:
             try:
                 self._take(record.key, record.value)
-            except UnknownSchemaError as error:
-                raise OutdatedError(f"{self.tail.topic}, offset {record.offset}", str(error)) from None
             except SchemaError as error:
                 log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
                 metrics.GARBAGE.labels(ROOTS).inc()

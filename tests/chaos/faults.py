@@ -20,7 +20,7 @@ from schemas.codec import codec
 from streams.serving.commands import store_command
 from streams.topics import CHECKPOINTS, COMMANDS, TOPICS, physical
 from tests.chainlog import partition_of
-from tests.chaos import faults_stores, faults_time
+from tests.chaos import faults_stores, faults_time, faults_upgrade
 from tests.chaos.stage import AGENTS, Needs, Stage
 from tests.checker.events import Kill, Start
 
@@ -185,6 +185,7 @@ FAULTS: dict[str, Fault] = {
     "drop-node": drop_node,
     **faults_stores.FAULTS,
     **faults_time.FAULTS,
+    **faults_upgrade.FAULTS,
 }
 AIMS: dict[str, tuple[str, ...]] = {
     "kill-worker": AGENTS,
@@ -195,10 +196,14 @@ AIMS: dict[str, tuple[str, ...]] = {
     **faults_stores.AIMS,
     **faults_time.AIMS,
 }
-NEEDS: dict[str, Needs] = {**faults_stores.NEEDS, **faults_time.NEEDS}
+NEEDS: dict[str, Needs] = {**faults_stores.NEEDS, **faults_time.NEEDS, **faults_upgrade.NEEDS}
 
 
 def needs_of(fault: str) -> Needs:
     """What the stage of a run must have. ``fault``: one name, or several joined by +."""
     all_ = [NEEDS.get(name, Needs()) for name in fault.split("+")]
-    return Needs(disk=max(needs.disk for needs in all_), clock=any(needs.clock for needs in all_))
+    return Needs(
+        disk=max(needs.disk for needs in all_),
+        clock=any(needs.clock for needs in all_),
+        newer=any(needs.newer for needs in all_),
+    )

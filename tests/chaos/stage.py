@@ -11,14 +11,15 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.chain.devchain import DevChain, DevNode
 from infra import topics
 from infra.broker import LocalBroker
+from schemas.codec import Codec, codec, use
 from streams.cli.demo.stage import free_port
 from streams.master_key import load_or_create_master_key
 from streams.settings import ChainSettings, KafkaSettings, RagSettings, Settings
@@ -28,6 +29,7 @@ from tests.chaos.processes import Processes
 from tests.chaos.small_disk import small_disk
 from tests.checker.events import Event, Kill, Start
 from tests.conftest import ROOT
+from tests.newer import newer_tree
 
 AGENTS = ("intent", "memory", "embedding", "lattice")
 PARTITIONS = 2
@@ -55,7 +57,7 @@ class Stage:
     """``target``: the stream agent the run is aimed at, None for all of them. ``ports``: of the metrics of each worker.
 
     ``gateway``: its address. ``pause``: seconds that a process which is stopped stands still. ``clock``: a file that sets the
-    wall clock of the workers, where they run on one that can be set.
+    wall clock of the workers, where they run on one that can be set. ``newer``: a checkout of the next version.
     """
 
     settings: Settings
@@ -68,6 +70,7 @@ class Stage:
     gateway: str = ""
     pause: float = BEYOND_SESSION * KafkaSettings().session_timeout_ms / 1000
     clock: Path | None = None
+    newer: Path | None = None
 
     @property
     def struck(self) -> tuple[str, ...]:
@@ -125,10 +128,13 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a fault needs of a stage: ``disk``: bytes of a disk of its own for all state; ``clock``: a clock that can be set."""
+    """What a fault needs of a stage: ``disk``: bytes of a disk of its own for all state; ``clock``: a clock that can be set;
+    ``newer``: a checkout of the next version, which this process reads too.
+    """
 
     disk: int = 0
     clock: bool = False
+    newer: bool = False
 
 
 @asynccontextmanager
@@ -141,7 +147,19 @@ async def stage(
         with small_disk(folder / "state", needs.disk):
             clock = make_clock(folder / "clock") if needs.clock else None
             async with playing(broker, folder, node, target, clock) as at:
-                yield at
+                with reading_newer(folder / "newer") if needs.newer else nullcontext() as at.newer:
+                    yield at
+
+
+@contextmanager
+def reading_newer(folder: Path) -> Iterator[Path]:
+    """A checkout of the next version; meanwhile this process reads what that writes, and writes what this version does."""
+    tree, newest = newer_tree(folder), codec().newest
+    use(Codec(tree / "schemas", bound=newest))
+    try:
+        yield tree
+    finally:
+        use(None)
 
 
 @asynccontextmanager

@@ -44,7 +44,7 @@ def test_an_older_version_says_that_a_newer_one_wrote(newer: Path, name: str) ->
     written = Codec(newer).encode(name, SAMPLES[name])
     with pytest.raises(UnknownSchemaError, match=f"{Codec().newest} is the newest known"):
         codec().decode(written)
-    for foreign in (b"", b"\1" + written[1:], written[:4]):
+    for foreign in (b"\0" * 9, b"", b"\1" + written[1:], written[:4]):
         with pytest.raises(SchemaError) as refused:
             codec().decode(foreign)
         assert not isinstance(refused.value, UnknownSchemaError)
