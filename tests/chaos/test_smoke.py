@@ -1,4 +1,4 @@
-"""A selection of the faults, on real parts, on a chain that reorganises: several strike one stage in turn, to save its start."""
+"""A selection of the faults on real parts, on a chain that reorganises: several strike one stage in turn, to save its start."""
 
 from __future__ import annotations
 
