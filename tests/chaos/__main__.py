@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from infra.broker import LocalBroker
+from tests.chaos.brokers import brokers
 from tests.chaos.faults import FAULTS
 from tests.chaos.run import Outcome, run
 from tests.checker.measures import percentile
@@ -23,7 +23,6 @@ LOST = ("lost write", "lost row", "commit hole", "poll skip")
 DOUBLED = ("duplicate", "doubled row", "commit back", "non-monotonic poll")
 STALE = ("stale row", "aborted read")
 JARS = Path(os.environ.get("MONMOUTH_JARS") or ROOT / ".monmouth" / "jars")
-PROPERTIES = {"log.cleaner.backoff.ms": "1000"}
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -35,6 +34,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="runs of each fault (default: 1)")
     parser.add_argument("--seconds", type=float, default=30, metavar="S", help="of a live chain in each run (default: 30)")
     parser.add_argument("--seed", type=int, default=1, help="of the first run; the next ones count up")
+    parser.add_argument("--brokers", type=int, default=3, metavar="N", help="nodes of the cluster (default: 3)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep all histories and logs here")
     said = parser.parse_args(argv)
     said.faults = list(FAULTS) if said.faults == "all" else said.faults.split(",")
@@ -79,11 +79,11 @@ def tell(outcome: Outcome) -> Iterator[str]:
 
 async def play(said: argparse.Namespace, folder: Path) -> list[Outcome]:
     outcomes = []
-    with LocalBroker(folder / "kafka", jars=JARS, properties=PROPERTIES, record_startup=False) as broker:
+    async with brokers(folder / "kafka", JARS, said.brokers) as cluster:
         for fault in said.faults:
             for seed in range(said.seed, said.seed + said.runs):
                 place = folder / f"{fault}-{seed}"
-                outcome = await run(broker, place, fault, seed, said.seconds)
+                outcome = await run(cluster, place, fault, seed, said.seconds)
                 print("\n".join(tell(outcome)), flush=True)
                 outcomes.append(outcome)
                 if outcome.good and said.keep is None:

@@ -16,6 +16,8 @@ from schemas.codec import codec
 from streams.serving.commands import store_command
 from streams.topics import CHECKPOINTS, COMMANDS, TOPICS, physical
 from tests.chainlog import partition_of
+from tests.chaos.faults_brokers import BROKERS
+from tests.chaos.faults_network import NETWORK
 from tests.chaos.stage import Stage
 from tests.checker.events import Kill, Start
 
@@ -54,17 +56,12 @@ async def stop_producer(stage: Stage, random: Random) -> None:
     stage.processes.leave("producer-2")
 
 
-async def kill_broker(stage: Stage, random: Random) -> None:
-    """kill -9 of the only broker; started again at once."""
-    await stage.kill_broker()
-
-
 async def kill_all(stage: Stage, random: Random) -> None:
     """kill -9 of every process at the same moment: a power cut but for the disk cache."""
     names = stage.processes.named("")
     for name in names:
         stage.processes.kill(name)
-    await stage.kill_broker()
+    await stage.kill_brokers()
     for name in names:
         stage.processes.restart(name)
 
@@ -148,9 +145,9 @@ async def lose_state(stage: Stage, random: Random) -> None:
 async def drop_node(stage: Stage, random: Random) -> None:
     """The node cuts every connection and does not answer for five seconds."""
     stage.recorder.say(Kill(process="node", fault="cut off"))
-    await stage.node.stop()
+    await stage.network.refuse("node")
     await asyncio.sleep(5)
-    await stage.node.start()
+    await stage.network.heal("node")
     stage.recorder.say(Start(process="node"))
 
 
@@ -172,11 +169,12 @@ FAULTS: dict[str, Fault] = {
     "stop-worker": stop_worker,
     "kill-producer": kill_producer,
     "stop-producer": stop_producer,
-    "kill-broker": kill_broker,
     "kill-all": kill_all,
     "rebalance-storm": rebalance_storm,
     "poison": poison,
     "lose-checkpoints": lose_checkpoints,
     "lose-state": lose_state,
     "drop-node": drop_node,
+    **BROKERS,
+    **NETWORK,
 }

@@ -11,8 +11,8 @@ from random import Random
 
 from connectors.chain.devchain import ReorgPlan, run_script
 from connectors.chain.devchain.steps import script
-from infra.broker import LocalBroker
 from streams.core.block import BlockRef
+from tests.chaos.brokers import Brokers
 from tests.chaos.effort import watch
 from tests.chaos.faults import FAULTS
 from tests.chaos.residue import INPUTS, residue
@@ -46,10 +46,10 @@ class Outcome:
         return self.report is not None and self.report.clean and not self.stuck
 
 
-async def run(broker: LocalBroker, folder: Path, fault: str, seed: int, seconds: float) -> Outcome:
+async def run(brokers: Brokers, folder: Path, fault: str, seed: int, seconds: float) -> Outcome:
     """Strikes twice in ``seconds`` of a live chain. Never raises for what the product does wrong: it is in the outcome."""
     path = folder / "history.jsonl.gz"
-    async with stage(broker, folder, seed) as at:
+    async with stage(brokers, folder, seed) as at:
         tap = Tap(at.settings.kafka, at.recorder.say)
         writer = Writer(at.settings.kafka, at.node.chain.agents, seed, at.recorder.say)
         async with _beside(tap.run(), watch(at), _mending(at)):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.broker import LocalBroker
 from infra.broker.errors import JarsUnavailableError
+from tests.chaos.brokers import brokers
 from tests.chaos.run import run
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -16,14 +16,10 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 @pytest.mark.parametrize("fault", ["kill-worker", "kill-broker"])
 async def test_nothing_is_lost_doubled_or_stale(tmp_path: Path, jars_dir: Path, fault: str) -> None:
     try:
-        broker = LocalBroker(tmp_path / "kafka", jars=jars_dir, record_startup=False)
-        broker.start()
+        async with brokers(tmp_path / "kafka", jars_dir, 1) as cluster:
+            outcome = await run(cluster, tmp_path / "run", fault, seed=1, seconds=10)
     except JarsUnavailableError as error:
         pytest.skip(f"no broker: {error}")
-    try:
-        outcome = await run(broker, tmp_path / "run", fault, seed=1, seconds=10)
-    finally:
-        broker.stop()
     assert outcome.stuck == ()
     assert outcome.report is not None
     assert [str(anomaly) for anomaly in outcome.report.anomalies] == []
