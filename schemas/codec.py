@@ -49,6 +49,7 @@ class Codec:
     """
 
     def __init__(self, root: Path = ROOT, bound: int | None = None) -> None:
+        self.bound = bound
         versions: dict[str, dict[str, str]] = json.loads((root / "ids.json").read_text())
         self._writers: dict[str, tuple[bytes, Any]] = {}
         self._readers: dict[int, tuple[str, Any, Any]] = {}

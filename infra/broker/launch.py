@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from infra.broker.diagnosis import cause_of_death, tail
 from infra.broker.errors import BrokerDiedError
 from infra.broker.jars import JarFolder
 from infra.broker.java import Java
-from infra.broker.properties import LOGGING, server_properties
+from infra.broker.properties import LOGGING
 
 FORMAT_TIMEOUT = 120  # seconds
 OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
@@ -72,8 +72,9 @@ class BrokerFolder:
         match = re.search(r"^advertised\.listeners=PLAINTEXT://[^:]+:(\d+)$", tail(self.properties), re.MULTILINE)
         return int(match[1]) if match else None
 
-    def write_configuration(self, port: int, controller_port: int, extra: Mapping[str, str]) -> None:
-        self.properties.write_text(server_properties(self.data, port, controller_port, extra))
+    def write_configuration(self, text: str) -> None:
+        """``text``: of server.properties."""
+        self.properties.write_text(text)
         self.logging.write_text(LOGGING)
 
 
@@ -86,8 +87,8 @@ class Launcher:
     jars: JarFolder
     heap: str = "512m"
 
-    def format(self) -> str:
-        """Format the storage unless it is; the cluster id. Raises BrokerError from what the tool wrote."""
+    def format(self, cluster_id: str | None = None) -> str:
+        """Format the storage unless it is, as ``cluster_id`` or a new one; the id it has. Raises BrokerError if it cannot."""
         known = self.folder.cluster_id()
         if known is not None:
             return known
@@ -95,7 +96,7 @@ class Launcher:
             "kafka.tools.StorageTool",
             "format",
             "-t",
-            new_cluster_id(),
+            cluster_id or new_cluster_id(),
             "-c",
             str(self.folder.properties),
             "--ignore-formatted",

@@ -27,7 +27,7 @@ from infra.broker.launch import OPTIONS, BrokerFolder, Launcher
 from infra.broker.ports import demand_free, free_port, is_free
 from infra.broker.probe import ask, listens
 from infra.broker.process import ProcessRecord
-from infra.broker.properties import HOST
+from infra.broker.properties import HOST, Member, member_properties, server_properties
 from infra.broker.startup_cache import StartupCache
 
 JARS_ENV = "MONMOUTH_JARS"
@@ -57,7 +57,8 @@ class LocalBroker:
 
     ``jars`` is a folder that several brokers may share (default: MONMOUTH_JARS, else ``state_dir/jars``). ``properties`` adds
     to the broker's configuration. ``record_startup``: let the first run write the start-up cache, which lengthens its stop by
-    some seconds. ``say`` gets a line for each thing worth telling, ``on_jar`` the progress of downloads.
+    some seconds. ``member``: its place in a cluster, which fixes its ports; it then answers only while a majority of its
+    cluster lives. ``say`` gets a line for each thing worth telling, ``on_jar`` the progress of downloads.
     """
 
     def __init__(
@@ -69,13 +70,15 @@ class LocalBroker:
         heap: str = "512m",
         properties: Mapping[str, str] | None = None,
         record_startup: bool = True,
+        member: Member | None = None,
         say: Callable[[str], None] | None = None,
         on_jar: OnJar | None = None,
     ) -> None:
         state_dir = state_dir.resolve()
         self._folder = BrokerFolder(state_dir / "broker")
         self._jars = JarFolder((jars or jars_folder(state_dir)).resolve())
-        self._port = port
+        self._port = member.port if member else port
+        self._member = member
         self._heap = heap
         self._properties = dict(properties or {})
         self._record_startup = record_startup
@@ -140,12 +143,19 @@ class LocalBroker:
                 )
             return True
 
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would; it may be started again."""
+        record = self._living()
+        if record is not None:
+            record.kill()
+            self._reap()
+
     def status(self) -> BrokerStatus:
         """As it is now; does not wait for anything but one question to the broker."""
         record = self._living()
         bootstrap = f"{HOST}:{record.port}" if record else ""
         cluster_id = self._folder.cluster_id()
-        cluster = ask(bootstrap) if record else None
+        cluster = ask(f"{HOST}:{self._member.internal_port}" if self._member else bootstrap) if record else None
         return BrokerStatus(
             running=record is not None,
             answers=cluster is not None and cluster.cluster_id == cluster_id,
@@ -211,17 +221,25 @@ class LocalBroker:
 
     def _launch(self, launcher: Launcher, timeout: float) -> None:
         port = self._choose_port()
-        self._folder.write_configuration(port, free_port(), self._properties)
-        cluster_id = launcher.format()
+        self._folder.write_configuration(self._configuration(port))
+        cluster_id = launcher.format(self._member.cluster_id if self._member else None)
         options, recording = self._cache_options(launcher)
         log_end = self._folder.log.stat().st_size if self._folder.log.exists() else 0
         try:
             self._child = launcher.run(options)
             ProcessRecord.of(self._child.pid, port, recording=recording).write(self._folder.pid)
-            self._await_answer(port, cluster_id, timeout, log_end)
+            # A proxy may stand before the port that clients are told, so a member is asked on its internal one.
+            self._await_answer(self._member.internal_port if self._member else port, cluster_id, timeout, log_end)
         except BaseException:  # Ctrl-C too: nothing may be left running
             self._abandon()
             raise
+
+    def _configuration(self, port: int) -> str:
+        if self._member is None:
+            return server_properties(self._folder.data, port, free_port(), self._properties)
+        for taken in (self._member.internal_port, self._member.controller_port):
+            demand_free(taken)
+        return member_properties(self._folder.data, self._member, self._properties)
 
     def _choose_port(self) -> int:
         if self._port:

@@ -1,4 +1,4 @@
-"""The broker's own configuration: one KRaft node, broker and controller, on loopback only.
+"""The broker's own configuration: a KRaft node, broker and controller in one, on loopback only; alone or one of a cluster.
 
 Invariant: no listener is bound to anything but 127.0.0.1; topics are never created by accident; nothing is removed by age
 unless a topic says so, and committed positions outlast any pause.
@@ -7,6 +7,7 @@ unless a topic says so, and committed positions outlast any pause.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -63,16 +64,69 @@ appender.file.strategy.max = 3
 """
 
 
+MEMBER = {
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "INTERNAL",
+    # Several Java processes on a small machine: one may well be late without being dead.
+    "broker.session.timeout.ms": "6000",
+    "broker.heartbeat.interval.ms": "1000",
+    "replica.lag.time.max.ms": "6000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node of a cluster as all its nodes know it.
+
+    Clients connect to ``port`` and are told ``advertised_port``, behind which a proxy may stand; brokers among themselves, and
+    whoever asks after them, use ``internal_port``. ``voters``: node id to controller port, of every node.
+    """
+
+    cluster_id: str
+    node_id: int
+    port: int
+    internal_port: int
+    controller_port: int
+    advertised_port: int
+    voters: Mapping[int, int]
+
+
 def server_properties(data: Path, port: int, controller_port: int, extra: Mapping[str, str]) -> str:
-    """Text of ``server.properties``; ``extra`` wins over the defaults but not over the listeners."""
-    settings = {
-        **SERVER,
-        **extra,
-        "log.dirs": str(data),
-        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
-    }
+    """Text of ``server.properties`` of a node alone; ``extra`` wins over the defaults but not over the listeners."""
+    return _text(
+        {
+            **SERVER,
+            **extra,
+            "log.dirs": str(data),
+            "controller.quorum.voters": f"1@{HOST}:{controller_port}",
+            "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        }
+    )
+
+
+def member_properties(data: Path, member: Member, extra: Mapping[str, str]) -> str:
+    """The same of a node of a cluster: three replicas where there are three nodes, and one of them may be down."""
+    replicas = min(3, len(member.voters))
+    listeners = {"PLAINTEXT": member.port, "INTERNAL": member.internal_port, "CONTROLLER": member.controller_port}
+    advertised = {"PLAINTEXT": member.advertised_port, "INTERNAL": member.internal_port}
+    return _text(
+        {
+            **SERVER,
+            **MEMBER,
+            **{name: str(replicas) for name in SERVER if name.endswith("replication.factor")},
+            **{name: str(max(1, replicas - 1)) for name in SERVER if name.endswith((".min.isr", "min.insync.replicas"))},
+            **extra,
+            "node.id": str(member.node_id),
+            "log.dirs": str(data),
+            "controller.quorum.voters": ",".join(f"{node}@{HOST}:{port}" for node, port in sorted(member.voters.items())),
+            "listeners": ",".join(f"{name}://{HOST}:{port}" for name, port in listeners.items()),
+            "advertised.listeners": ",".join(f"{name}://{HOST}:{port}" for name, port in advertised.items()),
+        }
+    )
+
+
+def _text(settings: Mapping[str, str]) -> str:
     return "".join(f"{name}={_escaped(value)}\n" for name, value in settings.items())
 
 

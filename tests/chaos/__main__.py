@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from infra.broker import LocalBroker
-from tests.chaos.faults import AIMS, FAULTS
+from tests.chaos.brokers import brokers
+from tests.chaos.faults import AIMS, FAULTS, needs_of
 from tests.chaos.figures import Row, figures, markdown, text
 from tests.chaos.retention import run_retention
 from tests.chaos.run import Course, Outcome, run
@@ -27,7 +27,6 @@ from tests.checker.report import table
 from tests.conftest import ROOT
 
 JARS = Path(os.environ.get("MONMOUTH_JARS") or ROOT / ".monmouth" / "jars")
-PROPERTIES = {"log.cleaner.backoff.ms": "1000"}
 COURSES: dict[str, Course] = {"retention": run_retention}
 """What has a course of its own, not the one in which faults strike."""
 PLANNED = (*FAULTS, *COURSES)
@@ -51,6 +50,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--pause", type=float, metavar="S", help="a stopped process stands still (default: longer than its session)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the first run; the next ones count up")
+    parser.add_argument("--brokers", type=int, default=3, metavar="N", help="nodes of the cluster (default: 3)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep all histories and logs here")
     parser.add_argument("--markdown", action="store_true", help="print the table as docs/guarantees.md holds it")
     said = parser.parse_args(argv)
@@ -91,12 +91,13 @@ def tell(outcome: Outcome) -> Iterator[str]:
 
 async def play(said: argparse.Namespace, folder: Path) -> dict[Row, list[Outcome]]:
     found: dict[Row, list[Outcome]] = {}
-    with LocalBroker(folder / "kafka", jars=JARS, properties=PROPERTIES, record_startup=False) as broker:
+    disk = max((needs_of(fault).brokers_disk for fault in said.faults if fault not in COURSES), default=0)
+    async with brokers(folder / "kafka", JARS, said.brokers, disk) as cluster:
         for fault, target in rows(said.faults, said.agents):
             for seed in range(said.seed, said.seed + said.runs):
                 place = folder / f"{fault}-{target or 'all'}-{seed}"
                 try:
-                    outcome = await COURSES.get(fault, run)(broker, place, fault, seed, said.seconds, target, said.pause)
+                    outcome = await COURSES.get(fault, run)(cluster, place, fault, seed, said.seconds, target, said.pause)
                 except UnavailableError as error:
                     print(f"{fault}: left out: {error}", flush=True)
                     break

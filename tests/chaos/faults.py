@@ -21,6 +21,8 @@ from streams.serving.commands import store_command
 from streams.topics import CHECKPOINTS, COMMANDS, TOPICS, physical
 from tests.chainlog import partition_of
 from tests.chaos import faults_stores, faults_time, faults_upgrade
+from tests.chaos.faults_brokers import BROKERS
+from tests.chaos.faults_network import NETWORK
 from tests.chaos.stage import AGENTS, Needs, Stage
 from tests.checker.events import Kill, Start
 
@@ -57,17 +59,12 @@ async def stop_producer(stage: Stage, random: Random) -> None:
     stage.processes.leave("producer-2")
 
 
-async def kill_broker(stage: Stage, random: Random) -> None:
-    """kill -9 of the only broker; started again at once."""
-    await stage.kill_broker()
-
-
 async def kill_all(stage: Stage, random: Random) -> None:
     """kill -9 of every process at the same moment: a power cut but for the disk cache."""
     names = stage.processes.named("")
     for name in names:
         stage.processes.kill(name)
-    await stage.kill_broker()
+    await stage.kill_brokers()
     for name in names:
         stage.processes.restart(name)
 
@@ -152,9 +149,9 @@ async def lose_state(stage: Stage, random: Random) -> None:
 async def drop_node(stage: Stage, random: Random) -> None:
     """The node cuts every connection and does not answer for five seconds."""
     stage.recorder.say(Kill(process="node", fault="cut off"))
-    await stage.node.stop()
+    await stage.network.refuse("node")
     await asyncio.sleep(5)
-    await stage.node.start()
+    await stage.network.heal("node")
     stage.recorder.say(Start(process="node"))
 
 
@@ -176,7 +173,6 @@ FAULTS: dict[str, Fault] = {
     "stop-worker": stop_worker,
     "kill-producer": kill_producer,
     "stop-producer": stop_producer,
-    "kill-broker": kill_broker,
     "kill-all": kill_all,
     "rebalance-storm": rebalance_storm,
     "poison": poison,
@@ -186,6 +182,8 @@ FAULTS: dict[str, Fault] = {
     **faults_stores.FAULTS,
     **faults_time.FAULTS,
     **faults_upgrade.FAULTS,
+    **BROKERS,
+    **NETWORK,
 }
 AIMS: dict[str, tuple[str, ...]] = {
     "kill-worker": AGENTS,
@@ -206,4 +204,5 @@ def needs_of(fault: str) -> Needs:
         disk=max(needs.disk for needs in all_),
         clock=any(needs.clock for needs in all_),
         newer=any(needs.newer for needs in all_),
+        brokers_disk=max(needs.brokers_disk for needs in all_),
     )

@@ -23,6 +23,9 @@ REFUSED_BYTES = 4096
 """Files may not be written beyond this: no page of a store can be."""
 DISK_BYTES = 64 * 1024 * 1024
 FULL_SECONDS = 8.0
+BROKERS_DISK_BYTES = 1024 * 1024 * 1024
+"""A broker does not start with less than 512 MiB free."""
+BROKERS_FULL_SECONDS = 10.0
 HOLDER = """
 import sys, lmdb
 held = [lmdb.open(path, max_dbs=8, map_size=64 << 30, create=False).begin(write=True) for path in sys.argv[1:]]
@@ -102,13 +105,34 @@ async def disk_full(stage: Stage, random: Random) -> None:
     stage.recorder.say(Start(process="disk"))
 
 
+async def brokers_disk_full(stage: Stage, random: Random) -> None:
+    """Not a byte is left on the disk of all brokers for ten seconds, and they go down; then there is room, and they start."""
+    disk = stage.brokers_disk
+    assert disk is not None
+    for number in stage.cluster.nodes:
+        stage.say_kill(number, "disk full")
+    loop = asyncio.get_running_loop()
+    try:
+        until = loop.time() + BROKERS_FULL_SECONDS
+        while loop.time() < until:  # a broker that goes down gives some back
+            await asyncio.to_thread(fill, disk)
+            await asyncio.sleep(1)
+    finally:
+        free(disk)
+    await asyncio.to_thread(stage.cluster.start)
+    await stage.cluster.in_sync()
+    for number in stage.cluster.nodes:
+        stage.say_start(number)
+
+
 FAULTS: dict[str, Callable[[Stage, Random], Awaitable[None]]] = {
     "slow-store": slow_store,
     "flapping-store": flapping_store,
     "disk-full": disk_full,
+    "brokers-disk-full": brokers_disk_full,
 }
 AIMS = {
     "slow-store": ("memory", "embedding", "lattice"),
     "flapping-store": ("memory", "embedding", "lattice"),
 }
-NEEDS = {"disk-full": Needs(disk=DISK_BYTES)}
+NEEDS = {"disk-full": Needs(disk=DISK_BYTES), "brokers-disk-full": Needs(brokers_disk=BROKERS_DISK_BYTES)}

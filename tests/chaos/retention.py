@@ -18,9 +18,9 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from connectors.chain.devchain import run_script
 from connectors.chain.devchain.steps import script
-from infra.broker import LocalBroker
 from infra.carry import carry_commands
 from streams.topics import physical
+from tests.chaos.brokers import Brokers
 from tests.chaos.residue import INPUTS
 from tests.chaos.run import (
     BLOCK_SECONDS,
@@ -46,7 +46,7 @@ STOPPED = 1
 
 
 async def run_retention(
-    broker: LocalBroker,
+    brokers: Brokers,
     folder: Path,
     fault: str,
     seed: int,
@@ -56,12 +56,12 @@ async def run_retention(
 ) -> Outcome:
     """Records are deleted that a stopped stream agent has not read: it must halt and name the gap; then the recovery."""
     async with AsyncExitStack() as stack:
-        old = await stack.enter_async_context(stage(broker, folder, seed, target))
+        old = await stack.enter_async_context(stage(brokers, folder, seed, target))
         faults = await _lose(old, seed, seconds)
         await asyncio.to_thread(old.processes.stop)
         if faults:
             return Outcome(fault, target, seed, ref(old).number, None, tuple(old.processes.deaths), tuple(faults), folder)
-        return await _recover(old, folder / "anew", fault, seed, target)
+        return await _recover(brokers, old, folder / "anew", fault, seed, target)
 
 
 async def _lose(at: Stage, seed: int, seconds: float) -> list[str]:
@@ -132,10 +132,10 @@ def faults_of(name: str, code: int | None, said: str, agents: Iterable[str]) -> 
         yield f"{name} halted with a traceback"
 
 
-async def _recover(old: Stage, folder: Path, fault: str, seed: int, target: str | None) -> Outcome:
+async def _recover(brokers: Brokers, old: Stage, folder: Path, fault: str, seed: int, target: str | None) -> Outcome:
     """As docs/deploying.md says, and judged as any run."""
     shutil.copytree(old.settings.state_dir / "keys", folder / "state" / "keys")
-    async with playing(old.broker, folder, old.node, target) as at:
+    async with playing(brokers, folder, old.node, old.network.proxies["node"], target) as at:
         await carry_commands(at.settings.kafka, old.settings.kafka.prefix)
         tap = Tap(at.settings.kafka, at.recorder.say)
         async with beside(tap.run(), mending(at)):

@@ -16,8 +16,8 @@ from random import Random
 
 from connectors.chain.devchain import ReorgPlan, run_script
 from connectors.chain.devchain.steps import script
-from infra.broker import LocalBroker
 from streams.core.block import BlockRef
+from tests.chaos.brokers import Brokers
 from tests.chaos.effort import watch
 from tests.chaos.faults import FAULTS, needs_of
 from tests.chaos.reader import Reader
@@ -58,12 +58,12 @@ class Outcome:
         return self.report is not None and self.report.clean and not self.stuck
 
 
-Course = Callable[[LocalBroker, Path, str, int, float, str | None, float | None], Awaitable[Outcome]]
+Course = Callable[[Brokers, Path, str, int, float, str | None, float | None], Awaitable[Outcome]]
 """As ``run``."""
 
 
 async def run(
-    broker: LocalBroker,
+    brokers: Brokers,
     folder: Path,
     fault: str,
     seed: int,
@@ -77,7 +77,7 @@ async def run(
     what the fault needs.
     """
     path = folder / "history.jsonl.gz"
-    async with stage(broker, folder, seed, target, needs_of(fault)) as at:
+    async with stage(brokers, folder, seed, target, needs_of(fault)) as at:
         at.pause = pause or at.pause
         tap = Tap(at.settings.kafka, at.recorder.say)
         writer = Writer(at.settings.kafka, at.node.chain.agents, seed, at.recorder.say)

@@ -1,5 +1,6 @@
-"""The parts of one run: topics and state of its own on a shared broker, a node in this process, the product's processes.
+"""The parts of one run: topics and state of its own on shared brokers, a node in this process, the product's processes.
 
+The product reaches brokers and node through proxies only, so that the network can be at fault.
 A run may be aimed at one stream agent: then the processes called ``worker-...`` run that one alone, and one called ``rest``
 runs the others, so that what strikes a worker strikes this stream agent and no other.
 """
@@ -8,25 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from connectors.chain.devchain import DevChain, DevNode
 from infra import topics
-from infra.broker import LocalBroker
+from infra.broker import LocalCluster
 from schemas.codec import Codec, codec, use
 from streams.cli.demo.stage import free_port
 from streams.master_key import load_or_create_master_key
 from streams.settings import ChainSettings, KafkaSettings, RagSettings, Settings
 from streams.signing import load_or_create_signer
+from tests.chaos.brokers import Brokers
 from tests.chaos.clock import make_clock, watch_of
 from tests.chaos.processes import Processes
+from tests.chaos.proxy import HOST, Network, Proxy
 from tests.chaos.small_disk import small_disk
+from tests.chaos.unavailable import UnavailableError
 from tests.checker.events import Event, Kill, Start
 from tests.conftest import ROOT
 from tests.newer import newer_tree
@@ -54,14 +58,16 @@ class Recorder:
 
 @dataclass
 class Stage:
-    """``target``: the stream agent the run is aimed at, None for all of them. ``ports``: of the metrics of each worker.
+    """``network``: "broker-1", ... and "node". ``target``: the stream agent the run is aimed at, None for all of them.
 
-    ``gateway``: its address. ``pause``: seconds that a process which is stopped stands still. ``clock``: a file that sets the
-    wall clock of the workers, where they run on one that can be set. ``newer``: a checkout of the next version.
+    ``ports``: of the metrics of each worker. ``gateway``: its address. ``pause``: seconds that a stopped process stands still.
+    ``clock``: a file that sets the wall clock of the workers, where they run on one that can be set. ``newer``: a checkout of
+    the next version. ``brokers_disk``: the small disk that the brokers' data are on, if they are.
     """
 
     settings: Settings
-    broker: LocalBroker
+    cluster: LocalCluster
+    network: Network
     node: DevNode
     processes: Processes
     recorder: Recorder
@@ -71,6 +77,7 @@ class Stage:
     pause: float = BEYOND_SESSION * KafkaSettings().session_timeout_ms / 1000
     clock: Path | None = None
     newer: Path | None = None
+    brokers_disk: Path | None = None
 
     @property
     def struck(self) -> tuple[str, ...]:
@@ -89,23 +96,33 @@ class Stage:
         self.gateway = f"http://127.0.0.1:{port}"
         self.processes.start("gateway", "gateway", "--port", str(port), "--metrics-port", str(free_port(0)))
 
-    async def kill_broker(self) -> None:
-        """kill -9, and up again at once."""
-        pid = self.broker.pid
-        assert pid is not None
-        self.recorder.say(Kill(process="broker", fault="kill -9"))
-        os.kill(pid, signal.SIGKILL)
-        while self.broker.pid is not None:
-            await asyncio.sleep(0.05)
-        await asyncio.to_thread(self.broker.start)
-        assert self.broker.bootstrap == self.settings.kafka.bootstrap
-        self.recorder.say(Start(process="broker"))
+    async def kill_brokers(self) -> None:
+        """kill -9 of all, and up again at once."""
+        for number, node in self.cluster.nodes.items():
+            self.say_kill(number, "kill -9")
+            await asyncio.to_thread(node.kill)
+        await asyncio.to_thread(self.cluster.start)
+        for number in self.cluster.nodes:
+            self.say_start(number)
+
+    def say_kill(self, broker: int, fault: str) -> None:
+        """A fault strikes a broker."""
+        self.recorder.say(Kill(process=f"broker-{broker}", fault=fault))
+
+    def say_start(self, broker: int) -> None:
+        """A broker serves again."""
+        self.recorder.say(Start(process=f"broker-{broker}"))
 
 
-def make_settings(bootstrap: str, folder: Path, rpc_url: str, ws_url: str) -> Settings:
+def make_settings(cluster: LocalCluster, folder: Path, rpc_url: str, ws_url: str) -> Settings:
     return Settings(
         state_dir=folder,
-        kafka=KafkaSettings(bootstrap=bootstrap, prefix=f"chaos-{uuid.uuid4().hex[:8]}.", partitions=PARTITIONS),
+        kafka=KafkaSettings(
+            bootstrap=cluster.bootstrap,
+            prefix=f"chaos-{uuid.uuid4().hex[:8]}.",
+            partitions=PARTITIONS,
+            replication=cluster.replication,
+        ),
         chain=ChainSettings(rpc_url=rpc_url, ws_url=ws_url, poll_interval=0.25),
         rag=RagSettings(models_path=MODELS.resolve()),
     )
@@ -118,6 +135,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "KAFKA__PREFIX": settings.kafka.prefix,
         "KAFKA__PARTITIONS": settings.kafka.partitions,
+        "KAFKA__REPLICATION": settings.kafka.replication,
         "CHAIN__RPC_URL": settings.chain.rpc_url,
         "CHAIN__WS_URL": settings.chain.ws_url,
         "CHAIN__POLL_INTERVAL": settings.chain.poll_interval,
@@ -129,24 +147,28 @@ def environment(settings: Settings) -> dict[str, str]:
 @dataclass(frozen=True)
 class Needs:
     """What a fault needs of a stage: ``disk``: bytes of a disk of its own for all state; ``clock``: a clock that can be set;
-    ``newer``: a checkout of the next version, which this process reads too.
+    ``newer``: a checkout of the next version, which this process reads too; ``brokers_disk``: bytes of the brokers' own disk.
     """
 
     disk: int = 0
     clock: bool = False
     newer: bool = False
+    brokers_disk: int = 0
 
 
 @asynccontextmanager
 async def stage(
-    broker: LocalBroker, folder: Path, seed: int, target: str | None = None, needs: Needs = Needs()
+    brokers: Brokers, folder: Path, seed: int, target: str | None = None, needs: Needs = Needs()
 ) -> AsyncIterator[Stage]:
-    """Everything started; what was started is stopped. The broker stays. Raises UnavailableError."""
+    """Everything started; what was started is stopped. The brokers stay. Raises UnavailableError."""
+    if needs.brokers_disk and brokers.disk is None:
+        raise UnavailableError("the brokers need a small disk of their own, for which a tmpfs must be mounted")
+    await brokers.settle()
     chain = DevChain(seed, transactions=TRANSACTIONS, finality_depth=FINALITY_DEPTH)
-    async with DevNode(chain) as node:
+    async with DevNode(chain) as node, Proxy(port_of(node.url)) as proxy:
         with small_disk(folder / "state", needs.disk):
             clock = make_clock(folder / "clock") if needs.clock else None
-            async with playing(broker, folder, node, target, clock) as at:
+            async with playing(brokers, folder, node, proxy, target, clock) as at:
                 with reading_newer(folder / "newer") if needs.newer else nullcontext() as at.newer:
                     yield at
 
@@ -164,18 +186,20 @@ def reading_newer(folder: Path) -> Iterator[Path]:
 
 @asynccontextmanager
 async def playing(
-    broker: LocalBroker, folder: Path, node: DevNode, target: str | None = None, clock: Path | None = None
+    brokers: Brokers, folder: Path, node: DevNode, proxy: Proxy, target: str | None = None, clock: Path | None = None
 ) -> AsyncIterator[Stage]:
-    """The processes on a node that runs."""
+    """The processes on a node that runs, behind ``proxy``."""
     state = (folder / "state").resolve()
-    settings = make_settings(broker.bootstrap, state, node.url, node.ws_url)
+    address = f"{HOST}:{proxy.port}"
+    settings = make_settings(brokers.cluster, state, f"http://{address}", f"ws://{address}")
     await topics.apply(settings.kafka)
     state.mkdir(parents=True, exist_ok=True)
     load_or_create_signer(settings.path(settings.security.signing_key_file))
     load_or_create_master_key(settings.path(settings.security.master_key_file))
     recorder = Recorder()
     processes = Processes(folder / "logs", environment(settings), recorder.say)
-    at = Stage(settings, broker, node, processes, recorder, target, clock=clock)
+    network = Network({**brokers.proxies, "node": proxy})
+    at = Stage(settings, brokers.cluster, network, node, processes, recorder, target, clock=clock, brokers_disk=brokers.disk)
     try:
         for number in range(WORKERS):
             at.start_worker(f"worker-{number + 1}")
@@ -186,3 +210,9 @@ async def playing(
         yield at
     finally:
         await asyncio.to_thread(processes.stop)
+
+
+def port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port

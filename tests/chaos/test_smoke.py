@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from connectors.embedding.model import ModelFiles
-from infra.broker import LocalBroker
 from infra.broker.errors import JarsUnavailableError
 from tests.availability import unavailable
+from tests.chaos.brokers import Brokers, brokers
 from tests.chaos.retention import run_retention
 from tests.chaos.run import Outcome, run
 from tests.chaos.unavailable import UnavailableError
@@ -21,20 +22,17 @@ DISK = "disk-full"
 SECONDS_EACH = 4.0
 
 
-@pytest.fixture(scope="module")
-def own_broker(tmp_path_factory: pytest.TempPathFactory, jars_dir: Path, model_files: ModelFiles) -> Iterator[LocalBroker]:
-    """One that may be killed."""
-    broker = LocalBroker(tmp_path_factory.mktemp("chaos") / "kafka", jars=jars_dir, record_startup=False)
+@asynccontextmanager
+async def one_broker(folder: Path, jars: Path) -> AsyncIterator[Brokers]:
     try:
-        broker.start()
+        async with brokers(folder, jars, 1) as cluster:
+            yield cluster
     except JarsUnavailableError as error:
         unavailable(f"no broker: {error}")
-    yield broker
-    broker.stop()
 
 
-async def struck(broker: LocalBroker, folder: Path, faults: tuple[str, ...]) -> Outcome:
-    return await run(broker, folder, "+".join(faults), seed=1, seconds=SECONDS_EACH * len(faults))
+async def struck(cluster: Brokers, folder: Path, faults: tuple[str, ...]) -> Outcome:
+    return await run(cluster, folder, "+".join(faults), seed=1, seconds=SECONDS_EACH * len(faults))
 
 
 def demand_good(outcome: Outcome) -> None:
@@ -45,13 +43,14 @@ def demand_good(outcome: Outcome) -> None:
     assert outcome.good
 
 
-async def test_nothing_is_lost_doubled_or_stale(own_broker: LocalBroker, tmp_path: Path) -> None:
+async def test_nothing_is_lost_doubled_or_stale(tmp_path: Path, jars_dir: Path, model_files: ModelFiles) -> None:
     without = None
-    try:
-        outcome = await struck(own_broker, tmp_path / "run", (*STRUCK, DISK))
-    except UnavailableError as error:
-        without = error
-        outcome = await struck(own_broker, tmp_path / "run", STRUCK)
+    async with one_broker(tmp_path / "kafka", jars_dir) as cluster:
+        try:
+            outcome = await struck(cluster, tmp_path / "run", (*STRUCK, DISK))
+        except UnavailableError as error:
+            without = error
+            outcome = await struck(cluster, tmp_path / "run", STRUCK)
     demand_good(outcome)
     assert outcome.report is not None
     assert len(outcome.report.recoveries) >= len(STRUCK)
@@ -63,5 +62,6 @@ async def test_nothing_is_lost_doubled_or_stale(own_broker: LocalBroker, tmp_pat
         pytest.skip(f"all was well, but for {DISK}, which was left out: {without}")
 
 
-async def test_a_gap_halts_and_its_recovery_loses_nothing(own_broker: LocalBroker, tmp_path: Path) -> None:
-    demand_good(await run_retention(own_broker, tmp_path / "run", "retention", seed=1, seconds=8, target="lattice"))
+async def test_a_gap_halts_and_its_recovery_loses_nothing(tmp_path: Path, jars_dir: Path, model_files: ModelFiles) -> None:
+    async with one_broker(tmp_path / "kafka", jars_dir) as cluster:
+        demand_good(await run_retention(cluster, tmp_path / "run", "retention", seed=1, seconds=8, target="lattice"))
