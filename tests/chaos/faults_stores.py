@@ -6,6 +6,7 @@ They strike what the product's own code calls: LMDB's write lock, write(2), and 
 from __future__ import annotations
 
 import asyncio
+import re
 import resource
 import subprocess
 import sys
@@ -25,7 +26,9 @@ DISK_BYTES = 64 * 1024 * 1024
 FULL_SECONDS = 8.0
 BROKERS_DISK_BYTES = 1024 * 1024 * 1024
 """A broker does not start with less than 512 MiB free."""
-BROKERS_FULL_SECONDS = 10.0
+BROKERS_FULL_SECONDS = 50.0
+"""Longer than the block producer waits for a confirmation (kafka_log.GRACE behind the transaction timeout): it must say so."""
+SAID = re.compile("the broker did not confirm a write|no use of the broker")
 HOLDER = """
 import sys, lmdb
 held = [lmdb.open(path, max_dbs=8, map_size=64 << 30, create=False).begin(write=True) for path in sys.argv[1:]]
@@ -106,19 +109,26 @@ async def disk_full(stage: Stage, random: Random) -> None:
 
 
 async def brokers_disk_full(stage: Stage, random: Random) -> None:
-    """Not a byte is left on the disk of all brokers for ten seconds, and they go down; then there is room, and they start."""
+    """Not a byte is left on the disk of all brokers for 50 s, and they go down; then there is room, and they start."""
     disk = stage.brokers_disk
     assert disk is not None
     for number in stage.cluster.nodes:
         stage.say_kill(number, "disk full")
     loop = asyncio.get_running_loop()
+    log = stage.processes.logs / "producer.log"
+    before = log.stat().st_size
     try:
         until = loop.time() + BROKERS_FULL_SECONDS
         while loop.time() < until:  # a broker that goes down gives some back
             await asyncio.to_thread(fill, disk)
             await asyncio.sleep(1)
+        down = [number for number, node in stage.cluster.nodes.items() if node.pid is None]
     finally:
         free(disk)
+    assert down, "the disk was full, and every broker went on"
+    said = log.read_bytes()[before:].decode(errors="replace")
+    assert SAID.search(said), f"the producer says nothing of a broker that is gone: {said[-500:]}"
+    assert "Traceback" not in said
     await asyncio.to_thread(stage.cluster.start)
     await stage.cluster.in_sync()
     for number in stage.cluster.nodes:
