@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.chaos.brokers import brokers
 from tests.chaos.faults import FAULTS
+from tests.chaos.node import NODES
 from tests.chaos.run import Outcome, run
 from tests.checker.measures import percentile
 from tests.checker.report import seconds, table
@@ -35,6 +36,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=30, metavar="S", help="of a live chain in each run (default: 30)")
     parser.add_argument("--seed", type=int, default=1, help="of the first run; the next ones count up")
     parser.add_argument("--brokers", type=int, default=3, metavar="N", help="nodes of the cluster (default: 3)")
+    parser.add_argument("--node", choices=NODES, default="dev", help="the chain's node (default: dev)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep all histories and logs here")
     said = parser.parse_args(argv)
     said.faults = list(FAULTS) if said.faults == "all" else said.faults.split(",")
@@ -83,7 +85,7 @@ async def play(said: argparse.Namespace, folder: Path) -> list[Outcome]:
         for fault in said.faults:
             for seed in range(said.seed, said.seed + said.runs):
                 place = folder / f"{fault}-{seed}"
-                outcome = await run(cluster, place, fault, seed, said.seconds)
+                outcome = await run(cluster, NODES[said.node], place, fault, seed, said.seconds)
                 print("\n".join(tell(outcome)), flush=True)
                 outcomes.append(outcome)
                 if outcome.good and said.keep is None:

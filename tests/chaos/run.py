@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from connectors.chain.devchain import ReorgPlan, run_script
-from connectors.chain.devchain.steps import script
-from streams.core.block import BlockRef
+from connectors.chain.devchain import ReorgPlan
+from connectors.chain.devchain.steps import Step, StepKind, script
 from tests.chaos.brokers import Brokers
 from tests.chaos.effort import watch
 from tests.chaos.faults import FAULTS
+from tests.chaos.node import MakeNode
 from tests.chaos.residue import INPUTS, residue
 from tests.chaos.stage import Stage, stage
 from tests.chaos.tap import Tap
@@ -26,7 +26,7 @@ BLOCK_SECONDS = 0.25
 WARM_SECONDS = 90.0
 REST_SECONDS = 120.0
 STRIKES = 2
-PLAN = ReorgPlan(every=6, max_depth=8)
+PLAN = ReorgPlan(every=6, max_depth=20)
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ class Outcome:
         return self.report is not None and self.report.clean and not self.stuck
 
 
-async def run(brokers: Brokers, folder: Path, fault: str, seed: int, seconds: float) -> Outcome:
+async def run(brokers: Brokers, make_node: MakeNode, folder: Path, fault: str, seed: int, seconds: float) -> Outcome:
     """Strikes twice in ``seconds`` of a live chain. Never raises for what the product does wrong: it is in the outcome."""
     path = folder / "history.jsonl.gz"
-    async with stage(brokers, folder, seed) as at:
+    async with stage(brokers, make_node, folder, seed) as at:
         tap = Tap(at.settings.kafka, at.recorder.say)
-        writer = Writer(at.settings.kafka, at.node.chain.agents, seed, at.recorder.say)
+        writer = Writer(at.settings.kafka, at.node.agents, seed, at.recorder.say)
         async with _beside(tap.run(), watch(at), _mending(at)):
             stuck = await _course(at, tap, writer, fault, seed, seconds)
-        head = _ref(at)
+        head = at.node.head
         if not stuck:
             for event in await residue(at.settings, at.node.url, head):
                 at.recorder.events.append(event)
@@ -64,18 +64,13 @@ async def run(brokers: Brokers, folder: Path, fault: str, seed: int, seconds: fl
     return Outcome(fault, seed, head.number, None if stuck else check(history), deaths, tuple(stuck), path)
 
 
-def _ref(at: Stage) -> BlockRef:
-    ref: BlockRef = at.node.chain.head.ref
-    return ref
-
-
 async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, seconds: float) -> list[str]:
     steps = list(script(seed, max(9, int(seconds / BLOCK_SECONDS)), PLAN))
-    await run_script(at.node, 0, 0, steps[:3])
+    await at.node.play(steps[:3], 0)
     if stuck := await _rest(at, tap, WARM_SECONDS):  # the processes are up: faults strike a running pipeline
         return stuck
     writing = asyncio.create_task(writer.run())
-    playing = asyncio.create_task(run_script(at.node, 0, BLOCK_SECONDS, steps[3:]))
+    playing = asyncio.create_task(at.node.play(steps[3:], BLOCK_SECONDS))
     random = Random(f"chaos {fault} {seed}")
     try:
         for _ in range(STRIKES):
@@ -93,7 +88,7 @@ async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, se
 
 async def _advance(at: Stage) -> None:
     """A few more blocks after the last fault, so that there is something to recover with."""
-    await run_script(at.node, 8, BLOCK_SECONDS)
+    await at.node.play([Step(StepKind.ADVANCE)] * 8, BLOCK_SECONDS)
 
 
 async def _rest(at: Stage, tap: Tap, patience: float) -> list[str]:
@@ -110,7 +105,7 @@ async def _rest(at: Stage, tap: Tap, patience: float) -> list[str]:
 
 
 def _behind(at: Stage, tap: Tap) -> Iterator[str]:
-    head = _ref(at)
+    head = at.node.head
     if tap.seen.head != head.hash:
         yield f"the log ends in {tap.seen.head.hex()[:8]}, the chain in {head}"
     yield from tap.seen.behind(INPUTS)

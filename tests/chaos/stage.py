@@ -1,4 +1,4 @@
-"""The parts of one run: topics and state of its own on shared brokers, a node in this process, the product's processes.
+"""The parts of one run: topics and state of its own on shared brokers, a node of its own, the product's processes.
 
 The product reaches brokers and node through proxies only, so that the network can be at fault.
 """
@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from connectors.chain.devchain import DevChain, DevNode
 from infra import topics
 from infra.broker import LocalCluster
 from streams.cli.demo.stage import free_port
@@ -22,6 +21,7 @@ from streams.master_key import load_or_create_master_key
 from streams.settings import ChainSettings, KafkaSettings, Settings
 from streams.signing import load_or_create_signer
 from tests.chaos.brokers import Brokers
+from tests.chaos.node import ChainNode, MakeNode
 from tests.chaos.processes import Processes
 from tests.chaos.proxy import HOST, Network, Proxy
 from tests.checker.events import Event, Kill, Start
@@ -29,8 +29,6 @@ from tests.checker.events import Event, Kill, Start
 AGENTS = ("intent", "memory", "lattice")
 PARTITIONS = 2
 WORKERS = 2
-TRANSACTIONS = 6
-FINALITY_DEPTH = 24
 
 
 @dataclass
@@ -51,7 +49,7 @@ class Stage:
     settings: Settings
     cluster: LocalCluster
     network: Network
-    node: DevNode
+    node: ChainNode
     processes: Processes
     recorder: Recorder
     ports: dict[str, int] = field(default_factory=dict)
@@ -107,11 +105,10 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def stage(brokers: Brokers, folder: Path, seed: int) -> AsyncIterator[Stage]:
+async def stage(brokers: Brokers, make_node: MakeNode, folder: Path, seed: int) -> AsyncIterator[Stage]:
     """Everything started; what was started is stopped. The brokers stay."""
     await brokers.settle()
-    chain = DevChain(seed, transactions=TRANSACTIONS, finality_depth=FINALITY_DEPTH)
-    async with DevNode(chain) as node, Proxy(port_of(node.url)) as proxy:
+    async with make_node(seed) as node, Proxy(port_of(node.url)) as proxy:
         address = f"{HOST}:{proxy.port}"
         settings = make_settings(brokers.cluster, folder.resolve(), f"http://{address}", f"ws://{address}")
         await topics.apply(settings.kafka)

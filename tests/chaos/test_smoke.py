@@ -8,6 +8,7 @@ import pytest
 
 from infra.broker.errors import JarsUnavailableError
 from tests.chaos.brokers import brokers
+from tests.chaos.node import NODES
 from tests.chaos.run import run
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 async def test_nothing_is_lost_doubled_or_stale(tmp_path: Path, jars_dir: Path, fault: str) -> None:
     try:
         async with brokers(tmp_path / "kafka", jars_dir, 1) as cluster:
-            outcome = await run(cluster, tmp_path / "run", fault, seed=1, seconds=10)
+            outcome = await run(cluster, NODES["dev"], tmp_path / "run", fault, seed=1, seconds=10)
     except JarsUnavailableError as error:
         pytest.skip(f"no broker: {error}")
     assert outcome.stuck == ()
