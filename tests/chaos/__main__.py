@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.chaos.brokers import brokers
 from tests.chaos.faults import AIMS, FAULTS, needs_of
 from tests.chaos.figures import Row, figures, markdown, text
+from tests.chaos.node import NODES
 from tests.chaos.retention import run_retention
 from tests.chaos.run import Course, Outcome, run
 from tests.chaos.stage import AGENTS
@@ -51,6 +52,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the first run; the next ones count up")
     parser.add_argument("--brokers", type=int, default=3, metavar="N", help="nodes of the cluster (default: 3)")
+    parser.add_argument("--node", choices=NODES, default="dev", help="the chain's node (default: dev)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep all histories and logs here")
     parser.add_argument("--markdown", action="store_true", help="print the table as docs/guarantees.md holds it")
     said = parser.parse_args(argv)
@@ -91,13 +93,15 @@ def tell(outcome: Outcome) -> Iterator[str]:
 
 async def play(said: argparse.Namespace, folder: Path) -> dict[Row, list[Outcome]]:
     found: dict[Row, list[Outcome]] = {}
+    make_node = NODES[said.node]
     disk = max((needs_of(fault).brokers_disk for fault in said.faults if fault not in COURSES), default=0)
     async with brokers(folder / "kafka", JARS, said.brokers, disk) as cluster:
         for fault, target in rows(said.faults, said.agents):
             for seed in range(said.seed, said.seed + said.runs):
                 place = folder / f"{fault}-{target or 'all'}-{seed}"
                 try:
-                    outcome = await COURSES.get(fault, run)(cluster, place, fault, seed, said.seconds, target, said.pause)
+                    course = COURSES.get(fault, run)
+                    outcome = await course(cluster, make_node, place, fault, seed, said.seconds, target, said.pause)
                 except UnavailableError as error:
                     print(f"{fault}: left out: {error}", flush=True)
                     break

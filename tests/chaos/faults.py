@@ -87,7 +87,7 @@ async def poison(stage: Stage, random: Random) -> None:
     """Garbage, a foreign record, commands that may not be carried out, on memory.commands: to the dead letters, once each."""
     kafka = stage.settings.kafka
     stage.recorder.say(Kill(process=COMMANDS, fault="poison"))
-    agent = random.choice(stage.node.chain.agents)
+    agent = random.choice(stage.node.agents)
     topic, home = physical(kafka.prefix, COMMANDS), partition_of(agent, kafka.partitions)
 
     def command(**wrong: Any) -> bytes:

@@ -16,11 +16,11 @@ from pathlib import Path
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from connectors.chain.devchain import run_script
 from connectors.chain.devchain.steps import script
 from infra.carry import carry_commands
 from streams.topics import physical
 from tests.chaos.brokers import Brokers
+from tests.chaos.node import MakeNode
 from tests.chaos.residue import INPUTS
 from tests.chaos.run import (
     BLOCK_SECONDS,
@@ -32,7 +32,6 @@ from tests.chaos.run import (
     beside,
     judged,
     mending,
-    ref,
     rest,
 )
 from tests.chaos.stage import Stage, playing, stage
@@ -47,6 +46,7 @@ STOPPED = 1
 
 async def run_retention(
     brokers: Brokers,
+    make_node: MakeNode,
     folder: Path,
     fault: str,
     seed: int,
@@ -56,28 +56,28 @@ async def run_retention(
 ) -> Outcome:
     """Records are deleted that a stopped stream agent has not read: it must halt and name the gap; then the recovery."""
     async with AsyncExitStack() as stack:
-        old = await stack.enter_async_context(stage(brokers, folder, seed, target))
+        old = await stack.enter_async_context(stage(brokers, make_node, folder, seed, target))
         faults = await _lose(old, seed, seconds)
         await asyncio.to_thread(old.processes.stop)
         if faults:
-            return Outcome(fault, target, seed, ref(old).number, None, tuple(old.processes.deaths), tuple(faults), folder)
+            return Outcome(fault, target, seed, old.node.head.number, None, tuple(old.processes.deaths), tuple(faults), folder)
         return await _recover(brokers, old, folder / "anew", fault, seed, target)
 
 
 async def _lose(at: Stage, seed: int, seconds: float) -> list[str]:
     """Loses what was not read. What was not as it must be."""
     tap = Tap(at.settings.kafka, at.recorder.say)
-    writer = Writer(at.settings.kafka, at.node.chain.agents, seed, at.recorder.say)
+    writer = Writer(at.settings.kafka, at.node.agents, seed, at.recorder.say)
     steps = list(script(seed, max(20, int(seconds / BLOCK_SECONDS)), PLAN))
     async with beside(tap.run()):
-        await run_script(at.node, 0, 0, steps[:3])
+        await at.node.play(steps[:3], 0)
         if stuck := await rest(at, tap, WARM_SECONDS):
             return stuck
         writing = asyncio.create_task(writer.run())
-        await run_script(at.node, 0, BLOCK_SECONDS, steps[3 : len(steps) // 2])
+        await at.node.play(steps[3 : len(steps) // 2], BLOCK_SECONDS)
         names = at.processes.named("worker")
         await asyncio.to_thread(lambda: [at.processes.halt(name) for name in names])
-        await run_script(at.node, 0, BLOCK_SECONDS, steps[len(steps) // 2 :])
+        await at.node.play(steps[len(steps) // 2 :], BLOCK_SECONDS)
         writer.stop.set()
         await writing
         others = [name for name in INPUTS if name not in at.struck]

@@ -14,12 +14,12 @@ from itertools import islice, takewhile
 from pathlib import Path
 from random import Random
 
-from connectors.chain.devchain import ReorgPlan, run_script
-from connectors.chain.devchain.steps import script
-from streams.core.block import BlockRef
+from connectors.chain.devchain import ReorgPlan
+from connectors.chain.devchain.steps import Step, StepKind, script
 from tests.chaos.brokers import Brokers
 from tests.chaos.effort import watch
 from tests.chaos.faults import FAULTS, needs_of
+from tests.chaos.node import MakeNode
 from tests.chaos.reader import Reader
 from tests.chaos.residue import INPUTS, residue
 from tests.chaos.stage import Stage, stage
@@ -33,7 +33,7 @@ WARM_SECONDS = 90.0
 REST_SECONDS = 120.0
 STRIKES = 2
 ENDLESS = 1_000_000
-PLAN = ReorgPlan(every=6, max_depth=8)
+PLAN = ReorgPlan(every=6, max_depth=20)
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,13 @@ class Outcome:
         return self.report is not None and self.report.clean and not self.stuck
 
 
-Course = Callable[[Brokers, Path, str, int, float, str | None, float | None], Awaitable[Outcome]]
+Course = Callable[[Brokers, MakeNode, Path, str, int, float, str | None, float | None], Awaitable[Outcome]]
 """As ``run``."""
 
 
 async def run(
     brokers: Brokers,
+    make_node: MakeNode,
     folder: Path,
     fault: str,
     seed: int,
@@ -77,11 +78,11 @@ async def run(
     what the fault needs.
     """
     path = folder / "history.jsonl.gz"
-    async with stage(brokers, folder, seed, target, needs_of(fault)) as at:
+    async with stage(brokers, make_node, folder, seed, target, needs_of(fault)) as at:
         at.pause = pause or at.pause
         tap = Tap(at.settings.kafka, at.recorder.say)
-        writer = Writer(at.settings.kafka, at.node.chain.agents, seed, at.recorder.say)
-        reader = Reader(at.gateway, at.node.chain.agents, seed, lambda: tap.seen.sequence, at.recorder.say)
+        writer = Writer(at.settings.kafka, at.node.agents, seed, at.recorder.say)
+        reader = Reader(at.gateway, at.node.agents, seed, lambda: tap.seen.sequence, at.recorder.say)
         async with beside(tap.run(), watch(at), mending(at), reader.run()):
             stuck = await _course(at, tap, writer, fault, seed, seconds)
         if not stuck and not reader.answers:
@@ -91,7 +92,7 @@ async def run(
 
 async def judged(at: Stage, fault: str, seed: int, stuck: Sequence[str], path: Path, reader: Reader | None = None) -> Outcome:
     """Reads what is left, writes the history to ``path`` and checks it, unless the stage is stuck."""
-    head = ref(at)
+    head = at.node.head
     if not stuck:
         at.recorder.events += await residue(at.settings, at.node.url, head)
     history = History(tuple(at.recorder.events))
@@ -101,23 +102,17 @@ async def judged(at: Stage, fault: str, seed: int, stuck: Sequence[str], path: P
     return Outcome(fault, at.target, seed, head.number, report, tuple(at.processes.deaths), tuple(stuck), path, *asked)
 
 
-def ref(at: Stage) -> BlockRef:
-    """The head of the chain."""
-    found: BlockRef = at.node.chain.head.ref
-    return found
-
-
 async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, seconds: float) -> list[str]:
     strikes = [FAULTS[name] for name in fault.split("+")]
     strikes *= STRIKES if len(strikes) == 1 else 1
     share = seconds / len(strikes)
     steps = script(seed, ENDLESS, PLAN)
-    await run_script(at.node, 0, 0, islice(steps, 3))
+    await at.node.play(islice(steps, 3), 0)
     if stuck := await rest(at, tap, WARM_SECONDS):  # the processes are up: faults strike a running pipeline
         return stuck
     ending = asyncio.Event()
     writing = asyncio.create_task(writer.run())
-    living = asyncio.create_task(run_script(at.node, 0, BLOCK_SECONDS, takewhile(lambda _: not ending.is_set(), steps)))
+    living = asyncio.create_task(at.node.play(takewhile(lambda _: not ending.is_set(), steps), BLOCK_SECONDS))
     random = Random(f"chaos {fault} {seed}")
     try:
         for strike in strikes:
@@ -136,7 +131,7 @@ async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, se
 
 async def advance(at: Stage) -> None:
     """A few more blocks after the last fault, so that there is something to recover with."""
-    await run_script(at.node, 8, BLOCK_SECONDS)
+    await at.node.play([Step(StepKind.ADVANCE)] * 8, BLOCK_SECONDS)
 
 
 async def rest(at: Stage, tap: Tap, patience: float, agents: Collection[str] = tuple(INPUTS)) -> list[str]:
@@ -153,7 +148,7 @@ async def rest(at: Stage, tap: Tap, patience: float, agents: Collection[str] = t
 
 
 def _behind(at: Stage, tap: Tap, agents: Collection[str]) -> Iterator[str]:
-    head = ref(at)
+    head = at.node.head
     if tap.seen.head != head.hash:
         yield f"the log ends in {tap.seen.head.hex()[:8]}, the chain in {head}"
     yield from tap.seen.behind({name: INPUTS[name] for name in agents})

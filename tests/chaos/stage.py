@@ -1,4 +1,4 @@
-"""The parts of one run: topics and state of its own on shared brokers, a node in this process, the product's processes.
+"""The parts of one run: topics and state of its own on shared brokers, a node of its own, the product's processes.
 
 The product reaches brokers and node through proxies only, so that the network can be at fault.
 A run may be aimed at one stream agent: then the processes called ``worker-...`` run that one alone, and one called ``rest``
@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from connectors.chain.devchain import DevChain, DevNode
 from infra import topics
 from infra.broker import LocalCluster
 from schemas.codec import Codec, codec, use
@@ -27,6 +26,7 @@ from streams.settings import ChainSettings, KafkaSettings, RagSettings, Settings
 from streams.signing import load_or_create_signer
 from tests.chaos.brokers import Brokers
 from tests.chaos.clock import make_clock, watch_of
+from tests.chaos.node import ChainNode, MakeNode
 from tests.chaos.processes import Processes
 from tests.chaos.proxy import HOST, Network, Proxy
 from tests.chaos.small_disk import small_disk
@@ -39,8 +39,6 @@ AGENTS = ("intent", "memory", "embedding", "lattice")
 PARTITIONS = 2
 WORKERS = 2
 MODELS = Path(os.environ.get("MONMOUTH_MODELS") or ROOT / ".monmouth" / "models")
-TRANSACTIONS = 6
-FINALITY_DEPTH = 24
 BEYOND_SESSION = 1.5
 """Times the session timeout that a stopped process stands still, unless told else."""
 
@@ -68,7 +66,7 @@ class Stage:
     settings: Settings
     cluster: LocalCluster
     network: Network
-    node: DevNode
+    node: ChainNode
     processes: Processes
     recorder: Recorder
     target: str | None = None
@@ -158,14 +156,13 @@ class Needs:
 
 @asynccontextmanager
 async def stage(
-    brokers: Brokers, folder: Path, seed: int, target: str | None = None, needs: Needs = Needs()
+    brokers: Brokers, make_node: MakeNode, folder: Path, seed: int, target: str | None = None, needs: Needs = Needs()
 ) -> AsyncIterator[Stage]:
     """Everything started; what was started is stopped. The brokers stay. Raises UnavailableError."""
     if needs.brokers_disk and brokers.disk is None:
         raise UnavailableError("the brokers need a small disk of their own, for which a tmpfs must be mounted")
     await brokers.settle()
-    chain = DevChain(seed, transactions=TRANSACTIONS, finality_depth=FINALITY_DEPTH)
-    async with DevNode(chain) as node, Proxy(port_of(node.url)) as proxy:
+    async with make_node(seed) as node, Proxy(port_of(node.url)) as proxy:
         with small_disk(folder / "state", needs.disk):
             clock = make_clock(folder / "clock") if needs.clock else None
             async with playing(brokers, folder, node, proxy, target, clock) as at:
@@ -186,7 +183,7 @@ def reading_newer(folder: Path) -> Iterator[Path]:
 
 @asynccontextmanager
 async def playing(
-    brokers: Brokers, folder: Path, node: DevNode, proxy: Proxy, target: str | None = None, clock: Path | None = None
+    brokers: Brokers, folder: Path, node: ChainNode, proxy: Proxy, target: str | None = None, clock: Path | None = None
 ) -> AsyncIterator[Stage]:
     """The processes on a node that runs, behind ``proxy``."""
     state = (folder / "state").resolve()

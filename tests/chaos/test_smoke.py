@@ -12,6 +12,7 @@ from connectors.embedding.model import ModelFiles
 from infra.broker.errors import JarsUnavailableError
 from tests.availability import unavailable
 from tests.chaos.brokers import Brokers, brokers
+from tests.chaos.node import NODES
 from tests.chaos.retention import run_retention
 from tests.chaos.run import Outcome, run
 from tests.chaos.unavailable import UnavailableError
@@ -32,7 +33,7 @@ async def one_broker(folder: Path, jars: Path) -> AsyncIterator[Brokers]:
 
 
 async def struck(cluster: Brokers, folder: Path, faults: tuple[str, ...]) -> Outcome:
-    return await run(cluster, folder, "+".join(faults), seed=1, seconds=SECONDS_EACH * len(faults))
+    return await run(cluster, NODES["dev"], folder, "+".join(faults), seed=1, seconds=SECONDS_EACH * len(faults))
 
 
 def demand_good(outcome: Outcome) -> None:
@@ -64,4 +65,6 @@ async def test_nothing_is_lost_doubled_or_stale(tmp_path: Path, jars_dir: Path, 
 
 async def test_a_gap_halts_and_its_recovery_loses_nothing(tmp_path: Path, jars_dir: Path, model_files: ModelFiles) -> None:
     async with one_broker(tmp_path / "kafka", jars_dir) as cluster:
-        demand_good(await run_retention(cluster, tmp_path / "run", "retention", seed=1, seconds=8, target="lattice"))
+        demand_good(
+            await run_retention(cluster, NODES["dev"], tmp_path / "run", "retention", seed=1, seconds=8, target="lattice")
+        )
