@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.chaos.brokers import brokers
+from tests.chaos.brokers import Brokers, brokers
 from tests.chaos.faults import AIMS, FAULTS, needs_of
 from tests.chaos.figures import Row, figures, markdown, text
 from tests.chaos.node import NODES
@@ -92,23 +92,39 @@ def tell(outcome: Outcome) -> Iterator[str]:
 
 
 async def play(said: argparse.Namespace, folder: Path) -> dict[Row, list[Outcome]]:
+    """Runs everything. What fills the brokers' disk has brokers of its own, on one that is soon full."""
     found: dict[Row, list[Outcome]] = {}
-    make_node = NODES[said.node]
-    disk = max((needs_of(fault).brokers_disk for fault in said.faults if fault not in COURSES), default=0)
-    async with brokers(folder / "kafka", JARS, said.brokers, disk) as cluster:
-        for fault, target in rows(said.faults, said.agents):
-            for seed in range(said.seed, said.seed + said.runs):
-                place = folder / f"{fault}-{target or 'all'}-{seed}"
-                try:
-                    course = COURSES.get(fault, run)
-                    outcome = await course(cluster, make_node, place, fault, seed, said.seconds, target, said.pause)
-                except UnavailableError as error:
-                    print(f"{fault}: left out: {error}", flush=True)
-                    break
-                print("\n".join(tell(outcome)), flush=True)
-                found.setdefault((fault, target), []).append(outcome)
-                if outcome.good and said.keep is None:
-                    await asyncio.to_thread(shutil.rmtree, place)
+    planned = list(rows(said.faults, said.agents))
+    for disk in sorted({disk_of(fault) for fault, _ in planned}):
+        async with brokers(folder / f"kafka-{disk}", JARS, said.brokers, disk) as cluster:
+            for row in planned:
+                if disk_of(row[0]) == disk:
+                    found[row] = await repeat(said, folder, cluster, row)
+    return {row: found[row] for row in planned if found[row]}
+
+
+def disk_of(fault: str) -> int:
+    """Bytes of the brokers' own disk that a row needs."""
+    return 0 if fault in COURSES else needs_of(fault).brokers_disk
+
+
+async def repeat(said: argparse.Namespace, folder: Path, cluster: Brokers, row: Row) -> list[Outcome]:
+    """All runs of a row; none where this machine cannot do what it needs."""
+    fault, target = row
+    found: list[Outcome] = []
+    for seed in range(said.seed, said.seed + said.runs):
+        place = folder / f"{fault}-{target or 'all'}-{seed}"
+        try:
+            outcome = await COURSES.get(fault, run)(
+                cluster, NODES[said.node], place, fault, seed, said.seconds, target, said.pause
+            )
+        except UnavailableError as error:
+            print(f"{fault}: left out: {error}", flush=True)
+            break
+        print("\n".join(tell(outcome)), flush=True)
+        found.append(outcome)
+        if outcome.good and said.keep is None:
+            await asyncio.to_thread(shutil.rmtree, place)
     return found
 
 

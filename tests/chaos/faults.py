@@ -44,6 +44,11 @@ async def kill_producer(stage: Stage, random: Random) -> None:
     await _kill(stage, "producer")
 
 
+async def kill_gateway(stage: Stage, random: Random) -> None:
+    """kill -9 of the gateway; started again a second later, it answers as if it had never been away."""
+    await _kill(stage, "gateway")
+
+
 async def stop_worker(stage: Stage, random: Random) -> None:
     """SIGSTOP of a worker, by default for longer than its session, so that another takes over; then SIGCONT."""
     await _pause(stage, random.choice(stage.processes.named("worker")))
@@ -173,6 +178,7 @@ FAULTS: dict[str, Fault] = {
     "stop-worker": stop_worker,
     "kill-producer": kill_producer,
     "stop-producer": stop_producer,
+    "kill-gateway": kill_gateway,
     "kill-all": kill_all,
     "rebalance-storm": rebalance_storm,
     "poison": poison,

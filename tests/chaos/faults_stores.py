@@ -24,7 +24,7 @@ REFUSED_BYTES = 4096
 """Files may not be written beyond this: no page of a store can be."""
 DISK_BYTES = 64 * 1024 * 1024
 FULL_SECONDS = 8.0
-BROKERS_DISK_BYTES = 1024 * 1024 * 1024
+BROKERS_DISK_BYTES = 2 * 1024 * 1024 * 1024
 """A broker does not start with less than 512 MiB free."""
 BROKERS_FULL_SECONDS = 50.0
 """Longer than the block producer waits for a confirmation (kafka_log.GRACE behind the transaction timeout): it must say so."""

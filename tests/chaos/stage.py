@@ -12,14 +12,18 @@ import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
 from infra import topics
 from infra.broker import LocalCluster
 from schemas.codec import Codec, codec, use
+from streams import topics as topic_map
 from streams.cli.demo.stage import free_port
 from streams.master_key import load_or_create_master_key
 from streams.settings import ChainSettings, KafkaSettings, RagSettings, Settings
@@ -207,6 +211,18 @@ async def playing(
         yield at
     finally:
         await asyncio.to_thread(processes.stop)
+        await forget(settings.kafka)
+
+
+async def forget(kafka: KafkaSettings) -> None:
+    """Deletes the topics of a run: brokers that serve hundreds of runs would else hold all of them."""
+    with suppress(KafkaError, OSError, TimeoutError):
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        await admin.start()
+        try:
+            await admin.delete_topics([topic_map.physical(kafka.prefix, name) for name in topic_map.TOPICS])
+        finally:
+            await admin.close()
 
 
 def port_of(url: str) -> int:
