@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 
 from schemas.codec import SchemaError, UnknownSchemaError, codec
 from schemas.records import BlockNotification
+from streams.cancellation import stray_cancellation_is_an_error
 from streams.core.block import BlockRef
 from streams.core.forkview import ForkView
 from streams.errors import Category, ConfigurationError, FencedError, MonmouthError, OutdatedError
@@ -84,7 +85,8 @@ class KafkaLog:
     @asynccontextmanager
     async def _unavailable(self) -> AsyncIterator[None]:
         try:
-            yield
+            with stray_cancellation_is_an_error():
+                yield
         except (KafkaError, OSError, TimeoutError) as error:
             await self.close()
             raise LogUnavailableError(
@@ -196,7 +198,8 @@ class KafkaLog:
         before = self._written[1]
         self._written = (before, before + len(staged))
         try:
-            await self._bounded(self._transaction(self._producer, staged))
+            with stray_cancellation_is_an_error():
+                await self._bounded(self._transaction(self._producer, staged))
         except ProducerFenced:
             raise self._fenced("its transactional id was taken") from None
         except MessageSizeTooLargeError as error:
@@ -259,7 +262,8 @@ class KafkaLog:
             steps.append(producer._sender.close)
         for step in (*steps, producer.client.close):
             try:
-                await asyncio.wait_for(step(), CLOSE_SECONDS)
+                with stray_cancellation_is_an_error():
+                    await asyncio.wait_for(step(), CLOSE_SECONDS)
             except Exception as error:  # it is being thrown away; the log decides what counts
                 log.info("closing the writer: %s: %s", type(error).__name__, error)
             else:

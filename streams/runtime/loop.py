@@ -17,6 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from streams.cancellation import stray_cancellation_is_an_error
 from streams.errors import FencedError, LogIntegrityError, PoisonError, StoreError
 from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
 from streams.runtime import metrics
@@ -137,7 +138,7 @@ class AgentLoop:
             return 0.0
         if isinstance(error, FencedError):
             return self._job.fence_seconds
-        if isinstance(error, LogError | StoreError | TimeoutError):
+        if isinstance(error, LogError | StoreError | TimeoutError | ConnectionAbortedError):
             return min(longest, first * 2.0 ** min(seat.failures - 1, 16))
         return None
 
@@ -148,8 +149,9 @@ class AgentLoop:
 
     async def _open(self, seat: Seat, delay: float) -> None:
         try:
-            await asyncio.sleep(delay)
-            partition = await Opening(self._job, self._consumer, seat.number, seat.manner).open()
+            with stray_cancellation_is_an_error():  # it would leave the seat empty, and nobody would know
+                await asyncio.sleep(delay)
+                partition = await Opening(self._job, self._consumer, seat.number, seat.manner).open()
         except Exception as error:
             self._reopen(seat, error)
             return
