@@ -38,8 +38,10 @@ PLAN = ReorgPlan(every=6, max_depth=20)
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run. ``target``: the stream agent aimed at, None for all. ``deaths``: processes that ended by themselves; ``stuck``:
-    what never came to rest. ``answers``: of the gateway, each of which was judged; ``refusals``: questions that got none.
+    """One run. ``target``: the stream agent aimed at, None for all. ``deaths``: processes that ended by themselves.
+
+    ``stuck``: what never came to rest, or did not do under a fault what it must. ``answers``: of the gateway, each of which was
+    judged; ``refusals``: questions that got none.
     """
 
     fault: str
@@ -117,7 +119,10 @@ async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, se
     try:
         for strike in strikes:
             await asyncio.sleep(share * random.uniform(0.1, 0.4))
-            await strike(at, random)
+            try:
+                await strike(at, random)
+            except AssertionError as error:
+                return [f"{strike.__name__}: {error}"]
             await asyncio.sleep(share * 0.6)
         ending.set()
         await living
