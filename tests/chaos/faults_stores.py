@@ -112,27 +112,28 @@ async def brokers_disk_full(stage: Stage, random: Random) -> None:
     """Not a byte is left on the brokers' disk until they are down and the producer has said so; then they start again."""
     disk, log = stage.brokers_disk, stage.processes.logs / "producer.log"
     assert disk is not None
-    before = log.stat().st_size
-    for number in stage.cluster.nodes:
-        stage.say_kill(number, "disk full")
+    before, struck = log.stat().st_size, set[int]()
     try:
         async with asyncio.timeout(BROKERS_FULL_SECONDS):
-            while not (_down(stage) and SAID.search(_since(log, before))):
+            while not (struck and SAID.search(_since(log, before))):
                 await asyncio.to_thread(fill, disk)  # a broker that goes down gives some back
                 await asyncio.sleep(1)
+                for number in _down(stage) - struck:  # it goes on for a while, in the files it has
+                    struck.add(number)
+                    stage.say_kill(number, "disk full")
     except TimeoutError:
-        raise AssertionError(f"brokers down: {_down(stage)}; the producer said: {_since(log, before)[-500:]}") from None
+        raise AssertionError(f"brokers down: {sorted(struck)}; the producer said: {_since(log, before)[-500:]}") from None
     finally:
         free(disk)
     await asyncio.to_thread(stage.cluster.start)
     await stage.cluster.in_sync()
-    for number in stage.cluster.nodes:
+    for number in sorted(struck):
         stage.say_start(number)
     assert "Traceback" not in _since(log, before)
 
 
-def _down(stage: Stage) -> list[int]:
-    return [number for number, node in stage.cluster.nodes.items() if node.pid is None]
+def _down(stage: Stage) -> set[int]:
+    return {number for number, node in stage.cluster.nodes.items() if node.pid is None}
 
 
 def _since(log: Path, size: int) -> str:
