@@ -19,6 +19,7 @@ from aiokafka.errors import (
     NodeNotReadyError,
     NotControllerError,
     TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
 
@@ -166,7 +167,7 @@ async def _states(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, To
     if not described:
         return {}
     settings = await _settings(client, described)
-    return {name: _state(described[name], settings[name]) for name in names if name in described}
+    return {name: _state(described[name], settings[name]) for name in names if name in described and name in settings}
 
 
 def _state(topic: Mapping[str, Any], settings: list[tuple[Any, ...]]) -> TopicState:
@@ -181,11 +182,13 @@ def _state(topic: Mapping[str, Any], settings: list[tuple[Any, ...]]) -> TopicSt
 
 
 async def _settings(client: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, list[tuple[Any, ...]]]:
-    """Per topic rows of (name, value, read only, source, ...)."""
+    """Per topic rows of (name, value, read only, source, ...). Another node may answer, which has not heard of a topic yet."""
     answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     found: dict[str, list[tuple[Any, ...]]] = {}
     for answer in answers:
         for code, message, _kind, name, rows in answer.resources:
+            if code == UnknownTopicOrPartitionError.errno:
+                continue
             if code:
                 raise for_code(code)(message)
             found[name] = rows

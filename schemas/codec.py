@@ -3,6 +3,8 @@
 Assumes that ``ids.json`` names every schema version ever written, and that ids are never reused.
 Invariant: ``decode(encode(name, record))`` returns an equal record of the same name; a record written with an older
 version is read with that version and resolved to the current one. Wrong input raises ``SchemaError``, never anything else.
+Ids grow over all record types, so that one number says what an older version of the product can read: ``bound`` is for what
+is written while such a version still reads; what is read knows no bound.
 Current versions go through cavro, which is two to three times quicker; what it refuses, and what an older version wrote, goes
 to fastavro, whose word counts and whose messages are shown.
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -36,10 +38,18 @@ class SchemaError(ValueError):
     """Bytes are not a record this codec knows, or a record does not fit its schema."""
 
 
-class Codec:
-    """Encodes and decodes every record type of the product. Stateless after construction; share one per process."""
+class UnknownSchemaError(SchemaError):
+    """The wire format, with a schema id above those this version knows: a newer one wrote it, or it is no record at all."""
 
-    def __init__(self, root: Path = ROOT) -> None:
+
+class Codec:
+    """Encodes and decodes every record type of the product. Stateless after construction; share one per process.
+
+    ``bound``: highest schema id to write (None: any). A record type that has none so low is written in its first version.
+    """
+
+    def __init__(self, root: Path = ROOT, bound: int | None = None) -> None:
+        self.bound = bound
         versions: dict[str, dict[str, str]] = json.loads((root / "ids.json").read_text())
         self._writers: dict[str, tuple[bytes, Any]] = {}
         self._readers: dict[int, tuple[str, Any, Any]] = {}
@@ -51,11 +61,22 @@ class Codec:
             for key, file in ids.items():
                 writer = current if int(key) == newest else parse_schema(json.loads((root / file).read_text()))
                 self._readers[int(key)] = (name, writer, None if int(key) == newest else current)
-            prefix = bytes([MAGIC]) + newest.to_bytes(4, "big")
-            self._writers[name] = (prefix, current)
+            written = self._written(map(int, ids), bound)
+            text = (root / (f"{name}.avsc" if written == newest else ids[str(written)])).read_text()
+            self._writers[name] = (_prefix(written), self._readers[written][1])
+            self._quick[name] = (_prefix(written), cavro.Schema(text, options=_OPTIONS).binary_encode)
             text = (root / f"{name}.avsc").read_text()
-            self._quick[name] = (prefix, cavro.Schema(text, options=_OPTIONS).binary_encode)
-            self._quick_read[prefix] = (name, cavro.Schema(_wide(json.loads(text)), options=_OPTIONS).binary_read)
+            self._quick_read[_prefix(newest)] = (name, cavro.Schema(_wide(json.loads(text)), options=_OPTIONS).binary_read)
+
+    @staticmethod
+    def _written(ids: Iterable[int], bound: int | None) -> int:
+        known = sorted(ids)
+        return max((id_ for id_ in known if bound is None or id_ <= bound), default=known[0])
+
+    @property
+    def newest(self) -> int:
+        """Highest schema id that can be read."""
+        return max(self._readers)
 
     def encode(self, name: str, record: Mapping[str, Any]) -> bytes:
         """Returns the wire form of ``record``. Raises SchemaError if it does not fit schema ``name``."""
@@ -93,6 +114,10 @@ class Codec:
     def _decode_any(self, value: bytes | None) -> tuple[str, Any]:
         name, writer, reader = self._lookup(value)
         assert value is not None
+        return name, self._read(name, value, writer, reader)
+
+    @staticmethod
+    def _read(name: str, value: bytes, writer: Any, reader: Any = None) -> Any:
         body = BytesIO(value)
         body.seek(HEADER)
         try:
@@ -101,7 +126,18 @@ class Codec:
             raise SchemaError(f"{name}: not readable: {type(error).__name__}: {error}") from error
         if body.tell() != len(value):
             raise SchemaError(f"{name}: {len(value) - body.tell()} bytes too many")
-        return name, record
+        return record
+
+    def amend(self, value: bytes, **fields: Any) -> bytes:
+        """``value`` with these fields instead, in the very version it was written in. Raises SchemaError as ``decode`` does."""
+        name, writer, reader = self._lookup(value)
+        if reader is None and value[:HEADER] == self._quick[name][0]:
+            return self.encode(name, {**self.decode(value)[1], **fields})
+        record = self._read(name, value, writer)
+        out = BytesIO()
+        out.write(value[:HEADER])
+        schemaless_writer(out, writer, {**record, **fields})
+        return out.getvalue()
 
     def name_of(self, value: bytes | None) -> str:
         """Returns the record name without decoding the body. Raises SchemaError as ``decode`` does for the header."""
@@ -114,7 +150,13 @@ class Codec:
         try:
             return self._readers[schema_id]
         except KeyError:
-            raise SchemaError(f"unknown schema id {schema_id}") from None
+            if schema_id < self.newest:
+                raise SchemaError(f"unknown schema id {schema_id}") from None
+            raise UnknownSchemaError(f"unknown schema id {schema_id}, {self.newest} is the newest known here") from None
+
+
+def _prefix(schema_id: int) -> bytes:
+    return bytes([MAGIC]) + schema_id.to_bytes(4, "big")
 
 
 def _wide(schema: Any) -> Any:
@@ -126,7 +168,19 @@ def _wide(schema: Any) -> Any:
     return "long" if schema == "int" else schema
 
 
-@lru_cache(maxsize=1)
+_chosen: list[Codec] = []
+
+
 def codec() -> Codec:
     """The process-wide codec."""
+    return _chosen[-1] if _chosen else _default()
+
+
+@lru_cache(maxsize=1)
+def _default() -> Codec:
     return Codec()
+
+
+def use(chosen: Codec | None) -> None:
+    """Makes ``chosen`` the process-wide codec, None the one that writes what is newest. Before anything is written."""
+    _chosen[:] = [] if chosen is None else [chosen]

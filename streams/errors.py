@@ -58,6 +58,18 @@ class LogIntegrityError(MonmouthError):
     severity = Severity.CRITICAL
 
 
+class OutdatedError(MonmouthError):
+    """The log holds what a newer version of the product wrote; this process must be upgraded. ``place``: where it lies."""
+
+    category = Category.CONFIGURATION
+    severity = Severity.HIGH
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(
+            f"{place}: {reason}", "A newer version wrote it: upgrade this process. See 'Upgrading' in docs/deploying.md."
+        )
+
+
 class PositionLostError(MonmouthError):
     """A committed position no longer exists in the log. Names the gap."""
 

@@ -31,6 +31,9 @@ class KafkaSettings(BaseModel):
     )
     heartbeat_interval_ms: int = Field(500, description="At most a third of the session timeout.")
     transaction_timeout_ms: int = 30_000
+    newest_schema: int | None = Field(
+        None, ge=1, description="Highest schema id to write, while processes of an older version read; None: the newest known."
+    )
 
 
 class WorkerSettings(BaseModel):

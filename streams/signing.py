@@ -1,6 +1,7 @@
 """Ed25519 signatures on what the log says of itself: markers and notifications.
 
-A signature covers a domain string, then the record in Avro with ``key_id`` set and ``signature`` empty.
+A signature covers a domain string, then the record in Avro with ``key_id`` set and ``signature`` empty, in the schema version
+it was written in: a reader of a newer version, which knows more fields, takes the bytes as they lie in the log.
 Invariant: a record is trusted only if its key is in the verifier's set and the signature holds over every other field.
 """
 
@@ -24,8 +25,9 @@ def key_id(public: bytes) -> bytes:
     return blake3(public).digest(length=8)
 
 
-def _payload(name: str, record: Mapping[str, Any]) -> bytes:
-    return f"monmouth/{name}/1".encode() + codec().encode(name, {**record, "signature": b""})
+def _payload(name: str, record: Mapping[str, Any], raw: bytes | None = None) -> bytes:
+    unsigned = codec().encode(name, {**record, "signature": b""}) if raw is None else codec().amend(raw, signature=b"")
+    return f"monmouth/{name}/1".encode() + unsigned
 
 
 class Signer:
@@ -49,8 +51,11 @@ class Verifier:
     def __init__(self, trusted: Iterable[bytes]) -> None:
         self._keys = {key_id(public): Ed25519PublicKey.from_public_bytes(public) for public in trusted}
 
-    def verify(self, name: str, record: Mapping[str, Any]) -> None:
-        """Raises LogIntegrityError if the key is not trusted or the signature does not hold."""
+    def verify(self, name: str, record: Mapping[str, Any], raw: bytes | None = None) -> None:
+        """Raises LogIntegrityError if the key is not trusted or the signature does not hold.
+
+        ``raw``: the bytes that ``record`` was read from; without them it must be one that this process has just made.
+        """
         key = self._keys.get(record["key_id"])
         if key is None:
             raise LogIntegrityError(
@@ -58,7 +63,7 @@ class Verifier:
                 "Add the writer's public key to the trusted keys file if it is yours; else the log was forged.",
             )
         try:
-            key.verify(record["signature"], _payload(name, record))
+            key.verify(record["signature"], _payload(name, record, raw))
         except InvalidSignature:
             raise LogIntegrityError(f"{name} {record['sequence']}: the signature does not hold; the log was altered") from None
 

@@ -119,7 +119,7 @@ def live_output(
     pairs: Sequence[Pair], topic: str, partition: int, verifier: Verifier = VERIFIER
 ) -> list[tuple[BlockRef, list[Any]]]:
     """What stands in a marked topic: per live block its records, checked against its markers as any reader would."""
-    assembler = Assembler(topic, partition, 0, lambda record: verifier.verify("Marker", record), first=0)
+    assembler = Assembler(topic, partition, 0, lambda record: verifier.verify("Marker", record.value, record.raw), first=0)
     messages = [Entry(offset, key, value) for offset, (key, value) in enumerate(pairs)]
     live: list[tuple[BlockRef, list[Any]]] = []
     for unit in assembler.feed(decode(TopicPartition(topic, partition), messages)):

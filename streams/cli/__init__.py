@@ -86,6 +86,10 @@ def cli(ctx: click.Context, config: Path | None, state_dir: Path | None, bootstr
     settings = load_settings(**({"state_dir": state_dir} if state_dir else {}))
     if bootstrap:
         settings.kafka.bootstrap = bootstrap
+    if settings.kafka.newest_schema is not None:
+        from schemas.codec import Codec, use  # noqa: PLC0415
+
+        use(Codec(bound=settings.kafka.newest_schema))
     ctx.obj = settings
 
 

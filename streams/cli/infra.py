@@ -19,9 +19,11 @@ from rich.table import Column, Table
 from infra.broker import BrokerError, LocalBroker
 from infra.broker.jars import OnJar
 from infra.broker.probe import ask
+from infra.carry import carry_commands
 from infra.topics import Applied, compare, states
 from infra.topics import apply as apply_topics
 from infra.topics import drift as topic_drift
+from schemas.codec import codec
 from streams.settings import Settings
 from streams.topics import TOPICS, physical
 
@@ -124,6 +126,18 @@ def apply_command(settings: Settings, fix: bool, dry_run: bool) -> None:
         raise Exit(1)
 
 
+@topics.command("carry")
+@click.option("--from-prefix", required=True, metavar="PREFIX", help="Of the pipeline whose commands are copied.")
+@click.pass_obj
+def carry_command(settings: Settings, from_prefix: str) -> None:
+    """Copy the commands of a pipeline to a new one under another prefix.
+
+    Commands are nowhere but in their topic; all else follows from them and the chain. Refused if anything was commanded there.
+    """
+    copied = asyncio.run(carry_commands(settings.kafka, from_prefix))
+    console.print(f"{copied} commands copied from {from_prefix}* to {settings.kafka.prefix}*", highlight=False)
+
+
 @topics.command("list")
 @click.pass_obj
 def list_command(settings: Settings) -> None:
@@ -136,6 +150,7 @@ def list_command(settings: Settings) -> None:
         partitions = str(state.partitions) if state else "missing"
         table.add_row(name, partitions, spec.cleanup, ", ".join(spec.records), spec.writer)
     console.print(table)
+    console.print(f"newest schema known here: {codec().newest}; written up to: {settings.kafka.newest_schema or 'the newest'}")
     if compare(settings.kafka, found):
         console.print("Some differ from the map: see 'monmouth topics drift'")
 

@@ -1,7 +1,8 @@
 """One record of the log as a reader sees it.
 
 Invariant: ``raw`` is the value as it lies in the log, byte for byte, since digests are taken over it; ``type`` is empty where
-``raw`` is no record this version knows, and ``value`` then is the reason as a string.
+``raw`` is no record this version knows, and ``value`` then is the reason as a string. ``type`` NEWER: it names a schema that
+only a newer version of the product can know; ``value`` is the reason too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 MARKER = "Marker"
+NEWER = "(newer)"
 
 
 class Record(NamedTuple):

@@ -2,7 +2,8 @@
 
 A state machine over records in log order, with no I/O. Records of a block lie in front of its NEW marker; a record whose
 ``block`` field is null lies outside blocks, wherever it is; bytes no schema knows count as part of the open block, so that the
-marker decides whether its writer vouches for them.
+marker decides whether its writer vouches for them. A record of a newer version is where this one must stop: what it says,
+were it a marker, is not known here.
 Invariants:
   * however the log is split into ``feed`` calls, the units are the same;
   * nothing of a block is handed on before its marker was checked: signature, sequence one more than the last, parent the tip,
@@ -12,20 +13,20 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from streams.core.block import BlockRef, Step
 from streams.core.marker import Marker, block_digest
-from streams.core.record import MARKER, Record
-from streams.errors import LogIntegrityError
+from streams.core.record import MARKER, NEWER, Record
+from streams.errors import LogIntegrityError, OutdatedError
 
 OPEN_BLOCK_BYTES = 512 * 1024 * 1024
 HINT = "The log was forged, cut or altered, or a writer is at fault. Nothing of this block was processed."
 
-Verify = Callable[[Mapping[str, Any]], None]
+Verify = Callable[[Record], None]
 """Raises LogIntegrityError unless a trusted key signed the marker record."""
 
 
@@ -141,7 +142,7 @@ class Assembler:
         return len(self._open.records) + len(self._open.outside)
 
     def feed(self, records: Iterable[Record]) -> list[Unit]:
-        """Takes the next records in log order and returns the units they complete. Raises LogIntegrityError."""
+        """Takes the next records in log order and returns the units they complete. Raises LogIntegrityError, OutdatedError."""
         units: list[Unit] = []
         outside: list[Record] = []  # of no open block
         block, held, size = self._open.records, self._open.outside, self._open.bytes
@@ -153,6 +154,8 @@ class Assembler:
                 self.position = record.offset + 1
                 self._open, outside = _OpenBlock(), []
                 block, held, size = self._open.records, self._open.outside, 0
+            elif record.type == NEWER:
+                raise OutdatedError(f"{self.topic}/{self.partition}@{record.offset}", record.value)
             elif record.type and record.value.get("block", 0) is None:
                 (held if block else outside).append(record)
             else:
@@ -179,7 +182,7 @@ class Assembler:
     def _marked(self, record: Record) -> Unit:
         try:
             marker = Marker.of(record.value)
-            self._verify(record.value)
+            self._verify(record)
         except LogIntegrityError as error:
             self._fail(record, error.message, hint=error.hint)
         except (KeyError, TypeError, ValueError) as error:

@@ -15,11 +15,12 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 
-from schemas.codec import SchemaError, codec
+from schemas.codec import SchemaError, UnknownSchemaError, codec
 from schemas.records import BlockNotification
+from streams.cancellation import stray_cancellation_is_an_error
 from streams.core.block import BlockRef
 from streams.core.forkview import ForkView
-from streams.errors import Category, ConfigurationError, FencedError, MonmouthError
+from streams.errors import Category, ConfigurationError, FencedError, MonmouthError, OutdatedError
 from streams.producer import metrics
 from streams.producer.log import Position, Staged, UncertainWriteError
 from streams.producer.resume import replay
@@ -84,7 +85,8 @@ class KafkaLog:
     @asynccontextmanager
     async def _unavailable(self) -> AsyncIterator[None]:
         try:
-            yield
+            with stray_cancellation_is_an_error():
+                yield
         except (KafkaError, OSError, TimeoutError) as error:
             await self.close()
             raise LogUnavailableError(
@@ -176,11 +178,13 @@ class KafkaLog:
             name, record = codec().decode(value)
             if name != "BlockNotification":
                 raise SchemaError(f"a {name} does not belong here")
+        except UnknownSchemaError as error:
+            raise OutdatedError(f"{self._blocks.topic}, offset {offset}", str(error)) from None
         except SchemaError as error:
             log.warning("%s, offset %d: %s", self._blocks.topic, offset, error)
             metrics.GARBAGE.inc()
             return []
-        self._verifier.verify(name, record)
+        self._verifier.verify(name, record, value)
         if record["chain_id"] != self._chain_id:
             raise ConfigurationError(
                 f"{self._blocks.topic} holds chain {record['chain_id']}, the source is chain {self._chain_id}",
@@ -194,7 +198,8 @@ class KafkaLog:
         before = self._written[1]
         self._written = (before, before + len(staged))
         try:
-            await self._bounded(self._transaction(self._producer, staged))
+            with stray_cancellation_is_an_error():
+                await self._bounded(self._transaction(self._producer, staged))
         except ProducerFenced:
             raise self._fenced("its transactional id was taken") from None
         except MessageSizeTooLargeError as error:
@@ -257,7 +262,8 @@ class KafkaLog:
             steps.append(producer._sender.close)
         for step in (*steps, producer.client.close):
             try:
-                await asyncio.wait_for(step(), CLOSE_SECONDS)
+                with stray_cancellation_is_an_error():
+                    await asyncio.wait_for(step(), CLOSE_SECONDS)
             except Exception as error:  # it is being thrown away; the log decides what counts
                 log.info("closing the writer: %s: %s", type(error).__name__, error)
             else:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.codec import SchemaError, codec
+from schemas.codec import SchemaError, UnknownSchemaError, codec
 from streams import topics
 from streams.core.checkpoint import Checkpoint, slot_key
-from streams.errors import LogIntegrityError
+from streams.errors import LogIntegrityError, OutdatedError
 from streams.ports.log import LogReader, TopicPartition
 
 
@@ -34,6 +34,8 @@ def decode_slots(slots: Mapping[str, bytes]) -> dict[str, Checkpoint]:
     for slot, value in slots.items():
         try:
             kind, record = codec().decode(value)
+        except UnknownSchemaError as error:
+            raise OutdatedError(f"checkpoint {slot}", str(error)) from error
         except SchemaError as error:
             raise LogIntegrityError(f"checkpoint {slot}: {error}") from error
         if kind != "Checkpoint":

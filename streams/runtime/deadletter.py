@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from streams import topics
-from streams.core.record import MARKER, Record
+from streams.core.record import MARKER, NEWER, Record
 
 KEEP_BYTES = 65_536
 
@@ -39,11 +39,13 @@ def dead_letter_key(source: str, record: Record) -> bytes:
 def belongs(topic: str, kind: str) -> bool:
     """Whether records of schema ``kind`` are for stream agents that read ``topic``."""
     spec = topics.TOPICS.get(topic)
-    return kind not in ("", MARKER) and (spec is None or kind in spec.records)
+    return kind not in ("", NEWER, MARKER) and (spec is None or kind in spec.records)
 
 
 def unreadable(record: Record) -> tuple[str, str] | None:
     """(error class, reason) if the record cannot be handed to a stream agent at all; None if it can."""
     if belongs(record.topic, record.type):
         return None
-    return "SchemaError", f"{record.topic} must not hold a {record.type} here" if record.type else str(record.value)
+    if record.type in {"", NEWER}:
+        return "SchemaError", str(record.value)
+    return "SchemaError", f"{record.topic} must not hold a {record.type} here"

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from schemas.codec import SchemaError, codec
-from streams.core.record import Record
+from schemas.codec import SchemaError, UnknownSchemaError, codec
+from streams.core.record import NEWER, Record
 from streams.ports.log import Message, TopicPartition
 
 _record: Callable[[tuple[Any, ...]], Record] = partial(tuple.__new__, Record)
@@ -27,6 +27,8 @@ def decode(source: TopicPartition, messages: Iterable[Message]) -> list[Record]:
         raw = message.value
         try:
             kind, value = read(raw)
+        except UnknownSchemaError as error:
+            kind, value = NEWER, str(error)
         except SchemaError as error:
             kind, value = "", str(error)
         add(_record((topic, partition, message.offset, message.key, kind, value, raw or b"")))

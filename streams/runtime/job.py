@@ -8,6 +8,7 @@ from pathlib import Path
 
 from streams.agents.base import LocalState, StreamAgent
 from streams.core.checkpoint import SlotPolicy
+from streams.core.record import MARKER, Record
 from streams.ports.log import LogClient
 from streams.settings import Settings
 from streams.signing import Signer, Verifier
@@ -85,10 +86,9 @@ class Job:
         """The input that carries the markers."""
         return self.factory.spec.inputs[0]
 
-    def verify(self, record: object) -> None:
-        """Raises LogIntegrityError unless a trusted key signed this marker record."""
-        assert isinstance(record, dict)
-        self.verifier.verify("Marker", record)
+    def verify(self, record: Record) -> None:
+        """Raises LogIntegrityError unless a trusted key signed this marker."""
+        self.verifier.verify(MARKER, record.value, record.raw)
 
 
 def job_of(

@@ -19,6 +19,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from streams.cancellation import stray_cancellation_is_an_error
 from streams.errors import FencedError, LogIntegrityError, PoisonError, StoreError
 from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
 from streams.runtime import metrics
@@ -152,7 +153,7 @@ class AgentLoop:
             return 0.0
         if isinstance(error, FencedError):
             return self._job.fence_seconds
-        if isinstance(error, LogError | StoreError | TimeoutError):
+        if isinstance(error, LogError | StoreError | TimeoutError | ConnectionAbortedError):
             return min(longest, first * 2.0 ** min(seat.failures - 1, 16))
         return None
 
@@ -163,11 +164,12 @@ class AgentLoop:
 
     async def _open(self, seat: Seat, delay: float) -> None:
         try:
-            await asyncio.sleep(delay)
-            await self._standbys.release(seat.number)
-            partition = await self._parked_one(seat.number)
-            if partition is None:
-                partition = await Opening(self._job, self._consumer, self._readers, seat.number, seat.manner).open()
+            with stray_cancellation_is_an_error():  # it would leave the seat empty, and nobody would know
+                await asyncio.sleep(delay)
+                await self._standbys.release(seat.number)
+                partition = await self._parked_one(seat.number)
+                if partition is None:
+                    partition = await Opening(self._job, self._consumer, self._readers, seat.number, seat.manner).open()
         except Exception as error:
             self._reopen(seat, error)
             return

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from streams.core.checkpoint import TIP, Checkpoint
 from streams.core.position import Standing, stand
-from streams.ports.log import LogConsumer, LogReader, TopicPartition
+from streams.errors import PositionLostError
+from streams.ports.log import LogConsumer, LogProducer, LogReader, TopicPartition
 from streams.runtime.checkpoints import read_checkpoints
 from streams.runtime.fold import Fold
 from streams.runtime.job import Job
@@ -31,7 +32,7 @@ class Opening:
         self._store: StateStore | None = None
 
     async def open(self) -> Partition:
-        """A partition that stands at its committed positions. Raises PositionLostError and whatever its parts raise."""
+        """A partition that stands at its committed positions. Raises PositionLostError, and what its parts raise."""
         producer = self._job.client.producer(self._job.name, self._partition)
         try:
             await producer.start()
@@ -41,11 +42,17 @@ class Opening:
                 await self._job.factory.claim(self._partition)
             fold = await self._recover()
             return Partition(self._job, self._partition, fold, producer, self._store)
+        except PositionLostError as error:
+            await self._give_up(producer)
+            raise PositionLostError(f"{self._job.name}/{self._partition}: {error.message}", error.hint) from error
         except BaseException:
-            if self._store is not None:
-                self._store.close()
-            await producer.close()
+            await self._give_up(producer)
             raise
+
+    async def _give_up(self, producer: LogProducer) -> None:
+        if self._store is not None:
+            self._store.close()
+        await producer.close()
 
     async def _recover(self) -> Fold:
         async with self._readers.lent() as reader:

@@ -14,7 +14,7 @@ from streams.agents.base import LocalState, StreamAgent
 from streams.core.checkpoint import TIP, Checkpoint
 from streams.core.position import Standing, beginning, can_reach, named
 from streams.core.segment import Assembler
-from streams.errors import LogIntegrityError
+from streams.errors import LogIntegrityError, OutdatedError
 from streams.ports.log import LogReader, TopicPartition
 from streams.runtime import metrics
 from streams.runtime.catchup import catch_up
@@ -126,6 +126,6 @@ class Recovery:
 def _readable(store: StateStore) -> dict[str, Checkpoint]:
     try:
         return decode_slots(store.slots())
-    except LogIntegrityError as error:
+    except (LogIntegrityError, OutdatedError) as error:
         _log.warning("local state is not readable (%s)", error)
         return {}

@@ -1,7 +1,8 @@
 """The gateway's view of the chain: chain.blocks, verified and folded.
 
 Invariant: a notification enters the view only if its signature holds and it follows the one before it; one that does not
-ends the tail, and with it every answer, until a person has looked.
+ends the tail, and with it every answer, until a person has looked. Where the log ends in records of a newer version, which may
+undo what the view holds, there is no answer either.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from schemas.codec import SchemaError, codec
+from schemas.codec import SchemaError, UnknownSchemaError, codec
 from streams.core.block import Step
 from streams.core.canonical import BrokenChainError, CanonicalView, ChainStep
-from streams.errors import LogIntegrityError
+from streams.errors import LogIntegrityError, OutdatedError
 from streams.serving import metrics
+from streams.serving.faults import UnavailableError
 from streams.serving.tail import TopicTail
 from streams.settings import KafkaSettings
 from streams.signing import Verifier
@@ -48,6 +50,7 @@ class ChainTail:
         self.view = CanonicalView()
         self.tail = TopicTail(settings, BLOCKS, self._fold)
         self._verifier = verifier
+        self._newer: OutdatedError | None = None
         self._timeout = timeout
         self._recent: deque[tuple[float, int]] = deque(maxlen=100_000)
         metrics.THROUGHPUT.set_function(self._throughput)
@@ -62,6 +65,8 @@ class ChainTail:
 
     async def barrier(self) -> None:
         await self.tail.barrier(self._timeout)
+        if self._newer is not None:
+            raise UnavailableError(self._newer.message, self._newer.hint)
 
     async def lag(self) -> int:
         lag = await self.tail.lag()
@@ -95,8 +100,11 @@ class ChainTail:
                 # Not a statement about the chain at all; if it overwrote one, the gap in the sequence stops the view.
                 log.warning("%s, offset %d: %s", self.tail.topic, record.offset, error)
                 metrics.GARBAGE.labels(BLOCKS).inc()
+                if isinstance(error, UnknownSchemaError):
+                    self._newer = OutdatedError(f"{self.tail.topic}, offset {record.offset}", str(error))
                 continue
-            self._verifier.verify(name, value)
+            self._verifier.verify(name, value, record.value)
+            self._newer = None  # garbage, then: the log goes on in the version that is known
             steps.append(ChainStep.of(value))
         return steps
 

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.codec import codec
 from schemas.records import MemoryCommand, MemoryType
+from streams.cancellation import stray_cancellation_is_an_error
 from streams.serving.faults import TooLargeError, UnavailableError
 from streams.settings import KafkaSettings
 from streams.topics import COMMANDS, TOPICS, physical
@@ -90,8 +91,9 @@ class KafkaCommandLog:
         topic = physical(self._settings.prefix, COMMANDS)
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                producer = await self._connected()
-                await producer.send_and_wait(topic, value, key=command["agent"])
+                with stray_cancellation_is_an_error():
+                    producer = await self._connected()
+                    await producer.send_and_wait(topic, value, key=command["agent"])
         except MessageSizeTooLargeError:
             raise TooLargeError(
                 f"the command has {len(value)} bytes; the topic takes {TOPICS[COMMANDS].max_message_bytes}"

@@ -22,6 +22,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from streams.cancellation import stray_cancellation_is_an_error
 from streams.errors import MonmouthError, PositionLostError
 from streams.metrics import count_error
 from streams.serving.faults import UnavailableError
@@ -112,8 +113,9 @@ class TopicTail:
         if scout is None:
             raise UnavailableError(f"no connection to the broker: {self.complaint}", "Ask again when /readyz says yes.")
         try:
-            ends: Mapping[TopicPartition, int] = await scout.end_offsets(list(self._positions))
-        except KafkaError as error:
+            with stray_cancellation_is_an_error():
+                ends: Mapping[TopicPartition, int] = await scout.end_offsets(list(self._positions))
+        except (KafkaError, OSError) as error:
             raise UnavailableError(f"the end of {self.topic} is unknown: {type(error).__name__}") from error
         return ends
 
@@ -126,7 +128,8 @@ class TopicTail:
     async def _run(self) -> None:
         while True:
             try:
-                await self._session()
+                with stray_cancellation_is_an_error():
+                    await self._session()
             except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
                 await self._fail(
                     PositionLostError(f"{self.topic} was cut behind its reader: {error}", "Start the gateway again.")

@@ -1,4 +1,8 @@
-"""``python -m tests.chaos --faults kill-worker,... --runs N --seconds S``: runs, a table, exit code 1 if anything was wrong."""
+"""``python -m tests.chaos --faults NAME,... --agents NAME,... --runs N``: runs, a table, exit code 1 if anything was wrong.
+
+``--faults all --agents all --runs 20`` strikes every stream agent with every fault that can be aimed at one, twenty times, and
+everything at once with the others. What this machine cannot do is said and left out.
+"""
 
 from __future__ import annotations
 
@@ -12,63 +16,73 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from infra.broker import LocalBroker
-from tests.chaos.faults import FAULTS
-from tests.chaos.run import Outcome, run
-from tests.checker.measures import percentile
-from tests.checker.report import seconds, table
+from tests.chaos.brokers import Brokers, brokers
+from tests.chaos.faults import AIMS, FAULTS, needs_of
+from tests.chaos.figures import Row, figures, markdown, text
+from tests.chaos.node import NODES
+from tests.chaos.retention import run_retention
+from tests.chaos.run import Course, Outcome, run
+from tests.chaos.stage import AGENTS
+from tests.chaos.unavailable import UnavailableError
+from tests.checker.report import table
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-LOST = ("lost write", "lost row", "commit hole", "poll skip")
-DOUBLED = ("duplicate", "doubled row", "commit back", "non-monotonic poll")
-STALE = ("stale row", "aborted read")
 JARS = Path(os.environ.get("MONMOUTH_JARS") or ROOT / ".monmouth" / "jars")
-PROPERTIES = {"log.cleaner.backoff.ms": "1000"}
+COURSES: dict[str, Course] = {"retention": run_retention}
+"""What has a course of its own, not the one in which faults strike."""
+PLANNED = (*FAULTS, *COURSES)
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    faults = "\n".join(f"  {name:<18} {strike.__doc__}" for name, strike in FAULTS.items())
+    faults = "\n".join(f"  {name:<18} {strike.__doc__}" for name, strike in (FAULTS | COURSES).items())
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos", epilog=f"faults:\n{faults}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--faults", default="all", metavar="NAME,...", help="which, or all")
-    parser.add_argument("--runs", type=int, default=1, metavar="N", help="runs of each fault (default: 1)")
+    parser.add_argument("--faults", default="all", metavar="NAME,...", help="which, or all; A+B: in turn on one stage")
+    parser.add_argument(
+        "--agents",
+        default="",
+        metavar="NAME,...",
+        help="stream agents to aim at one by one, or all (default: all at once)",
+    )
+    parser.add_argument("--runs", type=int, default=1, metavar="N", help="runs of each row (default: 1)")
     parser.add_argument("--seconds", type=float, default=30, metavar="S", help="of a live chain in each run (default: 30)")
+    parser.add_argument(
+        "--pause", type=float, metavar="S", help="a stopped process stands still (default: longer than its session)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the first run; the next ones count up")
+    parser.add_argument("--brokers", type=int, default=3, metavar="N", help="nodes of the cluster (default: 3)")
+    parser.add_argument("--node", choices=NODES, default="dev", help="the chain's node (default: dev)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep all histories and logs here")
+    parser.add_argument("--markdown", action="store_true", help="print the table as docs/guarantees.md holds it")
     said = parser.parse_args(argv)
-    said.faults = list(FAULTS) if said.faults == "all" else said.faults.split(",")
-    if unknown := [name for name in said.faults if name not in FAULTS]:
+    said.faults = list(PLANNED) if said.faults == "all" else said.faults.split(",")
+    said.agents = list(AGENTS) if said.agents == "all" else [name for name in said.agents.split(",") if name]
+    if unknown := [name for name in said.faults if name not in COURSES and not set(name.split("+")) <= set(FAULTS)]:
         parser.error(f"no fault is called {', '.join(unknown)}")
+    if unknown := [name for name in said.agents if name not in AGENTS]:
+        parser.error(f"no stream agent is called {', '.join(unknown)}")
     return said
 
 
-def row(fault: str, outcomes: Sequence[Outcome]) -> str:
-    """One line of the table."""
-    reports = [outcome.report for outcome in outcomes if outcome.report is not None]
-    times = [time for report in reports for time in report.seconds]
-    worst = [max(report.amplification.values()) for report in reports if report.amplification]
-
-    def total(kinds: Sequence[str]) -> int:
-        return sum(report.counts[kind] for report in reports for kind in kinds)
-
-    other = sum(len(report.anomalies) for report in reports) - total(LOST) - total(DOUBLED) - total(STALE)
-    faults = sum(len(report.recoveries) for report in reports)
-    counts = f"{len(outcomes):>4} {sum(o.blocks for o in outcomes):>7} {total(LOST):>5} {total(DOUBLED):>8} {total(STALE):>6}"
-    rest = f"{other:>6} {sum(bool(o.stuck) for o in outcomes):>6} {len(times):>5}/{faults:<4}"
-    recovery = f"{seconds(percentile(times, 0.5)):>8} {seconds(percentile(times, 0.99)):>8}"
-    return f"{fault:<17} {counts} {rest} {recovery} {max(worst, default=0):>6.2f}"
-
-
-HEADING = (
-    "fault             runs  blocks  lost  doubled  stale  other  stuck  recovered      p50      p99  amplification\n"
-    + "-" * 104
-)
+def rows(faults: Sequence[str], agents: Sequence[str]) -> Iterator[Row]:
+    """What is run: each fault against each stream agent it can be aimed at; once against everything if it cannot."""
+    for fault in faults:
+        if fault in COURSES:
+            yield from [(fault, agent) for agent in agents] or [(fault, None)]
+            continue
+        aims = [agent for agent in agents if all(agent in AIMS.get(name, ()) for name in fault.split("+"))]
+        yield from [(fault, agent) for agent in aims]
+        if not aims and not (agents and fault in AIMS):
+            yield fault, None
 
 
 def tell(outcome: Outcome) -> Iterator[str]:
     """What is worth saying of one run."""
-    yield f"{outcome.fault} seed {outcome.seed}: {'good' if outcome.good else 'NOT GOOD'}, history {outcome.history}"
+    verdict = "good" if outcome.good else "NOT GOOD"
+    aim = f" at {outcome.target}" if outcome.target else ""
+    yield f"{outcome.fault}{aim} seed {outcome.seed}: {verdict}, history {outcome.history}"
+    yield f"  {outcome.blocks} blocks, {outcome.answers} answers of the gateway, {outcome.refusals} questions without one"
     for name, code in outcome.deaths:
         yield f"  {name} ended by itself with exit code {code} and was started again"
     for line in outcome.stuck:
@@ -77,18 +91,41 @@ def tell(outcome: Outcome) -> Iterator[str]:
         yield table(outcome.report)
 
 
-async def play(said: argparse.Namespace, folder: Path) -> list[Outcome]:
-    outcomes = []
-    with LocalBroker(folder / "kafka", jars=JARS, properties=PROPERTIES, record_startup=False) as broker:
-        for fault in said.faults:
-            for seed in range(said.seed, said.seed + said.runs):
-                place = folder / f"{fault}-{seed}"
-                outcome = await run(broker, place, fault, seed, said.seconds)
-                print("\n".join(tell(outcome)), flush=True)
-                outcomes.append(outcome)
-                if outcome.good and said.keep is None:
-                    await asyncio.to_thread(shutil.rmtree, place)
-    return outcomes
+async def play(said: argparse.Namespace, folder: Path) -> dict[Row, list[Outcome]]:
+    """Runs everything. What fills the brokers' disk has brokers of its own, on one that is soon full."""
+    found: dict[Row, list[Outcome]] = {}
+    planned = list(rows(said.faults, said.agents))
+    for disk in sorted({disk_of(fault) for fault, _ in planned}):
+        async with brokers(folder / f"kafka-{disk}", JARS, said.brokers, disk) as cluster:
+            for row in planned:
+                if disk_of(row[0]) == disk:
+                    found[row] = await repeat(said, folder, cluster, row)
+    return {row: found[row] for row in planned if found[row]}
+
+
+def disk_of(fault: str) -> int:
+    """Bytes of the brokers' own disk that a row needs."""
+    return 0 if fault in COURSES else needs_of(fault).brokers_disk
+
+
+async def repeat(said: argparse.Namespace, folder: Path, cluster: Brokers, row: Row) -> list[Outcome]:
+    """All runs of a row; none where this machine cannot do what it needs."""
+    fault, target = row
+    found: list[Outcome] = []
+    for seed in range(said.seed, said.seed + said.runs):
+        place = folder / f"{fault}-{target or 'all'}-{seed}"
+        try:
+            outcome = await COURSES.get(fault, run)(
+                cluster, NODES[said.node], place, fault, seed, said.seconds, target, said.pause
+            )
+        except UnavailableError as error:
+            print(f"{fault}: left out: {error}", flush=True)
+            break
+        print("\n".join(tell(outcome)), flush=True)
+        found.append(outcome)
+        if outcome.good and said.keep is None:
+            await asyncio.to_thread(shutil.rmtree, place)
+    return found
 
 
 def main(argv: Sequence[str]) -> int:
@@ -96,11 +133,10 @@ def main(argv: Sequence[str]) -> int:
     said = arguments(argv)
     folder = said.keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
-    outcomes = asyncio.run(play(said, folder))
-    print("\n" + HEADING)
-    for fault in said.faults:
-        print(row(fault, [outcome for outcome in outcomes if outcome.fault == fault]))
-    good = all(outcome.good for outcome in outcomes)
+    found = asyncio.run(play(said, folder))
+    shown = [figures(row, outcomes) for row, outcomes in found.items()]
+    print("\n" + "\n".join(markdown(shown) if said.markdown else text(shown)))
+    good = all(outcome.good for outcomes in found.values() for outcome in outcomes)
     if good and said.keep is None:
         shutil.rmtree(folder)
     return 0 if good else 1

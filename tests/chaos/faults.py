@@ -1,4 +1,8 @@
-"""The faults. Each strikes a running stage once, and leaves it so that it can recover; its docstring is its description."""
+"""The faults. Each strikes a running stage once, and leaves it so that it can recover; its docstring is its description.
+
+``AIMS``: the stream agents that a fault can be aimed at, one at a time; one that is not there strikes everything at once.
+``NEEDS``: what the stage must have for it.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +20,14 @@ from schemas.codec import codec
 from streams.serving.commands import store_command
 from streams.topics import CHECKPOINTS, COMMANDS, TOPICS, physical
 from tests.chainlog import partition_of
-from tests.chaos.stage import Stage
+from tests.chaos import faults_stores, faults_time, faults_upgrade
+from tests.chaos.faults_brokers import BROKERS
+from tests.chaos.faults_network import NETWORK
+from tests.chaos.stage import AGENTS, Needs, Stage
 from tests.checker.events import Kill, Start
 
 Fault = Callable[[Stage, Random], Awaitable[None]]
 RESTART_SECONDS = 1.0
-BEYOND_SESSION = 1.5
-"""Times the session timeout that a paused process sleeps."""
 
 
 async def nothing(stage: Stage, random: Random) -> None:
@@ -39,8 +44,13 @@ async def kill_producer(stage: Stage, random: Random) -> None:
     await _kill(stage, "producer")
 
 
+async def kill_gateway(stage: Stage, random: Random) -> None:
+    """kill -9 of the gateway; started again a second later, it answers as if it had never been away."""
+    await _kill(stage, "gateway")
+
+
 async def stop_worker(stage: Stage, random: Random) -> None:
-    """SIGSTOP of a worker for longer than its session, so that another takes over; then SIGCONT."""
+    """SIGSTOP of a worker, by default for longer than its session, so that another takes over; then SIGCONT."""
     await _pause(stage, random.choice(stage.processes.named("worker")))
 
 
@@ -48,15 +58,10 @@ async def stop_producer(stage: Stage, random: Random) -> None:
     """SIGSTOP of the producer while another one takes over; then SIGCONT: the old one must write nothing more."""
     stage.processes.pause("producer")
     stage.processes.start("producer-2", "producer")
-    await asyncio.sleep(BEYOND_SESSION * stage.settings.kafka.session_timeout_ms / 1000)
+    await asyncio.sleep(stage.pause)
     stage.processes.resume("producer")
     await asyncio.sleep(3)
     stage.processes.leave("producer-2")
-
-
-async def kill_broker(stage: Stage, random: Random) -> None:
-    """kill -9 of the only broker; started again at once."""
-    await stage.kill_broker()
 
 
 async def kill_all(stage: Stage, random: Random) -> None:
@@ -64,7 +69,7 @@ async def kill_all(stage: Stage, random: Random) -> None:
     names = stage.processes.named("")
     for name in names:
         stage.processes.kill(name)
-    await stage.kill_broker()
+    await stage.kill_brokers()
     for name in names:
         stage.processes.restart(name)
 
@@ -87,7 +92,7 @@ async def poison(stage: Stage, random: Random) -> None:
     """Garbage, a foreign record, commands that may not be carried out, on memory.commands: to the dead letters, once each."""
     kafka = stage.settings.kafka
     stage.recorder.say(Kill(process=COMMANDS, fault="poison"))
-    agent = random.choice(stage.node.chain.agents)
+    agent = random.choice(stage.node.agents)
     topic, home = physical(kafka.prefix, COMMANDS), partition_of(agent, kafka.partitions)
 
     def command(**wrong: Any) -> bytes:
@@ -140,7 +145,8 @@ async def lose_state(stage: Stage, random: Random) -> None:
     names = stage.processes.named("worker")
     for name in names:
         stage.processes.kill(name)
-    await asyncio.to_thread(shutil.rmtree, stage.settings.state_dir / "local", ignore_errors=True)
+    for agent in stage.struck:
+        await asyncio.to_thread(shutil.rmtree, stage.settings.state_dir / "local" / agent, ignore_errors=True)
     for name in names:
         stage.processes.restart(name)
 
@@ -148,9 +154,9 @@ async def lose_state(stage: Stage, random: Random) -> None:
 async def drop_node(stage: Stage, random: Random) -> None:
     """The node cuts every connection and does not answer for five seconds."""
     stage.recorder.say(Kill(process="node", fault="cut off"))
-    await stage.node.stop()
+    await stage.network.refuse("node")
     await asyncio.sleep(5)
-    await stage.node.start()
+    await stage.network.heal("node")
     stage.recorder.say(Start(process="node"))
 
 
@@ -162,7 +168,7 @@ async def _kill(stage: Stage, name: str) -> None:
 
 async def _pause(stage: Stage, name: str) -> None:
     stage.processes.pause(name)
-    await asyncio.sleep(BEYOND_SESSION * stage.settings.kafka.session_timeout_ms / 1000)
+    await asyncio.sleep(stage.pause)
     stage.processes.resume(name)
 
 
@@ -172,11 +178,37 @@ FAULTS: dict[str, Fault] = {
     "stop-worker": stop_worker,
     "kill-producer": kill_producer,
     "stop-producer": stop_producer,
-    "kill-broker": kill_broker,
+    "kill-gateway": kill_gateway,
     "kill-all": kill_all,
     "rebalance-storm": rebalance_storm,
     "poison": poison,
     "lose-checkpoints": lose_checkpoints,
     "lose-state": lose_state,
     "drop-node": drop_node,
+    **faults_stores.FAULTS,
+    **faults_time.FAULTS,
+    **faults_upgrade.FAULTS,
+    **BROKERS,
+    **NETWORK,
 }
+AIMS: dict[str, tuple[str, ...]] = {
+    "kill-worker": AGENTS,
+    "stop-worker": AGENTS,
+    "rebalance-storm": AGENTS,
+    "lose-checkpoints": AGENTS,
+    "lose-state": ("memory", "embedding", "lattice"),
+    **faults_stores.AIMS,
+    **faults_time.AIMS,
+}
+NEEDS: dict[str, Needs] = {**faults_stores.NEEDS, **faults_time.NEEDS, **faults_upgrade.NEEDS}
+
+
+def needs_of(fault: str) -> Needs:
+    """What the stage of a run must have. ``fault``: one name, or several joined by +."""
+    all_ = [NEEDS.get(name, Needs()) for name in fault.split("+")]
+    return Needs(
+        disk=max(needs.disk for needs in all_),
+        clock=any(needs.clock for needs in all_),
+        newer=any(needs.newer for needs in all_),
+        brokers_disk=max(needs.brokers_disk for needs in all_),
+    )

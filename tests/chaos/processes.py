@@ -9,22 +9,25 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.checker.events import Event, Kill, Start
+from tests.conftest import ROOT
 
 STOP_SECONDS = 15.0
 
 
 @dataclass
 class Child:
-    """One process. ``down``: it is meant to be down now."""
+    """One process. ``down``: it is meant to be down now. ``tree``: the checkout it runs from."""
 
     name: str
     arguments: tuple[str, ...]
     process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    tree: Path
     incarnation: int = 0
     down: bool = False
 
@@ -39,11 +42,12 @@ class Processes:
     deaths: list[tuple[str, int]] = field(default_factory=list)
     children: dict[str, Child] = field(default_factory=dict)
 
-    def start(self, name: str, *arguments: str) -> None:
-        """Runs ``monmouth ARGUMENTS`` under ``name``."""
-        self.children[name] = Child(name, arguments, self._spawn(name, arguments))
+    def start(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None, tree: Path = ROOT) -> None:
+        """Runs ``monmouth ARGUMENTS`` under ``name``. ``environment``: its own beside that of all."""
+        own = dict(environment or {})
+        self.children[name] = Child(name, arguments, self._spawn(name, arguments, own, tree), own, tree)
 
-    def _spawn(self, name: str, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    def _spawn(self, name: str, arguments: tuple[str, ...], environment: dict[str, str], tree: Path) -> subprocess.Popen[bytes]:
         self.logs.mkdir(parents=True, exist_ok=True)
         self.say(Start(process=name))
         with (self.logs / f"{name}.log").open("ab") as log:
@@ -52,7 +56,8 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **self.environment, **environment},
+                cwd=tree,
                 start_new_session=True,
             )
 
@@ -81,7 +86,7 @@ class Processes:
     def restart(self, name: str) -> None:
         """Starts one again that is down."""
         child = self.children[name]
-        child.process = self._spawn(name, child.arguments)
+        child.process = self._spawn(name, child.arguments, child.environment, child.tree)
         child.incarnation += 1
         child.down = False
 
@@ -92,6 +97,22 @@ class Processes:
             if code is not None and not child.down:
                 self.deaths.append((name, code))
                 self.restart(name)
+
+    def halt(self, name: str) -> None:
+        """SIGTERM; it stays down until ``restart``."""
+        child = self.children[name]
+        child.down = True
+        _end(child.process)
+
+    def ended(self, name: str, seconds: float) -> int | None:
+        """Exit code of a process that ends by itself in this time, and stays down; None if it does not end."""
+        child = self.children[name]
+        try:
+            code = child.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        child.down = True
+        return code
 
     def leave(self, name: str) -> None:
         """SIGTERM; waits, and forgets it."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.chain.rpc import RpcSource
 from connectors.stores import open_memory_store
+from schemas.codec import codec
 from schemas.records import MemoryCommand
 from streams.agents.memory_facts import command_facts
 from streams.core.block import BlockRef
@@ -17,13 +18,19 @@ from streams.errors import PoisonError
 from streams.settings import Settings
 from streams.topics import COMMANDS, DLQ, INTENTS, MEMORY_LOG, MEMORY_STATE, ROOTS, TRANSACTIONS, physical
 from tests.chaos.naming import decode, entry
+from tests.chaos.vectors import vectors
 from tests.checker.events import Applied, Chain, Digest, Distinct, Due, Entry, Event, Log, Marker, Row
 from tests.e2e.expected import Expected, expect
 from tests.e2e.readback import Entry as Raw
 from tests.e2e.readback import read, table
 
 MARKED = (TRANSACTIONS, INTENTS, MEMORY_LOG)
-INPUTS = {"intent": (TRANSACTIONS,), "memory": (TRANSACTIONS, COMMANDS), "lattice": (MEMORY_LOG,)}
+INPUTS = {
+    "intent": (TRANSACTIONS,),
+    "memory": (TRANSACTIONS, COMMANDS),
+    "embedding": (MEMORY_LOG,),
+    "lattice": (MEMORY_LOG,),
+}
 OUTPUT = {"intent": INTENTS, "memory": MEMORY_LOG}
 """Marked output of a stream agent: a marker there shows that the input up to the same sequence was processed."""
 
@@ -51,7 +58,18 @@ async def residue(settings: Settings, rpc_url: str, head: BlockRef) -> list[Even
         *_facts(raws, expected),
         *_poison(raws, settings),
         *await _tables(settings, expected),
+        *await vectors(settings, expected, _owners(raws), _final(raws)),
     ]
+
+
+def _final(raws: Raws) -> int:
+    """Height of the finality line of the log of memories; -1 where nothing is final."""
+    records = (decode(raw.value or b"") for found in raws[MEMORY_LOG].values() for raw in found if raw.key is None)
+    return max((m["block"]["number"] for kind, m in records if kind == "Marker" and m["step"] == "FINAL"), default=-1)
+
+
+def _owners(raws: Raws) -> set[bytes]:
+    return {raw.key for found in raws[MEMORY_LOG].values() for raw in found if raw.key is not None}
 
 
 def _logs(items: Items) -> Iterator[Event]:
@@ -151,9 +169,10 @@ def _facts(raws: Raws, expected: Expected) -> Iterator[Event]:
         block = record["block"]
         yield Row(sink=MEMORY_LOG, id=_text(name_of(record)), block=block["hash"].hex() if block else None)
     for value, count in expected.intents.items():
-        yield from [Due(sink=INTENTS, id=_text((value,)))] * count
+        yield from [Due(sink=INTENTS, id=_text((repr(decode(value)[1]),)))] * count
     for value in _standing(raws[INTENTS]):
-        yield Row(sink=INTENTS, id=_text((value,)), block=decode(value)[1]["block"]["hash"].hex())
+        intent = decode(value)[1]  # as this version reads it: another one may have written it
+        yield Row(sink=INTENTS, id=_text((repr(intent),)), block=intent["block"]["hash"].hex())
 
 
 def _text(parts: Iterable[str | bytes]) -> str:
@@ -190,9 +209,11 @@ async def _tables(settings: Settings, expected: Expected) -> list[Event]:
         found.append(Row(sink=MEMORY_STATE, id=key.hex(), block=block["hash"].hex() if block else None))
         found.append(Digest(source=MEMORY_STATE, subject=f"memory {key.hex()}", block="end", value=repr(memory)))
         if key in expected.memories:
-            wanted = repr(expected.memories[key])
+            wanted = repr(decode(codec().encode("Memory", expected.memories[key]))[1])  # as this version reads it
             found.append(Digest(source="oracle", subject=f"memory {key.hex()}", block="end", value=wanted))
-    return [*found, *await _store(settings, expected), *await _roots(settings, expected)]
+    found += await _store(settings, expected)
+    found += await _roots(settings, expected)
+    return found
 
 
 async def _store(settings: Settings, expected: Expected) -> list[Event]:

@@ -1,20 +1,26 @@
-"""The course of one run: the chain lives for some seconds while faults strike, comes to rest, and everything is judged."""
+"""The course of one run: the chain lives for some seconds while faults strike, comes to rest, and everything is judged.
+
+A name such as ``kill-worker+poison`` stands for several faults that strike one stage in turn, once each; a single one strikes
+twice.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from pathlib import Path
 from random import Random
 
-from connectors.chain.devchain import ReorgPlan, run_script
-from connectors.chain.devchain.steps import script
-from infra.broker import LocalBroker
-from streams.core.block import BlockRef
+from connectors.chain.devchain import ReorgPlan
+from connectors.chain.devchain.steps import Step, StepKind, script
+from tests.chaos.brokers import Brokers
 from tests.chaos.effort import watch
-from tests.chaos.faults import FAULTS
+from tests.chaos.faults import FAULTS, needs_of
+from tests.chaos.node import MakeNode
+from tests.chaos.reader import Reader
 from tests.chaos.residue import INPUTS, residue
 from tests.chaos.stage import Stage, stage
 from tests.chaos.tap import Tap
@@ -26,104 +32,142 @@ BLOCK_SECONDS = 0.25
 WARM_SECONDS = 90.0
 REST_SECONDS = 120.0
 STRIKES = 2
-PLAN = ReorgPlan(every=6, max_depth=8)
+ENDLESS = 1_000_000
+PLAN = ReorgPlan(every=6, max_depth=20)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run. ``deaths``: processes that ended by themselves; ``stuck``: what never came to rest."""
+    """One run. ``target``: the stream agent aimed at, None for all. ``deaths``: processes that ended by themselves.
+
+    ``stuck``: what never came to rest, or did not do under a fault what it must. ``answers``: of the gateway, each of which was
+    judged; ``refusals``: questions that got none.
+    """
 
     fault: str
+    target: str | None
     seed: int
     blocks: int
     report: Report | None
     deaths: tuple[tuple[str, int], ...]
     stuck: tuple[str, ...]
     history: Path
+    answers: int = 0
+    refusals: int = 0
 
     @property
     def good(self) -> bool:
         return self.report is not None and self.report.clean and not self.stuck
 
 
-async def run(broker: LocalBroker, folder: Path, fault: str, seed: int, seconds: float) -> Outcome:
-    """Strikes twice in ``seconds`` of a live chain. Never raises for what the product does wrong: it is in the outcome."""
+Course = Callable[[Brokers, MakeNode, Path, str, int, float, str | None, float | None], Awaitable[Outcome]]
+"""As ``run``."""
+
+
+async def run(
+    brokers: Brokers,
+    make_node: MakeNode,
+    folder: Path,
+    fault: str,
+    seed: int,
+    seconds: float,
+    target: str | None = None,
+    pause: float | None = None,
+) -> Outcome:
+    """Strikes in ``seconds`` of a live chain. ``pause``: seconds that what is stopped stands still.
+
+    Never raises for what the product does wrong: it is in the outcome. Raises UnavailableError where this machine cannot do
+    what the fault needs.
+    """
     path = folder / "history.jsonl.gz"
-    async with stage(broker, folder, seed) as at:
+    async with stage(brokers, make_node, folder, seed, target, needs_of(fault)) as at:
+        at.pause = pause or at.pause
         tap = Tap(at.settings.kafka, at.recorder.say)
-        writer = Writer(at.settings.kafka, at.node.chain.agents, seed, at.recorder.say)
-        async with _beside(tap.run(), watch(at), _mending(at)):
+        writer = Writer(at.settings.kafka, at.node.agents, seed, at.recorder.say)
+        reader = Reader(at.gateway, at.node.agents, seed, lambda: tap.seen.sequence, at.recorder.say)
+        async with beside(tap.run(), watch(at), mending(at), reader.run()):
             stuck = await _course(at, tap, writer, fault, seed, seconds)
-        head = _ref(at)
-        if not stuck:
-            for event in await residue(at.settings, at.node.url, head):
-                at.recorder.events.append(event)
-        deaths = tuple(at.processes.deaths)
+        if not stuck and not reader.answers:
+            stuck = ["the gateway answered nothing"]
+        return await judged(at, fault, seed, stuck, path, reader)
+
+
+async def judged(at: Stage, fault: str, seed: int, stuck: Sequence[str], path: Path, reader: Reader | None = None) -> Outcome:
+    """Reads what is left, writes the history to ``path`` and checks it, unless the stage is stuck."""
+    head = at.node.head
+    if not stuck:
+        at.recorder.events += await residue(at.settings, at.node.url, head)
     history = History(tuple(at.recorder.events))
-    write(path, history.events)
-    return Outcome(fault, seed, head.number, None if stuck else check(history), deaths, tuple(stuck), path)
-
-
-def _ref(at: Stage) -> BlockRef:
-    ref: BlockRef = at.node.chain.head.ref
-    return ref
+    await asyncio.to_thread(write, path, history.events)
+    report = None if stuck else await asyncio.to_thread(check, history)
+    asked = (reader.answers, reader.refusals) if reader else (0, 0)
+    return Outcome(fault, at.target, seed, head.number, report, tuple(at.processes.deaths), tuple(stuck), path, *asked)
 
 
 async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, seconds: float) -> list[str]:
-    steps = list(script(seed, max(9, int(seconds / BLOCK_SECONDS)), PLAN))
-    await run_script(at.node, 0, 0, steps[:3])
-    if stuck := await _rest(at, tap, WARM_SECONDS):  # the processes are up: faults strike a running pipeline
+    strikes = [FAULTS[name] for name in fault.split("+")]
+    strikes *= STRIKES if len(strikes) == 1 else 1
+    share = seconds / len(strikes)
+    steps = script(seed, ENDLESS, PLAN)
+    await at.node.play(islice(steps, 3), 0)
+    if stuck := await rest(at, tap, WARM_SECONDS):  # the processes are up: faults strike a running pipeline
         return stuck
+    ending = asyncio.Event()
     writing = asyncio.create_task(writer.run())
-    playing = asyncio.create_task(run_script(at.node, 0, BLOCK_SECONDS, steps[3:]))
+    living = asyncio.create_task(at.node.play(takewhile(lambda _: not ending.is_set(), steps), BLOCK_SECONDS))
     random = Random(f"chaos {fault} {seed}")
     try:
-        for _ in range(STRIKES):
-            await asyncio.sleep(seconds / STRIKES * random.uniform(0.1, 0.4))
-            await FAULTS[fault](at, random)
-            await asyncio.sleep(seconds / STRIKES * 0.3)
-        await playing
-        await _advance(at)
+        for strike in strikes:
+            await asyncio.sleep(share * random.uniform(0.1, 0.4))
+            try:
+                await strike(at, random)
+            except AssertionError as error:
+                return [f"{strike.__name__}: {error}"]
+            await asyncio.sleep(share * 0.6)
+        ending.set()
+        await living
+        await advance(at)
     finally:
         writer.stop.set()
-        playing.cancel()
-        await asyncio.gather(writing, playing, return_exceptions=True)
-    return await _rest(at, tap, REST_SECONDS)
+        living.cancel()
+        await asyncio.gather(writing, living, return_exceptions=True)
+    return await rest(at, tap, REST_SECONDS)
 
 
-async def _advance(at: Stage) -> None:
+async def advance(at: Stage) -> None:
     """A few more blocks after the last fault, so that there is something to recover with."""
-    await run_script(at.node, 8, BLOCK_SECONDS)
+    await at.node.play([Step(StepKind.ADVANCE)] * 8, BLOCK_SECONDS)
 
 
-async def _rest(at: Stage, tap: Tap, patience: float) -> list[str]:
-    """Waits until the log ends where the chain does and everything in it is settled; what is not, if it takes too long."""
+async def rest(at: Stage, tap: Tap, patience: float, agents: Collection[str] = tuple(INPUTS)) -> list[str]:
+    """Waits until the log ends where the chain does and ``agents`` have settled all; what is not so, if it takes too long."""
     loop = asyncio.get_running_loop()
     deadline, quiet = loop.time() + patience, 0
     while quiet < 5:
         await asyncio.sleep(0.2)
-        behind = list(_behind(at, tap))
+        behind = list(_behind(at, tap, agents))
         quiet = 0 if behind else quiet + 1
         if loop.time() > deadline:
             return behind or ["does not come to rest"]
     return []
 
 
-def _behind(at: Stage, tap: Tap) -> Iterator[str]:
-    head = _ref(at)
+def _behind(at: Stage, tap: Tap, agents: Collection[str]) -> Iterator[str]:
+    head = at.node.head
     if tap.seen.head != head.hash:
         yield f"the log ends in {tap.seen.head.hex()[:8]}, the chain in {head}"
-    yield from tap.seen.behind(INPUTS)
+    yield from tap.seen.behind({name: INPUTS[name] for name in agents})
 
 
-async def _mending(at: Stage) -> None:
+async def mending(at: Stage) -> None:
+    """Starts again what ends by itself, until cancelled."""
     while True:
         at.processes.mend()
         await asyncio.sleep(1.0)
 
 
 @asynccontextmanager
-async def _beside(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def beside(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Runs coroutines meanwhile; what one raises is raised at the end."""
     tasks = [asyncio.create_task(coroutine) for coroutine in work]
     try:

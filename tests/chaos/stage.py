@@ -1,32 +1,50 @@
-"""The parts of one run: topics and state of its own on a shared broker, a node in this process, the product's processes."""
+"""The parts of one run: topics and state of its own on shared brokers, a node of its own, the product's processes.
+
+The product reaches brokers and node through proxies only, so that the network can be at fault.
+A run may be aimed at one stream agent: then the processes called ``worker-...`` run that one alone, and one called ``rest``
+runs the others, so that what strikes a worker strikes this stream agent and no other.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from connectors.chain.devchain import DevChain, DevNode
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
 from infra import topics
-from infra.broker import LocalBroker
+from infra.broker import LocalCluster
+from schemas.codec import Codec, codec, use
+from streams import topics as topic_map
 from streams.cli.demo.stage import free_port
 from streams.master_key import load_or_create_master_key
-from streams.settings import ChainSettings, KafkaSettings, Settings
+from streams.settings import ChainSettings, KafkaSettings, RagSettings, Settings
 from streams.signing import load_or_create_signer
+from tests.chaos.brokers import Brokers
+from tests.chaos.clock import make_clock, watch_of
+from tests.chaos.node import ChainNode, MakeNode
 from tests.chaos.processes import Processes
+from tests.chaos.proxy import HOST, Network, Proxy
+from tests.chaos.small_disk import small_disk
+from tests.chaos.unavailable import UnavailableError
 from tests.checker.events import Event, Kill, Start
+from tests.conftest import ROOT
+from tests.newer import newer_tree
 
-AGENTS = ("intent", "memory", "lattice")
+AGENTS = ("intent", "memory", "embedding", "lattice")
 PARTITIONS = 2
 WORKERS = 2
-TRANSACTIONS = 6
-FINALITY_DEPTH = 24
+MODELS = Path(os.environ.get("MONMOUTH_MODELS") or ROOT / ".monmouth" / "models")
+BEYOND_SESSION = 1.5
+"""Times the session timeout that a stopped process stands still, unless told else."""
 
 
 @dataclass
@@ -42,37 +60,73 @@ class Recorder:
 
 @dataclass
 class Stage:
-    """``ports``: of the metrics of each process."""
+    """``network``: "broker-1", ... and "node". ``target``: the stream agent the run is aimed at, None for all of them.
+
+    ``ports``: of the metrics of each worker. ``gateway``: its address. ``pause``: seconds that a stopped process stands still.
+    ``clock``: a file that sets the wall clock of the workers, where they run on one that can be set. ``newer``: a checkout of
+    the next version. ``brokers_disk``: the small disk that the brokers' data are on, if they are.
+    """
 
     settings: Settings
-    broker: LocalBroker
-    node: DevNode
+    cluster: LocalCluster
+    network: Network
+    node: ChainNode
     processes: Processes
     recorder: Recorder
+    target: str | None = None
     ports: dict[str, int] = field(default_factory=dict)
+    gateway: str = ""
+    pause: float = BEYOND_SESSION * KafkaSettings().session_timeout_ms / 1000
+    clock: Path | None = None
+    newer: Path | None = None
+    brokers_disk: Path | None = None
 
-    def start_worker(self, name: str) -> None:
+    @property
+    def struck(self) -> tuple[str, ...]:
+        """The stream agents that workers run."""
+        return AGENTS if self.target is None else (self.target,)
+
+    def start_worker(self, name: str, agents: Sequence[str] = ()) -> None:
+        """``agents``: other ones than the workers of this run have."""
         port = self.ports[name] = free_port(0)
-        self.processes.start(name, "worker", "--agents", ",".join(AGENTS), "--metrics-port", str(port))
+        environment = watch_of(self.clock) if self.clock else {}
+        names = ",".join(agents or self.struck)
+        self.processes.start(name, "worker", "--agents", names, "--metrics-port", str(port), environment=environment)
 
-    async def kill_broker(self) -> None:
-        """kill -9, and up again at once."""
-        pid = self.broker.pid
-        assert pid is not None
-        self.recorder.say(Kill(process="broker", fault="kill -9"))
-        os.kill(pid, signal.SIGKILL)
-        while self.broker.pid is not None:
-            await asyncio.sleep(0.05)
-        await asyncio.to_thread(self.broker.start)
-        assert self.broker.bootstrap == self.settings.kafka.bootstrap
-        self.recorder.say(Start(process="broker"))
+    def start_gateway(self) -> None:
+        port = free_port(0)
+        self.gateway = f"http://127.0.0.1:{port}"
+        self.processes.start("gateway", "gateway", "--port", str(port), "--metrics-port", str(free_port(0)))
+
+    async def kill_brokers(self) -> None:
+        """kill -9 of all, and up again at once."""
+        for number, node in self.cluster.nodes.items():
+            self.say_kill(number, "kill -9")
+            await asyncio.to_thread(node.kill)
+        await asyncio.to_thread(self.cluster.start)
+        for number in self.cluster.nodes:
+            self.say_start(number)
+
+    def say_kill(self, broker: int, fault: str) -> None:
+        """A fault strikes a broker."""
+        self.recorder.say(Kill(process=f"broker-{broker}", fault=fault))
+
+    def say_start(self, broker: int) -> None:
+        """A broker serves again."""
+        self.recorder.say(Start(process=f"broker-{broker}"))
 
 
-def make_settings(bootstrap: str, folder: Path, rpc_url: str, ws_url: str) -> Settings:
+def make_settings(cluster: LocalCluster, folder: Path, rpc_url: str, ws_url: str) -> Settings:
     return Settings(
         state_dir=folder,
-        kafka=KafkaSettings(bootstrap=bootstrap, prefix=f"chaos-{uuid.uuid4().hex[:8]}.", partitions=PARTITIONS),
+        kafka=KafkaSettings(
+            bootstrap=cluster.bootstrap,
+            prefix=f"chaos-{uuid.uuid4().hex[:8]}.",
+            partitions=PARTITIONS,
+            replication=cluster.replication,
+        ),
         chain=ChainSettings(rpc_url=rpc_url, ws_url=ws_url, poll_interval=0.25),
+        rag=RagSettings(models_path=MODELS.resolve()),
     )
 
 
@@ -83,30 +137,95 @@ def environment(settings: Settings) -> dict[str, str]:
         "KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "KAFKA__PREFIX": settings.kafka.prefix,
         "KAFKA__PARTITIONS": settings.kafka.partitions,
+        "KAFKA__REPLICATION": settings.kafka.replication,
         "CHAIN__RPC_URL": settings.chain.rpc_url,
         "CHAIN__WS_URL": settings.chain.ws_url,
         "CHAIN__POLL_INTERVAL": settings.chain.poll_interval,
+        "RAG__MODELS_PATH": settings.rag.models_path,
     }
     return {f"MONMOUTH_{name}": str(value) for name, value in said.items()}
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a fault needs of a stage: ``disk``: bytes of a disk of its own for all state; ``clock``: a clock that can be set;
+    ``newer``: a checkout of the next version, which this process reads too; ``brokers_disk``: bytes of the brokers' own disk.
+    """
+
+    disk: int = 0
+    clock: bool = False
+    newer: bool = False
+    brokers_disk: int = 0
+
+
 @asynccontextmanager
-async def stage(broker: LocalBroker, folder: Path, seed: int) -> AsyncIterator[Stage]:
-    """Everything started; what was started is stopped. The broker stays."""
-    chain = DevChain(seed, transactions=TRANSACTIONS, finality_depth=FINALITY_DEPTH)
-    async with DevNode(chain) as node:
-        settings = make_settings(broker.bootstrap, folder.resolve(), node.url, node.ws_url)
-        await topics.apply(settings.kafka)
-        folder.mkdir(parents=True, exist_ok=True)
-        load_or_create_signer(settings.path(settings.security.signing_key_file))
-        load_or_create_master_key(settings.path(settings.security.master_key_file))
-        recorder = Recorder()
-        processes = Processes(folder / "logs", environment(settings), recorder.say)
-        at = Stage(settings, broker, node, processes, recorder)
+async def stage(
+    brokers: Brokers, make_node: MakeNode, folder: Path, seed: int, target: str | None = None, needs: Needs = Needs()
+) -> AsyncIterator[Stage]:
+    """Everything started; what was started is stopped. The brokers stay. Raises UnavailableError."""
+    if needs.brokers_disk and brokers.disk is None:
+        raise UnavailableError("the brokers need a small disk of their own, for which a tmpfs must be mounted")
+    await brokers.settle()
+    async with make_node(seed) as node, Proxy(port_of(node.url)) as proxy:
+        with small_disk(folder / "state", needs.disk):
+            clock = make_clock(folder / "clock") if needs.clock else None
+            async with playing(brokers, folder, node, proxy, target, clock) as at:
+                with reading_newer(folder / "newer") if needs.newer else nullcontext() as at.newer:
+                    yield at
+
+
+@contextmanager
+def reading_newer(folder: Path) -> Iterator[Path]:
+    """A checkout of the next version; meanwhile this process reads what that writes, and writes what this version does."""
+    tree, newest = newer_tree(folder), codec().newest
+    use(Codec(tree / "schemas", bound=newest))
+    try:
+        yield tree
+    finally:
+        use(None)
+
+
+@asynccontextmanager
+async def playing(
+    brokers: Brokers, folder: Path, node: ChainNode, proxy: Proxy, target: str | None = None, clock: Path | None = None
+) -> AsyncIterator[Stage]:
+    """The processes on a node that runs, behind ``proxy``."""
+    state = (folder / "state").resolve()
+    address = f"{HOST}:{proxy.port}"
+    settings = make_settings(brokers.cluster, state, f"http://{address}", f"ws://{address}")
+    await topics.apply(settings.kafka)
+    state.mkdir(parents=True, exist_ok=True)
+    load_or_create_signer(settings.path(settings.security.signing_key_file))
+    load_or_create_master_key(settings.path(settings.security.master_key_file))
+    recorder = Recorder()
+    processes = Processes(folder / "logs", environment(settings), recorder.say)
+    network = Network({**brokers.proxies, "node": proxy})
+    at = Stage(settings, brokers.cluster, network, node, processes, recorder, target, clock=clock, brokers_disk=brokers.disk)
+    try:
+        for number in range(WORKERS):
+            at.start_worker(f"worker-{number + 1}")
+        if rest := [name for name in AGENTS if name not in at.struck]:
+            at.start_worker("rest", rest)
+        processes.start("producer", "producer")
+        at.start_gateway()
+        yield at
+    finally:
+        await asyncio.to_thread(processes.stop)
+        await forget(settings.kafka)
+
+
+async def forget(kafka: KafkaSettings) -> None:
+    """Deletes the topics of a run: brokers that serve hundreds of runs would else hold all of them."""
+    with suppress(KafkaError, OSError, TimeoutError):
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        await admin.start()
         try:
-            for number in range(WORKERS):
-                at.start_worker(f"worker-{number + 1}")
-            processes.start("producer", "producer")
-            yield at
+            await admin.delete_topics([topic_map.physical(kafka.prefix, name) for name in topic_map.TOPICS])
         finally:
-            await asyncio.to_thread(processes.stop)
+            await admin.close()
+
+
+def port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port

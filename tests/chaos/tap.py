@@ -28,12 +28,13 @@ PAUSE = 0.2
 @dataclass
 class Seen:
     """What the tap knows. ``ends``: position behind the newest record; ``positions``: stream agent -> (topic, partition) ->
-    position in its newest checkpoint; ``head``: hash of the log's head.
+    position in its newest checkpoint; ``head``: hash of the log's head; ``sequence``: of its newest notification.
     """
 
     ends: dict[tuple[str, int], int] = field(default_factory=dict)
     positions: dict[str, dict[tuple[str, int], int]] = field(default_factory=lambda: defaultdict(dict))
     head: bytes = b""
+    sequence: int = -1
 
     def behind(self, inputs: Mapping[str, Sequence[str]]) -> list[str]:
         """Lanes of the stream agents (name -> input topics) that have not settled everything seen."""
@@ -99,7 +100,8 @@ class Tap:
             self._say(Poll(process=READER, topic=topic, partition=partition, records=named))
             self.seen.ends[topic, partition] = records[-1].offset + 1
             if topic == BLOCKS:
-                self.seen.head = decode(records[-1].value)[1]["head"]["hash"]
+                newest = decode(records[-1].value)[1]
+                self.seen.head, self.seen.sequence = newest["head"]["hash"], newest["sequence"]
         self._next[place] = records[-1].offset + 1
 
     def _checkpoint(self, point: CheckpointRecord) -> None:

@@ -102,7 +102,7 @@ async def marked(settings: Settings, topic: str) -> dict[int, Partition]:
             if name != "Marker":
                 (partition.outside if record.get("block", 0) is None else opened).append(entry.value)
                 continue
-            verifier.verify("Marker", record)
+            verifier.verify("Marker", record, entry.value)
             marker = Marker.of(record)
             place = f"{topic}/{number}@{entry.offset}"
             assert (marker.topic, marker.partition, marker.sequence) == (topic, number, partition.sequence + 1), place

@@ -1,4 +1,4 @@
-"""A real anvil node for a test: ``anvil_binary`` finds or fetches it, ``anvil`` runs a fresh chain.
+"""A real anvil node: ``find_anvil`` finds or fetches it, ``running_anvil`` runs a fresh chain; fixtures do the same.
 
 Searched: MONMOUTH_ANVIL, the checkout's .monmouth/node, the PATH; else npm installs it there. Without npm the test
 skips, or fails where CI is set.
@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,25 +28,37 @@ CHAIN_ID = 31337
 START_SECONDS = 20.0
 
 
+class NoAnvilError(Exception):
+    """It is not here and cannot be fetched."""
+
+
 def _install() -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     command = ["npm", "install", "--prefix", str(CACHE), "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
     subprocess.run(command, check=True, timeout=180, capture_output=True)
 
 
-@pytest.fixture(scope="session")
-def anvil_binary() -> Path:
+def find_anvil() -> Path:
+    """Its program. Raises NoAnvilError."""
     named = os.environ.get("MONMOUTH_ANVIL") or (None if BINARY.is_file() else shutil.which("anvil"))
     if named:
         return Path(named)
     if not BINARY.is_file():
         if shutil.which("npm") is None:
-            unavailable("no anvil and no npm to fetch it; set MONMOUTH_ANVIL")
+            raise NoAnvilError("no anvil and no npm to fetch it; set MONMOUTH_ANVIL")
         try:
             _install()
         except subprocess.SubprocessError as error:
-            unavailable(f"anvil could not be fetched: {error}")
+            raise NoAnvilError(f"anvil could not be fetched: {error}") from None
     return BINARY
+
+
+@pytest.fixture(scope="session")
+def anvil_binary() -> Path:
+    try:
+        return find_anvil()
+    except NoAnvilError as error:
+        unavailable(str(error))
 
 
 def _free_port() -> int:
@@ -95,11 +108,11 @@ class Anvil:
         return [answer["hash"] for answer in answers]
 
 
-@pytest.fixture
-def anvil_port(anvil_binary: Path) -> Iterator[int]:
-    """A fresh chain that mines only when told to."""
+@contextmanager
+def running_anvil(binary: Path) -> Iterator[int]:
+    """A fresh chain that mines only when told to; its port."""
     port = _free_port()
-    command = [str(anvil_binary), "--host", "127.0.0.1", "--port", str(port), "--no-mining", "--order", "fifo", "--silent"]
+    command = [str(binary), "--host", "127.0.0.1", "--port", str(port), "--no-mining", "--order", "fifo", "--silent"]
     process = subprocess.Popen([*command, "--chain-id", str(CHAIN_ID)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait(port, process)
@@ -111,6 +124,12 @@ def anvil_port(anvil_binary: Path) -> Iterator[int]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(timeout=10)
+
+
+@pytest.fixture
+def anvil_port(anvil_binary: Path) -> Iterator[int]:
+    with running_anvil(anvil_binary) as port:
+        yield port
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ async def units(reader: LogReader, topic: str, partition: int) -> AsyncIterator[
     """Every unit of a marked log, each checked. Raises LogIntegrityError."""
     source = TopicPartition(topic, partition)
     first, stop = (await reader.bounds([source]))[source]
-    assembler = Assembler(topic, partition, first, lambda record: VERIFIER.verify("Marker", record), first=0)
+    assembler = Assembler(topic, partition, first, lambda record: VERIFIER.verify("Marker", record.value, record.raw), first=0)
     async for messages in reader.read_range(source, first, stop):
         for unit in assembler.feed(decode(source, messages)):
             yield unit

@@ -24,7 +24,7 @@ Units = list[Unit]
 def source(seed: int = 1) -> Units:
     """Partition 0 of a history, as its reader cuts it."""
     pairs = [pair for _, parts in history(SIZE, seed) for pair in parts[0]]
-    assembler = Assembler(EVENTS, 0, 0, lambda record: VERIFIER.verify("Marker", record), first=0)
+    assembler = Assembler(EVENTS, 0, 0, lambda record: VERIFIER.verify("Marker", record.value, record.raw), first=0)
     messages = [Entry(offset, key, value) for offset, (key, value) in enumerate(pairs)]
     return assembler.feed(decode(TopicPartition(EVENTS, 0), messages))
 

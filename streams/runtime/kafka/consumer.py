@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from streams.core.position import HINT
 from streams.errors import ConfigurationError, PositionLostError
 from streams.ports.log import Message, RebalanceListener, TopicPartition
 from streams.runtime.kafka.names import Names, translated
@@ -105,7 +106,7 @@ class KafkaConsumer:
             f"{self._names.to_logical(p).topic}/{p.partition}: offset {at} is due, the log begins at {first[p]}"
             for p, at in positions.items()
         ]
-        return PositionLostError("; ".join(gaps), "Restore the topic, or start anew under another prefix; nothing was skipped.")
+        return PositionLostError("; ".join(gaps), HINT)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         with translated("seeking"):

@@ -13,6 +13,7 @@ import aiokafka
 from aiokafka import errors
 
 from streams import topics
+from streams.cancellation import stray_cancellation_is_an_error
 from streams.errors import FencedError, PositionLostError
 from streams.ports.log import LogError, TopicPartition
 
@@ -40,7 +41,8 @@ class Names:
 def translated(doing: str) -> Iterator[None]:
     """Turns the client's errors into FencedError, PositionLostError or LogError."""
     try:
-        yield
+        with stray_cancellation_is_an_error():
+            yield
     except errors.ProducerFenced as error:
         raise FencedError(f"fenced while {doing}", "Another worker took this partition over.") from error
     except errors.OffsetOutOfRangeError as error:

@@ -15,6 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
 
+from streams.cancellation import stray_cancellation_is_an_error
 from streams.errors import FencedError
 from streams.ports.log import KeyValue, TopicPartition
 from streams.runtime.kafka.names import Names, translated
@@ -122,12 +123,12 @@ class KafkaProducer:
         waiter = producer._txn_manager.wait_for_transaction_end()
         if waiter is not None:
             waiter.add_done_callback(_seen)
-        with suppress(Exception):
+        with suppress(Exception), stray_cancellation_is_an_error():
             if not self._broken:
                 await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
                 return
-        with suppress(Exception):
+        with suppress(Exception), stray_cancellation_is_an_error():
             producer._closed = True
             await asyncio.wait_for(producer._sender.close(), CLOSE_SECONDS)
-        with suppress(Exception):
+        with suppress(Exception), stray_cancellation_is_an_error():
             await asyncio.wait_for(producer.client.close(), CLOSE_SECONDS)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from aiokafka import AIOKafkaConsumer
 
+from streams.cancellation import stray_cancellation_is_an_error
 from streams.errors import PositionLostError
 from streams.ports.log import LogError, Message, TopicPartition
 from streams.runtime.kafka.consumer import FETCH_BYTES, PARTITION_FETCH_BYTES, START_SECONDS
@@ -84,6 +85,6 @@ class KafkaReader:
 
     async def close(self) -> None:
         for client in self._clients.values():
-            with suppress(Exception):
+            with suppress(Exception), stray_cancellation_is_an_error():
                 await asyncio.wait_for(client.stop(), 5)
         self._clients.clear()

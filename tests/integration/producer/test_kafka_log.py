@@ -6,17 +6,18 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from connectors.chain.archive import open_archive
 from streams.cli.producer import build
 from streams.core.block import BlockRef
-from streams.errors import FencedError
+from streams.errors import FencedError, OutdatedError
 from streams.producer.kafka_log import KafkaLog, LogUnavailableError
 from streams.producer.loop import Progress
 from streams.producer.records import MAX_RECORD, RecordTooLargeError, Stager
 from streams.settings import Settings
 from streams.signing import Signer, Verifier
-from streams.topics import TRANSACTIONS
+from streams.topics import BLOCKS, TRANSACTIONS, physical
 from tests.chains import CHAIN_ID, ScriptedSource, chain
 from tests.integration.producer.logs import canonical, check_partition, notifications, own_verifier, read
 
@@ -113,6 +114,21 @@ async def test_an_unsigned_writer_is_found_on_opening(kafka_settings: Settings) 
     with pytest.raises(Exception, match="signed by unknown key"):
         await log.open()
     await log.close()
+
+
+async def test_an_older_producer_does_not_go_on_where_a_newer_one_wrote(kafka_settings: Settings) -> None:
+    """Passed over as garbage, the end of the log would look like its beginning, and be written once more."""
+    await run(kafka_settings, ScriptedSource(chain(2)))
+    producer = AIOKafkaProducer(bootstrap_servers=kafka_settings.kafka.bootstrap)
+    await producer.start()
+    await producer.send_and_wait(physical(kafka_settings.kafka.prefix, BLOCKS), b"\0" + (9999).to_bytes(4, "big") + b"later")
+    await producer.stop()
+    log = KafkaLog(kafka_settings, CHAIN_ID, own_verifier(kafka_settings))
+    try:
+        with pytest.raises(OutdatedError, match="unknown schema id 9999"):
+            await log.open()
+    finally:
+        await log.close()
 
 
 async def test_a_record_of_two_megabytes_passes_and_a_larger_one_is_refused(kafka_settings: Settings) -> None:

@@ -187,6 +187,18 @@ async def test_garbage_is_counted_and_passed_over(writer: LogWriter, chain: Chai
     assert REGISTRY.get_sample_value("monmouth_unreadable_records_total", {"topic": "chain.blocks"}) == before + 5
 
 
+async def test_a_log_that_goes_on_in_a_newer_version_is_no_ground_for_answers(writer: LogWriter, chain: ChainTail) -> None:
+    await writer.steps(step_new(0, ROOT))
+    await chain.barrier()
+    await writer.raw(b"\x00\x00\x00\x00\x63x")
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="unknown schema id 99") as refused:
+            await chain.barrier()
+        assert "upgrade" in refused.value.hint
+    await writer.steps(step_new(1, FIRST))  # garbage, as the sequence shows
+    await chain.barrier()
+
+
 async def test_broker_away_is_unavailable_within_the_deadline() -> None:
     chain = ChainTail(KafkaSettings(bootstrap="127.0.0.1:1"), verifier(), timeout=0.5)
     chain.start()

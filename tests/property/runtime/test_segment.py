@@ -39,7 +39,7 @@ def records_of(chain: ChainLog) -> list[Record]:
 
 
 def assembler(**fields: object) -> Assembler:
-    return Assembler(SOURCE.topic, 0, 0, lambda r: VERIFIER.verify("Marker", r), **({"first": 0} | fields))  # type: ignore[arg-type]
+    return Assembler(SOURCE.topic, 0, 0, lambda r: VERIFIER.verify("Marker", r.value, r.raw), **({"first": 0} | fields))  # type: ignore[arg-type]
 
 
 def units_of(records: list[Record], cuts: list[int]) -> list[Unit]:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from infra.broker import BrokerError
 from infra.broker.probe import Cluster
 from infra.topics import Applied, Drift, TopicError
+from schemas.codec import codec
 from streams.cli.infra import infra, topics
 from streams.settings import KafkaSettings, Settings
 
@@ -61,6 +62,18 @@ def test_topics_without_a_broker_is_an_error(settings: Settings, monkeypatch: py
     monkeypatch.setattr("infra.topics.BACKOFF", 0.0)
     for command in ("apply", "list", "drift"):
         assert isinstance(invoke(settings, "topics", command).exception, TopicError)
+    assert isinstance(invoke(settings, "topics", "carry", "--from-prefix", "old.").exception, TopicError)
+
+
+def test_the_list_says_what_schemas_are_written(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def states(*_arguments: object) -> dict[str, object]:
+        return {}
+
+    monkeypatch.setattr("streams.cli.infra.states", states)
+    newest = f"newest schema known here: {codec().newest}"
+    assert f"{newest}; written up to: the newest" in invoke(settings, "topics", "list").output
+    settings.kafka.newest_schema = 3
+    assert f"{newest}; written up to: 3" in invoke(settings, "topics", "list").output
 
 
 def test_drift_that_remains_is_exit_code_1(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

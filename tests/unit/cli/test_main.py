@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.codec import Codec, codec
 from streams.cli import COMMANDS, main
 
 
@@ -41,6 +42,17 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "not TOML" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_schemas_are_held_back_by_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[Codec] = []
+    monkeypatch.setattr("schemas.codec.use", chosen.append)
+    assert main(["topics", "list", "--help"]) == 0
+    assert chosen == []
+    newest = codec().newest
+    monkeypatch.setenv("MONMOUTH_KAFKA__NEWEST_SCHEMA", str(newest - 1))
+    assert main(["topics", "list", "--help"]) == 0
+    assert [(one.newest, one.bound) for one in chosen] == [(newest, newest - 1)]
 
 
 def test_importing_the_package_is_quick() -> None:

@@ -34,7 +34,7 @@ def marked(offset: int, marker: Marker) -> Record:
 
 
 def assembler(**fields: Any) -> Assembler:
-    return Assembler(TOPIC, 0, 0, lambda r: VERIFIER.verify("Marker", r), **({"first": 0} | fields))
+    return Assembler(TOPIC, 0, 0, lambda r: VERIFIER.verify("Marker", r.value, r.raw), **({"first": 0} | fields))
 
 
 def three_blocks() -> ChainLog:

@@ -1,12 +1,16 @@
-"""Comparing the topic map with a cluster's state: a pure function."""
+"""Comparing the topic map with a cluster's state, a pure function, and reading that state where nodes differ."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from aiokafka.admin.config_resource import ConfigResource
+from aiokafka.errors import TopicAuthorizationFailedError
 
-from infra.topics import Drift, TopicState, compare, partition_count
+from infra.topics import Drift, TopicState, _states, compare, partition_count
 from streams.settings import KafkaSettings
 from streams.topics import TOPICS
 
@@ -58,3 +62,31 @@ def test_partitions_and_replication_are_reported_as_not_fixable() -> None:
         ("replication", "3", "1", False),
     ]
     assert str(entries[0]) == "p.memory.log: partition count is 4, should be 8"
+
+
+class TwoNodes:
+    """An admin client of a cluster of which one node knows the topics ``known``, another, asked next, only ``heard``."""
+
+    def __init__(self, known: list[str], heard: list[str], code: int = 3) -> None:
+        self.known, self.heard, self.code = known, heard, code
+
+    async def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
+        partition = {"error_code": 0, "leader": 1, "replicas": [1]}
+        return [
+            {"topic": name, "error_code": 0 if name in self.known else 3, "partitions": [partition] * (name in self.known)}
+            for name in names
+        ]
+
+    async def describe_configs(self, resources: list[ConfigResource]) -> list[Any]:
+        rows = [(0 if r.name in self.heard else self.code, "", 2, r.name, [("a", "b", False, 1)]) for r in resources]
+        return [SimpleNamespace(resources=rows)]
+
+
+async def test_a_topic_that_one_node_has_not_heard_of_yet_is_not_there_yet() -> None:
+    states = await _states(cast("Any", TwoNodes(["one", "two"], ["one"])), ["one", "two", "three"])
+    assert states == {"one": TopicState(1, 1, {"a": "b"}, {"a": "b"}, has_leaders=True)}
+
+
+async def test_any_other_refusal_is_raised() -> None:
+    with pytest.raises(TopicAuthorizationFailedError):
+        await _states(cast("Any", TwoNodes(["one"], [], TopicAuthorizationFailedError.errno)), ["one"])

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.codec import codec
 from streams import topics
-from streams.errors import LogIntegrityError, PositionLostError
+from streams.errors import LogIntegrityError, OutdatedError, PositionLostError
 from streams.ports.log import TopicPartition
 from streams.runtime import metrics
 from streams.signing import Signer
@@ -77,17 +77,40 @@ async def test_poison_inside_a_block_goes_alone_and_stays_out_of_the_rewind(tmp_
     assert len(letters(broker)) == 2
 
 
-async def test_bytes_of_a_future_version_that_the_marker_vouches_for_are_dead_letters(tmp_path: Path) -> None:
+FUTURE = b"\0" + (9999).to_bytes(4, "big") + b"body"
+"""A record of a version that is not known yet."""
+
+
+async def test_bytes_that_the_marker_vouches_for_and_no_schema_fits_are_dead_letters(tmp_path: Path) -> None:
     broker, chain = FakeBroker(partitions=1), ChainLog(partitions=1)
     chain.add([1])
-    future = b"\0" + (9999).to_bytes(4, "big") + b"body"
-    vouched = vouching(chain, future)
+    vouched = vouching(chain, b"no record at all")
     publish(broker, chain)
     async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
         await until(lambda: caught_up(broker, "tally"), task)
-    assert [letter["value"] for letter in letters(broker)] == [future]
+    assert [letter["value"] for letter in letters(broker)] == [b"no record at all"]
     output = live_output(broker.read(topics.INTENTS, 0), topics.INTENTS, 0)
     assert [ref for ref, _ in output] == [chain.blocks[0][0], vouched]
+
+
+@pytest.mark.parametrize("key", [address(1), None])
+async def test_a_record_or_marker_of_a_newer_version_stops_the_reader_and_nothing_is_skipped(
+    tmp_path: Path, key: bytes | None
+) -> None:
+    broker, chain = FakeBroker(partitions=1), ChainLog(partitions=1)
+    chain.add([1])
+    publish(broker, chain)
+    config = settings(tmp_path)
+    async with worker(broker, config, [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    stood = dict(broker.committed)
+    broker.append(TX, [(key, FUTURE)])
+    for _ in range(2):
+        with pytest.raises(OutdatedError, match=r"unknown schema id 9999.*\n.*upgrade this process"):
+            async with worker(broker, config, [factory(Tally)]) as task:
+                await until(task.done)
+    assert broker.committed == stood
+    assert letters(broker) == []
 
 
 def vouching(chain: ChainLog, value: bytes):
@@ -180,7 +203,7 @@ async def test_a_lost_position_halts_and_names_the_gap(tmp_path: Path) -> None:
         chain.add([1])
     publish(broker, chain, since)
     broker.cut(TX, 9)
-    with pytest.raises(PositionLostError, match=r"chain\.transactions: offsets 3 to 8 "):
+    with pytest.raises(PositionLostError, match=r"tally/0: chain\.transactions: offsets 3 to 8 "):
         async with worker(broker, config, [factory(Tally)]) as task:
             await until(task.done)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from streams import topics
 from streams.errors import FencedError
 from streams.ports.log import LogError, TopicPartition
 from tests.chainlog import ChainLog
-from tests.fakelog import FakeBroker
+from tests.fakelog import FakeBroker, FakeConsumer
 from tests.toys import factory
 from tests.unit.runtime.driving import Tally, caught_up, check_tally, publish, settings, until, worker
 
@@ -158,4 +158,30 @@ async def test_a_flapping_log_under_load(tmp_path: Path) -> None:
             await asyncio.sleep(0.01)
         await until(lambda: caught_up(broker, "tally"), task, seconds=30)
         broker.fault = lambda _: None
+    check_tally(broker, chain)
+
+
+async def test_a_cancellation_nobody_asked_for_leaves_no_partition_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, chain = FakeBroker(), ChainLog()
+    for _ in range(3):
+        chain.add([1, 2, 3])
+    publish(broker, chain)
+    left = 3
+    committed = FakeConsumer.committed
+
+    async def gives_up(self: FakeConsumer, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int | None]:
+        nonlocal left
+        if left:
+            left -= 1
+            shared = asyncio.get_running_loop().create_future()
+            shared.cancel()  # as aiokafka does to all who wait, when one of them gives up
+            await shared
+        return await committed(self, partitions)
+
+    monkeypatch.setattr(FakeConsumer, "committed", gives_up)
+    async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    assert left == 0
     check_tally(broker, chain)

@@ -1,0 +1,93 @@
+"""The table of a set of runs: one row per fault and stream agent it was aimed at, as text or as a page's table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
+
+from tests.chaos.run import Outcome
+from tests.checker.measures import percentile
+from tests.checker.report import seconds
+
+LOST = ("lost write", "lost row", "commit hole", "poll skip")
+DOUBLED = ("duplicate", "doubled row", "commit back", "non-monotonic poll")
+STALE = ("stale row", "aborted read")
+ALL = "all"
+Row = tuple[str, str | None]
+"""Fault, and the stream agent aimed at; None: it strikes everything."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """``other``: findings of other kinds; ``stuck``: runs that never came to rest and so could not be judged.
+
+    ``recovered``: faults after which every lane was seen to go on, of all; ``amplification``: the worst.
+    """
+
+    fault: str
+    aimed_at: str
+    runs: int
+    blocks: int
+    answers: int
+    lost: int
+    doubled: int
+    stale: int
+    other: int
+    stuck: int
+    recovered: str
+    p50: str
+    p99: str
+    amplification: str
+
+
+HEADINGS = ("fault", "aimed at", "runs", "blocks", "answers", "lost", "doubled", "stale", "other", "stuck", "recovered",
+            "recovery p50", "p99", "amplification")  # fmt: skip
+
+
+def figures(row: Row, outcomes: Sequence[Outcome]) -> Figures:
+    """Of the runs of one row."""
+    fault, target = row
+    reports = [outcome.report for outcome in outcomes if outcome.report is not None]
+    times = [time for report in reports for time in report.seconds]
+    worst = [max(report.amplification.values()) for report in reports if report.amplification]
+
+    def total(kinds: Sequence[str]) -> int:
+        return sum(report.counts[kind] for report in reports for kind in kinds)
+
+    return Figures(
+        fault=fault,
+        aimed_at=target or ALL,
+        runs=len(outcomes),
+        blocks=sum(outcome.blocks for outcome in outcomes),
+        answers=sum(outcome.answers for outcome in outcomes),
+        lost=total(LOST),
+        doubled=total(DOUBLED),
+        stale=total(STALE),
+        other=sum(len(report.anomalies) for report in reports) - total((*LOST, *DOUBLED, *STALE)),
+        stuck=sum(bool(outcome.stuck) for outcome in outcomes),
+        recovered=f"{len(times)} of {sum(len(report.recoveries) for report in reports)}",
+        p50=seconds(percentile(times, 0.5)),
+        p99=seconds(percentile(times, 0.99)),
+        amplification=f"{max(worst):.2f}" if worst else "-",
+    )
+
+
+def text(rows: Sequence[Figures]) -> Iterator[str]:
+    """The table in columns."""
+    cells = [HEADINGS, *(tuple(map(str, astuple(row))) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
+    for number, line in enumerate(cells):
+        left = [cell.ljust(width) for cell, width in zip(line[:2], widths, strict=False)]
+        right = [cell.rjust(width) for cell, width in zip(line[2:], widths[2:], strict=True)]
+        yield "  ".join([*left, *right]).rstrip()
+        if number == 0:
+            yield "-" * (sum(widths) + 2 * (len(widths) - 1))
+
+
+def markdown(rows: Sequence[Figures]) -> Iterator[str]:
+    """The table as a page holds it."""
+    yield f"| {' | '.join(HEADINGS)} |"
+    yield f"|{'---|' * 2}{'---:|' * (len(HEADINGS) - 2)}"
+    for row in rows:
+        fault, *rest = map(str, astuple(row))
+        yield f"| `{fault}` | {' | '.join(rest)} |"

@@ -1,0 +1,161 @@
+"""The parts of a run say no where they must."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from streams.core.block import BlockRef
+from streams.oracle import World
+from streams.serving.wire import AsOf, Block, Citation, MemoryList, MemoryView
+from tests.chaos.__main__ import COURSES, arguments, rows
+from tests.chaos.clock import make_clock, set_clock, watch_of
+from tests.chaos.faults import AIMS, FAULTS, NEEDS
+from tests.chaos.figures import HEADINGS, figures, markdown, text
+from tests.chaos.reader import answer_of
+from tests.chaos.retention import faults_of
+from tests.chaos.run import Outcome
+from tests.chaos.small_disk import fill, free, room, small_disk
+from tests.chaos.stage import AGENTS
+from tests.chaos.unavailable import UnavailableError
+from tests.chaos.vectors import kept
+from tests.checker.events import Answer, Chain, Log, Marker
+from tests.checker.history import History
+from tests.checker.report import check
+from tests.e2e.expected import Expected
+
+A, B = "aa" * 32, "bb" * 32
+
+
+def answer(block: str, sequence: int) -> MemoryList:
+    """The gateway's list of one memory of a block, as of a point of the log."""
+    at = Block(number=1, hash=f"0x{block}", parent="0x" + "00" * 32)
+    cited = Citation(memory_id="0x01", source="CHAIN", block=at, transaction=None, transaction_index=None)
+    fields = {
+        "id": "0x01",
+        "agent": "0x02",
+        "type": "EPISODIC",
+        "text": "t",
+        "content_base64": None,
+        "media_type": "text/plain",
+    }
+    item = MemoryView(**fields, importance=0.5, tags=[], timestamp=1, citation=cited)
+    return MemoryList(agent="0x02", items=[item], as_of=AsOf(sequence=sequence, head=at))
+
+
+def judged(*answers: Answer) -> list[str]:
+    """Anomalies of answers on a log whose block A is undone by its third marker, and B put in its place."""
+    place = {"topic": "t", "partition": 0}
+    marks = [
+        Marker(**place, offset=0, step="NEW", sequence=0, block=A, digest=check_digest()),
+        Marker(**place, offset=1, step="UNDO", sequence=1, block=A, removed=(A,)),
+        Marker(**place, offset=2, step="NEW", sequence=2, block=B, digest=check_digest()),
+    ]
+    history = History((*answers, Chain(**place), Log(**place, start=0, end=3), *marks))
+    return [str(found) for found in check(history).anomalies if found.kind == "stale row"]
+
+
+def check_digest() -> str:
+    """Of a block without records."""
+    from tests.checker.markers import digest_of  # noqa: PLC0415
+
+    return digest_of(())
+
+
+def test_an_answer_is_held_to_what_the_log_had_shown_before_the_question() -> None:
+    assert judged(answer_of(answer(A, 0), before=0), answer_of(answer(B, 2), before=0)) == []
+    assert len(judged(answer_of(answer(A, 0), before=1))) == 1  # the undo was in the log, the answer behind it
+    assert len(judged(answer_of(answer(A, 2), before=0))) == 1  # it claims to know better itself
+    assert len(judged(answer_of(answer(B, 1), before=1))) == 1  # a row ahead of the log
+
+
+def test_a_vector_is_due_until_its_memory_is_deleted_for_good() -> None:
+    blocks = [BlockRef(number, bytes([number]) * 32, bytes(32)) for number in range(3)]
+    keys = [bytes([n]) * 52 for n in range(4)]
+    memories = dict.fromkeys(keys)
+    deletes = [("DELETE", keys[1], b""), ("DELETE", keys[2], blocks[1].hash), ("DELETE", keys[3], blocks[2].hash)]
+    facts = Counter((op, key[:20], key[20:], b"", block) for op, key, block in deletes)
+    expected = Expected(blocks, facts, Counter(), memories, World({}))  # type: ignore[arg-type]
+    assert set(kept(expected, final=1)) == {keys[0], keys[3]}
+
+
+def test_halting_at_a_gap_means_to_end_with_a_message_that_names_it() -> None:
+    good = "error: lattice/1: memory.log: offsets 5 to 99 are due and no longer in the log\n"
+    assert list(faults_of("w", 1, good, ["lattice"])) == []
+    for code, said in (
+        (None, good),
+        (0, good),
+        (1, "error: something else"),
+        (1, good.replace("memory.log", "chain.blocks")),
+        (1, good + "Traceback (most recent call last)"),
+    ):
+        assert len(list(faults_of("w", code, said, ["lattice"]))) == 1
+
+
+def test_a_small_disk_is_full_when_it_is_filled(tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    try:
+        with small_disk(folder, 1024 * 1024):
+            fill(folder)
+            assert room(folder) == 0
+            with pytest.raises(OSError, match="No space left"):
+                (folder / "more").write_bytes(b"x")
+            free(folder)
+            assert room(folder) > 0
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    assert not (folder / "more").exists()
+
+
+def test_a_clock_jumps_and_spans_stay(tmp_path: Path) -> None:
+    try:
+        clock = make_clock(tmp_path / "clock")
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    code = "import time; print(time.time(), time.monotonic())"
+
+    def look() -> tuple[float, float]:
+        done = subprocess.run([sys.executable, "-c", code], env=watch_of(clock), capture_output=True, text=True, check=True)
+        wall, steady = done.stdout.split()
+        return float(wall), float(steady)
+
+    before = look()
+    set_clock(clock, -7200)
+    after = look()
+    assert -7201 < after[0] - before[0] < -7100
+    assert 0 < after[1] - before[1] < 60
+
+
+def test_every_fault_is_run_once_for_each_stream_agent_it_can_be_aimed_at() -> None:
+    said = arguments(["--agents", "all"])
+    planned = list(rows(said.faults, said.agents))
+    assert len(planned) == len(set(planned))
+    assert {fault for fault, _ in planned} == {*FAULTS, *COURSES} == set(said.faults)
+    assert {agent for fault, agent in planned if fault == "kill-worker"} == set(AGENTS)
+    assert [agent for fault, agent in planned if fault == "kill-broker"] == [None]
+    assert ("slow-store", "intent") not in planned
+    assert set(AIMS) <= set(FAULTS)
+    assert set(NEEDS) <= set(FAULTS)
+    assert list(rows(["kill-worker+slow-store"], AGENTS)) == [("kill-worker+slow-store", a) for a in AGENTS if a != "intent"]
+
+
+def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["--faults", "kill-worker+nonsense"], ["--faults", "retention+poison"], ["--agents", "nonsense"]):
+        with pytest.raises(SystemExit):
+            arguments(wrong)
+    assert "no fault is called" in capsys.readouterr().err
+
+
+def test_a_run_that_could_not_be_judged_is_in_the_table(tmp_path: Path) -> None:
+    stuck = Outcome("kill-worker", "memory", 1, 40, None, (), ("never came to rest",), tmp_path)
+    clean = Outcome("kill-worker", "memory", 2, 60, check(History(())), (), (), tmp_path, answers=9)
+    assert (stuck.good, clean.good) == (False, True)
+    row = figures(("kill-worker", "memory"), [stuck, clean])
+    assert (row.runs, row.blocks, row.answers, row.stuck) == (2, 100, 9, 1)
+    shown = list(markdown([row]))
+    assert shown[0].count("|") == shown[1].count("|") == shown[2].count("|") == len(HEADINGS) + 1
+    assert len(list(text([row]))) == 3
