@@ -28,6 +28,9 @@ class KafkaSettings(BaseModel):
     replication: int = Field(1, ge=1, le=7)
     session_timeout_ms: int = 6_000
     heartbeat_interval_ms: int = 1_000
+    request_timeout_ms: int = Field(
+        10_000, ge=1_000, description="Longest wait for a broker's answer; then it counts as lost and another one is asked."
+    )
     transaction_timeout_ms: int = 30_000
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ BLOCK_SECONDS = 0.25
 WARM_SECONDS = 90.0
 REST_SECONDS = 120.0
 STRIKES = 2
+ADVANCE = Step(StepKind.ADVANCE)
 PLAN = ReorgPlan(every=6, max_depth=20)
 
 
@@ -70,13 +71,15 @@ async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, se
     if stuck := await _rest(at, tap, WARM_SECONDS):  # the processes are up: faults strike a running pipeline
         return stuck
     writing = asyncio.create_task(writer.run())
-    playing = asyncio.create_task(at.node.play(steps[3:], BLOCK_SECONDS))
+    over = asyncio.Event()
+    playing = asyncio.create_task(_live(at, steps[3:], over))
     random = Random(f"chaos {fault} {seed}")
     try:
         for _ in range(STRIKES):
             await asyncio.sleep(seconds / STRIKES * random.uniform(0.1, 0.4))
             await FAULTS[fault](at, random)
             await asyncio.sleep(seconds / STRIKES * 0.3)
+        over.set()
         await playing
         await _advance(at)
     finally:
@@ -86,9 +89,16 @@ async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, se
     return await _rest(at, tap, REST_SECONDS)
 
 
+async def _live(at: Stage, steps: Sequence[Step], over: asyncio.Event) -> None:
+    """The script, and then on: a chain does not stand still where a fault lasts longer."""
+    await at.node.play(steps, BLOCK_SECONDS)
+    while not over.is_set():
+        await at.node.play([ADVANCE], BLOCK_SECONDS)
+
+
 async def _advance(at: Stage) -> None:
     """A few more blocks after the last fault, so that there is something to recover with."""
-    await at.node.play([Step(StepKind.ADVANCE)] * 8, BLOCK_SECONDS)
+    await at.node.play([ADVANCE] * 8, BLOCK_SECONDS)
 
 
 async def _rest(at: Stage, tap: Tap, patience: float) -> list[str]:

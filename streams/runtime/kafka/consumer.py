@@ -22,6 +22,7 @@ from streams.settings import KafkaSettings
 PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 FETCH_BYTES = 16 * 1024 * 1024
 START_SECONDS = 30.0
+JOIN_MS = 2_000
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -51,6 +52,8 @@ class KafkaConsumer:
             partition_assignment_strategy=[RangePartitionAssignor],
             session_timeout_ms=settings.session_timeout_ms,
             heartbeat_interval_ms=settings.heartbeat_interval_ms,
+            # A broker answers who joins when all members have, or the sessions of those that do not are over.
+            request_timeout_ms=max(settings.request_timeout_ms, settings.session_timeout_ms + JOIN_MS),
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
             fetch_max_bytes=FETCH_BYTES,
             metadata_max_age_ms=30_000,
