@@ -1,10 +1,13 @@
 """Logical to physical names, and the client's errors to ours.
 
-Invariant: nothing of aiokafka's error classes leaves this package.
+Invariant: nothing of aiokafka's error classes leaves this package, nor a cancellation that nobody asked for: the client cancels
+tasks of its own, and where one of them had just begun, as in a rebalance on top of another, that comes out of whatever call
+looks at it next.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -48,3 +51,8 @@ def translated(doing: str) -> Iterator[None]:
     except (errors.KafkaError, OSError, TimeoutError, AssertionError) as error:
         # AssertionError: the client's own state machine, after an error it met in the background.
         raise LogError(f"{doing}: {type(error).__name__}: {error}") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise LogError(f"{doing}: the client cancelled a task of its own") from error

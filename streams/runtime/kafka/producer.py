@@ -106,12 +106,12 @@ class KafkaProducer:
         # A broken producer may never flush what it holds; its sender is stopped instead, and the next owner's start, or the
         # transaction timeout, ends what is open on the broker.
         producer = self._producer
-        with suppress(Exception):
+        with suppress(Exception), translated("closing"):
             if not self._broken:
                 await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
                 return
-        with suppress(Exception):
+        with suppress(Exception), translated("closing"):
             producer._closed = True
             await asyncio.wait_for(producer._sender.close(), CLOSE_SECONDS)
-        with suppress(Exception):
+        with suppress(Exception), translated("closing"):
             await asyncio.wait_for(producer.client.close(), CLOSE_SECONDS)

@@ -84,6 +84,6 @@ class KafkaReader:
 
     async def close(self) -> None:
         for client in self._clients.values():
-            with suppress(Exception):
+            with suppress(Exception), translated("closing"):
                 await asyncio.wait_for(client.stop(), 5)
         self._clients.clear()
