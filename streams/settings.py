@@ -30,6 +30,9 @@ class KafkaSettings(BaseModel):
         6_000, description="A worker silent for so long is given up; brokers may refuse less than 6000."
     )
     heartbeat_interval_ms: int = Field(500, description="At most a third of the session timeout.")
+    request_timeout_ms: int = Field(
+        10_000, ge=1_000, description="Longest wait for a broker's answer; then it counts as lost and another one is asked."
+    )
     transaction_timeout_ms: int = 30_000
     newest_schema: int | None = Field(
         None, ge=1, description="Highest schema id to write, while processes of an older version read; None: the newest known."

@@ -75,6 +75,8 @@ class KafkaLog:
                 compression_type="zstd",
                 max_batch_size=BATCH_BYTES,
                 max_request_size=2**31 - 1,
+                request_timeout_ms=min(self._kafka.request_timeout_ms, self._kafka.transaction_timeout_ms),
+                metadata_max_age_ms=30_000,
             )
             await self._producer.start()
             await self._check_partitions(self._producer)
@@ -114,6 +116,7 @@ class KafkaLog:
             isolation_level="read_committed",
             auto_offset_reset="none",
             enable_auto_commit=False,
+            request_timeout_ms=self._kafka.request_timeout_ms,
         )
         try:
             await consumer.start()

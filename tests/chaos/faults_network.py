@@ -46,6 +46,13 @@ async def lose_answers(stage: Stage, random: Random) -> None:
     await _lose(stage, random, "answers")
 
 
+async def forget_connections(stage: Stage, random: Random) -> None:
+    """All connections to the brokers go silent for good and nobody is told, as by a restarted firewall; new ones are well."""
+    brokers = [name for name in stage.network.proxies if name != "node"]
+    async with _struck(stage, "connections forgotten"):
+        stage.network.forget(*brokers)
+
+
 async def _lose(stage: Stage, random: Random, direction: Direction) -> None:
     brokers = [name for name in stage.network.proxies if name != "node"]
     names = random.choice([[random.choice(brokers)], brokers, ["node"]])
@@ -69,4 +76,5 @@ NETWORK: dict[str, Callable[[Stage, Random], Awaitable[None]]] = {
     "slow-network": slow_network,
     "lose-requests": lose_requests,
     "lose-answers": lose_answers,
+    "forget-connections": forget_connections,
 }

@@ -1,4 +1,4 @@
-"""A TCP proxy that does to connections what networks do: cut, refuse, delay, and lose one direction.
+"""A TCP proxy that does to connections what networks do: cut, refuse, delay, lose one direction, forget connections.
 
 Invariant: what is forwarded is an unbroken beginning of what was sent, in order, as TCP promises. So what is lost is not
 dropped but held, as a sender's own system does that sends again and again: once the network heals it arrives, late, and even
@@ -83,6 +83,15 @@ class Proxy:
     def lose(self, direction: Direction) -> None:
         """Nothing arrives in ``direction`` until ``heal``; the other one goes on."""
         self._ways[direction].flows.clear()
+
+    def forget(self) -> None:
+        """On connections there are nothing arrives any more, and nobody is told, as with a firewall that was restarted.
+
+        New ones are well. The forgotten ones stay so, healed or not, until they are cut.
+        """
+        for direction, way in self._ways.items():
+            way.flows.clear()
+            self._ways[direction] = Way(way.delay, way.jitter)
 
     async def heal(self) -> None:
         """As new; what was held arrives now."""
@@ -191,6 +200,11 @@ class Network:
         """Nothing arrives in one direction, until ``heal``."""
         for proxy in self.of(*names):
             proxy.lose(direction)
+
+    def forget(self, *names: str) -> None:
+        """Nothing arrives on the connections there are."""
+        for proxy in self.of(*names):
+            proxy.forget()
 
     async def heal(self, *names: str) -> None:
         await _all(proxy.heal() for proxy in self.of(*names))

@@ -33,6 +33,7 @@ WARM_SECONDS = 90.0
 REST_SECONDS = 120.0
 STRIKES = 2
 ENDLESS = 1_000_000
+ADVANCE = Step(StepKind.ADVANCE)
 PLAN = ReorgPlan(every=6, max_depth=20)
 
 
@@ -136,7 +137,7 @@ async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, se
 
 async def advance(at: Stage) -> None:
     """A few more blocks after the last fault, so that there is something to recover with."""
-    await at.node.play([Step(StepKind.ADVANCE)] * 8, BLOCK_SECONDS)
+    await at.node.play([ADVANCE] * 8, BLOCK_SECONDS)
 
 
 async def rest(at: Stage, tap: Tap, patience: float, agents: Collection[str] = tuple(INPUTS)) -> list[str]:

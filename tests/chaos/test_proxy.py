@@ -151,6 +151,22 @@ async def test_lost_requests_arrive_late_even_from_one_who_is_gone() -> None:
         assert echo.arrived == b"too late"
 
 
+async def test_forgotten_connections_stay_silent_and_new_ones_are_well() -> None:
+    async with echoing() as (echo, proxy):
+        client = await Client.to(proxy)
+        await client.ask(b"a")
+        proxy.forget()
+        with pytest.raises(TimeoutError):
+            await client.ask(b"b", NOTHING)
+        assert await (await Client.to(proxy)).ask(b"c") == b"c"
+        await proxy.heal()
+        with pytest.raises(TimeoutError):
+            await client.ask(b"d", NOTHING)
+        assert echo.arrived == b"ac"
+        await proxy.cut()
+        assert await client.ended()
+
+
 async def test_what_is_held_is_bounded() -> None:
     async with echoing() as (echo, proxy):
         client = await Client.to(proxy)

@@ -22,11 +22,11 @@ class Remembering(Verifier):
         self._real = verifier
         self._good: set[bytes] = set()
 
-    def verify(self, name: str, record: Mapping[str, Any]) -> None:
-        said = codec().encode(name, record)
+    def verify(self, name: str, record: Mapping[str, Any], raw: bytes | None = None) -> None:
+        said = codec().encode(name, record) if raw is None else raw
         if said in self._good:
             return
-        self._real.verify(name, record)
+        self._real.verify(name, record, raw)
         if len(self._good) >= LIMIT:
             self._good.clear()
         self._good.add(said)

@@ -26,6 +26,7 @@ START_SECONDS = 30.0
 SETTLE_SECONDS = 5.0
 """How long a topic may be unknown to the nodes asked before it counts as missing."""
 ASK_AGAIN_SECONDS = 0.5
+JOIN_MS = 2_000
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -55,6 +56,8 @@ class KafkaConsumer:
             partition_assignment_strategy=[RangePartitionAssignor],
             session_timeout_ms=settings.session_timeout_ms,
             heartbeat_interval_ms=settings.heartbeat_interval_ms,
+            # A broker answers who joins when all members have, or the sessions of those that do not are over.
+            request_timeout_ms=max(settings.request_timeout_ms, settings.session_timeout_ms + JOIN_MS),
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
             fetch_max_bytes=FETCH_BYTES,
             metadata_max_age_ms=30_000,

@@ -1,6 +1,8 @@
 """Logical to physical names, and the client's errors to ours.
 
-Invariant: nothing of aiokafka's error classes leaves this package.
+Invariant: nothing of aiokafka's error classes leaves this package, nor a cancellation that nobody asked for: the client cancels
+tasks of its own, and where one of them had just begun, as in a rebalance on top of another, that comes out of whatever call
+looks at it next.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class KafkaProducer:
             transaction_timeout_ms=settings.transaction_timeout_ms,
             compression_type="zstd",
             max_batch_size=BATCH_BYTES,
-            request_timeout_ms=min(15_000, settings.transaction_timeout_ms),
+            request_timeout_ms=min(settings.request_timeout_ms, settings.transaction_timeout_ms),
             metadata_max_age_ms=30_000,
         )
         self._broken = True  # until started

@@ -42,6 +42,7 @@ class KafkaReader:
                 isolation_level=isolation,
                 max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
                 fetch_max_bytes=FETCH_BYTES,
+                request_timeout_ms=self._settings.request_timeout_ms,
             )
             with translated("connecting"):
                 await asyncio.wait_for(client.start(), START_SECONDS)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from schemas.codec import codec
 from streams import topics
 from streams.errors import ConfigurationError, LogIntegrityError, PositionLostError
+from streams.runtime.kafka import KafkaClient
+from streams.runtime.kafka.consumer import KafkaConsumer
 from streams.runtime.worker import run_worker
 from streams.settings import KafkaSettings, Settings
 from streams.signing import Verifier, load_or_create_signer
@@ -75,6 +77,41 @@ async def test_restart_continues(kafka_settings: Settings) -> None:
         await writer.publish(chain)
         async with worker(kafka_settings) as task:
             await wait_for(lambda: has_output(kafka_settings, chain), task)
+    await check_tally(kafka_settings, chain)
+
+
+class KeptClient(KafkaClient):
+    """Keeps the consumers it makes."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        super().__init__(settings)
+        self.consumers: list[KafkaConsumer] = []
+
+    def consumer(self, group: str, names: Sequence[str]) -> KafkaConsumer:
+        self.consumers.append(super().consumer(group, names))
+        return self.consumers[-1]
+
+
+async def test_a_group_whose_upkeep_the_client_cancelled_is_joined_again(kafka_settings: Settings) -> None:
+    """The client cancels tasks of its own in a rebalance; one that had just begun takes the upkeep of the group with it."""
+    chain, stop, client = grown(3), asyncio.Event(), KeptClient(kafka_settings.kafka)
+    running = asyncio.create_task(run_worker(kafka_settings, [factory(Tally)], VERIFIER, SIGNER, stop, client=client))
+    try:
+        async with ChainWriter(kafka_settings) as writer:
+            await writer.publish(chain)
+            await wait_for(lambda: has_output(kafka_settings, chain), running)
+            client.consumers[0]._consumer._coordinator._coordination_task.cancel()
+
+            async def joined_again() -> bool:
+                return len(client.consumers) == 2
+
+            await wait_for(joined_again, running)
+            chain.add([1, 2, 3])
+            await writer.publish(chain)
+            await wait_for(lambda: has_output(kafka_settings, chain), running)
+    finally:
+        stop.set()
+        await asyncio.wait_for(running, 30)
     await check_tally(kafka_settings, chain)
 
 
