@@ -1,4 +1,5 @@
-"""``python -m tests.sim --seeds 1000 [--start N] [--jobs 2]``, ``--one SEED [--trace]``, ``--crash-points``, ``--model N``.
+"""``python -m tests.sim --seeds 1000 [--start N] [--jobs 2]``, ``--one SEED [--trace]``, ``--crash-points``,
+``--model [N] [--jobs 2]``.
 
 Exit status 1 if a run failed.
 """
@@ -8,10 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
 
 from streams.core.checkpoint import SlotPolicy
 from tests.sim.histories import SHORTS
-from tests.sim.model import Model, histories
+from tests.sim.model import SCOPE, Broken, Reduced, histories
 from tests.sim.parameters import Parameters
 from tests.sim.run import crash_points, run_seed, run_seeds, run_world
 from tests.sim.world import Result
@@ -25,7 +29,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--one", type=int, help="run this seed alone")
     parser.add_argument("--trace", action="store_true", help="with --one: print every event")
     parser.add_argument("--crash-points", action="store_true", help="crash at every point of I/O of short runs, one by one")
-    parser.add_argument("--model", type=int, metavar="N", help="visit every state of N histories of the small-scope model")
+    parser.add_argument(
+        "--model",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="N",
+        help="the small-scope model: all histories, or N of them",
+    )
     return parser.parse_args()
 
 
@@ -86,20 +97,38 @@ def _points() -> int:
     return total
 
 
-def _model(count: int) -> int:
-    """Histories of 6 blocks and 3 undos, spread evenly; 2 workers, 2 crashes, disks of their own and shared."""
-    found = list(histories(blocks=6, undos=3))
-    for number in range(0, len(found), max(1, len(found) // count)):
-        for shared in (False, True):
-            states = Model(found[number], SlotPolicy(window=1, blocks=2, seconds=24), shared=shared).explore()
-            print(f"history {number} of {len(found)}, {'one disk' if shared else 'two disks'}: {states} states", flush=True)
-    return 0
+def _model(count: int, jobs: int) -> int:
+    """Histories of the whole scope, all of them or so many spread evenly."""
+    began, scope = time.monotonic(), list(histories(*SCOPE))
+    numbers = range(0, len(scope), max(1, len(scope) // count) if count else 1)
+    todo = [(number, shared) for number in numbers for shared in (False, True)]
+    total, failed = 0, 0
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for done, ((number, shared), states) in enumerate(zip(todo, pool.map(_explored, todo), strict=True), 1):
+            if isinstance(states, str):
+                failed += 1
+                print(f"history {number}, {'one disk' if shared else 'two disks'}: {states}", flush=True)
+                continue
+            total += states
+            if done % 50 == 0 or done == len(todo):
+                seconds = time.monotonic() - began
+                print(f"{done} of {len(todo)} models, {total} states, {failed} failed, {seconds:.0f} s", flush=True)
+    return failed
+
+
+def _explored(one: tuple[int, bool]) -> int | str:
+    number, shared = one
+    history = next(islice(histories(*SCOPE), number, None))
+    try:
+        return Reduced(history, SlotPolicy(window=1, blocks=2, seconds=24), shared=shared).explore()
+    except Broken as error:
+        return str(error)
 
 
 def main() -> int:
     options = _options()
-    if options.model:
-        return _model(options.model)
+    if options.model is not None:
+        return _model(options.model, options.jobs)
     if options.crash_points:
         return _points()
     return _one(options.one, options.trace) if options.one is not None else _range(options.start, options.seeds, options.jobs)

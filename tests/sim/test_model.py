@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
+from unittest.mock import patch
 
 import pytest
 
-from streams.core.checkpoint import SlotPolicy
-from tests.sim.model import Added, Broken, Disk, History, Model, Removed, Worker, World, histories
+from streams.core.block import BlockRef
+from streams.core.chain import LiveChain
+from streams.core.checkpoint import Checkpoint, SlotPolicy, history_before
+from streams.core.undo import UndoPlan, Unplannable, plan_undo
+from tests.sim.model import (
+    GENESIS,
+    Added,
+    Broken,
+    Disk,
+    History,
+    Model,
+    Reduced,
+    Removed,
+    Slots,
+    Worker,
+    World,
+    histories,
+    opened,
+)  # fmt: skip
 
 SMALL = SlotPolicy(window=1, blocks=2, seconds=24)
 """Four slots in the ring: deep undos meet blocks that no checkpoint knows, and read the log."""
@@ -41,11 +61,45 @@ def test_two_workers_and_two_crashes_on_a_history_of_the_whole_scope() -> None:
     assert Model(max(LARGE, key=_coming_back), SMALL).explore() > 150_000
 
 
+def _deep(history: History) -> tuple[int, tuple[int, int]]:
+    """How many blocks one undo removes, then what comes back."""
+    return max(len(unit.blocks) for unit in history if isinstance(unit, Removed)), _coming_back(history)
+
+
 def _coming_back(history: History) -> tuple[int, int]:
     """How many blocks come back, then how many are removed: what is hardest."""
     added = [unit.block for unit in history if isinstance(unit, Added)]
     removed = [unit for unit in history if isinstance(unit, Removed)]
     return len(added) - len(set(added)), sum(len(unit.blocks) for unit in removed)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_reduced_model_visits_what_the_whole_one_does(shared: bool) -> None:
+    for history in list(histories(blocks=2, undos=1)) + list(histories(blocks=3, undos=1))[::7]:
+        whole = Whole(history, SMALL, shared=shared)
+        whole.explore()
+        assert Reduced(history, SMALL, shared=shared).visited() == {Reduced.alike(world) for world in whole.seen}
+
+
+class Whole(Model):
+    """Keeps what it visited."""
+
+    seen: ClassVar[set[World]]
+
+    def steps(self, world: World, number: int) -> Iterator[World]:
+        if world == self.first():
+            type(self).seen = set()
+        type(self).seen.add(world)
+        return super().steps(world, number)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("shared", [False, True])
+def test_all_small_histories_and_some_of_the_whole_scope(shared: bool) -> None:
+    """``python -m tests.sim --model`` visits all of the whole scope."""
+    for history in [*histories(blocks=2, undos=1), *LARGE[1::1_200]]:
+        assert Reduced(history, SMALL, shared=shared).explore() > 1_000
 
 
 class Unfenced(Model):
@@ -87,8 +141,52 @@ class Torn(Model):
         return super()._wrote(world, number, disk._replace(state=world.disks[self._disk(number)].state))
 
 
-@pytest.mark.parametrize("broken", [Unfenced, Hasty, Believing, Torn])
-def test_a_broken_step_is_caught(broken: type[Model]) -> None:
-    history = max(histories(blocks=3, undos=2), key=_coming_back)
+class Clairvoyant(Model):
+    """Old work done again looks for blocks from checkpoints that were written behind it."""
+
+    def _since(self, stop: int, number: int, history: Slots) -> Checkpoint | None:
+        return history_before(opened(history), number, 1 << 40)
+
+
+class Backwards(Model):
+    """Undone blocks are taken back oldest first."""
+
+    def _remove(self, *args: Any) -> LiveChain:
+        def reverse(*asked: Any) -> UndoPlan | Unplannable:
+            plan = plan_undo(*asked)
+            return plan if isinstance(plan, Unplannable) else replace(plan, blocks=plan.blocks[::-1])
+
+        with patch("tests.sim.model.plan_undo", reverse):
+            return super()._remove(*args)
+
+
+class Forgetful(Model):
+    """An undo is not taken back from the state."""
+
+    def _remove(self, chain: LiveChain, state: list[bytes], *args: Any) -> LiveChain:
+        return super()._remove(chain, list(state), *args)
+
+
+@pytest.mark.parametrize("broken", [Unfenced, Hasty, Believing, Torn, Backwards, Forgetful])
+@pytest.mark.parametrize("kind", [Model, Reduced])
+def test_a_broken_step_is_caught(kind: type[Model], broken: type[Model]) -> None:
+    model = broken if kind is Model else type(broken.__name__, (broken, Reduced), {})
     with pytest.raises(Broken):
-        broken(history, SMALL).explore()
+        model(max(histories(blocks=3, undos=2), key=_deep), SMALL).explore()
+
+
+def _past_the_ring() -> History:
+    """Six blocks, all taken back in three undos, the last ones older than the ring; then the first comes again."""
+    chain = [GENESIS]
+    for number in range(1, 7):
+        chain.append(BlockRef(number, bytes([number]) * 32, chain[-1].hash))
+    undos = [Removed(tuple(chain[6:2:-1]), chain[2]), Removed((chain[2],), chain[1]), Removed((chain[1],), chain[0])]
+    return (*map(Added, chain[1:]), *undos, Added(chain[1]))
+
+
+@pytest.mark.parametrize("kind", [Model, Reduced])
+def test_checkpoints_of_the_future_are_not_used(kind: type[Model]) -> None:
+    every_block = SlotPolicy(window=1, blocks=1, seconds=1 << 40)
+    assert kind(_past_the_ring(), every_block, crashes=1).explore() > 1_000
+    with pytest.raises(Broken, match="no plan"):
+        type("Broken", (Clairvoyant, kind), {})(_past_the_ring(), every_block, crashes=1).explore()

@@ -20,10 +20,11 @@ from streams import topics
 from streams.agents.base import Emit, Record
 from streams.core.block import BlockRef, Step
 from streams.core.marker import Marker
-from streams.errors import LogIntegrityError
+from streams.errors import FencedError, LogIntegrityError
 from tests.chainlog import CHAIN_ID, SIGNER, VERIFIER
 from tests.sim.agents import Cast, _check_tally
 from tests.sim.broker import Broker, Log, Transaction
+from tests.sim.client import Faults
 from tests.sim.histories import SHORTS
 from tests.sim.invariants import false_finals, false_undos, lost_finals
 from tests.sim.parameters import QUIET, TABLE, Parameters
@@ -237,20 +238,12 @@ def test_a_broken_stream_agent_is_caught() -> None:
     assert run_world(1, Parameters.quiet(**TROUBLED), cast=lambda name, store: cast).failures
 
 
-class Open(SimMemoryStore):
-    """Lets anyone write who once owned the lane."""
-
-    def owned(self, lane: bytes, number: int) -> None:
-        pass
-
-
-def test_a_store_that_fences_nobody_is_caught() -> None:
-    zombies = Parameters.quiet(
-        agents="memory", workers=2, seconds=30.0, block_seconds=0.5, reorg_rate=0.6, reorg_depth=6, session_timeout=0.5,
-        outage_rate=0.3, outage_seconds=6.0, store_latency=4.0,
-    )  # fmt: skip
-    assert run_world(0, zombies).failures == []
-    assert any(run_world(seed, zombies, store=Open).failures for seed in range(10))
+def test_a_store_fences_former_owners_of_a_lane() -> None:
+    store = SimMemoryStore(Parameters.quiet(), Faults(Broker(Parameters.quiet(), Random(1), lambda who, what: None)))
+    store.owners[b"memory/0"] = 2
+    store.owned(b"memory/0", 2)
+    with pytest.raises(FencedError):
+        store.owned(b"memory/0", 1)
 
 
 def test_a_remembered_signature_vouches_for_nothing_else() -> None:

@@ -77,7 +77,7 @@ class Result:
 class World:
     """``crash_at``: number of the one point of I/O at which a process crashes; None: by chance, as ``crash_rate`` says.
 
-    ``broker``, ``store``, ``cast``: other parts than the usual ones, such as broken ones that must be caught.
+    ``broker``, ``cast``: other parts than the usual ones, such as broken ones that must be caught.
     """
 
     def __init__(
@@ -89,7 +89,6 @@ class World:
         crash_at: int | None = None,
         trace: bool = False,
         broker: type[Broker] = Broker,
-        store: type[SimMemoryStore] = SimMemoryStore,
         cast: Callable[[str, SimMemoryStore], Cast] = cast_of,
     ) -> None:
         self.parameters = parameters
@@ -98,7 +97,7 @@ class World:
         self.clock = WallClock(Random(f"{seed}/clock"), parameters.clock_jumps)
         self.result = Result()
         self._folder = folder
-        self._make_broker, self._make_store, self._make_cast = broker, store, cast
+        self._make_broker, self._make_cast = broker, cast
         self._crash_at = crash_at
         self._trace = trace
         self._hash = blake3()
@@ -153,7 +152,7 @@ class World:
         self.node = SimNode(parameters, self.random)
         self.broker = self._make_broker(parameters, self.random, self.note)
         self.cluster = SimCluster(self.broker)
-        self.store = self._make_store(parameters, self.cluster.faults)
+        self.store = SimMemoryStore(parameters, self.cluster.faults)
         self.cast: Cast = self._make_cast(parameters.agents, self.store)
         self.watch = Watch(self.broker, (topics.TRANSACTIONS, *self.cast.logs), loop.time)
         self.ring = asyncio.Condition()
