@@ -139,6 +139,36 @@ async def test_a_lagging_node_never_undoes_however_long_it_lags() -> None:
     assert rig.undos() == []
 
 
+@pytest.mark.parametrize("orphans", [True, False])
+async def test_a_node_that_comes_back_below_finality_is_waited_for(orphans: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """As geth does when it is killed: the newest states were in memory, the blocks may still be there."""
+    source = ScriptedSource(chain(30), orphans=orphans)
+    rig = Rig(source, rewind_confirmations=2)
+    await rig.poll()
+    whole = source.canonical_blocks[:]
+    source.drop(20)
+    await rig.poll(5)
+    assert "waiting for it to catch up" in caplog.text
+    rig.restart()
+    await rig.poll(5)
+    source.replace(whole)
+    source.grow(2)
+    await rig.poll()
+    assert rig.undos() == []
+    assert rig.canonical() == [block.ref for block in source.canonical_blocks]
+
+
+async def test_a_node_that_comes_back_below_finality_and_takes_another_branch_is_followed() -> None:
+    rig = Rig(ScriptedSource(chain(30)), rewind_confirmations=2)
+    await rig.poll()
+    rig.source.drop(20)
+    await rig.poll(5)
+    rig.source.reorg(0, 3)
+    await rig.poll(2)
+    assert rig.undos() == [20]
+    assert rig.canonical() == [block.ref for block in rig.source.canonical_blocks]
+
+
 async def test_a_syncing_node_never_undoes() -> None:
     rig = Rig(ScriptedSource(chain(30)), rewind_confirmations=2)
     await rig.poll()
