@@ -80,10 +80,14 @@ def settled(head: BlockRef, tag: BlockRef | None, depth: int) -> int:
 def finality(view: ForkView, tag: BlockRef | None, limit: int, *, fresh: bool) -> BlockRef | None:
     """The block to call final now, or None to leave the line where it is. ``limit``: what ``settled`` says of the head.
 
-    A limit above our tip makes the tip final only if the tip is ``fresh``: just read from the same source as canonical.
+    A limit or a tag above our tip makes the tip final only if the tip is ``fresh``: read as canonical after the tag was. Else
+    the source may have gone to another branch between naming its head and its tag.
     A tag that is not on our branch says nothing until we have followed the source there.
     """
-    if view.tip is None or (limit > view.tip.number and not fresh):
+    if view.tip is None:
+        return None
+    highest = limit if tag is None else max(limit, tag.number)
+    if highest > view.tip.number and not fresh:
         return None
     wanted = view.at(min(limit, view.tip.number))
     if wanted is None or (view.final is not None and wanted.number <= view.final.number):

@@ -237,6 +237,28 @@ async def test_the_nodes_finality_tag_rules_over_depth() -> None:
     assert rig.log.steps("FINAL")[-1]["block"]["number"] == 25
 
 
+async def test_a_tag_of_the_next_branch_makes_nothing_of_this_one_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node changes its branch, and what is final on it, between the two questions."""
+    source = ScriptedSource(chain(10))
+    rig = Rig(source)
+    await rig.poll()
+    last = source.head_ref
+
+    async def head() -> BlockRef:
+        if source.head_ref == last:
+            source.reorg(5, 12)
+            source.tag = 14
+            return last
+        return source.head_ref
+
+    monkeypatch.setattr(source, "head", head)
+    await rig.poll(3)
+    held = [block.ref for block in source.canonical_blocks]
+    assert rig.canonical() == held
+    assert [BlockRef.of(record["block"]) for record in rig.log.steps("FINAL")][-1] == held[14]
+    assert all(BlockRef.of(record["block"]) in held for record in rig.log.steps("FINAL"))
+
+
 async def test_writes_that_were_not_confirmed_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.producer.loop.FIRST_PAUSE", 0.001)
     for outcome in ("lost", "landed"):

@@ -55,5 +55,6 @@ def test_finality_follows_a_tag_on_our_branch() -> None:
 def test_finality_above_the_tip_counts_only_for_what_was_just_read() -> None:
     assert finality(VIEW, REFS[10], 10, fresh=True) == REFS[8]
     assert finality(VIEW, REFS[10], 10, fresh=False) is None
+    assert finality(VIEW, REFS[10], 8, fresh=False) is None
     assert finality(VIEW, None, -3, fresh=True) is None
     assert finality(ForkView(), None, 5, fresh=True) is None
