@@ -184,7 +184,11 @@ class Follower:
         return grow(ForkView(before, view.final), view.blocks)
 
     async def _behind(self, view: ForkView, head: BlockRef, place: Standing) -> Advance | None:
-        """The head is below our tip: a node that lags, or one that went back. Only patience tells them apart."""
+        """The head is below our tip: a node that lags, or one that went back. Only patience tells them apart.
+
+        Below the finality line with no other branch to show, it lost its newest states (a killed geth does) and will be given
+        those blocks again; what is final is taken back for another branch only.
+        """
         assert view.tip is not None
         metrics.LAGGING.set(view.tip.number - head.number)
         self._watch = self._watch.seen(head)
@@ -192,7 +196,8 @@ class Follower:
             return None
         if head.number < view.blocks[0].number or await self._source.syncing():
             return None
-        if not await self._had_tip(view.tip):
+        lost = place is Standing.ANCESTOR and view.final is not None and head.number < view.final.number
+        if lost or not await self._had_tip(view.tip):
             if self._watch.polls == self._settings.rewind_confirmations:
                 log.warning("the node is at %s, behind the log at %s; waiting for it to catch up", head, view.tip)
             return None

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from connectors.chain.devchain.answers import Answers
-from connectors.chain.devchain.arguments import PENDING, block_by_any, block_by_tag, fixed_bytes
+from connectors.chain.devchain.arguments import PENDING, block_by_any, block_by_tag, fixed_bytes, flag
 from connectors.chain.devchain.block import Block, next_base_fee
 from connectors.chain.devchain.chain import DevChain
 from connectors.chain.devchain.ledger import CONTRACT_CODE
 from connectors.chain.devchain.log_filter import get_logs
-from connectors.chain.devchain.rpc_errors import SERVER_ERROR, RpcError, bad_argument
+from connectors.chain.devchain.rpc_errors import SERVER_ERROR, RpcError
 from connectors.chain.devchain.shapes import data, header_json, pending_json, receipts_json, transaction_json
 from connectors.chain.devchain.world import World
 from streams import __version__
@@ -57,14 +57,12 @@ class Methods:
     def _block_by_number(self, tag: Any, full: Any) -> bytes:
         if tag == PENDING:
             return self._pending()
-        return self._render(block_by_tag(self._chain, tag, 0), full)
+        return self._render(block_by_tag(self._chain, tag, 0), flag(full, 1))
 
     def _block_by_hash(self, block_hash: Any, full: Any) -> bytes:
-        return self._render(self._chain.block(fixed_bytes(block_hash, 32, 0, "Hash")), full)
+        return self._render(self._chain.block(fixed_bytes(block_hash, 32, 0, "Hash")), flag(full, 1))
 
-    def _render(self, block: Block | None, full: Any) -> bytes:
-        if not isinstance(full, bool):
-            raise bad_argument(1, "json: cannot unmarshal non-boolean into Go value of type bool")
+    def _render(self, block: Block | None, full: bool) -> bytes:
         if block is None:
             return NULL
         return self._answers.full(block) if full else self._answers.slim(block)
@@ -72,6 +70,7 @@ class Methods:
     def _pending(self) -> bytes:
         head = self._chain.head
         shape = header_json(head.header, head.hash)
+        del shape["parentBeaconBlockRoot"]
         later = {
             "parentHash": data(head.hash),
             "number": hex(head.number + 1),

@@ -99,7 +99,8 @@ class DevNode:
         _check_host(request)
         if request.content_type not in {"application/json", "application/json-rpc"}:
             raise web.HTTPUnsupportedMediaType(text="invalid content type, only application/json is supported")
-        answer = self._rpc.answer(await request.read())
+        body = await request.read()
+        answer = self._rpc.answer(body) if body else None
         return web.Response(body=answer or b"", content_type="application/json")
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:

@@ -13,10 +13,21 @@ import orjson
 
 from connectors.chain.devchain.chain import DevChain
 from connectors.chain.devchain.methods import Methods
-from connectors.chain.devchain.rpc_errors import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, RpcError
+from connectors.chain.devchain.rpc_errors import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    SERVER_ERROR,
+    RpcError,
+)
 
 MAX_BATCH = 1_000
 INTERNAL_ERROR = -32603
+WITHOUT_SOCKET = {
+    "eth_subscribe": (METHOD_NOT_FOUND, "notifications not supported"),
+    "eth_unsubscribe": (SERVER_ERROR, "subscription not found"),
+}
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +64,8 @@ class Rpc:
 
     def _one(self, request: Any, subscriber: Subscriber | None) -> bytes | None:
         request_id = request.get("id") if isinstance(request, dict) else None
+        if isinstance(request_id, dict | list):
+            return _failure(None, RpcError(INVALID_REQUEST, "invalid request"))
         try:
             method, params = _parse(request)
             result = self._run(method, params, subscriber)
@@ -66,9 +79,9 @@ class Rpc:
         return b'{"jsonrpc":"2.0","id":' + orjson.dumps(request_id) + b',"result":' + result + b"}"
 
     def _run(self, method: str, params: list[Any], subscriber: Subscriber | None) -> bytes:
-        if method in {"eth_subscribe", "eth_unsubscribe"}:
+        if method in WITHOUT_SOCKET:
             if subscriber is None:
-                raise RpcError(METHOD_NOT_FOUND, "notifications not supported")
+                raise RpcError(*WITHOUT_SOCKET[method])
             _check_count(params, 1, 2)
             if method == "eth_subscribe":
                 return orjson.dumps(subscriber.subscribe(params[0], params[1] if len(params) > 1 else None))
@@ -92,8 +105,9 @@ def _parse(request: Any) -> tuple[str, list[Any]]:
 
 
 def _check_count(params: list[Any], required: int, most: int) -> None:
-    if len(params) < required:
-        raise RpcError(INVALID_PARAMS, f"missing value for required argument {len(params)}")
+    missing = next((index for index in range(required) if index >= len(params) or params[index] is None), None)
+    if missing is not None:
+        raise RpcError(INVALID_PARAMS, f"missing value for required argument {missing}")
     if len(params) > most:
         raise RpcError(INVALID_PARAMS, f"too many arguments, want at most {most}")
 

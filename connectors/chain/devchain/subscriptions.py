@@ -22,6 +22,8 @@ from connectors.chain.devchain.shapes import header_json
 
 QUEUE_LIMIT = 20_000  # messages to a client that does not read; then it is cut off, as geth does
 NEW_HEADS = "newHeads"
+LATER_FORKS = {"blockAccessListHash": None, "slotNumber": None}
+"""Header fields of forks to come: geth leaves them out of blocks and names them in events."""
 LOGS = "logs"
 
 
@@ -75,7 +77,7 @@ class Announcer:
         """Queue what each subscription is to hear of a change of the head."""
         if change.kind is ChangeKind.SILENT_REWIND or not (change.removed or change.added):
             return
-        head = orjson.dumps(header_json(self._chain.head.header, self._chain.head.hash))
+        head = orjson.dumps({**header_json(self._chain.head.header, self._chain.head.hash), **LATER_FORKS})
         for connection in tuple(self.connections):
             for subscription, wanted in connection.subscriptions.items():
                 if wanted is None:

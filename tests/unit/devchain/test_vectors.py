@@ -11,8 +11,7 @@ import pytest
 
 from connectors.chain.devchain import DevChain
 from connectors.chain.devchain.rpc import Rpc
-
-QUANTITY = re.compile(r"0x(0|[1-9a-f][0-9a-f]*)")
+from tests.forms import QUANTITY, form, loose
 
 
 def vector(data_dir: Path, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -21,24 +20,6 @@ def vector(data_dir: Path, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     request = next(json.loads(line[3:]) for line in lines if line.startswith(">> "))
     answer = next(json.loads(line[3:]) for line in lines if line.startswith("<< "))
     return request, answer
-
-
-def form(value: Any) -> Any:
-    """The form of a JSON value: what a strict reader can tell from it without knowing the chain."""
-    if isinstance(value, dict):
-        return {key: form(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return []  # compared item by item where there are items
-    if not isinstance(value, str):
-        return type(value).__name__
-    if len(value) in (18, 42, 66, 514) and re.fullmatch(r"0x[0-9a-f]+", value):
-        return f"{len(value) // 2 - 1} bytes"
-    return "quantity" if QUANTITY.fullmatch(value) else "data"
-
-
-def loose(shape: Any, *data_keys: str) -> Any:
-    """Data of any length may look like a quantity or like a hash; so may r and s."""
-    return {key: "any" if key in data_keys else value for key, value in shape.items()}
 
 
 class Client:

@@ -127,10 +127,10 @@ async def test_a_straggler_on_a_branch_that_left_what_is_final_undoes_nothing(ne
     assert rig.undos() == []
 
 
-async def test_a_silent_rewind_below_finality_waits_no_longer_than_any_other() -> None:
+async def test_a_lower_branch_that_leaves_what_is_final_waits_no_longer_than_any_other() -> None:
     rig = Rig(ScriptedSource(chain(40)), rewind_confirmations=3)
     await rig.poll()
-    rig.source.drop(30)
+    rig.source.reorg(30, 5)
     await rig.poll(2)
     assert rig.undos() == []
     await rig.poll()
@@ -166,6 +166,36 @@ async def test_a_lagging_node_never_undoes_however_long_it_lags() -> None:
     rig.restart()
     await rig.poll(10)
     assert rig.undos() == []
+
+
+@pytest.mark.parametrize("orphans", [True, False])
+async def test_a_node_that_comes_back_below_finality_is_waited_for(orphans: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """As geth does when it is killed: the newest states were in memory, the blocks may still be there."""
+    source = ScriptedSource(chain(30), orphans=orphans)
+    rig = Rig(source, rewind_confirmations=2)
+    await rig.poll()
+    whole = source.canonical_blocks[:]
+    source.drop(20)
+    await rig.poll(5)
+    assert "waiting for it to catch up" in caplog.text
+    rig.restart()
+    await rig.poll(5)
+    source.replace(whole)
+    source.grow(2)
+    await rig.poll()
+    assert rig.undos() == []
+    assert rig.canonical() == [block.ref for block in source.canonical_blocks]
+
+
+async def test_a_node_that_comes_back_below_finality_and_takes_another_branch_is_followed() -> None:
+    rig = Rig(ScriptedSource(chain(30)), rewind_confirmations=2)
+    await rig.poll()
+    rig.source.drop(20)
+    await rig.poll(5)
+    rig.source.reorg(0, 3)
+    await rig.poll(2)
+    assert rig.undos() == [20]
+    assert rig.canonical() == [block.ref for block in rig.source.canonical_blocks]
 
 
 async def test_a_syncing_node_never_undoes() -> None:
@@ -323,6 +353,28 @@ async def test_a_node_that_miscounts_its_own_blocks_is_asked_again_not_given_up(
         await rig.poll()
     assert rig.undos() == []
     assert rig.canonical() == [block.ref for block in honest.canonical_blocks]
+
+
+async def test_a_tag_of_the_next_branch_makes_nothing_of_this_one_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node changes its branch, and what is final on it, between the two questions."""
+    source = ScriptedSource(chain(10))
+    rig = Rig(source)
+    await rig.poll()
+    last = source.head_ref
+
+    async def head() -> BlockRef:
+        if source.head_ref == last:
+            source.reorg(5, 12)
+            source.tag = 14
+            return last
+        return source.head_ref
+
+    monkeypatch.setattr(source, "head", head)
+    await rig.poll(3)
+    held = [block.ref for block in source.canonical_blocks]
+    assert rig.canonical() == held
+    assert [BlockRef.of(record["block"]) for record in rig.log.steps("FINAL")][-1] == held[14]
+    assert all(BlockRef.of(record["block"]) in held for record in rig.log.steps("FINAL"))
 
 
 async def test_writes_that_were_not_confirmed_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
