@@ -41,6 +41,8 @@ def record_of(topic: str, kind: str, value: Any, offset: int = 0, partition: int
 class DictMemoryStore:
     """MemoryStore in a dict. ``calls`` holds (direction, facts) in the order they came."""
 
+    identity = b""
+
     def __init__(self) -> None:
         self.rows: dict[bytes, dict[bytes, StoredMemory]] = {}
         self.calls: list[tuple[str, list[MemoryFact]]] = []

@@ -14,6 +14,7 @@ The map is address space, not disk: the file grows with its content and stays sp
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,10 +34,11 @@ MAX_READERS = 510
 READ_THREADS = 4
 FORMAT_KEY = b"format"
 LANE_PREFIX = b"lane/"
+IDENTITY_KEY = b"identity"
 TOKEN_BYTES = 8
 # LMDB answers a short write, the usual sign of a disk that has just become full, with an input/output error.
 DISK_FULL = ("No space left", "File too large", "Input/output error")
-REBUILD = "Restore the folder from a copy, or move it away and replay memory.log from its beginning."
+REBUILD = "Move the folder away and start the workers again: they fill a new one from the log."
 
 
 def store_error(folder: Path, error: BaseException) -> StoreError:
@@ -77,6 +79,15 @@ def _claim(transaction: Transaction, lane: bytes) -> Claim:
     return claim
 
 
+def _identity(transaction: Transaction) -> bytes:
+    """Drawn when the files are made."""
+    found: bytes = transaction.get(IDENTITY_KEY, default=b"")
+    if not found:
+        found = secrets.token_bytes(16)
+        transaction.put(IDENTITY_KEY, found)
+    return found
+
+
 class LmdbEnvironment:
     """A shared handle. Get one by ``open_environment``; ``close`` once for each time it was got."""
 
@@ -97,6 +108,7 @@ class LmdbEnvironment:
             self._env.reader_check()
             with self._env.begin(write=True) as transaction:
                 self._check_format(transaction)
+                self.identity = _identity(transaction)
             self.databases = {name: self._env.open_db(name.encode()) for name in databases}
         except lmdb.Error as error:
             self._env.close()

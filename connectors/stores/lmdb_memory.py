@@ -77,6 +77,10 @@ class LmdbMemoryStore:
         self._closed = False
         self._claim: Claim | None = None
 
+    @property
+    def identity(self) -> bytes:
+        return self._env.identity
+
     async def claim(self, lane: bytes) -> LmdbMemoryStore:
         """A handle on the same files that ends with this one; its writes stop when the lane is claimed again."""
         self._refuse_closed()

@@ -62,6 +62,10 @@ class LmdbVectorStore:
         self._closed = False
         self._claim: Claim | None = None
 
+    @property
+    def identity(self) -> bytes:
+        return self._env.identity
+
     async def claim(self, lane: bytes) -> LmdbVectorStore:
         """A handle on the same files that ends with this one; its writes stop when the lane is claimed again."""
         self._refuse_closed()

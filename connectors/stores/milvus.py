@@ -77,6 +77,7 @@ class MilvusVectorStore:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="milvus-write")
         self._unflushed = 0
         self._closed = False
+        self.identity = b""
         try:
             self._translated(self._prepare_collection)
         except BaseException:
@@ -164,7 +165,8 @@ class MilvusVectorStore:
     def _prepare_collection(self) -> None:
         if not self._client.has_collection(self._collection):
             self._create_collection()
-        fields = self._client.describe_collection(self._collection)["fields"]
+        described = self._client.describe_collection(self._collection)
+        fields, self.identity = described["fields"], str(described.get("collection_id") or "").encode()
         dimension = next((f["params"].get("dim") for f in fields if f["name"] == "vector"), None)
         if dimension is None or int(dimension) != self.dimension:
             raise ConfigurationError(

@@ -19,6 +19,10 @@ class ReadOnlyVectorStore:
     def __init__(self, store: VectorStore) -> None:
         self._store = store
 
+    @property
+    def identity(self) -> bytes:
+        return self._store.identity
+
     async def upsert(self, rows: Sequence[VectorRow]) -> None:
         """Nothing: the owner did."""
 

@@ -47,8 +47,9 @@ def _memory(wiring: Wiring) -> AgentFactory:
     wiring.stack.push_async_callback(store.close)
     owned: dict[int, MemoryStore] = {}
 
-    async def claim(partition: int) -> None:
+    async def claim(partition: int) -> bytes:
         owned[partition] = await store.claim(_lane(wiring, MemoryAgent.name, partition))
+        return store.identity
 
     return AgentFactory(MemoryAgent, lambda partition, state: MemoryAgent(partition, state, owned[partition]), claim=claim)
 
@@ -70,8 +71,9 @@ def _embedding(wiring: Wiring) -> AgentFactory:
     wiring.stack.push_async_callback(vectors.close)
     owned: dict[int, VectorStore] = {}
 
-    async def claim(partition: int) -> None:
+    async def claim(partition: int) -> bytes:
         owned[partition] = await vectors.claim(_lane(wiring, EmbeddingAgent.name, partition))
+        return vectors.identity
 
     def make(partition: int, state: LocalState) -> EmbeddingAgent:
         return EmbeddingAgent(partition, state, embedder, owned[partition])

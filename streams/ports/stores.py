@@ -46,6 +46,10 @@ class MemoryFilter:
 class MemoryStore(Protocol):
     """Facts about memories, by agent."""
 
+    @property
+    def identity(self) -> bytes:
+        """Names this very store: one that was made anew in its place has another. Empty if that cannot be told."""
+
     async def apply(self, facts: Sequence[MemoryFact]) -> None:
         """Adds facts. A fact that is there already changes nothing."""
 
@@ -96,6 +100,10 @@ class Hit:
 
 class VectorStore(Protocol):
     """Vectors by (agent, memory id). Holds a superset of the live memories: readers ask the memory store who is live."""
+
+    @property
+    def identity(self) -> bytes:
+        """See ``MemoryStore.identity``."""
 
     async def upsert(self, rows: Sequence[VectorRow]) -> None:
         """Adds or replaces."""

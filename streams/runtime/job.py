@@ -20,7 +20,8 @@ class AgentFactory:
 
     ``claim``: takes a partition's outside stores over for the instance ``make`` gives next, so that a former owner who wakes up
     writes nothing there. Called when the log has fenced that owner and before committed offsets are read, since what it
-    wrote until then is done again from there.
+    wrote until then is done again from there. It gives the identity of these stores (empty: not known): local state kept beside
+    others is dropped, so that stores which were lost or made anew are filled from the beginning of the log.
     ``poll_records``: most records of one poll where work on each is slow, so that transactions, stops and rebalances are quick.
     ``follow``: an instance for a standby, while another worker owns the partition. Needed where outside stores are shared with
     that owner, and must write nothing there. Where all stores lie in this worker's own state folder, ``claim`` and ``make``
@@ -30,7 +31,7 @@ class AgentFactory:
     spec: type[StreamAgent]
     make: Callable[[int, LocalState], StreamAgent]
     poll_records: int | None = None
-    claim: Callable[[int], Awaitable[None]] | None = None
+    claim: Callable[[int], Awaitable[bytes]] | None = None
     follow: Callable[[int, LocalState], StreamAgent] | None = None
 
 

@@ -7,6 +7,8 @@ bring local state up to them; hand over the positions to seek to.
 
 from __future__ import annotations
 
+import logging
+
 from streams.core.checkpoint import TIP, Checkpoint
 from streams.core.position import Standing, stand
 from streams.errors import PositionLostError
@@ -18,6 +20,8 @@ from streams.runtime.partition import Partition
 from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner, Recovery
 from streams.runtime.state import StateStore, state_path
+
+_log = logging.getLogger(__name__)
 
 
 class Opening:
@@ -38,8 +42,7 @@ class Opening:
             await producer.start()
             if self._job.spec.keeps_state:
                 self._store = StateStore(state_path(self._job.state_dir, self._job.name, self._partition))
-            if self._job.factory.claim is not None:
-                await self._job.factory.claim(self._partition)
+            await claim_stores(self._job, self._partition, self._store)
             fold = await self._recover()
             return Partition(self._job, self._partition, fold, producer, self._store)
         except PositionLostError as error:
@@ -61,6 +64,15 @@ class Opening:
             make = self._job.factory.make
             recovery = Recovery(self._job, self._partition, reader, goal, checkpoints, self._manner, make)
             return await recovery.fold(self._store)
+
+
+async def claim_stores(job: Job, partition: int, state: StateStore | None) -> None:
+    """Takes a partition's outside stores over; forgets ``state`` that was kept beside others. Raises StoreError."""
+    if job.factory.claim is None:
+        return
+    stores = await job.factory.claim(partition)
+    if state is not None and stores and not state.bind(stores):
+        _log.warning("%s/%d: its store was made anew and is filled from the log", job.name, partition)
 
 
 async def committed_standing(

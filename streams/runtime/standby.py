@@ -25,7 +25,7 @@ from streams.runtime.checkpoints import read_checkpoints
 from streams.runtime.fold import Fold, StateMismatchError
 from streams.runtime.job import Job
 from streams.runtime.occupancy import OccupiedError
-from streams.runtime.opening import committed_standing
+from streams.runtime.opening import claim_stores, committed_standing
 from streams.runtime.outbox import Shadow
 from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner, Recovery
@@ -163,8 +163,8 @@ class Standbys:
     async def _open(self, standby: Standby, reader: LogReader) -> None:
         job, number = self._job, standby.number
         standby.store = StandbyStore(state_path(job.state_dir, job.name, number))
-        if job.factory.claim is not None and job.factory.follow is None:
-            await job.factory.claim(number)
+        if job.factory.follow is None:
+            await claim_stores(job, number, standby.store)
         checkpoints = await read_checkpoints(reader, job.name, number)
         goal = await committed_standing(job, self._consumer, reader, number, checkpoints.get(TIP))
         make = job.factory.follow or job.factory.make

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -25,6 +25,7 @@ from streams.runtime.occupancy import Occupancy, check_no_owner, enter_as_owner,
 
 MAP_SIZE = 1 << 38  # address space, not disk
 OWNER = b"owner"
+STORES = b"stores"
 SLOT = b"slot/"
 _MISSING = object()
 _environments: dict[Path, tuple[lmdb.Environment, int]] = {}
@@ -85,6 +86,7 @@ class StateStore:
             with self._env.begin(write=True) as txn:
                 self._may_take()
                 txn.put(OWNER, self._token, db=self._meta)
+                self._stores: bytes | None = txn.get(STORES, db=self._meta)
             self._read = self._env.begin(db=self._data, buffers=False)
         except BaseException:
             _close(self._path)
@@ -213,19 +215,41 @@ class StateStore:
         self._read.abort()
         self._read = self._env.begin(db=self._data, buffers=False)
 
+    def bind(self, stores: bytes) -> bool:
+        """Says which outside stores were filled up to here. False if it was others: then everything is forgotten, durably.
+
+        State that was never bound is taken to belong to them. Raises StaleStateError, StoreError.
+        """
+        known, self._stores = self._stores, stores
+        if known is not None and known != stores:
+            self.reset()
+            return False
+        if known is None:
+            self._replace(lambda txn: txn.put(STORES, stores, db=self._meta))
+        return True
+
     def reset(self) -> None:
-        """Forgets everything, durably. Raises StaleStateError, StoreError."""
+        """Forgets everything but its owner and its stores, durably. Raises StaleStateError, StoreError."""
+
+        def forget(txn: lmdb.Transaction) -> None:
+            txn.drop(self._data, delete=False)
+            txn.drop(self._meta, delete=False)
+            txn.put(OWNER, self._token, db=self._meta)
+            if self._stores is not None:
+                txn.put(STORES, self._stores, db=self._meta)
+
+        self._replace(forget)
+        self._seen = {}
+        self._renew()
+
+    def _replace(self, work: Callable[[lmdb.Transaction], object]) -> None:
         try:
             with self._env.begin(write=True) as txn:
                 if txn.get(OWNER, db=self._meta) != self._token:
                     raise StaleStateError(f"local state {self._path} has another owner now")
-                txn.drop(self._data, delete=False)
-                txn.drop(self._meta, delete=False)
-                txn.put(OWNER, self._token, db=self._meta)
+                work(txn)
         except (lmdb.Error, OSError) as error:
             raise StoreError(f"local state {self._path}: {error}") from error
-        self._seen = {}
-        self._renew()
 
     def discard(self) -> None:
         """Drops changes not committed."""

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.broker.cluster import LocalCluster
-
 from tests.scale.run import Plan, Report, Run
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,8 +21,8 @@ from random import Random
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
-from infra.broker.cluster import LocalCluster
 
+from infra.broker.cluster import LocalCluster
 from infra.topics import apply
 from streams.settings import KafkaSettings, Settings
 from streams.topics import physical

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from infra.broker.cluster import LocalCluster
 
+from infra.broker.cluster import LocalCluster
 from infra.broker.errors import JarsUnavailableError
 from tests.availability import unavailable
 from tests.scale import run

@@ -186,8 +186,9 @@ def _memory(store: SimMemoryStore) -> AgentFactory:
     """As it is wired in a worker: each partition's lane of the store is claimed before it is used."""
     owned: dict[int, MemoryStore] = {}
 
-    async def claim(partition: int) -> None:
+    async def claim(partition: int) -> bytes:
         owned[partition] = await store.claim(b"memory/%d" % partition)
+        return store.identity
 
     def make(partition: int, state: LocalState) -> MemoryAgent:
         return MemoryAgent(partition, state, owned[partition], default_reader())

@@ -40,6 +40,38 @@ def test_changes_are_seen_at_once_and_kept_only_by_commit(store: StateStore) -> 
     third.close()
 
 
+def test_state_kept_beside_other_stores_is_forgotten(store: StateStore) -> None:
+    assert store.bind(b"one")
+    store.put(b"a", b"1")
+    store.commit({"tip": b"x"}, "tip")
+    again = reopened(store)
+    assert again.bind(b"one")
+    assert (again.get(b"a"), again.slots()) == (b"1", {"tip": b"x"})
+    assert not again.bind(b"another")
+    assert (again.get(b"a"), again.slots()) == (None, {})
+    again.put(b"a", b"2")
+    again.commit({"tip": b"y"}, "tip")
+    again.reset()
+    third = reopened(again)
+    assert not third.bind(b"one"), "also a reset keeps which stores it is about"
+    third.close()
+
+
+def test_state_that_was_never_bound_belongs_to_the_first_stores(store: StateStore) -> None:
+    store.put(b"a", b"1")
+    store.commit({"tip": b"x"}, "tip")
+    assert store.bind(b"one")
+    assert store.get(b"a") == b"1"
+    assert not store.bind(b"another")
+
+
+def test_a_former_owner_cannot_bind(store: StateStore) -> None:
+    taken = StateStore(store._path)
+    with pytest.raises(StaleStateError, match="another owner"):
+        store.bind(b"one")
+    taken.close()
+
+
 def test_a_former_owner_cannot_commit(store: StateStore) -> None:
     store.put(b"a", b"old")
     taken = StateStore(store._path)

@@ -17,6 +17,8 @@ def fact_of(record: MemoryFact) -> Fact:
 
 
 class DictMemoryStore:
+    identity = b""
+
     def __init__(self) -> None:
         self.memories: dict[tuple[bytes, bytes], Memory] = {}
         self.facts: dict[tuple[bytes, bytes], set[tuple[str, Fact]]] = {}
@@ -72,6 +74,8 @@ class DictMemoryStore:
 
 
 class DictVectorStore:
+    identity = b""
+
     def __init__(self) -> None:
         self.rows: dict[tuple[bytes, bytes], np.ndarray] = {}
         self.whole: dict[tuple[bytes, bytes], VectorRow] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -91,3 +92,20 @@ async def test_a_former_owner_of_vectors(tmp_path: Path) -> None:
         await old.upsert([row])
     assert await store.get(ALICE, h(1)) is None
     await store.close()
+
+
+async def test_a_store_keeps_its_identity_and_one_made_anew_has_another(tmp_path: Path) -> None:
+    for kind in (LmdbMemoryStore, LmdbVectorStore):
+        folder = tmp_path / kind.__name__
+        store = kind(folder, map_size=MAP)
+        first, claimed = store.identity, await store.claim(b"lane")
+        assert claimed.identity == first
+        assert len(first) == 16
+        await store.close()
+        store = kind(folder, map_size=MAP)
+        assert store.identity == first
+        await store.close()
+        shutil.rmtree(folder)
+        store = kind(folder, map_size=MAP)
+        assert store.identity != first
+        await store.close()
