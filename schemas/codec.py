@@ -26,6 +26,8 @@ ROOT = Path(__file__).parent
 MAGIC = 0
 HEADER = 5
 """Bytes in front of the record: magic byte and schema id."""
+PLAUSIBLE = 1_000
+"""How far above the newest known id a newer version's may lie: ids are given out one by one; beyond that, bytes are garbage."""
 _OPTIONS = cavro.DEFAULT_OPTIONS.replace(record_decodes_to_dict=True, coerce_int_to_float=False)
 _HOLD_TYPES = {"type", "fields", "items", "values"}
 """Parts of a schema in which other schemas stand."""
@@ -39,7 +41,7 @@ class SchemaError(ValueError):
 
 
 class UnknownSchemaError(SchemaError):
-    """The wire format, with a schema id above those this version knows: a newer one wrote it, or it is no record at all."""
+    """The wire format, with a schema id a little above those this version knows: a newer one wrote it."""
 
 
 class Codec:
@@ -150,7 +152,7 @@ class Codec:
         try:
             return self._readers[schema_id]
         except KeyError:
-            if schema_id < self.newest:
+            if not self.newest < schema_id <= self.newest + PLAUSIBLE:
                 raise SchemaError(f"unknown schema id {schema_id}") from None
             raise UnknownSchemaError(f"unknown schema id {schema_id}, {self.newest} is the newest known here") from None
 

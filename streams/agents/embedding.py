@@ -111,6 +111,10 @@ class EmbeddingAgent(StreamAgent):
         finally:
             self._pending = held | self._pending
 
+    @property
+    def holds_back(self) -> bool:
+        return bool(self._pending)
+
     def _apply(self, fact: MemoryFact) -> Iterator[Emit]:
         key = _key(fact)
         if fact["op"] == "UPSERT":

@@ -87,6 +87,10 @@ class MemoryAgent(StreamAgent):
         self._pending = [(True, fact) for fact in added]
         await (self.flush() if len(self._held) > HELD else self._write())
 
+    @property
+    def holds_back(self) -> bool:
+        return bool(self._held)
+
     async def _write(self) -> None:
         while self._pending:
             forward = self._pending[0][0]

@@ -1,8 +1,9 @@
 """Brings a fold that lags behind its committed positions up to them, by doing committed work again with its outputs dropped.
 
 Assumes that inputs beside the marked one commute with it, as ``StreamAgent`` demands, so each input is read in one go.
-Invariants: local state is written with the positions it belongs to, so that an interrupted catch-up goes on where it was; and
-wherever it ends, outside stores have lost nothing that stands at the committed positions.
+Invariants: local state is written with the positions it belongs to, so that an interrupted catch-up goes on where it was, and
+never ahead of what outside stores were told; and wherever it ends, these have lost nothing that stands at the committed
+positions (but where a branch comes back across a write of state too large to hold, and then for a moment).
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ async def catch_up(
                 await asyncio.sleep(0)
             await fold.finish_again()
             slots |= fold.outbox.take()[1]
-            if store.size > job.limits.state_bytes or clock() - written >= job.limits.state_seconds:
+            full = store.size > job.limits.state_bytes
+            if full:
+                await fold.agent.flush()
+            # State that ran ahead of removals held back would lose them in a crash: rows of undone blocks would stay for good.
+            if full or (clock() - written >= job.limits.state_seconds and not fold.agent.holds_back):
                 await store.save(slots, TIP)
                 slots, written = {}, clock()
             await asyncio.sleep(rest * (clock() - began))

@@ -28,6 +28,8 @@ BAND = 0.05
 HALF_LIFE_SECONDS = 7 * 86_400
 SPARE = 16
 ROUNDS = 6
+ATTEMPTS = 8
+"""Looks while the chain moves on; after the last one an answer may lack rows, never hold undone ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,13 @@ class ContextFinder:
         budget = min(self._settings.max_context_tokens, max_tokens or self._settings.max_context_tokens)
         vector = await self._vectors.vector(query)
         await self._reads.chain.barrier()
-        candidates = await self._candidates(agent, vector, max_results, threshold)
-        best = scored(candidates)[: max_results + SPARE]
-        counts = await self._vectors.count_tokens({c.memory["id"]: c.text for c in best})
+        for _ in range(ATTEMPTS):
+            stood = self._reads.chain.view.sequence
+            candidates = await self._candidates(agent, vector, max_results, threshold)
+            best = scored(candidates)[: max_results + SPARE]
+            counts = await self._vectors.count_tokens({c.memory["id"]: c.text for c in best})
+            if self._reads.chain.view.sequence == stood:
+                break  # else rows that were no candidates then may stand now
         # No wait from here on: what the view says now is what the answer holds.
         best = [c for c in best if self._reads.live(c.row)][:max_results]
         tokens = [counts[c.memory["id"]] for c in best]

@@ -17,7 +17,7 @@ from streams.serving.chain import ChainReader
 from streams.serving.wire import AsOf, Block
 
 SPARE = 16
-ROUNDS = 4
+ROUNDS = 8
 
 
 class MemoryReads:
@@ -55,9 +55,13 @@ class MemoryReads:
         await self.chain.barrier()
         limit = wanted.limit + SPARE
         # The view, exact near the tip, may drop rows that passed the store's own filter; more are asked for in their place.
+        # So are they where the chain moved on while the store was asked.
         for _ in range(ROUNDS):
+            stood = self.chain.view.sequence
             found = await self._store.query(agent, replace(wanted, limit=limit), self.chain.view.canonical)
             held = [memory for memory in found if self._held(memory)]
+            if self.chain.view.sequence != stood:
+                continue
             if len(held) >= wanted.limit or len(found) < limit:
                 break
             limit *= 4

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -230,14 +230,11 @@ def _check_memory(broker: Broker, canonical: Canonical, store: SimMemoryStore) -
     live = {agent + id_ for agent, held in world.agents.items() for id_ in held.ids}
     if state.keys() != live:
         yield f"{topics.MEMORY_STATE}: {len(live - state.keys())} lost, {len(state.keys() - live)} too many"
-    standing = {ref.hash for ref, _ in canonical.blocks}
-    yield from (str(found) for found in differences(world, roots, _stored(store, standing)))
+    yield from (str(found) for found in differences(world, roots, _stored(store)))
 
 
-def _stored(store: SimMemoryStore, standing: Container[bytes]) -> dict[bytes, list[bytes]]:
-    """What a reader sees who knows which blocks stand."""
-    visible = standing.__contains__
-    live = {agent: [key for key, row in held.items() if row.presence.live(visible)] for agent, held in store.rows.items()}
+def _stored(store: SimMemoryStore) -> dict[bytes, list[bytes]]:
+    live = {agent: [key for key, row in held.items() if row.presence.live()] for agent, held in store.rows.items()}
     return {agent: keys for agent, keys in live.items() if keys}
 
 

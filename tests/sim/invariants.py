@@ -12,7 +12,7 @@ from schemas.codec import codec
 from streams import topics
 from streams.agents.base import StreamAgent
 from streams.core.block import BlockRef, Step, optional_ref
-from streams.core.record import Record
+from streams.core.record import NEWER, Record
 from streams.core.segment import Assembler
 from streams.ports.log import TopicPartition
 from streams.runtime.deadletter import dead_letter_key
@@ -165,7 +165,7 @@ def _longest_run(told: Sequence[tuple[str, BlockRef, bool]]) -> int:
 
 
 def _refused(record: Record) -> bool:
-    return not record.type or POISON in (record.value.get("input"), record.value.get("content"))
+    return record.type in {"", NEWER} or POISON in (record.value.get("input"), record.value.get("content"))
 
 
 def letter_faults(broker: Broker, canonical: Canonical, readers: Sequence[type[StreamAgent]], prefix: str) -> Iterator[str]:

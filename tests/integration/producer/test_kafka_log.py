@@ -9,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from connectors.chain.archive import open_archive
+from schemas.codec import codec
 from streams.cli.producer import build
 from streams.core.block import BlockRef
 from streams.errors import FencedError, OutdatedError
@@ -121,7 +122,9 @@ async def test_an_older_producer_does_not_go_on_where_a_newer_one_wrote(kafka_se
     await run(kafka_settings, ScriptedSource(chain(2)))
     producer = AIOKafkaProducer(bootstrap_servers=kafka_settings.kafka.bootstrap)
     await producer.start()
-    await producer.send_and_wait(physical(kafka_settings.kafka.prefix, BLOCKS), b"\0" + (9999).to_bytes(4, "big") + b"later")
+    await producer.send_and_wait(
+        physical(kafka_settings.kafka.prefix, BLOCKS), b"\0" + (codec().newest + 1).to_bytes(4, "big") + b"later"
+    )
     await producer.stop()
     log = KafkaLog(kafka_settings, CHAIN_ID, own_verifier(kafka_settings))
     try:

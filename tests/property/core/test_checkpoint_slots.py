@@ -126,7 +126,7 @@ def test_history_before_names_the_nearest_canonical_block_kept(
     policy: SlotPolicy, story: list[list[int] | int | str], number: int
 ) -> None:
     fold = play(policy, story)
-    found = history_before(fold.compacted, number)
+    found = history_before(fold.compacted, number, 1 << 62)
     below = [at for at in fold.history().values() if at.block.number < number]
     if found is None:
         assert not below

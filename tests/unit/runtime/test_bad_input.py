@@ -77,7 +77,8 @@ async def test_poison_inside_a_block_goes_alone_and_stays_out_of_the_rewind(tmp_
     assert len(letters(broker)) == 2
 
 
-FUTURE = b"\0" + (9999).to_bytes(4, "big") + b"body"
+NEXT = codec().newest + 1
+FUTURE = b"\0" + NEXT.to_bytes(4, "big") + b"body"
 """A record of a version that is not known yet."""
 
 
@@ -106,7 +107,7 @@ async def test_a_record_or_marker_of_a_newer_version_stops_the_reader_and_nothin
     stood = dict(broker.committed)
     broker.append(TX, [(key, FUTURE)])
     for _ in range(2):
-        with pytest.raises(OutdatedError, match=r"unknown schema id 9999.*\n.*upgrade this process"):
+        with pytest.raises(OutdatedError, match=rf"unknown schema id {NEXT}.*\n.*upgrade this process"):
             async with worker(broker, config, [factory(Tally)]) as task:
                 await until(task.done)
     assert broker.committed == stood

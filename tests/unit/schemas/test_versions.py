@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.codec import Codec, SchemaError, UnknownSchemaError, codec, use
+from schemas.codec import PLAUSIBLE, Codec, SchemaError, UnknownSchemaError, codec, use
 from streams.errors import LogIntegrityError
 from streams.signing import Signer, Verifier
 from tests.newer import ADDED, newer_schemas
@@ -44,7 +44,8 @@ def test_an_older_version_says_that_a_newer_one_wrote(newer: Path, name: str) ->
     written = Codec(newer).encode(name, SAMPLES[name])
     with pytest.raises(UnknownSchemaError, match=f"{Codec().newest} is the newest known"):
         codec().decode(written)
-    for foreign in (b"\0" * 9, b"", b"\1" + written[1:], written[:4]):
+    beyond = b"\0" + (Codec().newest + PLAUSIBLE + 1).to_bytes(4, "big") + written[5:]
+    for foreign in (b"\0" * 9, b"", b"\1" + written[1:], written[:4], beyond):
         with pytest.raises(SchemaError) as refused:
             codec().decode(foreign)
         assert not isinstance(refused.value, UnknownSchemaError)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from schemas.records import Memory
 from streams.core.block import BlockRef
 from streams.core.presence import Presence
-from streams.ports.stores import Hit, StoredMemory
+from streams.ports.stores import Hit, MemoryFilter, StoredMemory
 from streams.serving.faults import UnavailableError
 from streams.serving.query import BAND, Candidate, scored, within_budget
 from streams.settings import RagSettings
@@ -57,6 +60,40 @@ async def test_undo_that_arrives_while_the_answer_is_made(world: World) -> None:
 
     world.embedder.count_tokens = slow  # type: ignore[method-assign]
     assert await ask(world, "swapped eth") == []
+
+
+async def test_a_branch_that_takes_over_while_the_answer_is_made_is_answered_whole(world: World) -> None:
+    base, ref = world.blocks[-1], world.grow()
+    other = block(1, 7, base.hash)
+    await world.remember(upsert(ALICE, ref, 0, "swapped eth for dai"), upsert(ALICE, other, 0, "swapped eth for usdc"))
+    count, steps = world.embedder.count_tokens, [step_undo(2, [ref], base), step_new(3, other)]
+
+    def slow(text: str) -> int:
+        while steps:
+            world.chain.view.apply(steps.pop(0))
+        return count(text)
+
+    world.embedder.count_tokens = slow  # type: ignore[method-assign]
+    assert await ask(world, "swapped eth") == ["swapped eth for usdc"]
+
+
+async def test_a_branch_that_takes_over_while_the_store_is_asked_is_listed_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, ref = world.blocks[-1], world.grow()
+    other = block(1, 7, base.hash)
+    await world.remember(upsert(ALICE, ref, 0, "swapped eth for dai"), upsert(ALICE, other, 0, "swapped eth for usdc"))
+    query, steps = world.memories.query, [step_undo(2, [ref], base), step_new(3, other)]
+
+    async def slow(*asked: Any) -> list[Memory]:
+        found = await query(*asked)
+        while steps:
+            world.chain.view.apply(steps.pop(0))
+        return found
+
+    monkeypatch.setattr(world.memories, "query", slow)
+    found = await world.reads.list(ALICE, MemoryFilter(limit=5))
+    assert [memory["content"] for memory in found] == [b"swapped eth for usdc"]
 
 
 async def test_row_of_a_block_the_view_has_not_seen_is_left_out(world: World) -> None:
