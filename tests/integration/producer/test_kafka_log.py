@@ -128,7 +128,7 @@ async def test_an_older_producer_does_not_go_on_where_a_newer_one_wrote(kafka_se
     await producer.stop()
     log = KafkaLog(kafka_settings, CHAIN_ID, own_verifier(kafka_settings))
     try:
-        with pytest.raises(OutdatedError, match="unknown schema id 9999"):
+        with pytest.raises(OutdatedError, match="is the newest known here"):
             await log.open()
     finally:
         await log.close()
