@@ -132,14 +132,17 @@ class Codec:
 
     def amend(self, value: bytes, **fields: Any) -> bytes:
         """``value`` with these fields instead, in the very version it was written in. Raises SchemaError as ``decode`` does."""
-        name, writer, reader = self._lookup(value)
-        if reader is None and value[:HEADER] == self._quick[name][0]:
-            return self.encode(name, {**self.decode(value)[1], **fields})
+        name, writer, _ = self._lookup(value)
         record = self._read(name, value, writer)
         out = BytesIO()
         out.write(value[:HEADER])
         schemaless_writer(out, writer, {**record, **fields})
         return out.getvalue()
+
+    def is_current(self, name: str, value: bytes) -> bool:
+        """Whether ``value`` is a record ``name`` of the newest version, and ``encode`` writes that version."""
+        prefix = value[:HEADER]
+        return prefix == self._quick[name][0] and prefix in self._quick_read
 
     def name_of(self, value: bytes | None) -> str:
         """Returns the record name without decoding the body. Raises SchemaError as ``decode`` does for the header."""
