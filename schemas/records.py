@@ -9,8 +9,27 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 Step = Literal["NEW", "UNDO", "FINAL"]
-MemoryType = Literal["SHORT_TERM", "LONG_TERM", "WORKING", "EPISODIC", "SEMANTIC"]
-MEMORY_TYPES: tuple[MemoryType, ...] = ("SHORT_TERM", "LONG_TERM", "WORKING", "EPISODIC", "SEMANTIC")
+MemoryType = Literal["SHORT_TERM", "LONG_TERM", "WORKING", "EPISODIC", "SEMANTIC", "PROCEDURAL"]
+MEMORY_TYPES: tuple[MemoryType, ...] = ("SHORT_TERM", "LONG_TERM", "WORKING", "EPISODIC", "SEMANTIC", "PROCEDURAL")
+MemorySource = Literal["CHAIN", "COMMAND", "SESSION", "IMPORT"]
+EdgeKind = Literal["LINK", "SUPERSEDES", "MERGES", "INVALIDATES"]
+CommandOp = Literal[
+    "STORE",
+    "FORGET",
+    "LINK",
+    "INVALIDATE",
+    "SUPERSEDE",
+    "MERGE",
+    "IMPORT",
+    "SESSION_OPEN",
+    "SESSION_CHANGE",
+    "SESSION_MERGE",
+    "SESSION_CLOSE",
+    "GRANT",
+    "REVOKE",
+    "REGISTER_KEY",
+    "ERASE",
+]
 
 
 class BlockRefRecord(TypedDict):
@@ -133,11 +152,20 @@ class ChainTransaction(TypedDict):
     logs: list[Log]
 
 
+class MemoryEdge(TypedDict):
+    kind: EdgeKind
+    source: bytes | None
+    target: bytes
+    relation: str
+    strength: float
+    until: int | None
+
+
 class Memory(TypedDict):
     id: bytes
     agent: bytes
     type: MemoryType
-    source: Literal["CHAIN", "COMMAND"]
+    source: MemorySource
     block: BlockRefRecord | None
     transaction: bytes | None
     transaction_index: int
@@ -146,6 +174,15 @@ class Memory(TypedDict):
     importance: float
     tags: list[str]
     timestamp: int
+    form: Literal["MEMORY", "AMENDMENT"]
+    subject: str | None
+    predicate: str | None
+    valid_from: int | None
+    valid_to: int | None
+    edges: list[MemoryEdge]
+    session: bytes | None
+    imported_from: bytes | None
+    sealed: bytes | None
 
 
 class MemoryFact(TypedDict):
@@ -157,10 +194,27 @@ class MemoryFact(TypedDict):
     block: BlockRefRecord | None
 
 
+class SessionTerms(TypedDict):
+    seconds: int | None
+    max_memories: int | None
+    collaborators: list[bytes] | None
+    context: str | None
+    goal: str | None
+    promote: bool | None
+    merge_from: bytes | None
+
+
+class Grant(TypedDict):
+    grantee: bytes
+    rights: list[str]
+    namespace: str
+    until: int | None
+
+
 class MemoryCommand(TypedDict):
     id: bytes
     agent: bytes
-    op: Literal["STORE", "FORGET"]
+    op: CommandOp
     memory_id: bytes | None
     type: MemoryType | None
     content: bytes
@@ -169,6 +223,19 @@ class MemoryCommand(TypedDict):
     tags: list[str]
     timestamp: int
     signature: bytes | None
+    subject: str | None
+    predicate: str | None
+    valid_from: int | None
+    valid_to: int | None
+    edges: list[MemoryEdge]
+    session: bytes | None
+    session_terms: SessionTerms | None
+    grant: Grant | None
+    author: bytes | None
+    public_key: bytes | None
+    proof: bytes | None
+    memory: Memory | None
+    sealed: bytes | None
 
 
 class Alternative(TypedDict):
@@ -200,6 +267,7 @@ class Embedding(TypedDict):
     model_hash: bytes
     backend: str
     text_digest: bytes
+    sealed: bytes | None
 
 
 class LatticeRoot(TypedDict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from blake3 import blake3
 
+from schemas.defaults import plain_memory
 from schemas.records import BlockRefRecord, Memory, MemoryFact
 from streams.core.block import BlockRef
 
@@ -22,18 +23,12 @@ def digest(*parts: object) -> bytes:
 
 def memory_of(agent: bytes, memory_id: bytes, block: BlockRef | None = None) -> Memory:
     return {
-        "id": memory_id,
-        "agent": agent,
-        "type": "EPISODIC",
-        "source": "COMMAND" if block is None else "CHAIN",
+        **plain_memory(memory_id, agent, "EPISODIC", "COMMAND" if block is None else "CHAIN", 1_700_000_000),
         "block": None if block is None else ref_of(block),
         "transaction": None if block is None else digest("tx", memory_id),
         "transaction_index": -1 if block is None else 3,
         "content": b"content of " + memory_id,
-        "media_type": "text/plain",
-        "importance": 0.5,
         "tags": ["one", "two"],
-        "timestamp": 1_700_000_000,
     }
 
 

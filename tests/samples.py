@@ -22,10 +22,15 @@ HEADER: dict[str, Any] = {
     "base_fee_per_gas": b"\x07", "withdrawals_root": h(9), "blob_gas_used": 0, "excess_blob_gas": 0,
     "parent_beacon_block_root": h(10), "requests_hash": h(11),
 }  # fmt: skip
+EDGE: dict[str, Any] = {
+    "kind": "LINK", "source": h(27), "target": h(28), "relation": "follows", "strength": 0.5, "until": 1_710_000_000,
+}  # fmt: skip
 MEMORY: dict[str, Any] = {
     "id": h(20), "agent": a(2), "type": "SEMANTIC", "source": "CHAIN", "block": BLOCK, "transaction": h(21),
     "transaction_index": 3, "content": "naïve ☕".encode(), "media_type": "text/plain", "importance": 0.75,
-    "tags": ["swap", "eth"], "timestamp": 1_700_000_000,
+    "tags": ["swap", "eth"], "timestamp": 1_700_000_000, "form": "MEMORY", "subject": "alice", "predicate": "lives in",
+    "valid_from": 1_690_000_000, "valid_to": 1_710_000_000, "edges": [EDGE], "session": bytes(range(16)),
+    "imported_from": h(26), "sealed": b"sealed",
 }  # fmt: skip
 SAMPLES: dict[str, dict[str, Any]] = {
     "BlockNotification": {
@@ -55,6 +60,14 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "MemoryCommand": {
         "id": bytes(16), "agent": a(2), "op": "STORE", "memory_id": h(20), "type": "WORKING", "content": b"hi",
         "media_type": "text/plain", "importance": 0.5, "tags": ["x"], "timestamp": 1_700_000_000, "signature": bytes(96),
+        "subject": "alice", "predicate": "lives in", "valid_from": 1_690_000_000, "valid_to": 1_710_000_000, "edges": [EDGE],
+        "session": bytes(range(16)),
+        "session_terms": {
+            "seconds": 60, "max_memories": 10, "collaborators": [a(7)], "context": "c", "goal": "g", "promote": True,
+            "merge_from": bytes(16),
+        },
+        "grant": {"grantee": a(7), "rights": ["read"], "namespace": "shared", "until": 1_710_000_000},
+        "author": a(7), "public_key": bytes(48), "proof": bytes(96), "memory": MEMORY, "sealed": b"sealed",
     },
     "Intent": {
         "chain_id": 1337, "block": BLOCK, "timestamp": 1_700_000_000, "agent": a(2), "transaction": h(21),
@@ -63,7 +76,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     },
     "Embedding": {
         "memory_id": h(20), "agent": a(2), "block": BLOCK, "vector": bytes(1536), "model": "all-MiniLM-L6-v2",
-        "model_hash": h(17), "backend": "onnx-fp32", "text_digest": h(18),
+        "model_hash": h(17), "backend": "onnx-fp32", "text_digest": h(18), "sealed": b"sealed",
     },
     "LatticeRoot": {
         "agent": a(2), "count": 1, "lattice": bytes(2048), "checksum": h(19), "merkle_root": h(23), "block": BLOCK,

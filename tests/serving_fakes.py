@@ -11,6 +11,7 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+from schemas.defaults import plain_memory
 from schemas.records import Memory, MemoryCommand, MemoryFact
 from streams.core.canonical import CanonicalView, ChainStep
 from streams.core.ids import command_cause, command_memory_id
@@ -215,18 +216,11 @@ def fact_of(command: MemoryCommand) -> MemoryFact:
     memory_id = command_memory_id(agent, command["id"])
     assert command["type"] is not None
     memory: Memory = {
-        "id": memory_id,
-        "agent": agent,
-        "type": command["type"],
-        "source": "COMMAND",
-        "block": None,
-        "transaction": None,
-        "transaction_index": -1,
+        **plain_memory(memory_id, agent, command["type"], "COMMAND", command["timestamp"]),
         "content": command["content"],
         "media_type": command["media_type"],
         "importance": command["importance"],
         "tags": command["tags"],
-        "timestamp": command["timestamp"],
     }
     return {"op": "UPSERT", "cause": cause, "memory_id": memory_id, "owner": agent, "memory": memory, "block": None}
 

@@ -151,6 +151,7 @@ class EmbeddingAgent(StreamAgent):
             "model_hash": self._embedder.model_hash,
             "backend": self._embedder.backend,
             "text_digest": _digest(text),
+            "sealed": None,
         }
         yield Emit(topics.EMBEDDINGS, key, "Embedding", record)
 

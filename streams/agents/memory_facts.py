@@ -14,6 +14,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+from schemas.defaults import plain_memory
 from schemas.records import MEMORY_TYPES, BlockRefRecord, ChainTransaction, Memory, MemoryCommand, MemoryFact, MemoryType
 from streams.core.ids import chain_memory_id, command_cause, command_memory_id, transaction_id
 from streams.decoding.agent_abi import AGENT_METHODS
@@ -96,11 +97,9 @@ def _remember(
     transaction: ChainTransaction, ordinal: int, kind: MemoryType, content: bytes, *, importance: float, tags: list[str]
 ) -> Memory:
     block, index, agent = transaction["block"], transaction["index"], transaction["agent"]
+    memory_id = chain_memory_id(transaction["chain_id"], block["hash"], index, agent, ordinal)
     return {
-        "id": chain_memory_id(transaction["chain_id"], block["hash"], index, agent, ordinal),
-        "agent": agent,
-        "type": kind,
-        "source": "CHAIN",
+        **plain_memory(memory_id, agent, kind, "CHAIN", transaction["timestamp"]),
         "block": block,
         "transaction": transaction["hash"],
         "transaction_index": index,
@@ -108,7 +107,6 @@ def _remember(
         "media_type": TEXT if _is_text(content) else BYTES,
         "importance": importance,
         "tags": tags,
-        "timestamp": transaction["timestamp"],
     }
 
 
@@ -134,18 +132,11 @@ def command_facts(key: bytes | None, command: MemoryCommand) -> list[MemoryFact]
         raise PoisonError(f"STORE: {wrong}", "Mend the command and send it again under a new id.")
     assert command["type"] is not None
     memory: Memory = {
-        "id": command_memory_id(agent, command["id"]),
-        "agent": agent,
-        "type": command["type"],
-        "source": "COMMAND",
-        "block": None,
-        "transaction": None,
-        "transaction_index": -1,
+        **plain_memory(command_memory_id(agent, command["id"]), agent, command["type"], "COMMAND", command["timestamp"]),
         "content": command["content"],
         "media_type": command["media_type"],
         "importance": command["importance"],
         "tags": command["tags"],
-        "timestamp": command["timestamp"],
     }
     return [_upsert(cause, memory)]
 

@@ -21,12 +21,17 @@ from blake3 import blake3
 from streams.core.merkle.sparse import SparseTree
 
 DOMAIN = b"monmouth/memory/1"
-TYPE_CODES: Mapping[str, int] = {"SHORT_TERM": 0, "LONG_TERM": 1, "WORKING": 2, "EPISODIC": 3, "SEMANTIC": 4}
-SOURCE_CODES: Mapping[str, int] = {"CHAIN": 0, "COMMAND": 1}
+"""Of a memory that says nothing beyond the fields of the first version: its commitment is what it always was."""
+WIDER_DOMAIN = b"monmouth/memory/2"
+"""Of a memory with a form, a statement, times of validity, edges, a session or an import; these follow the rest."""
+TYPE_CODES: Mapping[str, int] = {"SHORT_TERM": 0, "LONG_TERM": 1, "WORKING": 2, "EPISODIC": 3, "SEMANTIC": 4, "PROCEDURAL": 5}
+SOURCE_CODES: Mapping[str, int] = {"CHAIN": 0, "COMMAND": 1, "SESSION": 2, "IMPORT": 3}
 HASH = 32
 ADDRESS = 20
 
 _HEAD = Struct("<17sBBBBqiqdIII")
+_EDGE = Struct("<BBBdqI")
+EDGE_CODES: Mapping[str, int] = {"LINK": 0, "SUPERSEDES": 1, "MERGES": 2, "INVALIDATES": 3}
 _NOTHING = bytes(HASH)
 
 
@@ -46,8 +51,9 @@ def encode(memory: Mapping[str, Any]) -> bytes:
     media: bytes = memory["media_type"].encode()
     tags: list[str] = memory["tags"]
     content: bytes = memory["content"]
+    wider = _wider(memory)
     head = _HEAD.pack(
-        DOMAIN,
+        WIDER_DOMAIN if wider else DOMAIN,
         TYPE_CODES[memory["type"]],
         SOURCE_CODES[memory["source"]],
         block is not None,
@@ -64,9 +70,42 @@ def encode(memory: Mapping[str, Any]) -> bytes:
     if len(ids) != 3 * HASH + ADDRESS or len(memory["id"]) != HASH or len(memory["agent"]) != ADDRESS:
         raise ValueError("ids of a memory have 32 bytes, its agent 20")
     if not tags:
-        return head + ids + media + content
+        return head + ids + media + content + wider
     labels = [tag.encode() for tag in tags]
-    return b"".join((head, ids, pack(f"<{len(labels)}I", *map(len, labels)), media, content, *labels))
+    return b"".join((head, ids, pack(f"<{len(labels)}I", *map(len, labels)), media, content, *labels, wider))
+
+
+def _wider(memory: Mapping[str, Any]) -> bytes:
+    """Fields of later versions; empty if each is at its default. What is in the clear for its reader is committed to, so
+    ``sealed`` is not part of it.
+    """
+    edges: list[Mapping[str, Any]] = memory["edges"]
+    times, texts = (memory["valid_from"], memory["valid_to"]), (memory["subject"], memory["predicate"])
+    ids = (memory["session"], memory["imported_from"])
+    if memory["form"] == "MEMORY" and not edges and all(part is None for part in (*times, *texts, *ids)):
+        return b""
+    optional = [None if text is None else text.encode() for text in texts] + list(ids)
+    return b"".join(
+        (
+            pack("<B", memory["form"] != "MEMORY"),
+            *(pack("<Bq", time is not None, time or 0) for time in times),
+            *(pack("<BI", part is not None, len(part or b"")) + (part or b"") for part in optional),
+            pack("<I", len(edges)),
+            *map(_edge, edges),
+        )
+    )
+
+
+def _edge(edge: Mapping[str, Any]) -> bytes:
+    relation: bytes = edge["relation"].encode()
+    source, until = edge["source"], edge["until"]
+    head = _EDGE.pack(
+        EDGE_CODES[edge["kind"]], source is not None, until is not None, edge["strength"], until or 0, len(relation)
+    )
+    ids: bytes = (source or _NOTHING) + edge["target"]
+    if len(ids) != 2 * HASH:
+        raise ValueError("an edge goes from and to ids of 32 bytes")
+    return head + ids + relation
 
 
 def path_and_opening(secret: bytes, memory_id: bytes) -> tuple[bytes, bytes]:

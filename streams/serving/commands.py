@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.codec import codec
+from schemas.defaults import plain_command
 from schemas.records import MemoryCommand, MemoryType
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.serving.faults import TooLargeError, UnavailableError
@@ -47,35 +48,18 @@ def store_command(
 ) -> MemoryCommand:
     """A STORE."""
     return {
-        "id": command_id,
-        "agent": agent,
-        "op": "STORE",
-        "memory_id": None,
+        **plain_command(command_id, agent, "STORE", timestamp),
         "type": kind,
         "content": content,
         "media_type": media_type,
         "importance": importance,
         "tags": tags,
-        "timestamp": timestamp,
-        "signature": None,
     }
 
 
 def forget_command(agent: bytes, command_id: bytes, memory_id: bytes, timestamp: int) -> MemoryCommand:
     """A FORGET."""
-    return {
-        "id": command_id,
-        "agent": agent,
-        "op": "FORGET",
-        "memory_id": memory_id,
-        "type": None,
-        "content": b"",
-        "media_type": "text/plain",
-        "importance": 0.0,
-        "tags": [],
-        "timestamp": timestamp,
-        "signature": None,
-    }
+    return {**plain_command(command_id, agent, "FORGET", timestamp), "memory_id": memory_id, "importance": 0.0}
 
 
 class KafkaCommandLog:

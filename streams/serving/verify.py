@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import TypeVar
 
+from schemas.defaults import plain_memory
 from schemas.records import BlockRefRecord, Memory
 from streams.core.block import BlockRef
 from streams.core.leaf import value_of
@@ -101,10 +102,7 @@ def record_of(view: MemoryView) -> Memory:
     """The inverse of MemoryView.of. Raises ValueError for digits or base64 that are none."""
     cited = view.citation
     return {
-        "id": _bytes(view.id),
-        "agent": _bytes(view.agent),
-        "type": view.type,
-        "source": cited.source,
+        **plain_memory(_bytes(view.id), _bytes(view.agent), view.type, cited.source, view.timestamp),
         "block": _block(cited.block),
         "transaction": _bytes(cited.transaction) if cited.transaction else None,
         "transaction_index": -1 if cited.transaction_index is None else cited.transaction_index,
@@ -112,7 +110,6 @@ def record_of(view: MemoryView) -> Memory:
         "media_type": view.media_type,
         "importance": view.importance,
         "tags": list(view.tags),
-        "timestamp": view.timestamp,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from schemas.records import Memory, MemoryType
+from schemas.records import Memory, MemorySource, MemoryType
 from streams.core.block import BlockRef
 from streams.serving.addresses import to_hex
 
@@ -87,7 +87,7 @@ class Citation(Answer):
     """Where a memory comes from. All but ``memory_id`` and ``source`` are null for a memory that a command stored."""
 
     memory_id: str
-    source: Literal["CHAIN", "COMMAND"]
+    source: MemorySource
     block: Block | None
     transaction: str | None
     transaction_index: int | None

@@ -12,6 +12,7 @@ from typing import Any
 
 from blake3 import blake3
 
+from schemas.defaults import plain_command
 from schemas.records import HeaderRecord, MemoryCommand
 from streams.agents.memory_facts import ASKED
 from streams.core.block import ZERO_HASH, BlockRef
@@ -171,8 +172,10 @@ def header(ref: BlockRef) -> HeaderRecord:
 def command(agent: bytes, number: int, random: Random, target: bytes) -> MemoryCommand:
     """A STORE, or a FORGET of ``target``."""
     forget = random.random() < 0.5
+    name = blake3(b"command %d" % number).digest(length=16)
     return {
-        "id": blake3(b"command %d" % number).digest(length=16), "agent": agent, "op": "FORGET" if forget else "STORE",
-        "memory_id": target if forget else None, "type": None if forget else "WORKING", "content": b"" if forget else b"note",
-        "media_type": "text/plain", "importance": 0.5, "tags": [], "timestamp": 1_700_000_000, "signature": None,
-    }  # type: ignore[typeddict-item] # fmt: skip
+        **plain_command(name, agent, "FORGET" if forget else "STORE", 1_700_000_000),
+        "memory_id": target if forget else None,
+        "type": None if forget else "WORKING",
+        "content": b"" if forget else b"note",
+    }

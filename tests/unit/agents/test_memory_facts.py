@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.codec import codec
+from schemas.defaults import plain_command
 from schemas.records import MemoryCommand
 from streams.agents.memory_facts import (
     ASKED,
@@ -25,9 +26,11 @@ from tests.transactions import AGENT, PEER, call_data, chain_transaction
 STORE = "storeMemory(uint8 a,bytes b,uint16 c,string[] d)"
 ID = b"\x07" * 32
 COMMAND: dict[str, Any] = {
-    "id": b"\x01" * 16, "agent": AGENT, "op": "STORE", "memory_id": None, "type": "WORKING", "content": b"note",
-    "media_type": "text/plain", "importance": 0.5, "tags": ["x"], "timestamp": 1_700_000_000, "signature": None,
-}  # fmt: skip
+    **plain_command(b"\x01" * 16, AGENT, "STORE", 1_700_000_000),
+    "type": "WORKING",
+    "content": b"note",
+    "tags": ["x"],
+}
 
 
 def facts_of(**fields: Any):
@@ -86,7 +89,7 @@ def test_spoken_calls_leave_what_was_said(method: str, kind: str, tag: str) -> N
 @pytest.mark.parametrize(
     "arguments",
     [
-        (5, b"x", 0, []),
+        (6, b"x", 0, []),
         (1, b"x", 10_001, []),
         (1, b"", 0, []),
         (1, b"x" * (MAX_CONTENT + 1), 0, []),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.records import MEMORY_TYPES
 from streams.core.leaf import TYPE_CODES, encode, leaf_of, path_and_opening, tree_of, value_of
 from streams.core.merkle.sparse import EMPTY, verify
-from tests.samples import BLOCK, MEMORY, OLDER, h
+from tests.samples import BLOCK, EDGE, MEMORY, OLDER, h
 
 SECRET, OTHER = h(1), h(2)
 CHANGES: dict[str, Any] = {
@@ -27,13 +27,45 @@ CHANGES: dict[str, Any] = {
     "importance": 0.7500001,
     "tags": ["swap"],
     "timestamp": 1_700_000_001,
+    "form": "AMENDMENT",
+    "subject": None,
+    "predicate": "lives i",
+    "valid_from": None,
+    "valid_to": 0,
+    "edges": [{**EDGE, "strength": 0.25}],
+    "session": None,
+    "imported_from": h(98),
 }
+FIRST = {
+    "form": "MEMORY", "subject": None, "predicate": None, "valid_from": None, "valid_to": None, "edges": [], "session": None,
+    "imported_from": None,
+}  # fmt: skip
+EDGES: dict[str, Any] = {
+    "kind": "SUPERSEDES", "source": None, "target": h(97), "relation": "", "strength": 0.0, "until": None,
+}  # fmt: skip
 
 
 def test_every_field_counts() -> None:
-    assert set(CHANGES) == set(MEMORY)
+    assert set(CHANGES) == set(MEMORY) - {"sealed"}
     leaves = {leaf_of(SECRET, MEMORY).value} | {leaf_of(SECRET, {**MEMORY, name: new}).value for name, new in CHANGES.items()}
     assert len(leaves) == 1 + len(CHANGES)
+
+
+def test_every_field_of_an_edge_counts() -> None:
+    assert set(EDGES) == set(EDGE)
+    changed = [{**MEMORY, "edges": [{**EDGE, name: new}]} for name, new in EDGES.items()]
+    leaves = {leaf_of(SECRET, memory).value for memory in [MEMORY, *changed]}
+    assert len(leaves) == 1 + len(EDGES)
+
+
+def test_a_memory_of_the_first_version_keeps_its_commitment() -> None:
+    """Computed before there were any further fields."""
+    assert encode({**MEMORY, **FIRST}).startswith(b"monmouth/memory/1")
+    assert value_of(SECRET, {**MEMORY, **FIRST}).hex() == "492305d9c81a5463610d2a63c712a29bb94432a15a74289dc84cfd0dbf52330f"
+
+
+def test_the_encrypted_form_does_not_count() -> None:
+    assert leaf_of(SECRET, {**MEMORY, "sealed": None}) == leaf_of(SECRET, MEMORY)
 
 
 def test_what_a_reader_changes_does_not_count() -> None:
@@ -42,7 +74,7 @@ def test_what_a_reader_changes_does_not_count() -> None:
 
 def test_type_codes_follow_the_record() -> None:
     assert tuple(TYPE_CODES) == MEMORY_TYPES
-    assert list(TYPE_CODES.values()) == [0, 1, 2, 3, 4]
+    assert list(TYPE_CODES.values()) == [0, 1, 2, 3, 4, 5]
 
 
 def test_no_block_is_not_a_block_of_zeros() -> None:
@@ -52,7 +84,18 @@ def test_no_block_is_not_a_block_of_zeros() -> None:
 
 
 texts = st.text(max_size=6)
-variable = st.fixed_dictionaries({"content": st.binary(max_size=6), "media_type": texts, "tags": st.lists(texts, max_size=3)})
+names = st.none() | texts
+variable = st.fixed_dictionaries(
+    {
+        "content": st.binary(max_size=6),
+        "media_type": texts,
+        "tags": st.lists(texts, max_size=3),
+        "subject": names,
+        "predicate": names,
+        "valid_to": st.none() | st.integers(0, 2),
+        "edges": st.lists(st.builds(lambda relation: {**EDGE, "relation": relation}, texts), max_size=2),
+    }
+)
 
 
 @given(variable, variable)

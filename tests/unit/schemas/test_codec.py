@@ -39,6 +39,14 @@ def test_checkpoints_written_before_they_had_times_are_read() -> None:
     assert codec().decode((GOLDEN / "Checkpoint.10.bin").read_bytes()) == ("Checkpoint", old)
 
 
+@pytest.mark.parametrize(("name", "version"), [("Memory", 4), ("MemoryFact", 5), ("MemoryCommand", 6), ("Embedding", 8)])
+def test_memories_written_before_they_had_edges_and_times_of_validity_are_read(name: str, version: int) -> None:
+    kind, record = codec().decode((GOLDEN / f"{name}.{version}.bin").read_bytes())
+    assert kind == name and set(record) == set(SAMPLES[name])
+    memory = record["memory"] if name == "MemoryFact" else record
+    assert memory["sealed"] is None and memory.get("edges", []) == [] and memory.get("form", "MEMORY") == "MEMORY"
+
+
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_typed_view_mirrors_the_schema(name: str) -> None:
     schema = json.loads((ROOT / f"{name}.avsc").read_text())

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 from blake3 import blake3
 
+from schemas.defaults import plain_memory
 from schemas.records import Memory, MemoryFact
 from streams.core.block import BlockRef
 from streams.core.ids import chain_memory_id, transaction_id
@@ -46,10 +47,7 @@ def upsert(
 ) -> MemoryFact:
     """The fact a transaction leaves."""
     memory: Memory = {
-        "id": chain_memory_id(CHAIN_ID, ref.hash, index, agent),
-        "agent": agent,
-        "type": "EPISODIC",
-        "source": "CHAIN",
+        **plain_memory(chain_memory_id(CHAIN_ID, ref.hash, index, agent), agent, "EPISODIC", "CHAIN", timestamp),
         "block": {"number": ref.number, "hash": ref.hash, "parent": ref.parent},
         "transaction": blake3(ref.hash + bytes([index])).digest(),
         "transaction_index": index,
@@ -57,7 +55,6 @@ def upsert(
         "media_type": "text/plain",
         "importance": importance,
         "tags": ["swap"],
-        "timestamp": timestamp,
     }
     return {
         "op": "UPSERT",

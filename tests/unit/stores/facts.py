@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from schemas.defaults import plain_memory
 from schemas.records import BlockRefRecord, Memory, MemoryFact, MemoryType
 
 ALICE, BOB = b"\xaa" * 20, b"\xab" * 20
@@ -19,9 +20,8 @@ def block(number: int, fork: int = 0) -> BlockRefRecord:
 
 def memory(n: int, agent: bytes = ALICE, at: BlockRefRecord | None = None, **fields: Any) -> Memory:
     base: dict[str, Any] = {
-        "id": h(n), "agent": agent, "type": "EPISODIC", "source": "CHAIN" if at else "COMMAND", "block": at,
+        **plain_memory(h(n), agent, "EPISODIC", "CHAIN" if at else "COMMAND", 1_000 + n), "block": at,
         "transaction": h(n + 7) if at else None, "transaction_index": 0 if at else -1, "content": f"memory {n}".encode(),
-        "media_type": "text/plain", "importance": 0.5, "tags": [], "timestamp": 1_000 + n,
     }  # fmt: skip
     return cast("Memory", base | fields)
 
