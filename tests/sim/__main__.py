@@ -1,5 +1,5 @@
 """``python -m tests.sim --seeds 1000 [--start N] [--jobs 2]``, ``--one SEED [--trace]``, ``--crash-points``,
-``--model [N] [--jobs 2]``.
+``--model [N] [--part K/M] [--jobs 2]``.
 
 Exit status 1 if a run failed.
 """
@@ -37,6 +37,7 @@ def _options() -> argparse.Namespace:
         metavar="N",
         help="the small-scope model: all histories, or N of them",
     )
+    parser.add_argument("--part", default="1/1", metavar="K/M", help="with --model: the K-th of M equal parts of them")
     return parser.parse_args()
 
 
@@ -97,11 +98,13 @@ def _points() -> int:
     return total
 
 
-def _model(count: int, jobs: int) -> int:
-    """Histories of the whole scope, all of them or so many spread evenly."""
+def _model(count: int, part: str, jobs: int) -> int:
+    """Histories of the whole scope, all of them or so many spread evenly; of these every M-th from the K-th on."""
     began, scope = time.monotonic(), list(histories(*SCOPE))
     numbers = range(0, len(scope), max(1, len(scope) // count) if count else 1)
     todo = [(number, shared) for number in numbers for shared in (False, True)]
+    first, step = map(int, part.split("/"))
+    todo = todo[first - 1 :: step]
     total, failed = 0, 0
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         for done, ((number, shared), states) in enumerate(zip(todo, pool.map(_explored, todo), strict=True), 1):
@@ -128,7 +131,7 @@ def _explored(one: tuple[int, bool]) -> int | str:
 def main() -> int:
     options = _options()
     if options.model is not None:
-        return _model(options.model, options.jobs)
+        return _model(options.model, options.part, options.jobs)
     if options.crash_points:
         return _points()
     return _one(options.one, options.trace) if options.one is not None else _range(options.start, options.seeds, options.jobs)
