@@ -9,15 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from itertools import islice
-from multiprocessing import get_context
 
-from streams.core.checkpoint import SlotPolicy
 from tests.sim.histories import SHORTS
-from tests.sim.model import SCOPE, Broken, Reduced, histories
 from tests.sim.parameters import Parameters
 from tests.sim.run import crash_points, run_seed, run_seeds, run_world
+from tests.sim.scope import visit
 from tests.sim.world import Result
 
 
@@ -98,40 +94,10 @@ def _points() -> int:
     return total
 
 
-def _model(count: int, part: str, jobs: int) -> int:
-    """Histories of the whole scope, all of them or so many spread evenly; of these every M-th from the K-th on."""
-    began, scope = time.monotonic(), list(histories(*SCOPE))
-    numbers = range(0, len(scope), max(1, len(scope) // count) if count else 1)
-    todo = [(number, shared) for number in numbers for shared in (False, True)]
-    first, step = map(int, part.split("/"))
-    todo = todo[first - 1 :: step]
-    total, failed = 0, 0
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for done, ((number, shared), states) in enumerate(zip(todo, pool.map(_explored, todo), strict=True), 1):
-            if isinstance(states, str):
-                failed += 1
-                print(f"history {number}, {'one disk' if shared else 'two disks'}: {states}", flush=True)
-                continue
-            total += states
-            if done % 50 == 0 or done == len(todo):
-                seconds = time.monotonic() - began
-                print(f"{done} of {len(todo)} models, {total} states, {failed} failed, {seconds:.0f} s", flush=True)
-    return failed
-
-
-def _explored(one: tuple[int, bool]) -> int | str:
-    number, shared = one
-    history = next(islice(histories(*SCOPE), number, None))
-    try:
-        return Reduced(history, SlotPolicy(window=1, blocks=2, seconds=24), shared=shared).explore()
-    except Broken as error:
-        return str(error)
-
-
 def main() -> int:
     options = _options()
     if options.model is not None:
-        return _model(options.model, options.part, options.jobs)
+        return visit(options.model, options.part, options.jobs)
     if options.crash_points:
         return _points()
     return _one(options.one, options.trace) if options.one is not None else _range(options.start, options.seeds, options.jobs)

@@ -7,8 +7,8 @@ step with the commit. All interleavings are visited, states once each.
 Decisions are those of ``streams.core`` itself (live chain, undo plans, slots, standings); what surrounds them follows
 ``streams.runtime`` step by step. The fold is the list of standing blocks, so that any wrong step shows in its state.
 The whole scope is every history of 6 blocks and 3 undos, with 2 workers, 2 crashes, and disks of their own or one for both:
-3,630 models of some 50,000 states, hours of processor time, visited by ``python -m tests.sim --model --jobs 2``. The tests
-visit a few of these, all much smaller histories, and every twentieth of these histories with one worker.
+3,630 models of some 50,000 states, more than an hour of processor time, visited by ``python -m tests.sim --model --jobs 2``.
+The tests visit a few of these, all much smaller histories, and every twentieth of these histories with one worker.
 Invariants, in every state: what is committed is the fold of the log up to the committed offset, checkpoints included; outputs
 begin where the last ones ended; local state and a worker's state are the fold up to their own positions; no rewind reads back
 anything but the live block.
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from blake3 import blake3
 
@@ -33,10 +33,30 @@ from streams.core.undo import UndoPlan, Unplannable, plan_undo
 GENESIS = BlockRef(0, content_id("model", 0), ZERO_HASH)
 TOPIC = "t"
 SPACING = 12
-Slots = tuple[tuple[str, LiveBlock, int, bool], ...]
+
+
+class Known(tuple[Any, ...]):
+    """A tuple of which there is one object of each value, so that states are told apart by comparing pointers."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+
+
+_KNOWN: dict[tuple[Any, ...], Known] = {}
+
+
+def known(*values: object) -> Known:
+    """The one tuple of these values."""
+    found = _KNOWN.get(values)
+    return _KNOWN.setdefault(values, Known(values)) if found is None else found
+
+
+Slots = Known
 """(slot, block, offset, live), sorted: checkpoints in a form that can be compared."""
-State = tuple[bytes, ...]
-NOTHING: Slots = ()
+State = Known
+NOTHING = known()
 
 
 class Broken(AssertionError):
@@ -80,13 +100,14 @@ def histories(blocks: int, undos: int) -> Iterator[History]:
 class Run(NamedTuple):
     """A worker's fold: everything before ``position`` is in ``state``; ``chain`` newest last.
 
-    ``history``: what it read of checkpoints kept for history when it opened. ``unsaved``: slots to write.
+    ``head``: one block, or None. ``history``: what it read of checkpoints kept for history when it opened.
+    ``unsaved``: slots to write.
     """
 
     position: int
     state: State
     chain: tuple[LiveBlock, ...]
-    head: BlockRef | None
+    head: Known
     history: Slots = NOTHING
     unsaved: Slots = NOTHING
 
@@ -109,7 +130,7 @@ class Disk(NamedTuple):
 
     owner: int = -1
     slots: Slots = NOTHING
-    state: State = ()
+    state: State = NOTHING
 
 
 class World(NamedTuple):
@@ -133,22 +154,32 @@ def opened(slots: Slots) -> Mapping[str, Checkpoint]:
     return {name: Checkpoint("m", 0, name, TOPIC, at, {TOPIC: offset}, live) for name, at, offset, live in slots}
 
 
+@lru_cache(maxsize=1 << 18)
 def tip_of(slots: Slots) -> Checkpoint | None:
     return opened(slots).get(TIP)
 
 
+@lru_cache(maxsize=1 << 18)
 def seen_in(slots: Slots) -> Slots:
     """The tip alone, in the form that can be compared."""
-    return tuple(entry for entry in slots if entry[0] == TIP)
+    return known(*(entry for entry in slots if entry[0] == TIP))
 
 
 def kept(slots: Slots) -> Slots:
     """Those kept for history."""
-    return tuple(entry for entry in slots if entry[0].startswith("h"))
+    return known(*(entry for entry in slots if entry[0].startswith("h")))
+
+
+def forget() -> None:
+    """Lets go of what was known; nothing of a model made before may be used afterwards."""
+    for remembered in (opened, tip_of, seen_in, merged):
+        remembered.cache_clear()
+    _KNOWN.clear()
+    _KNOWN[()] = NOTHING
 
 
 def packed(slots: Mapping[str, Checkpoint]) -> Slots:
-    return tuple(sorted((name, c.at, c.offsets[TOPIC], c.live) for name, c in slots.items()))
+    return known(*sorted((name, c.at, c.offsets[TOPIC], c.live) for name, c in slots.items()))
 
 
 @lru_cache(maxsize=1 << 18)
@@ -177,22 +208,22 @@ class Model:
         return after._replace(unsaved=run.unsaved), slots
 
     def _fold(self, run: Run, stop: int) -> tuple[Run, Slots]:
-        chain, state, slots = LiveChain(self.policy.ring, run.head, run.chain), list(run.state), dict[str, Checkpoint]()
+        chain, state, slots = LiveChain(self.policy.ring, run.head[0], run.chain), list(run.state), dict[str, Checkpoint]()
         for at in range(run.position, stop):
             unit = self.history[at]
             if isinstance(unit, Added):
                 self._add(chain, state, slots, at, unit.block)
             else:
                 chain = self._remove(chain, state, slots, at, unit, run.history)
-        live = LiveBlock(chain.head or NOWHERE, stop - 1, stop - 1, stop - 1, 0, ZERO_HASH, digest(tuple(state)))
+        live = LiveBlock(chain.head or NOWHERE, stop - 1, stop - 1, stop - 1, 0, ZERO_HASH, digest(known(*state)))
         slots[TIP] = Checkpoint("m", 0, TIP, TOPIC, live, {TOPIC: stop})
         blocks = tuple(reversed(chain.newest(self.policy.ring)))
-        return Run(stop, tuple(state), blocks, chain.head, run.history, run.unsaved), packed(slots)
+        return Run(stop, known(*state), known(*blocks), known(chain.head), run.history, run.unsaved), packed(slots)
 
     def _add(self, chain: LiveChain, state: list[bytes], slots: dict[str, Checkpoint], at: int, block: BlockRef) -> None:
         state.append(block.hash)
         times = (SPACING * block.number, SPACING * (block.number - 1) if block.number else None)
-        live = LiveBlock(block, at, at, at, 0, ZERO_HASH, digest(tuple(state)), *times)
+        live = LiveBlock(block, at, at, at, 0, ZERO_HASH, digest(known(*state)), *times)
         chain.push(live)
         for slot in self.policy.slots(live, None):
             slots[slot] = Checkpoint("m", 0, slot, TOPIC, live, {TOPIC: at + 1})
@@ -211,7 +242,7 @@ class Model:
                 raise Broken(f"the undo at {at} takes back {live.block} at {live.marker}, which is not what was applied last")
             for slot in self.policy.slots(live, None):
                 slots[slot] = Checkpoint("m", 0, slot, TOPIC, live, {TOPIC: at}, live=False)
-        if plan.state not in (None, digest(tuple(state))):
+        if plan.state not in (None, digest(known(*state))):
             raise Broken(f"after the undo at {at} the state is not the checkpoint's")
         chain.drop(len(undo.blocks), undo.ancestor)
         return chain
@@ -250,7 +281,9 @@ class Model:
 
     @staticmethod
     def _with(world: World, number: int, worker: Worker) -> World:
-        return world._replace(workers=(*world.workers[:number], worker, *world.workers[number + 1 :]))
+        committed, slots, state, owner, workers, disks, crashes = world
+        changed = (*workers[:number], worker, *workers[number + 1 :])
+        return World(committed, slots, state, owner, changed, disks, crashes)
 
     def _disk(self, number: int) -> int:
         return 0 if self.shared else number
@@ -267,13 +300,13 @@ class Model:
         if tip is not None and can_reach(tip.offsets, goal.offsets):
             start, state = named(TOPIC, dict(tip.offsets), tip), disk.state
         else:
-            start, state, disk = beginning({TOPIC: 0}), (), Disk()
+            start, state, disk = beginning({TOPIC: 0}), NOTHING, Disk()
         chain = self.policy.chain(opened(disk.slots))
         if chain.head != start.head:
             chain = self.policy.chain({})
             chain.head = start.head
         blocks = tuple(reversed(chain.newest(self.policy.ring)))
-        run = Run(start.offsets[TOPIC], state, blocks, chain.head, kept(worker.slots))
+        run = Run(start.offsets[TOPIC], state, known(*blocks), known(chain.head), kept(worker.slots))
         behind = Worker("behind", worker.slots, goal.offsets[TOPIC], run, seen_in(disk.slots))
         return self._with(self._wrote(world, number, disk._replace(owner=number)), number, behind)
 
@@ -340,14 +373,15 @@ class Model:
     def first(self) -> World:
         """Nothing has happened."""
         disks = 1 if self.shared else self.workers
-        return World(0, NOTHING, (), -1, (Worker(),) * self.workers, (Disk(),) * disks, self.crashes)
+        return World(0, NOTHING, NOTHING, -1, (Worker(),) * self.workers, (Disk(),) * disks, self.crashes)
 
     def _wanted(self) -> list[State]:
         """The fold by definition, at every offset."""
-        states: list[State] = [()]
+        states: list[State] = [NOTHING]
         for unit in self.history:
             state = states[-1]
-            states.append((*state, unit.block.hash) if isinstance(unit, Added) else state[: len(state) - len(unit.blocks)])
+            blocks = (*state, unit.block.hash) if isinstance(unit, Added) else state[: len(state) - len(unit.blocks)]
+            states.append(known(*blocks))
         return states
 
     @staticmethod
@@ -407,7 +441,8 @@ class Reduced(Model):
     @staticmethod
     def alike(world: World) -> World:
         """The form that stands for all like it."""
-        if world.owner != 1 or len(world.workers) != 2:
-            return world._replace(crashes=0)
-        disks = tuple(disk._replace(owner=1 - disk.owner) if disk.owner >= 0 else disk for disk in reversed(world.disks))
-        return world._replace(owner=0, workers=world.workers[::-1], disks=disks, crashes=0)
+        committed, slots, state, owner, workers, disks, _ = world
+        if owner != 1 or len(workers) != 2:
+            return World(committed, slots, state, owner, workers, disks, 0)
+        swapped = tuple(Disk(1 - disk.owner, *disk[1:]) if disk.owner >= 0 else disk for disk in reversed(disks))
+        return World(committed, slots, state, 0, workers[::-1], swapped, 0)

@@ -28,6 +28,7 @@ from tests.sim.model import (
     histories,
     opened,
 )  # fmt: skip
+from tests.sim.scope import explored, visit
 
 SMALL = SlotPolicy(window=1, blocks=2, seconds=24)
 """Four slots in the ring: deep undos meet blocks that no checkpoint knows, and read the log."""
@@ -98,8 +99,15 @@ class Whole(Model):
 @pytest.mark.parametrize("shared", [False, True])
 def test_all_small_histories_and_some_of_the_whole_scope(shared: bool) -> None:
     """``python -m tests.sim --model`` visits all of the whole scope."""
-    for history in [*histories(blocks=2, undos=1), *LARGE[1::1_200]]:
+    for history in [*histories(blocks=2, undos=1), *LARGE[1::500]]:
         assert Reduced(history, SMALL, shared=shared).explore() > 1_000
+
+
+def test_the_command_visits_parts_in_processes_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert visit(2, "1/3", 2) == 0
+    assert "2 of 2 models" in capsys.readouterr().out
+    with patch.object(Reduced, "explore", side_effect=Broken("on purpose")):
+        assert explored((0, False)) == "on purpose"
 
 
 class Unfenced(Model):
