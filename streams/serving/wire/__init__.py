@@ -1,0 +1,65 @@
+"""Shapes of requests and answers: what the routes take and give, and what the Python client returns.
+
+Addresses, ids and hashes are 0x-hex strings; timestamps unix seconds; opaque content is base64.
+"""
+
+from streams.serving.wire.base import (
+    CONTENT_LIMIT,
+    LIST_LIMIT,
+    QUERY_LIMIT,
+    RESULTS_LIMIT,
+    TAGS_LIMIT,
+    WAIT_LIMIT,
+    Answer,
+    AsOf,
+    Block,
+    ErrorBody,
+    Text,
+    Wire,
+)
+from streams.serving.wire.context import Context, ContextItem, QueryRequest
+from streams.serving.wire.language import EmbeddingRequest, EmbeddingView, FeaturesView, Guess, IntentView
+from streams.serving.wire.memories import Citation, MemoryList, MemoryView, Receipt, StoreRequest, text_of
+from streams.serving.wire.proofs import ConsistencyView, EntryProofView, LogEntry, LogList, LogView, ProofView, RootView
+from streams.serving.wire.standing import ChainState, Component, Health, Ready, ReorgView
+
+__all__ = [
+    "CONTENT_LIMIT",
+    "LIST_LIMIT",
+    "QUERY_LIMIT",
+    "RESULTS_LIMIT",
+    "TAGS_LIMIT",
+    "WAIT_LIMIT",
+    "Answer",
+    "AsOf",
+    "Block",
+    "ChainState",
+    "Citation",
+    "Component",
+    "ConsistencyView",
+    "Context",
+    "ContextItem",
+    "EmbeddingRequest",
+    "EmbeddingView",
+    "EntryProofView",
+    "ErrorBody",
+    "FeaturesView",
+    "Guess",
+    "Health",
+    "IntentView",
+    "LogEntry",
+    "LogList",
+    "LogView",
+    "MemoryList",
+    "MemoryView",
+    "ProofView",
+    "QueryRequest",
+    "Ready",
+    "Receipt",
+    "ReorgView",
+    "RootView",
+    "StoreRequest",
+    "Text",
+    "Wire",
+    "text_of",
+]
