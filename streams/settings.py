@@ -97,6 +97,7 @@ class GatewaySettings(BaseModel):
     port: int = 8080
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9090
+    auth: Literal["required", "off"] = Field("required", description="off: everybody may do everything; loopback only.")
     barrier_seconds: float = Field(3.0, gt=0, description="Longest wait until a read has seen the whole log.")
     proof_seconds: float = Field(5.0, gt=0, description="Longest wait until store and published root agree.")
 
@@ -115,6 +116,7 @@ class SecuritySettings(BaseModel):
     signing_key_file: Path = Path("keys/signing.key")
     trusted_keys_file: Path = Path("keys/trusted.txt")
     master_key_file: Path = Path("keys/master.key")
+    operator_token_file: Path = Path("keys/operator.token")
 
 
 class Settings(BaseSettings):

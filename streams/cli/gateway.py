@@ -53,7 +53,8 @@ def gateway(settings: Settings, host: str | None, port: int | None, metrics_port
     """Answer queries over REST and serve metrics, until interrupted.
 
     \b
-    Anybody who reaches the port can read and write every agent's memories: it listens on this machine only unless told else.
+    Who asks must show a token: the operator's (keys/operator.token in the state folder) or an agent's own. It listens on this
+    machine only unless told else.
 
     \b
     Examples:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from schemas.records import MEMORY_TYPES, MemoryType
 from streams.errors import ConfigurationError
+from streams.identity.operator import token_for
 from streams.serving.client import Client
 from streams.serving.wire import CONTENT_LIMIT, Answer, Citation, MemoryView
 from streams.settings import Settings
@@ -35,7 +36,8 @@ def gateway_client(settings: Settings, url: str | None) -> Client:
     gateway = settings.gateway
     host = ANYWHERE.get(gateway.host, gateway.host)
     default = f"http://[{host}]:{gateway.port}" if ":" in host else f"http://{host}:{gateway.port}"
-    return Client(url or os.environ.get(URL_VARIABLE) or default)
+    address = url or os.environ.get(URL_VARIABLE) or default
+    return Client(address, token=token_for(settings, address))
 
 
 def _print_json(answer: Answer) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from streams import __version__
 from streams.errors import Category, MonmouthError
 from streams.metrics import count_error
 from streams.serving.faults import NotFoundError, Refusal, TooLargeError
+from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
 from streams.serving.routers import commitments, logs, memories, query, state, understanding
 from streams.serving.services import Services
@@ -21,7 +23,7 @@ from streams.serving.wire import ErrorBody
 
 log = logging.getLogger(__name__)
 
-ERRORS = {status: {"model": ErrorBody} for status in (400, 404, 409, 413, 422, 500, 503)}
+ERRORS = {status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 500, 503)}
 MESSAGE_LIMIT = 500
 INWARD = {Category.DATABASE, Category.CONFIGURATION}  # their messages name files; they stay in the log
 NAMES = {refusal.status: refusal.error for refusal in (NotFoundError, TooLargeError)}
@@ -34,6 +36,7 @@ def create_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
         version=__version__,
         summary="Memories of on-chain AI agents: ask, store, list, forget, prove.",
         responses={status: dict(model) for status, model in ERRORS.items()},
+        dependencies=[Depends(HTTPBearer(auto_error=False))],  # for the document alone: Authentication asks, below
     )
     app.state.services = services
     for router in (query.router, memories.router, commitments.router, logs.router, understanding.router, state.router):
@@ -42,6 +45,7 @@ def create_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _defect)
+    app.add_middleware(Authentication, gate=services.gate)
     app.add_middleware(Limits, host=host)
     return app
 

@@ -1,6 +1,6 @@
 """Python clients of the gateway: ``Client`` blocks, ``AsyncClient`` does not; methods and answers are the same.
 
-    with Client("http://127.0.0.1:8080") as monmouth:
+    with Client("http://127.0.0.1:8080", token=token) as monmouth:
         monmouth.store(agent, "prefers ETH", wait=10)
         print(monmouth.query_context(agent, "what does it prefer?").items[0].text)
 
@@ -52,6 +52,10 @@ def _unreachable(url: str, error: Exception) -> GatewayError:
     return GatewayError(f"no answer from {url}: {reason}", "Is the gateway running? `monmouth gateway` starts one.")
 
 
+def _headers(token: str | None) -> dict[str, str]:
+    return HEADERS if token is None else {**HEADERS, "authorization": f"Bearer {token}"}
+
+
 def _checked(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
@@ -62,8 +66,10 @@ def _checked(url: str) -> str:
 class Client:
     """Blocking client on one connection; safe for threads."""
 
-    def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT, token: str | None = None) -> None:
+        """``token``: an agent's or the operator's."""
         self.url = _checked(url)
+        self._headers = _headers(token)
         parts = urlsplit(self.url)
         assert parts.hostname is not None
         connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -162,7 +168,7 @@ class Client:
                 raise _unreachable(self.url, error) from None
 
     def _exchange(self, call: Call[A]) -> tuple[int, bytes]:
-        self._connection.request(call.method, call.target, call.body, HEADERS)
+        self._connection.request(call.method, call.target, call.body, self._headers)
         response = self._connection.getresponse()
         return response.status, response.read()
 
@@ -170,8 +176,10 @@ class Client:
 class AsyncClient:
     """Client for asyncio; open it with ``async with``."""
 
-    def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT, token: str | None = None) -> None:
+        """``token``: an agent's or the operator's."""
         self.url = _checked(url)
+        self._headers = _headers(token)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
 
@@ -257,7 +265,7 @@ class AsyncClient:
 
     async def _send(self, call: Call[A]) -> A:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, headers=HEADERS)
+            self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
         try:
             try:
                 return call.read(*await self._exchange(self._session, call))

@@ -21,6 +21,20 @@ class BadRequestError(Refusal):
     """The request is wrong as it stands."""
 
 
+class UnauthenticatedError(Refusal):
+    """Nobody known asks."""
+
+    status = 401
+    error = "unauthenticated"
+
+
+class ForbiddenError(Refusal):
+    """Whoever asks may not."""
+
+    status = 403
+    error = "forbidden"
+
+
 class NotFoundError(Refusal):
     """Nothing of that name is live."""
 

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.serving import metrics
-from streams.serving.faults import BadRequestError, Refusal, TooLargeError, UnavailableError
+from streams.serving.faults import BadRequestError, Refusal, TooLargeError, UnauthenticatedError, UnavailableError
 
 BODY_LIMIT = 512 * 1024
 IN_FLIGHT = 256
@@ -97,6 +97,8 @@ def _name(host: str) -> str:
 
 def headers_of(refusal: Refusal) -> dict[str, str]:
     """Headers that go with a refusal."""
+    if isinstance(refusal, UnauthenticatedError):
+        return {"www-authenticate": "Bearer"}
     return {"retry-after": str(refusal.retry_after)} if isinstance(refusal, UnavailableError) else {}
 
 

@@ -17,6 +17,7 @@ import uvicorn
 
 from streams.decoding.nl.parser import default_reader
 from streams.errors import ConfigurationError
+from streams.identity.operator import load_or_create_operator_token
 from streams.master_key import load_or_create_master_key
 from streams.metrics import MetricsServer, measure_disk, serve_metrics
 from streams.ports.embedder import Embedder
@@ -25,6 +26,7 @@ from streams.serving.app import create_app
 from streams.serving.chain import ChainTail
 from streams.serving.commands import KafkaCommandLog
 from streams.serving.final_logs import LogProver
+from streams.serving.gate import Gate
 from streams.serving.probes import (
     Probes,
     broker_probe,
@@ -83,6 +85,7 @@ class Gateway:
             logs=LogProver(self.roots),
             vectors=self._vectors,
             reader=default_reader(),
+            gate=_gate(settings),
             probes=Probes(
                 {
                     "broker": broker_probe(self.chain),
@@ -182,6 +185,12 @@ async def run_gateway(
 
 def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _gate(settings: Settings) -> Gate:
+    if settings.gateway.auth == "off":
+        return Gate(None, settings.gateway.host)
+    return Gate(load_or_create_operator_token(settings.path(settings.security.operator_token_file)), settings.gateway.host)
 
 
 def _listen(host: str, port: int) -> socket.socket:

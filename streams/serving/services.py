@@ -12,6 +12,7 @@ from streams.serving.addresses import parse_agent, parse_memory_id
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
 from streams.serving.final_logs import LogProver
+from streams.serving.gate import Gate
 from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
 from streams.serving.query import ContextFinder
@@ -32,6 +33,7 @@ class Services:
     probes: Probes
     vectors: QueryVectors
     reader: Reader
+    gate: Gate
 
 
 def _services(request: Request) -> Services:

@@ -25,19 +25,20 @@ class Reader:
     """``run`` until cancelled. ``answers``: got so far; ``refusals``: questions that got none."""
 
     def __init__(
-        self, url: str, agents: Sequence[bytes], seed: int, newest: Callable[[], int], say: Callable[[Event], None]
+        self, url: str, token: str, agents: Sequence[bytes], seed: int, newest: Callable[[], int], say: Callable[[Event], None]
     ) -> None:
         """``newest``: sequence of the newest notification that somebody else has read from the log."""
         self.answers = 0
         self.refusals = 0
         self._url = url
+        self._token = token
         self._agents = agents
         self._random = Random(f"reader {seed}")
         self._newest = newest
         self._say = say
 
     async def run(self) -> None:
-        async with AsyncClient(self._url, timeout=PATIENCE) as client:
+        async with AsyncClient(self._url, timeout=PATIENCE, token=self._token) as client:
             while True:
                 with suppress(TimeoutError):
                     await self._ask(client)

@@ -27,6 +27,7 @@ from tests.chaos.tap import Tap
 from tests.chaos.writer import Writer
 from tests.checker.history import History, write
 from tests.checker.report import Report, check
+from tests.identity import operator_token
 
 BLOCK_SECONDS = 0.25
 WARM_SECONDS = 90.0
@@ -85,7 +86,9 @@ async def run(
         at.pause = pause or at.pause
         tap = Tap(at.settings.kafka, at.recorder.say)
         writer = Writer(at.settings.kafka, at.node.agents, seed, at.recorder.say)
-        reader = Reader(at.gateway, at.node.agents, seed, lambda: tap.seen.sequence, at.recorder.say)
+        reader = Reader(
+            at.gateway, operator_token(at.settings), at.node.agents, seed, lambda: tap.seen.sequence, at.recorder.say
+        )
         async with beside(tap.run(), watch(at), mending(at), reader.run()):
             stuck = await _course(at, tap, writer, fault, seed, seconds)
         if not stuck and not reader.answers:

@@ -26,6 +26,7 @@ from tests.e2e.fake_embedder import HashEmbedder
 from tests.e2e.pipeline import ALL, eventually, small, working
 from tests.e2e.processes import run
 from tests.e2e.stranger import GARBAGE, bad_values, stranger
+from tests.identity import operator_token
 
 pytestmark = pytest.mark.kafka
 ALONE = (topics.COMMANDS, topics.MEMORY_STATE, topics.EMBEDDINGS, topics.ROOTS, topics.CHECKPOINTS, topics.DLQ, topics.BLOCKS)
@@ -70,7 +71,7 @@ async def asked_through_a_gateway(settings: Settings, agent: bytes) -> int:
     gateway = Gateway(settings, stores, HashEmbedder(), verifier)
     await gateway.start()
     try:
-        async with AsyncClient(gateway.url) as client:
+        async with AsyncClient(gateway.url, token=operator_token(settings)) as client:
             name = "0x" + agent.hex()
             assert (await client.root(name)).count > 0
             with pytest.raises(GatewayError) as refused:

@@ -32,15 +32,14 @@ class Asked:
     proven: bool | None
 
 
-def ask(gateway: str, agent: bytes, question: str, expected: bytes | None, trusted: TrustedRoot) -> Asked:
+def ask(client: Client, agent: bytes, question: str, expected: bytes | None, trusted: TrustedRoot) -> Asked:
     """Asks, takes the best memory, and has its inclusion proof verified against a root read from the log itself."""
     name = "0x" + agent.hex()
-    with Client(gateway) as client:
-        items = client.query_context(name, question, max_results=3).items
-        if not items:
-            return Asked(agent, question, "(no memory)", "", None if expected is None else False, None)
-        best = items[0]
-        proven = _proven(client, agent, best.citation.memory_id, trusted)
+    items = client.query_context(name, question, max_results=3).items
+    if not items:
+        return Asked(agent, question, "(no memory)", "", None if expected is None else False, None)
+    best = items[0]
+    proven = _proven(client, agent, best.citation.memory_id, trusted)
     found = None if expected is None else "0x" + expected.hex() in [item.citation.memory_id for item in items]
     block = best.citation.block
     where = f"block {block.number}/{block.hash[2:10]}" if block else "a command"

@@ -22,6 +22,8 @@ from streams.cli.demo.processes import Children
 from streams.cli.demo.stage import Stage, make_topics, stage
 from streams.cli.demo.view import picture
 from streams.errors import MonmouthError, SourceError
+from streams.identity.operator import token_for
+from streams.serving.client import Client
 from streams.settings import Settings
 from streams.signing import load_or_create_signer
 
@@ -235,7 +237,8 @@ async def _questions(settings: Settings, node: DevNode | None, show: Show) -> li
         root = show.seen.roots.get(agent)
         return root["merkle_root"] if root else b""
 
-    return [await asyncio.to_thread(ask, url, *asked, trusted) for asked in wanted]
+    with Client(url, token=token_for(settings, url)) as client:
+        return [await asyncio.to_thread(ask, client, *asked, trusted) for asked in wanted]
 
 
 def _summary(show: Show, answers: list[Asked]) -> bool:
@@ -266,7 +269,8 @@ async def _keep(show: Show, settings: Settings) -> None:
     show.console.print(f"\nrunning until Ctrl-C: gateway on port {settings.gateway.port}; logs in {show.children.logs}")
     if not show.children.runs(PRODUCER):
         show.children.start(PRODUCER, PRODUCER)
-    question = f"  monmouth query --url http://127.0.0.1:{settings.gateway.port} {agent} 'what did I swap?'"
+    here = f"monmouth --state-dir {settings.state_dir}"  # where the token lies
+    question = f"  {here} query --url http://127.0.0.1:{settings.gateway.port} {agent} 'what did I swap?'"
     show.console.print(question, soft_wrap=True)  # one line, to be copied
     while True:
         await _tick(show)

@@ -37,6 +37,7 @@ from streams.settings import Settings
 from streams.signing import Verifier
 from streams.topics import COMMANDS, physical
 from tests.final_logs import published, roots_of
+from tests.identity import operator_token
 from tests.integration.serving.broker import SIGNER, LogWriter, log_writer
 from tests.serving_fakes import FakeEmbedder, fact_of
 from tests.steps import block, step_new, step_undo
@@ -100,7 +101,7 @@ async def test_row_of_an_undone_block_never_appears_though_the_stores_hold_it(li
     fact, twin = upsert(ALICE, FIRST, 0, "swapped eth for dai"), upsert(ALICE, OTHER, 0, "swapped eth for usdc")
     await live.writer.steps(step_new(0, GENESIS), step_new(1, FIRST))
     await live.remember(fact, twin)  # the stores are ahead: OTHER is in them, and not in the log yet
-    async with AsyncClient(live.gateway.url) as client:
+    async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
 
         async def seen() -> set[str]:
             context = await client.query_context(AGENT, "swapped eth", 10)
@@ -150,7 +151,7 @@ async def test_readers_beside_a_stream_of_reorgs_see_one_branch_at_a_time(live: 
             assert len(items) == 3
             answered.append(items)
 
-    async with AsyncClient(live.gateway.url) as client:
+    async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
         await asyncio.gather(reorganise(), *(read(client) for _ in range(3)))
     assert len(answered) > 15
 
@@ -162,7 +163,7 @@ async def test_both_clients_say_the_same(live: Live) -> None:
     await live.publish(facts, step_new(1, FIRST))
 
     def everything() -> list[Any]:
-        with Client(live.gateway.url) as client:
+        with Client(live.gateway.url, token=operator_token(live.settings)) as client:
             one = client.get(ALICE, facts[0]["memory_id"])
             return [
                 client.query_context(AGENT, "memory 2", 2),
@@ -176,7 +177,7 @@ async def test_both_clients_say_the_same(live: Live) -> None:
             ]
 
     blocking = await asyncio.to_thread(everything)
-    async with AsyncClient(live.gateway.url) as client:
+    async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
         one = await client.get(ALICE, facts[0]["memory_id"])
         answers = [
             await client.query_context(AGENT, "memory 2", 2),
@@ -203,7 +204,7 @@ async def test_client_refuses_proofs_that_show_something_else(live: Live) -> Non
     await live.writer.steps(step_new(0, GENESIS), step_new(1, FIRST))
     await live.remember(*facts)
     await live.publish(facts, step_new(1, FIRST))
-    async with AsyncClient(live.gateway.url) as client:
+    async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
         one, two = [await client.get(ALICE, fact["memory_id"]) for fact in facts[:2]]
         answer = await client.proof(ALICE, facts[0]["memory_id"])
         with pytest.raises(ProofRefusedError, match="not the one published or trusted"):
@@ -232,7 +233,7 @@ async def test_logs_of_final_states_are_proved_also_by_a_gateway_started_later(l
     records = published(1, 7)
     roots = roots_of(records)
     await live.writer.entries(records[:4])
-    async with AsyncClient(live.gateway.url) as client:
+    async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
         known = await client.log(1)
         assert (known.size, known.root) == (4, roots[3])
         await live.writer.entries(records[4:])
@@ -240,7 +241,7 @@ async def test_logs_of_final_states_are_proved_also_by_a_gateway_started_later(l
     later = Gateway(live.settings, live.stores, live.embedder, Verifier([SIGNER.public]))
     await later.start()
     try:
-        with Client(later.url) as blocking:
+        with Client(later.url, token=operator_token(live.settings)) as blocking:
             assert await asyncio.to_thread(blocking.logs) == await asyncio.to_thread(blocking.logs)
             grown = await asyncio.to_thread(blocking.log_consistency, 1, known.size, known.root)
             assert (grown.size, grown.root) == (7, roots[6])
@@ -289,7 +290,7 @@ async def test_commands_reach_the_log_in_their_agents_partition(live: Live) -> N
 
     agent = asyncio.create_task(memory_agent())
     try:
-        async with AsyncClient(live.gateway.url) as client:
+        async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
             first = await client.store(ALICE, "likes tea", tags=["taste"], importance=0.9, wait=15)
             await client.store(BOB, b"\x00\xff", media_type="application/x-odd", wait=0)
             assert first.visible
@@ -314,7 +315,7 @@ async def test_metrics_endpoint_moves_with_events(live: Live) -> None:
             lines = response.read().decode().splitlines()
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
-    async with AsyncClient(live.gateway.url) as client:
+    async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
         await client.chain()
         before = await asyncio.to_thread(scrape)
         await client.query_context(ALICE, "anything")
@@ -337,7 +338,7 @@ async def test_metrics_endpoint_moves_with_events(live: Live) -> None:
 
 async def test_closed_store_shows_in_health_and_readiness(live: Live) -> None:
     await live.writer.steps(step_new(0, GENESIS))
-    async with AsyncClient(live.gateway.url) as client:
+    async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
         assert (await client.health()).status == "healthy"
         await live.stores.vectors.close()
         await asyncio.sleep(1.1)  # older than what the probes may remember
@@ -349,7 +350,7 @@ async def test_closed_store_shows_in_health_and_readiness(live: Live) -> None:
 
 async def test_forged_step_stops_every_answer(live: Live) -> None:
     await live.writer.steps(step_new(0, GENESIS))
-    async with AsyncClient(live.gateway.url) as client:
+    async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
         await client.retrieve(ALICE)
         await live.writer.steps(step_new(5, FIRST))
         await asyncio.sleep(1.1)  # older than what the probes may remember

@@ -22,6 +22,7 @@ from streams.ports.stores import VectorRow
 from streams.serving.client import Client
 from streams.settings import Settings
 from streams.signing import load_or_create_signer
+from tests.identity import operator_token
 from tests.integration.serving.broker import log_writer
 from tests.steps import block, notification, step_new
 from tests.unit.serving.world import ALICE, upsert
@@ -82,7 +83,7 @@ async def test_answers_with_the_real_model_and_ends_on_sigterm(kafka_settings: S
             assert process.stdout is not None
             line = process.stdout.readline()
             assert line.startswith("gateway: "), process.stderr.read() if process.stderr else ""
-            with Client(line.split()[1]) as client:
+            with Client(line.split()[1], token=operator_token(settings)) as client:
                 assert client.health().status == "healthy"
                 context = client.query_context(ALICE, "What did I swap on Uniswap?", 3)
                 assert context.items[0].text == TEXTS[0]

@@ -18,6 +18,7 @@ from streams.master_key import MasterKey
 from streams.ports.stores import VectorRow
 from streams.serving.app import create_app
 from streams.serving.final_logs import LogProver
+from streams.serving.gate import Gate
 from streams.serving.probes import (
     Probes,
     broker_probe,
@@ -33,6 +34,7 @@ from streams.serving.roots import Root
 from streams.serving.services import Services
 from streams.serving.vectors import QueryVectors
 from streams.settings import RagSettings
+from tests.identity import OPERATOR_TOKEN, bearer
 from tests.serving_fakes import FakeChain, FakeCommandLog, FakeEmbedder, FakeMemoryStore, FakeRoots, FakeVectorStore
 from tests.steps import block, step_new
 
@@ -95,6 +97,7 @@ class World:
             probes=Probes(probes),
             vectors=self.vectors,
             reader=default_reader(),
+            gate=Gate(OPERATOR_TOKEN),
         )
         self.blocks = [block(0, 0, bytes(32))]
         self.chain.view.apply(step_new(0, self.blocks[0]))
@@ -129,7 +132,8 @@ class World:
 
 
 @asynccontextmanager
-async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
+async def client(world: World, token: str = OPERATOR_TOKEN) -> AsyncIterator[httpx.AsyncClient]:
+    """``token``: what every request shows; the operator's unless told."""
     transport = httpx.ASGITransport(create_app(world.services), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=bearer(token)) as http:
         yield http

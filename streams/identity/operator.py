@@ -1,0 +1,57 @@
+"""The operator's token: whoever holds it may do everything that the gateway can do.
+
+Assumes the state folder is the installation's alone. Invariant: the file is made once, with mode 0600, and the token is in no
+argument, log line or error; it is sent by itself only to a gateway of this machine or of the settings.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from streams.errors import ConfigurationError
+from streams.private_file import make_once, read_secret
+from streams.settings import Settings
+
+TOKEN_VARIABLE = "MONMOUTH_GATEWAY_TOKEN"
+TOKEN_BYTES = 32
+SHORTEST = 32
+"""Characters: fewer could be guessed."""
+
+
+def load_or_create_operator_token(path: Path) -> str:
+    """The token in ``path``; made if there is none. Raises ConfigurationError if it is not usable."""
+    try:
+        make_once(path, lambda: secrets.token_urlsafe(TOKEN_BYTES) + "\n")
+        token = read_secret(path, "operator token")
+    except OSError as error:
+        raise ConfigurationError(f"operator token {path} is not usable: {error.strerror or error}") from None
+    if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigurationError(
+            f"operator token {path} is not {SHORTEST} printable characters at least",
+            "Remove the file: the gateway makes a new one when it starts.",
+        )
+    return token
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can be meant by it."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def token_for(settings: Settings, url: str) -> str | None:
+    """The token to show to the gateway at ``url``: the environment's, or, to a gateway of ours, the state folder's."""
+    if token := os.environ.get(TOKEN_VARIABLE):
+        return token
+    host = urlsplit(url).hostname or ""
+    path = settings.path(settings.security.operator_token_file)
+    ours = is_loopback(host) or host == settings.gateway.host
+    return load_or_create_operator_token(path) if ours and path.exists() else None

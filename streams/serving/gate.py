@@ -1,0 +1,125 @@
+"""The one place where the gateway decides who asks, and whether they may: before any route runs, and for every path there is.
+
+What may be asked follows from the path alone, so a new route is closed until it is named here:
+  * ``OPEN`` to anybody, ``LOCAL`` to anybody where the gateway listens on this machine only;
+  * ``/v1/agents/{agent}`` and below: to that agent;
+  * ``SHARED``, which tell nothing of any agent: to every agent;
+  * the rest, and everything above: to the operator.
+Invariants: what is compared with a secret is compared in constant time; a refusal says nothing about what exists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from streams.errors import ConfigurationError
+from streams.identity.operator import is_loopback
+from streams.serving.addresses import parse_agent
+from streams.serving.faults import ForbiddenError, Refusal, UnauthenticatedError
+from streams.serving.limits import refuse
+
+OPEN = frozenset({"/livez", "/readyz"})
+LOCAL = frozenset({"/health", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
+SHARED = ("/v1/chain", "/v1/logs", "/v1/embeddings", "/v1/intents")
+AGENTS = "/v1/agents/"
+LONGEST_TOKEN = 1_024
+POLICY_VIOLATION = 1008
+"""Close code of a WebSocket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. ``agent`` None: the operator."""
+
+    agent: bytes | None
+
+    def may_act_for(self, agent: bytes) -> bool:
+        """Whether everything of ``agent`` is this one's to read and write."""
+        return self.agent is None or self.agent == agent
+
+
+OPERATOR = Principal(None)
+
+
+class Gate:
+    """Knows who a token stands for. ``operator_token`` None: authentication is off, and everybody is the operator."""
+
+    def __init__(self, operator_token: str | None, host: str = "127.0.0.1") -> None:
+        """``host``: the address served on. Raises ConfigurationError where all doors would be open to other machines."""
+        self._local = is_loopback(host)
+        if operator_token is None and not self._local:
+            raise ConfigurationError(
+                f"gateway.auth is off and gateway.host is {host}: anybody could read and write every memory",
+                "Set gateway.auth to required, or gateway.host to 127.0.0.1.",
+            )
+        self._operator = None if operator_token is None else _digest(operator_token.encode())
+
+    def admit(self, method: str, path: str, authorization: bytes | None) -> Principal | None:
+        """Who asks for ``path``, None if it is open to all. Raises UnauthenticatedError, ForbiddenError."""
+        if path in OPEN or (self._local and path in LOCAL):
+            return None
+        principal = self.principal(authorization)
+        if not self._allows(principal, path):
+            raise ForbiddenError("this token does not open that", "A token of an agent opens what is below /v1/agents/AGENT.")
+        return principal
+
+    def principal(self, authorization: bytes | None) -> Principal:
+        """Who holds this token. Raises UnauthenticatedError."""
+        if self._operator is None:
+            return OPERATOR
+        scheme, _, token = (authorization or b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not 0 < len(token) <= LONGEST_TOKEN:
+            raise UnauthenticatedError("no token", "Send one: Authorization: Bearer TOKEN.")
+        if hmac.compare_digest(_digest(token), self._operator):
+            return OPERATOR
+        raise UnauthenticatedError("the token is not valid", "It may have expired, or its key was replaced: get a new one.")
+
+    def _allows(self, principal: Principal, path: str) -> bool:
+        if principal.agent is None:
+            return True
+        if path.startswith(AGENTS):
+            return principal.may_act_for(parse_agent(path.removeprefix(AGENTS).partition("/")[0]))
+        return any(path == shared or path.startswith(f"{shared}/") for shared in SHARED)
+
+
+class Authentication:
+    """ASGI middleware: asks the gate before anything behind it runs, and says who asks in ``scope["state"]``."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        try:
+            token = dict(scope["headers"]).get(b"authorization")
+            principal = self._gate.admit(scope.get("method", "GET"), scope["path"], token)
+        except Refusal as refusal:
+            if scope["type"] == "http":
+                await refuse(send, refusal)
+            else:
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refusal.message})
+            return
+        scope.setdefault("state", {})["principal"] = principal
+        await self._app(scope, receive, send)
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks, in a route that is not open. Raises UnauthenticatedError."""
+    principal = cast("Principal | None", getattr(request.state, "principal", None))
+    if principal is None:
+        raise UnauthenticatedError("no token", "Send one: Authorization: Bearer TOKEN.")
+    return principal
+
+
+def _digest(token: bytes) -> bytes:
+    """Of one length, whatever is shown."""
+    return hashlib.sha256(token).digest()
