@@ -25,6 +25,8 @@ from streams.ports.stores import MemoryStore, VectorStore
 from streams.serving.app import create_app
 from streams.serving.chain import ChainTail
 from streams.serving.commands import KafkaCommandLog
+from streams.serving.context.finder import ContextFinder
+from streams.serving.context.nearest import Nearest
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
 from streams.serving.probes import (
@@ -36,7 +38,6 @@ from streams.serving.probes import (
     vector_store_probe,
 )
 from streams.serving.proofs import Prover
-from streams.serving.query import ContextFinder
 from streams.serving.reads import MemoryReads
 from streams.serving.roots import RootTail
 from streams.serving.services import Services
@@ -76,10 +77,11 @@ class Gateway:
         self._commands = KafkaCommandLog(settings.kafka)
         self._vectors = QueryVectors(embedder)
         reads = MemoryReads(self.chain, stores.memories)
+        ranking = Nearest(reads, stores.vectors, self._vectors)
         self.services = Services(
             chain=self.chain,
             reads=reads,
-            finder=ContextFinder(reads, stores.vectors, self._vectors, settings.rag),
+            finder=ContextFinder(reads, ranking, self._vectors, settings.rag),
             commands=self._commands,
             proofs=Prover(reads, stores.memories, self.roots, key, settings.gateway.proof_seconds),
             logs=LogProver(self.roots),

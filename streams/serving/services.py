@@ -11,11 +11,11 @@ from streams.decoding.reading import Reader
 from streams.serving.addresses import parse_agent, parse_memory_id
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
+from streams.serving.context.finder import ContextFinder
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
 from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
-from streams.serving.query import ContextFinder
 from streams.serving.reads import MemoryReads
 from streams.serving.vectors import QueryVectors
 

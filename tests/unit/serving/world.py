@@ -17,6 +17,8 @@ from streams.decoding.nl.parser import default_reader
 from streams.master_key import MasterKey
 from streams.ports.stores import VectorRow
 from streams.serving.app import create_app
+from streams.serving.context.finder import ContextFinder
+from streams.serving.context.nearest import Nearest
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
 from streams.serving.probes import (
@@ -28,7 +30,6 @@ from streams.serving.probes import (
     vector_store_probe,
 )
 from streams.serving.proofs import Prover
-from streams.serving.query import ContextFinder
 from streams.serving.reads import MemoryReads
 from streams.serving.roots import Root
 from streams.serving.services import Services
@@ -78,7 +79,8 @@ class World:
         self.roots = FakeRoots()
         self.vectors = QueryVectors(self.embedder)
         self.reads = MemoryReads(self.chain, self.memories)
-        self.finder = ContextFinder(self.reads, self.index, self.vectors, rag or RagSettings())
+        self.ranking = Nearest(self.reads, self.index, self.vectors)
+        self.finder = ContextFinder(self.reads, self.ranking, self.vectors, rag or RagSettings())
         self.prover = Prover(self.reads, self.memories, self.roots, KEY, patience)
         probes = {
             "broker": broker_probe(self.chain),

@@ -8,17 +8,16 @@ import pytest
 
 from schemas.records import Memory
 from streams.core.block import BlockRef
-from streams.core.presence import Presence
-from streams.ports.stores import Hit, MemoryFilter, StoredMemory
+from streams.ports.stores import MemoryFilter
+from streams.serving.context.request import ContextRequest
 from streams.serving.faults import UnavailableError
-from streams.serving.query import BAND, Candidate, scored, within_budget
 from streams.settings import RagSettings
 from tests.steps import block, step_new, step_undo
 from tests.unit.serving.world import ALICE, BOB, World, upsert
 
 
 async def ask(world: World, text: str, results: int = 5, *, min_similarity: float | None = None) -> list[str]:
-    answer = await world.finder.query_context(ALICE, text, results, min_similarity)
+    answer = await world.finder.find(ContextRequest(ALICE, text, results, min_similarity))
     return [item.text for item in answer.items]
 
 
@@ -28,7 +27,7 @@ async def test_nearest_first_with_citations(world: World) -> None:
         upsert(ALICE, ref, i, text) for i, text in enumerate(["swapped eth for dai", "swapped it back", "voted on treasury"])
     ]
     await world.remember(*facts)
-    answer = await world.finder.query_context(ALICE, "swapped eth", 2)
+    answer = await world.finder.find(ContextRequest(ALICE, "swapped eth", 2))
     assert [item.text for item in answer.items] == ["swapped eth for dai", "swapped it back"]
     first = answer.items[0]
     assert first.citation.block is not None
@@ -137,12 +136,12 @@ async def test_stays_within_the_token_budget() -> None:
     ref = world.grow()
     texts = ["eth swap", "eth swap with a much longer tail here", "eth swap again"]
     await world.remember(*(upsert(ALICE, ref, i, text) for i, text in enumerate(texts)))
-    answer = await world.finder.query_context(ALICE, "eth swap", 5)
+    answer = await world.finder.find(ContextRequest(ALICE, "eth swap", 5))
     assert [item.text for item in answer.items] == ["eth swap", "eth swap again"]
     assert (answer.tokens, answer.left_out) == (5, 1)
-    tighter = await world.finder.query_context(ALICE, "eth swap", 5, max_tokens=2)
+    tighter = await world.finder.find(ContextRequest(ALICE, "eth swap", 5, max_tokens=2))
     assert tighter.tokens == 2
-    wider = await world.finder.query_context(ALICE, "eth swap", 5, max_tokens=1_000)
+    wider = await world.finder.find(ContextRequest(ALICE, "eth swap", 5, max_tokens=1_000))
     assert wider.tokens == 5
     world.close()
 
@@ -158,25 +157,3 @@ async def test_too_many_waiting_queries_are_refused(world: World) -> None:
     world.vectors._queued = world.vectors._waiting
     with pytest.raises(UnavailableError, match="wait for the embedding model"):
         await ask(world, "one more")
-
-
-def candidate(score: float, importance: float, timestamp: int, index: int = 0) -> Candidate:
-    fact = upsert(ALICE, block(1, 0, bytes(32)), index, "x", importance=importance, timestamp=timestamp)
-    assert fact["memory"] is not None
-    row = StoredMemory(fact["memory"], Presence())
-    return Candidate(Hit(ALICE, fact["memory_id"], score), row, fact["memory"], "x")
-
-
-def test_band_orders_equals_but_never_beats_a_clearly_nearer_one() -> None:
-    old, new, near = candidate(0.5, 0.5, 0, 0), candidate(0.5, 0.5, 10_000_000, 1), candidate(0.5 + 1.01 * BAND, 0.0, 0, 2)
-    best = scored([old, new, near])
-    assert [c.hit.score for c in best] == [near.hit.score, 0.5, 0.5]
-    assert best[1].memory["id"] == new.memory["id"]
-    important = candidate(0.5, 1.0, 0, 3)
-    assert scored([old, important])[0].memory["id"] == important.memory["id"]
-
-
-def test_budget_passes_over_what_does_not_fit() -> None:
-    assert within_budget([5, 9, 5], 10) == [0, 2]
-    assert within_budget([11], 10) == []
-    assert within_budget([], 10) == []

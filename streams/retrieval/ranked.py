@@ -1,0 +1,49 @@
+"""What a ranking takes and gives.
+
+Assumes the caller filters once more by the chain view after its last wait: a ranking may wait between two looks at the view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from schemas.records import Memory
+from streams.ports.stores import StoredMemory
+
+
+def anything(_: Memory) -> bool:
+    """Admits every memory."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked. ``wanted``: items the asker takes at most; ``admits``: which memories may be among them at all."""
+
+    agent: bytes
+    text: str
+    wanted: int
+    min_similarity: float
+    admits: Callable[[Memory], bool] = field(default=anything)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A memory, the row behind it, its text, and how well it answers. ``similarity``: the cosine alone."""
+
+    memory: Memory
+    row: StoredMemory
+    text: str
+    score: float
+    similarity: float
+
+
+class Ranking(Protocol):
+    """Orders an agent's live memories by how well they answer."""
+
+    async def rank(self, question: Question) -> list[Ranked]:
+        """Best first, each memory once, each admitted and live at some look at the view; somewhat more than ``wanted`` if
+        there are as many. No barrier. Equal scores by id, so that the order never depends on an index.
+        """
