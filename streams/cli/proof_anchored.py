@@ -8,8 +8,8 @@ import click
 
 from connectors.chain.jsonrpc import JsonRpc
 from connectors.chain.memory_root import SHARED_CODE, Anchor, init_code, owned_code, read_anchor, set_root_call
+from streams.cli.asking import gateway_client, gateway_option
 from streams.cli.proof_file import read_document
-from streams.cli.query import gateway_client, gateway_option
 from streams.core.merkle.document import MemberDocument
 from streams.serving.addresses import parse_agent
 from streams.settings import Settings

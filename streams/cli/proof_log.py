@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from streams.cli.query import gateway_client, gateway_option
+from streams.cli.asking import gateway_client, gateway_option
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 

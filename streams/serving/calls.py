@@ -16,8 +16,8 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.records import MemoryType
-from streams.errors import Category, MonmouthError
 from streams.serving.addresses import to_hex
+from streams.serving.client_errors import GatewayError, UnreadableError, error_of
 from streams.serving.wire import (
     Answer,
     ChainState,
@@ -41,17 +41,6 @@ A = TypeVar("A", bound=Answer)
 Name = str | bytes
 
 
-class GatewayError(MonmouthError):
-    """The gateway refused, or did not answer. ``status`` is 0 if there was no answer; ``error`` names the refusal."""
-
-    category = Category.NETWORK
-
-    def __init__(self, message: str, hint: str = "", status: int = 0, error: str = "unreachable") -> None:
-        super().__init__(message, hint)
-        self.status = status
-        self.error = error
-
-
 @dataclass(frozen=True, slots=True)
 class Call(Generic[A]):
     """One request. ``also``: statuses besides 2xx that carry an answer. A call may be sent twice: each is idempotent."""
@@ -69,20 +58,26 @@ class Call(Generic[A]):
         query = urlencode({name: value for name, value in self.params.items() if value is not None}, doseq=True)
         return f"{self.path}?{query}" if query else self.path
 
-    def read(self, status: int, body: bytes) -> A:
-        """The answer. Raises GatewayError."""
+    def read(self, status: int, body: bytes, retry_after: str | None = None) -> A:
+        """The answer. ``retry_after``: the header, if there was one. Raises GatewayError."""
         if 200 <= status < 300 or status in self.also:
             try:
                 return self.answer.model_validate_json(body)
             except ValidationError:
-                raise GatewayError(
-                    f"{self.path} answered what this client cannot read", "Is it a Monmouth gateway?", status, "unreadable"
+                raise UnreadableError(
+                    f"{self.path} answered what this client cannot read", "Is it a Monmouth gateway?", status
                 ) from None
-        try:
-            fault = ErrorBody.model_validate_json(body)
-        except ValidationError:
-            raise GatewayError(f"{self.path} answered {status}", "Is it a Monmouth gateway?", status, "unreadable") from None
-        raise GatewayError(fault.message, fault.hint, status, fault.error)
+        raise refusal(self.path, status, body, retry_after)
+
+
+def refusal(path: str, status: int, body: bytes, retry_after: str | None = None) -> GatewayError:
+    """What a status that is none of success says."""
+    try:
+        fault = ErrorBody.model_validate_json(body)
+    except ValidationError:
+        return UnreadableError(f"{path} answered {status}", "Is it a Monmouth gateway?", status)
+    seconds = float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
+    return error_of(fault.error, fault.message, fault.hint, status, seconds)
 
 
 def _name(value: Name) -> str:

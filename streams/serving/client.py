@@ -4,23 +4,38 @@
         monmouth.store(agent, "prefers ETH", wait=10)
         print(monmouth.query_context(agent, "what does it prefer?").items[0].text)
 
-Every call is idempotent (commands carry an id), so one that meets a closed connection is sent once more. What ``proof``,
-``log_entry`` and ``log_consistency`` return has been verified. Errors: GatewayError (also for no answer), ProofRefusedError.
+Every call is idempotent (commands carry an id), so one that meets a closed connection, or a gateway that asks for patience, is
+sent again; see ``streams.serving.transport``. What ``proof``, ``log_entry`` and ``log_consistency`` return has been verified.
+Errors: a GatewayError of the type that goes with the name of the error (``streams.serving.client_errors``), ProofRefusedError.
+``token``: what the gateway gave the caller; it is sent in a header, and shows in no message.
 """
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import threading
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from streams.serving import calls
-from streams.serving.calls import Call, GatewayError, Name
+from streams.serving.calls import Call, Name
+from streams.serving.client_errors import GatewayError
+from streams.serving.transport import (
+    DEFAULT_URL,
+    RETRIES,
+    TIMEOUT,
+    Exchange,
+    OverHttp,
+    Patience,
+    Reply,
+    checked_url,
+    headers_with,
+    unreachable,
+)
 from streams.serving.verify import verify_consistency, verify_entry, verify_proof
 from streams.serving.wire import (
     Answer,
@@ -42,34 +57,18 @@ from streams.serving.wire import (
 
 A = TypeVar("A", bound=Answer)
 
-DEFAULT_URL = "http://127.0.0.1:8080"
-TIMEOUT = 45.0
-HEADERS = {"content-type": "application/json", "accept": "application/json"}
-
-
-def _unreachable(url: str, error: Exception) -> GatewayError:
-    reason = str(error) or type(error).__name__
-    return GatewayError(f"no answer from {url}: {reason}", "Is the gateway running? `monmouth gateway` starts one.")
-
-
-def _headers(token: str | None) -> dict[str, str]:
-    return HEADERS if token is None else {**HEADERS, "authorization": f"Bearer {token}"}
-
-
-def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise GatewayError(f"{url!r} is not the address of a gateway", f"It looks like {DEFAULT_URL}.")
-    return url.rstrip("/")
+STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
 
 
 class Client:
     """Blocking client on one connection; safe for threads."""
 
-    def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT, token: str | None = None) -> None:
-        """``token``: an agent's or the operator's."""
-        self.url = _checked(url)
-        self._headers = _headers(token)
+    def __init__(
+        self, url: str = DEFAULT_URL, timeout: float = TIMEOUT, *, token: str | None = None, retries: int = RETRIES
+    ) -> None:
+        self.url = checked_url(url)
+        self._timeout, self._retries = timeout, retries
+        self._headers = headers_with(token)
         parts = urlsplit(self.url)
         assert parts.hostname is not None
         connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -153,35 +152,48 @@ class Client:
         return self._send(calls.health())
 
     def _send(self, call: Call[A]) -> A:
+        patience = Patience(self._timeout, self._retries)
+        while True:
+            try:
+                reply = self._exchange(call)
+                return call.read(reply.status, reply.body, reply.retry_after)
+            except GatewayError as error:
+                time.sleep(patience.pause(error))
+
+    def _exchange(self, call: Call[A]) -> Reply:
         with self._lock:
             try:
-                return call.read(*self._exchange(call))
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest):
-                self._connection.close()  # an idle connection that the server had closed
+                try:
+                    return self._once(call)
+                except STALE:  # an idle connection that the server had closed
+                    self._connection.close()
+                    return self._once(call)
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
-                raise _unreachable(self.url, error) from None
-            try:
-                return call.read(*self._exchange(call))
-            except (OSError, http.client.HTTPException) as error:
-                self._connection.close()
-                raise _unreachable(self.url, error) from None
+                raise unreachable(self.url, error) from None
 
-    def _exchange(self, call: Call[A]) -> tuple[int, bytes]:
+    def _once(self, call: Call[A]) -> Reply:
         self._connection.request(call.method, call.target, call.body, self._headers)
         response = self._connection.getresponse()
-        return response.status, response.read()
+        return Reply(response.status, response.read(), response.headers.get("retry-after"))
 
 
 class AsyncClient:
-    """Client for asyncio; open it with ``async with``."""
+    """Client for asyncio; open it with ``async with``. ``exchange``: another way to the gateway than HTTP to ``url``."""
 
-    def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT, token: str | None = None) -> None:
-        """``token``: an agent's or the operator's."""
-        self.url = _checked(url)
-        self._headers = _headers(token)
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        timeout: float = TIMEOUT,
+        *,
+        token: str | None = None,
+        retries: int = RETRIES,
+        exchange: Exchange | None = None,
+    ) -> None:
+        self.url = checked_url(url)
+        self._timeout, self._retries = timeout, retries
+        self._headers = headers_with(token)
+        self._exchange = exchange or OverHttp(self.url)
 
     async def __aenter__(self) -> Self:
         return self
@@ -193,9 +205,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Closes the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._exchange.close()
 
     async def query_context(self, agent: Name, query: str, max_results: int = 10, **more: Any) -> Context:
         """As Client.query_context."""
@@ -264,16 +274,10 @@ class AsyncClient:
         return await self._send(calls.health())
 
     async def _send(self, call: Call[A]) -> A:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
-        try:
+        patience = Patience(self._timeout, self._retries)
+        while True:
             try:
-                return call.read(*await self._exchange(self._session, call))
-            except aiohttp.ServerDisconnectedError:  # an idle connection that the server had closed
-                return call.read(*await self._exchange(self._session, call))
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _unreachable(self.url, error) from None
-
-    async def _exchange(self, session: aiohttp.ClientSession, call: Call[A]) -> tuple[int, bytes]:
-        async with session.request(call.method, self.url + call.target, data=call.body) as response:
-            return response.status, await response.read()
+                reply = await self._exchange(call, self._headers, patience.seconds)
+                return call.read(reply.status, reply.body, reply.retry_after)
+            except GatewayError as error:
+                await asyncio.sleep(patience.pause(error))

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from random import Random
 
-from streams.serving.calls import GatewayError
 from streams.serving.client import AsyncClient
+from streams.serving.client_errors import GatewayError
 from streams.serving.wire import Context, MemoryList
 from tests.checker.events import Answer, Event
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from streams.serving.calls import GatewayError
 from streams.serving.client import Client
+from streams.serving.client_errors import GatewayError
 from streams.serving.verify import ProofRefusedError
 
 ATTEMPTS = 6

@@ -19,16 +19,17 @@ from connectors.chain.memory_root import set_root_call
 from connectors.stores import LmdbMemoryStore, LmdbVectorStore
 from schemas.codec import codec
 from schemas.records import MemoryFact
+from streams.cli.memory import memory
 from streams.cli.proof import proof
 from streams.cli.proof_anchored import anchor as proof_anchor
-from streams.cli.query import memory, query, root
+from streams.cli.query import query, root
 from streams.core.canonical import ChainStep
 from streams.core.leaf import tree_of
 from streams.errors import ConfigurationError
 from streams.master_key import load_or_create_master_key
 from streams.ports.stores import VectorRow
-from streams.serving.calls import GatewayError
 from streams.serving.client import AsyncClient, Client
+from streams.serving.client_errors import GatewayError
 from streams.serving.roots import Root
 from streams.serving.server import Gateway, Stores
 from streams.serving.verify import ProofRefusedError, verify_proof

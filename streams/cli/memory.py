@@ -1,0 +1,215 @@
+"""``monmouth memory``: an agent's memories from the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import cast
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from schemas.records import MEMORY_TYPES, MemoryType
+from streams.cli.asking import gateway_client, gateway_option, json_option, print_json, source, wait_option, when
+from streams.errors import ConfigurationError
+from streams.serving.wire import CONTENT_LIMIT, MemoryView
+from streams.settings import Settings
+
+
+@click.group()
+def memory() -> None:
+    """Store, list, read and forget memories of an agent.
+
+    \b
+    Examples:
+      monmouth memory store 0x7099... "prefers ETH over DAI" --tag taste --importance 0.9
+      monmouth memory list 0x7099... --tag taste
+      monmouth memory forget 0x7099... 0x5ca1...
+    """
+
+
+@memory.command()
+@click.argument("agent")
+@click.argument("text", required=False)
+@click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="Store the bytes of a file instead; - is stdin.")
+@click.option("--media-type", help="What the content is (default: text/plain; with --file application/octet-stream).")
+@click.option("--type", "kind", default="LONG_TERM", show_default=True, type=click.Choice(MEMORY_TYPES, case_sensitive=False))
+@click.option("--importance", default=0.5, show_default=True, type=click.FloatRange(0, 1))
+@click.option("--tag", "tags", multiple=True, help="A label; repeat for several.")
+@click.option("--command-id", help="UUID; repeat it to be sure that a retry stores nothing twice.")
+@wait_option
+@gateway_option
+@json_option
+@click.pass_obj
+def store(  # noqa: PLR0917  (click passes options by name)
+    settings: Settings,
+    agent: str,
+    text: str | None,
+    file: Path | None,
+    media_type: str | None,
+    kind: str,
+    importance: float,
+    tags: tuple[str, ...],
+    command_id: str | None,
+    wait: float,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Keep TEXT, or a file, as a memory of AGENT."""
+    if (text is None) == (file is None):
+        raise click.UsageError("give TEXT or --file, one of them")
+    data: str | bytes = text if text is not None else _read(cast("Path", file))
+    with gateway_client(settings, url) as client:
+        receipt = client.store(
+            agent,
+            data,
+            type=cast("MemoryType", kind.upper()),
+            importance=importance,
+            tags=tags,
+            media_type=media_type,
+            command_id=command_id,
+            wait=wait,
+        )
+    if as_json:
+        print_json(receipt)
+    else:
+        click.echo(f"{receipt.memory_id}  {'stored' if receipt.visible else 'accepted; reads do not show it yet'}")
+
+
+@memory.command("list")
+@click.argument("agent")
+@click.option(
+    "--type", "kinds", multiple=True, type=click.Choice(MEMORY_TYPES, case_sensitive=False), help="Repeat for several."
+)
+@click.option("--tag", "tags", multiple=True, help="Repeat for several.")
+@click.option("--min-importance", default=0.0, type=click.FloatRange(0, 1))
+@click.option("--since", type=int, help="Unix seconds, inclusive.")
+@click.option("--until", type=int, help="Unix seconds, inclusive.")
+@click.option("--max-age", type=click.IntRange(min=0), help="Seconds back from now.")
+@click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
+@gateway_option
+@json_option
+@click.pass_obj
+def list_memories(  # noqa: PLR0917  (click passes options by name)
+    settings: Settings,
+    agent: str,
+    kinds: tuple[str, ...],
+    tags: tuple[str, ...],
+    min_importance: float,
+    since: int | None,
+    until: int | None,
+    max_age: int | None,
+    limit: int,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Memories of AGENT, newest first."""
+    with gateway_client(settings, url) as client:
+        found = client.retrieve(
+            agent,
+            types=[cast("MemoryType", kind.upper()) for kind in kinds],
+            tags=tags,
+            min_importance=min_importance,
+            since=since,
+            until=until,
+            max_age=max_age,
+            limit=limit,
+        )
+    if as_json:
+        print_json(found)
+        return
+    table = Table("when", "type", "content", "id", box=None, pad_edge=False)
+    for item in found.items:
+        table.add_row(when(item.timestamp), item.type, Text(_content(item)), Text(item.id, "dim", overflow="fold"))
+    Console().print(table if found.items else "no memories")
+
+
+@memory.command("get")
+@click.argument("agent")
+@click.argument("memory_id")
+@gateway_option
+@json_option
+@click.pass_obj
+def get_memory(settings: Settings, agent: str, memory_id: str, url: str | None, as_json: bool) -> None:
+    """One memory of AGENT."""
+    with gateway_client(settings, url) as client:
+        found = client.get(agent, memory_id)
+    if as_json:
+        print_json(found)
+        return
+    table = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("content", _content(found)),
+        ("type", found.type),
+        ("importance", f"{found.importance:g}"),
+        ("tags", ", ".join(found.tags)),
+        ("when", when(found.timestamp)),
+        ("source", source(found.citation)),
+    ):
+        table.add_row(Text(name, "bold"), Text(value, overflow="fold"))
+    Console().print(table)
+
+
+@memory.command()
+@click.argument("agent")
+@click.argument("memory_id")
+@wait_option
+@gateway_option
+@json_option
+@click.pass_obj
+def forget(  # noqa: PLR0917  (click passes options by name)
+    settings: Settings, agent: str, memory_id: str, wait: float, url: str | None, as_json: bool
+) -> None:
+    """Forget a memory of AGENT."""
+    with gateway_client(settings, url) as client:
+        receipt = client.forget(agent, memory_id, wait=wait)
+    if as_json:
+        print_json(receipt)
+    else:
+        click.echo(f"{receipt.memory_id}  {'forgotten' if receipt.visible else 'accepted; reads may still show it'}")
+
+
+@memory.command("proof")
+@click.argument("agent")
+@click.argument("memory_id")
+@click.option("--root", "trusted", metavar="HEX", help="The root you trust; the proof must be for it.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof here, for `monmouth proof verify`."
+)
+@gateway_option
+@json_option
+@click.pass_obj
+def get_proof(  # noqa: PLR0917  (click passes options by name)
+    settings: Settings, agent: str, memory_id: str, trusted: str | None, output: Path | None, url: str | None, as_json: bool
+) -> None:
+    """Prove that a memory is, or is not, under AGENT's published root; checked here before it is shown."""
+    with gateway_client(settings, url) as client:
+        answer = client.proof(agent, memory_id, root=trusted)
+        if answer.present:
+            client.proof(agent, memory_id, memory=client.get(agent, memory_id), root=trusted)
+    if output is not None:
+        try:
+            output.write_text(json.dumps(answer.proof, indent=2) + "\n")
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {output}: {error.strerror}") from None
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(f"{'present' if answer.present else 'absent'} under root {answer.root.merkle_root}; the proof holds")
+
+
+def _content(found: MemoryView) -> str:
+    return found.text if found.text is not None else f"{found.media_type}, base64 {found.content_base64}"
+
+
+def _read(file: Path) -> bytes:
+    try:
+        if str(file) == "-":
+            return sys.stdin.buffer.read(CONTENT_LIMIT + 1)
+        with file.open("rb") as stream:
+            return stream.read(CONTENT_LIMIT + 1)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from None

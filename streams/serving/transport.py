@@ -1,0 +1,183 @@
+"""How a client reaches a gateway: over HTTP, or inside the same process.
+
+Invariants: a call that met a connection the server had closed meanwhile is sent once more, a call the gateway put off
+(``unavailable``, ``rate_limited``) up to ``RETRIES`` times, after the pause the gateway asked for and never past the call's
+deadline; a repeated call has the same bytes, so the same command id. A token stands in a header, and in no message or URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+from starlette.types import ASGIApp, Message
+
+from streams.serving.calls import Call
+from streams.serving.client_errors import GatewayError, RateLimitedError, UnavailableError, UnreachableError
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+TIMEOUT = 45.0
+RETRIES = 2
+LONGEST_PAUSE = 5.0
+HEADERS = {"content-type": "application/json", "accept": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. ``retry_after``: the header, if there was one."""
+
+    status: int
+    body: bytes
+    retry_after: str | None = None
+
+
+class Exchange(Protocol):
+    """Sends one request and waits for the whole reply. Raises UnreachableError."""
+
+    async def __call__(self, call: Call[Any], headers: dict[str, str], timeout: float) -> Reply: ...
+
+    async def close(self) -> None:
+        """Closes what is open; safe to call twice."""
+
+
+class Patience:
+    """Whether a refusal is worth another try, and after which pause."""
+
+    def __init__(self, timeout: float, retries: int = RETRIES) -> None:
+        self._deadline = time.monotonic() + timeout
+        self._left = retries
+
+    @property
+    def seconds(self) -> float:
+        """Until the deadline."""
+        return max(0.001, self._deadline - time.monotonic())
+
+    def pause(self, error: GatewayError) -> float:
+        """Seconds to wait before the call is sent again. Raises ``error`` if it is not to be."""
+        pause = error.retry_after if error.retry_after is not None else 1.0
+        if (
+            not isinstance(error, (UnavailableError, RateLimitedError))
+            or self._left <= 0
+            or pause > min(LONGEST_PAUSE, self.seconds)
+        ):
+            raise error
+        self._left -= 1
+        return pause
+
+
+def checked_url(url: str) -> str:
+    """The address of a gateway without its last slash. Raises GatewayError."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise GatewayError(f"{url!r} is not the address of a gateway", f"It looks like {DEFAULT_URL}.")
+    return url.rstrip("/")
+
+
+def headers_with(token: str | None) -> dict[str, str]:
+    """The headers of every request. Raises GatewayError for a token that no header can hold; does not repeat it."""
+    if token is None:
+        return HEADERS
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise GatewayError("the token is not one", "A token is printable ASCII without spaces, as the gateway gave it.")
+    return {**HEADERS, "authorization": f"Bearer {token}"}
+
+
+def unreachable(url: str, error: Exception) -> UnreachableError:
+    """There was no answer."""
+    reason = str(error) or type(error).__name__
+    return UnreachableError(f"no answer from {url}: {reason}", "Is the gateway running? `monmouth gateway` starts one.")
+
+
+class OverHttp:
+    """An Exchange over sockets; connects at the first request."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __call__(self, call: Call[Any], headers: dict[str, str], timeout: float) -> Reply:
+        try:
+            try:
+                return await self._once(call, headers, timeout)
+            except aiohttp.ServerDisconnectedError:  # an idle connection that the server had closed
+                return await self._once(call, headers, timeout)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise unreachable(self._url, error) from None
+
+    async def _once(self, call: Call[Any], headers: dict[str, str], timeout: float) -> Reply:
+        limit = aiohttp.ClientTimeout(total=timeout)
+        async with self.session.request(
+            call.method, self._url + call.target, data=call.body, headers=headers, timeout=limit
+        ) as response:
+            return Reply(response.status, await response.read(), response.headers.get("retry-after"))
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The connections."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        return self._session
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+
+class InProcess:
+    """An Exchange with an application of the same process: its own limits, authentication and errors, but no socket."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, call: Call[Any], headers: dict[str, str], timeout: float) -> Reply:
+        path, _, query = call.target.partition("?")
+        content = call.body or b""
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": call.method,
+            "scheme": "http",
+            "path": unquote(path),
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [(b"host", b"localhost"), (b"content-length", str(len(content)).encode()), *raw],
+            "client": ("127.0.0.1", 0),
+            "server": ("127.0.0.1", 0),
+        }
+        sent = False
+        start: Message = {"status": 500, "headers": []}
+        parts: list[bytes] = []
+
+        async def receive() -> Message:
+            nonlocal sent
+            if sent:
+                return {"type": "http.disconnect"}
+            sent = True
+            return {"type": "http.request", "body": content, "more_body": False}
+
+        async def send(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+            else:
+                parts.append(message.get("body", b""))
+
+        try:
+            async with asyncio.timeout(timeout):
+                await self._app(scope, receive, send)
+        except TimeoutError as error:
+            raise unreachable("the gateway", error) from None
+        found = {name.lower(): value for name, value in start["headers"]}
+        retry_after = found.get(b"retry-after")
+        return Reply(start["status"], b"".join(parts), retry_after.decode() if retry_after else None)
+
+    async def close(self) -> None:
+        pass
