@@ -8,7 +8,8 @@ from typing import Any
 from schemas.records import Memory, MemoryFact
 from streams.agents.base import Record
 from streams.core.presence import Fact, Presence
-from streams.ports.stores import Canonical, MemoryFilter, StoredMemory
+from streams.ports.stores import Canonical, Changes, MemoryFilter, StoredMemory, Version
+from tests.versions import Versions
 
 
 class MemoryState:
@@ -46,6 +47,7 @@ class DictMemoryStore:
     def __init__(self) -> None:
         self.rows: dict[bytes, dict[bytes, StoredMemory]] = {}
         self.calls: list[tuple[str, list[MemoryFact]]] = []
+        self.versions = Versions()
 
     async def apply(self, facts: Sequence[MemoryFact]) -> None:
         self.calls.append(("apply", list(facts)))
@@ -78,6 +80,12 @@ class DictMemoryStore:
         for agent in sorted(self.rows):
             yield agent
 
+    async def version(self, agent: bytes) -> Version | None:
+        return self.versions.of(agent)
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        return self.versions.changes(agent, since, limit)
+
     async def close(self) -> None:
         pass
 
@@ -89,6 +97,8 @@ class DictMemoryStore:
 
     def _put(self, fact: MemoryFact, row: StoredMemory) -> None:
         owned = self.rows.setdefault(fact["owner"], {})
+        if owned.get(fact["memory_id"], StoredMemory(None, Presence())) != row:
+            self.versions.note(fact["owner"], fact["memory_id"], bool(row.presence))
         if row.presence:
             owned[fact["memory_id"]] = row
         else:

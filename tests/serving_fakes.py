@@ -17,10 +17,11 @@ from streams.core.canonical import CanonicalView, ChainStep
 from streams.core.ids import command_cause, command_memory_id
 from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
-from streams.ports.stores import Canonical, Hit, MemoryFilter, StoredMemory, VectorRow
+from streams.ports.stores import Canonical, Changes, Hit, MemoryFilter, StoredMemory, VectorRow, Version
 from streams.serving.faults import UnavailableError
 from streams.serving.final_logs import FinalLogs
 from streams.serving.roots import Root
+from tests.versions import Versions
 
 
 def _fact(record: MemoryFact) -> Fact:
@@ -39,6 +40,7 @@ class Breakable:
 class FakeMemoryStore(Breakable):
     def __init__(self) -> None:
         self.rows: dict[tuple[bytes, bytes], StoredMemory] = {}
+        self.versions = Versions()
 
     async def apply(self, facts: Sequence[MemoryFact]) -> None:
         self._check()
@@ -49,6 +51,8 @@ class FakeMemoryStore(Breakable):
                 self.rows[key] = StoredMemory(record["memory"], row.presence.upsert(_fact(record)))
             else:
                 self.rows[key] = StoredMemory(row.memory, row.presence.delete(_fact(record)))
+            if self.rows[key] != row:
+                self.versions.note(*key, there=True)
 
     async def revert(self, facts: Sequence[MemoryFact]) -> None:
         self._check()
@@ -56,6 +60,8 @@ class FakeMemoryStore(Breakable):
             key = (record["owner"], record["memory_id"])
             row = self.rows.get(key, StoredMemory(None, Presence()))
             presence = row.presence.without(_fact(record))
+            if presence != row.presence:
+                self.versions.note(*key, there=bool(presence))
             if presence:
                 self.rows[key] = StoredMemory(row.memory, presence)
             else:
@@ -89,6 +95,14 @@ class FakeMemoryStore(Breakable):
         for agent in {owner for owner, _ in self.rows}:
             yield agent
 
+    async def version(self, agent: bytes) -> Version | None:
+        self._check()
+        return self.versions.of(agent)
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        self._check()
+        return self.versions.changes(agent, since, limit)
+
     async def close(self) -> None:
         self.broken = True
 
@@ -99,16 +113,20 @@ class FakeVectorStore(Breakable):
     def __init__(self) -> None:
         self.rows: dict[tuple[bytes, bytes], NDArray[np.float32]] = {}
         self.limits: list[int] = []
+        self.versions = Versions()
         self.leaks = False
 
     async def upsert(self, rows: Sequence[VectorRow]) -> None:
         self._check()
         self.rows.update({(row.agent, row.memory_id): row.vector for row in rows})
+        for row in rows:
+            self.versions.note(row.agent, row.memory_id, there=True)
 
     async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
         self._check()
         for key in keys:
-            self.rows.pop(key, None)
+            if self.rows.pop(key, None) is not None:
+                self.versions.note(*key, there=False)
 
     async def search(self, agent: bytes, vector: NDArray[np.float32], limit: int) -> list[Hit]:
         self._check()
@@ -127,6 +145,14 @@ class FakeVectorStore(Breakable):
     async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
         self._check()
         return [VectorRow(*key, self.rows[key]) if key in self.rows else None for key in keys]
+
+    async def version(self, agent: bytes) -> Version | None:
+        self._check()
+        return self.versions.of(agent)
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        self._check()
+        return self.versions.changes(agent, since, limit)
 
     async def close(self) -> None:
         self.broken = True

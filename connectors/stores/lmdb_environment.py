@@ -16,11 +16,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import lmdb
@@ -29,6 +30,8 @@ from streams.errors import FencedError, StoreError
 
 T = TypeVar("T")
 Transaction = Any
+Upgrade = Callable[[Any, Mapping[str, Any]], None]
+"""Brings the databases (by name) of an older format to the present one, in the transaction it is handed."""
 MAP_SIZE = 64 << 30
 MAX_READERS = 510
 READ_THREADS = 4
@@ -91,7 +94,9 @@ def _identity(transaction: Transaction) -> bytes:
 class LmdbEnvironment:
     """A shared handle. Get one by ``open_environment``; ``close`` once for each time it was got."""
 
-    def __init__(self, folder: Path, databases: Sequence[str], form: str, map_size: int) -> None:
+    def __init__(
+        self, folder: Path, databases: Sequence[str], form: str, map_size: int, upgrades: Mapping[str, Upgrade]
+    ) -> None:
         self.folder = folder
         self.form = form
         self._users = 1
@@ -107,9 +112,12 @@ class LmdbEnvironment:
         try:
             self._env.reader_check()
             with self._env.begin(write=True) as transaction:
-                self._check_format(transaction)
+                upgrade = self._check_format(transaction, upgrades)
                 self.identity = _identity(transaction)
-            self.databases = {name: self._env.open_db(name.encode()) for name in databases}
+                self.databases = {name: self._env.open_db(name.encode(), txn=transaction) for name in databases}
+                if upgrade is not None:
+                    upgrade(transaction, self.databases)
+                    transaction.put(FORMAT_KEY, form.encode())
         except lmdb.Error as error:
             self._env.close()
             raise store_error(folder, error) from None
@@ -117,12 +125,16 @@ class LmdbEnvironment:
             self._env.close()
             raise
 
-    def _check_format(self, transaction: Transaction) -> None:
+    def _check_format(self, transaction: Transaction, upgrades: Mapping[str, Upgrade]) -> Upgrade | None:
+        """Notes the format of a new store; what an old one needs, if it can be brought to this one."""
         found = transaction.get(FORMAT_KEY, default=b"").decode(errors="replace")
         if not found:
             transaction.put(FORMAT_KEY, self.form.encode())
+        elif found in upgrades:
+            return upgrades[found]
         elif found != self.form:
             raise self._wrong_format(found, self.form)
+        return None
 
     def _wrong_format(self, found: str, wanted: str) -> StoreError:
         return StoreError(f"store {self.folder} has format {found}, not {wanted}", "Give each store a folder of its own.")
@@ -144,6 +156,12 @@ class LmdbEnvironment:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Runs ``work`` in a read transaction on a reader thread."""
         return await self._run(self._readers, self._read, work)
+
+    def peek(self, work: Callable[[Transaction], T]) -> T:
+        """Runs ``work`` in a read transaction here and now: for a key or two, cheaper than the way to a thread and back."""
+        if self._users == 0:
+            raise StoreError(f"store {self.folder} is closed")
+        return self._read(work)
 
     async def _run(
         self, pool: ThreadPoolExecutor, call: Callable[[Callable[[Transaction], T]], T], work: Callable[[Transaction], T]
@@ -195,17 +213,24 @@ _lock = threading.Lock()
 _open: dict[Path, LmdbEnvironment] = {}
 
 
-def open_environment(folder: Path, databases: Sequence[str], form: str, map_size: int = MAP_SIZE) -> LmdbEnvironment:
+def open_environment(
+    folder: Path,
+    databases: Sequence[str],
+    form: str,
+    map_size: int = MAP_SIZE,
+    upgrades: Mapping[str, Upgrade] = MappingProxyType({}),
+) -> LmdbEnvironment:
     """The process's handle of ``folder``, made if missing. ``form`` names what lies in it and in which format.
 
-    Raises StoreError if the folder cannot be used or holds something else.
+    ``upgrades``: by older format, what makes this one of it. Stop the processes of an older version before: they would write on
+    without what the new format keeps. Raises StoreError if the folder cannot be used or holds something else.
     """
     folder = folder.resolve()
     with _lock:
         found = _open.get(folder)
         if found is not None:
             return found.share(form)
-        made = LmdbEnvironment(folder, databases, form, map_size)
+        made = LmdbEnvironment(folder, databases, form, map_size, upgrades)
         _open[folder] = made
         return made
 

@@ -1,11 +1,11 @@
 """The embedded MemoryStore: one LMDB environment, shared by the workers that write it and the gateway that reads it.
 
-Two databases. ``rows``: agent (20) + memory id (32) -> row (see memory_row). ``by_time``: agent + timestamp (8, big-endian,
+Databases. ``rows``: agent (20) + memory id (32) -> row (see memory_row). ``by_time``: agent + timestamp (8, big-endian,
 offset to be unsigned) + memory id -> type code (1) + importance (f64), so that a query walks from the newest and skips what
-cannot match without reading rows.
+cannot match without reading rows. And those of the change index.
 Assumes that equal memory ids mean equal memories (they are content ids).
-Invariants: a row is there iff a fact stands; an index entry is there iff its row holds a memory; both change in one
-transaction, and a batch of facts is applied whole or not at all.
+Invariants: a row is there iff a fact stands; an index entry is there iff its row holds a memory; both, and the
+agent's version, change in one transaction, and a batch of facts is applied whole or not at all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from connectors.stores.change_index import DATABASES, ChangeIndex, index_rows
 from connectors.stores.keys import AGENT, check_agent, check_id
 from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, Claim, T, Transaction, close_environment, open_environment
 from connectors.stores.memory_row import RowError, decode_row, encode_row
@@ -24,9 +25,10 @@ from schemas.codec import SchemaError, codec
 from schemas.records import MEMORY_TYPES, Memory, MemoryFact
 from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
-from streams.ports.stores import Canonical, MemoryFilter, StoredMemory
+from streams.ports.stores import Canonical, Changes, MemoryFilter, StoredMemory, Version
 
-FORMAT = "monmouth/memories/1"
+FORMAT = "monmouth/memories/2"
+UPGRADES = {"monmouth/memories/1": partial(index_rows, rows="rows")}
 PAGE = 1_000
 _ENTRY = struct.Struct("<Bd")
 _PAST_ANY_ID = b"\xff" * 33
@@ -71,7 +73,8 @@ class LmdbMemoryStore:
     """MemoryStore in ``folder``. Open as many as wanted, in any process; reads see every acknowledged write."""
 
     def __init__(self, folder: Path, map_size: int = MAP_SIZE) -> None:
-        self._env = open_environment(folder, ("rows", "by_time"), FORMAT, map_size)
+        self._env = open_environment(folder, ("rows", "by_time", *DATABASES), FORMAT, map_size, UPGRADES)
+        self._index = ChangeIndex(self._env.databases)
         self._rows = self._env.databases["rows"]
         self._by_time = self._env.databases["by_time"]
         self._closed = False
@@ -113,6 +116,14 @@ class LmdbMemoryStore:
                 yield agent
             after = page[-1] + _PAST_ANY_ID
 
+    async def version(self, agent: bytes) -> Version:
+        self._refuse_closed()
+        return self._env.peek(partial(self._index.version, agent=check_agent(agent)))
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes:
+        check_agent(agent)
+        return await self._read(partial(self._index.changes, agent=agent, since=since, limit=limit))
+
     async def close(self) -> None:
         if not self._closed and self._claim is None:
             self._closed = True
@@ -139,9 +150,13 @@ class LmdbMemoryStore:
             if key not in after:
                 before[key] = after[key] = self._row(txn, key) or NOTHING
             after[key] = step(after[key], fact)
+        changed: dict[bytes, dict[bytes, bool]] = {}
         for key, row in after.items():
             if row != before[key]:
                 self._store(txn, key, before[key], row)
+                changed.setdefault(key[:AGENT], {})[key[AGENT:]] = bool(row[1])
+        for agent, ids in changed.items():
+            self._index.note(txn, agent, ids)
 
     def _store(self, txn: Transaction, key: bytes, before: Row, after: Row) -> None:
         wire, presence = after

@@ -1,51 +1,38 @@
 """The embedded VectorStore: vectors in LMDB, exact cosine search over one agent's vectors at a time.
 
 Databases. ``vectors``: agent (20) + memory id (32) -> XXH3-64 (8), float32 little-endian, length of the block hash (1), block
-hash (0 or 32), source.
-``agents``: agent -> epoch, sequence, rows (u64 little-endian each): the LMDB transaction that wrote the agent's first
-vector, the number of changes since, the rows. ``changes``: agent + slot -> the ids of one change, in a ring of JOURNAL slots.
+hash (0 or 32), source. And those of the change index, which names the set of vectors an agent has.
 Invariants:
-  * (epoch, sequence) grows with every change, in any process, and names one set of vectors; an agent whose last vector is
-    deleted leaves nothing behind.
-  * A search sees every write acknowledged, by any process, before it began, and no other agent's row: a cached matrix that
-    is at most JOURNAL changes old reads what changed, any other is read anew.
+  * An agent whose last vector is deleted leaves nothing behind.
+  * A search sees every write acknowledged, by any process, before it began, and no other agent's row: a cached matrix of the
+    same epoch reads what changed since, any other is read anew.
   * Memory is bounded: matrices by the cache, an agent larger than the whole cache by searching it in chunks.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from xxhash import xxh3_64_digest
 
 from connectors.stores.agent_matrix import AgentMatrix, Floats, best, cosines
-from connectors.stores.keys import AGENT, MEMORY_ID, check_agent, check_id
+from connectors.stores.change_index import DATABASES, AgentState, ChangeIndex, index_rows
+from connectors.stores.keys import AGENT, check_agent, check_id
 from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, Claim, Transaction, close_environment, open_environment
 from connectors.stores.matrix_cache import Entry, MatrixCache
 from connectors.stores.vectors import DIMENSION, check_query, check_vector
 from streams.errors import StoreError
-from streams.ports.stores import Hit, VectorRow
+from streams.ports.stores import Changes, Hit, VectorRow, Version
 
-FORMAT = "monmouth/vectors/1"
+FORMAT = "monmouth/vectors/2"
+OLDER = "monmouth/vectors/1"
 CACHE_BYTES = 256 << 20
-JOURNAL = 64
 CHUNK = 4_096
 _CHECK = 8
-_STATE = struct.Struct("<QQQ")
-
-
-class AgentState(NamedTuple):
-    """The row of one agent in ``agents``."""
-
-    epoch: int
-    sequence: int
-    rows: int
 
 
 class LmdbVectorStore:
@@ -57,8 +44,10 @@ class LmdbVectorStore:
         self.dimension = dimension
         self.cache = MatrixCache(cache_bytes)
         self._row = 4 * dimension
-        self._env = open_environment(folder, ("vectors", "agents", "changes"), f"{FORMAT}/{dimension}", map_size)
-        self._vectors, self._agents, self._changes = (self._env.databases[n] for n in ("vectors", "agents", "changes"))
+        upgrades = {f"{OLDER}/{dimension}": partial(index_rows, rows="vectors")}
+        self._env = open_environment(folder, ("vectors", *DATABASES), f"{FORMAT}/{dimension}", map_size, upgrades)
+        self._vectors = self._env.databases["vectors"]
+        self._index = ChangeIndex(self._env.databases)
         self._closed = False
         self._claim: Claim | None = None
 
@@ -102,6 +91,14 @@ class LmdbVectorStore:
         wanted = [check_agent(agent) + check_id(memory_id) for agent, memory_id in keys]
         return await self._env.read(lambda txn: [self._found(txn, key) for key in wanted])
 
+    async def version(self, agent: bytes) -> Version:
+        self._refuse_closed()
+        return self._env.peek(partial(self._index.version, agent=check_agent(agent)))
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes:
+        self._refuse_closed()
+        return await self._env.read(partial(self._index.changes, agent=check_agent(agent), since=since, limit=limit))
+
     async def close(self) -> None:
         if not self._closed and self._claim is None:
             self._closed = True
@@ -117,35 +114,16 @@ class LmdbVectorStore:
             await self._env.write(partial(self._write, changes=changes), self._claim)
 
     def _write(self, txn: Transaction, changes: Mapping[bytes, bytes | None]) -> None:
-        by_agent: dict[bytes, list[bytes]] = {}
-        grown: dict[bytes, int] = {}
+        changed: dict[bytes, dict[bytes, bool]] = {}
         for key, value in changes.items():
             old = txn.pop(key, db=self._vectors) if value is None else txn.replace(key, value, db=self._vectors)
             if old != value:
-                agent = key[:AGENT]
-                by_agent.setdefault(agent, []).append(key[AGENT:])
-                grown[agent] = grown.get(agent, 0) + (value is not None) - (old is not None)
-        for agent, ids in by_agent.items():
-            self._record(txn, agent, ids, grown[agent])
-
-    def _record(self, txn: Transaction, agent: bytes, ids: Sequence[bytes], grown: int) -> None:
-        """Notes a change in ``agents`` and ``changes``."""
-        epoch, sequence, count = self._state(txn, agent) or (txn.id(), 0, 0)
-        if count + grown == 0:
-            txn.delete(agent, db=self._agents)
-            for slot in range(JOURNAL):
-                txn.delete(agent + bytes([slot]), db=self._changes)
-            return
-        sequence += 1
-        txn.put(agent, _STATE.pack(epoch, sequence, count + grown), db=self._agents)
-        txn.put(agent + bytes([sequence % JOURNAL]), b"".join(ids), db=self._changes)
-
-    def _state(self, txn: Transaction, agent: bytes) -> AgentState | None:
-        value = txn.get(agent, db=self._agents)
-        return None if value is None else AgentState(*_STATE.unpack(value))
+                changed.setdefault(key[:AGENT], {})[key[AGENT:]] = value is not None
+        for agent, ids in changed.items():
+            self._index.note(txn, agent, ids)
 
     def _search(self, txn: Transaction, agent: bytes, query: Floats, limit: int) -> list[tuple[bytes, float]]:
-        state = self._state(txn, agent)
+        state = self._index.state(txn, agent)
         if state is None:
             self.cache.drop(agent)
             return []
@@ -161,25 +139,17 @@ class LmdbVectorStore:
     def _refresh(self, txn: Transaction, agent: bytes, entry: Entry, state: AgentState) -> AgentMatrix:
         """Brings the entry to ``state``. One that another thread brought further already is fine as it is."""
         matrix = entry.matrix
-        if matrix is not None and entry.version >= (state.epoch, state.sequence):
+        if matrix is not None and entry.version >= state.version:
             return matrix
-        epoch, sequence = entry.version
-        if matrix is None or epoch != state.epoch or state.sequence - sequence > JOURNAL:
+        if matrix is None or entry.version.epoch != state.epoch:
             ids, rows = next(self._chunks(txn, agent, state.rows), ([], np.empty((0, self.dimension), np.float32)))
             matrix = AgentMatrix(ids, rows)
         else:
-            for memory_id in self._changed(txn, agent, sequence, state.sequence):
+            for _, memory_id in self._index.since(txn, agent, entry.version.sequence):
                 vector = self._vector(txn, agent + memory_id)
                 matrix.remove(memory_id) if vector is None else matrix.put(memory_id, vector)
-        entry.matrix, entry.version = matrix, (state.epoch, state.sequence)
+        entry.matrix, entry.version = matrix, state.version
         return matrix
-
-    def _changed(self, txn: Transaction, agent: bytes, after: int, last: int) -> set[bytes]:
-        changed: set[bytes] = set()
-        for sequence in range(after + 1, last + 1):
-            ids = txn.get(agent + bytes([sequence % JOURNAL]), default=b"", db=self._changes)
-            changed.update(ids[i : i + MEMORY_ID] for i in range(0, len(ids), MEMORY_ID))
-        return changed
 
     def _search_in_chunks(self, txn: Transaction, agent: bytes, query: Floats, limit: int) -> list[tuple[bytes, float]]:
         hits: list[tuple[bytes, float]] = []

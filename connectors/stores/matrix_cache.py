@@ -11,13 +11,16 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from connectors.stores.agent_matrix import AgentMatrix
+from streams.ports.stores import Version
+
+NO_VERSION = Version(-1, -1)
 
 
 @dataclass(slots=True)
 class Entry:
-    """A matrix and the version (epoch, sequence) of the agent's vectors it shows. Hold ``lock`` while using either."""
+    """A matrix and the version of the agent's vectors it shows. Hold ``lock`` while using either."""
 
-    version: tuple[int, int] = (-1, -1)
+    version: Version = NO_VERSION
     matrix: AgentMatrix | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     charged: int = 0

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from connectors.stores.keys import AGENT, check_agent, check_id
 from connectors.stores.vectors import DIMENSION, check_query, check_vector
 from streams.errors import ConfigurationError, StoreError
-from streams.ports.stores import Hit, VectorRow
+from streams.ports.stores import Changes, Hit, VectorRow, Version
 
 T = TypeVar("T")
 Floats = NDArray[np.float32]
@@ -132,6 +132,16 @@ class MilvusVectorStore:
             for row in await self._read(partial(self._rows, batch)):
                 found[row["key"]] = _vector_row(row)
         return [found.get(name) for name in names]
+
+    async def version(self, agent: bytes) -> Version | None:
+        """None: Milvus keeps no number that changes with an agent's rows, and one kept beside them would not be atomic."""
+        check_agent(agent)
+        return None
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        """None, as ``version``."""
+        check_agent(agent)
+        return None
 
     async def close(self) -> None:
         if not self._closed:

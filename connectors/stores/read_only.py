@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ports.stores import Hit, VectorRow, VectorStore
+from streams.ports.stores import Changes, Hit, VectorRow, VectorStore, Version
 
 
 class ReadOnlyVectorStore:
@@ -37,6 +37,12 @@ class ReadOnlyVectorStore:
 
     async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
         return await self._store.find(keys)
+
+    async def version(self, agent: bytes) -> Version | None:
+        return await self._store.version(agent)
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        return await self._store.changes(agent, since, limit)
 
     async def claim(self, lane: bytes) -> ReadOnlyVectorStore:
         """The store itself: what never writes needs no claim."""

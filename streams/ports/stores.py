@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,32 @@ from streams.core.presence import Presence
 
 Canonical = Callable[[bytes], bool]
 """Whether the block of this hash is part of the chain, as the reader knows it. Stores may call it in another thread."""
+
+
+class Version(NamedTuple):
+    """Names what a store holds of one agent: equal versions, equal rows. Grows with each change, in the same transaction.
+
+    Means something within one store (one ``identity``) only. An agent without rows has (0, 0).
+    """
+
+    epoch: int = 0
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One page of what changed of an agent's rows.
+
+    ``version``: whoever knew the rows at ``since`` and reads those of ``ids`` anew, after this page was made, knows them at
+    ``version`` or later; it is the ``since`` of the next page or question. A row that is not there was removed.
+    ``start_over``: what was known before is void; ``ids`` begins a walk through every row.
+    ``more``: another page waits; without, ``version`` was the agent's when this page was made.
+    """
+
+    version: Version
+    ids: list[bytes]
+    start_over: bool
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +93,15 @@ class MemoryStore(Protocol):
 
     def agents(self) -> AsyncIterator[bytes]:
         """Every agent with at least one row."""
+
+    async def version(self, agent: bytes) -> Version | None:
+        """The version of the agent's rows, at least as new as the last acknowledged write. None: this store cannot tell."""
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        """At most ``limit`` ids (one at least) whose rows changed after ``since``; None for ``since``: all there are.
+
+        None: this store cannot tell.
+        """
 
     async def claim(self, lane: bytes) -> MemoryStore:
         """The same store for a new owner of ``lane`` (a stream agent's partition); see ``VectorStore.claim``."""
@@ -119,6 +154,12 @@ class VectorStore(Protocol):
 
     async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
         """Rows by (agent, memory id), in the order asked for."""
+
+    async def version(self, agent: bytes) -> Version | None:
+        """See ``MemoryStore.version``."""
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        """See ``MemoryStore.changes``."""
 
     async def claim(self, lane: bytes) -> VectorStore:
         """The same store for a new owner of ``lane`` (a stream agent's partition), valid until this one is closed.

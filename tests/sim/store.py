@@ -49,6 +49,7 @@ class Lane(DictMemoryStore):
     def __init__(self, store: SimMemoryStore, lane: bytes, number: int) -> None:
         super().__init__()
         self.rows = store.rows
+        self.versions = store.versions
         self._store = store
         self._lane = lane
         self._number = number

@@ -8,7 +8,8 @@ import numpy as np
 
 from schemas.records import Memory, MemoryFact
 from streams.core.presence import Fact, Presence
-from streams.ports.stores import Canonical, Hit, MemoryFilter, StoredMemory, VectorRow
+from streams.ports.stores import Canonical, Changes, Hit, MemoryFilter, StoredMemory, VectorRow, Version
+from tests.versions import Versions
 
 
 def fact_of(record: MemoryFact) -> Fact:
@@ -22,20 +23,28 @@ class DictMemoryStore:
     def __init__(self) -> None:
         self.memories: dict[tuple[bytes, bytes], Memory] = {}
         self.facts: dict[tuple[bytes, bytes], set[tuple[str, Fact]]] = {}
+        self.versions = Versions()
 
     async def apply(self, facts: Sequence[MemoryFact]) -> None:
         for record in facts:
             key = (record["owner"], record["memory_id"])
-            self.facts.setdefault(key, set()).add((record["op"], fact_of(record)))
+            standing = self.facts.setdefault(key, set())
+            if (record["op"], fact_of(record)) not in standing:
+                self.versions.note(*key, there=True)
+            standing.add((record["op"], fact_of(record)))
             if record["memory"] is not None:
                 self.memories[key] = record["memory"]
 
     async def revert(self, facts: Sequence[MemoryFact]) -> None:
         for record in facts:
             key = (record["owner"], record["memory_id"])
-            self.facts.get(key, set()).discard((record["op"], fact_of(record)))
-            if not self.facts.get(key):
-                self.facts.pop(key, None)
+            standing = self.facts.get(key, set())
+            if (record["op"], fact_of(record)) not in standing:
+                continue
+            standing.discard((record["op"], fact_of(record)))
+            self.versions.note(*key, there=bool(standing))
+            if not standing:
+                del self.facts[key]
 
     def _stored(self, key: tuple[bytes, bytes]) -> StoredMemory | None:
         if key not in self.facts:
@@ -70,6 +79,12 @@ class DictMemoryStore:
         for agent in sorted({key[0] for key in self.facts}):
             yield agent
 
+    async def version(self, agent: bytes) -> Version | None:
+        return self.versions.of(agent)
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        return self.versions.changes(agent, since, limit)
+
     async def close(self) -> None: ...
 
 
@@ -79,14 +94,18 @@ class DictVectorStore:
     def __init__(self) -> None:
         self.rows: dict[tuple[bytes, bytes], np.ndarray] = {}
         self.whole: dict[tuple[bytes, bytes], VectorRow] = {}
+        self.versions = Versions()
 
     async def upsert(self, rows: Sequence[VectorRow]) -> None:
+        for row in rows:
+            self.versions.note(row.agent, row.memory_id, there=True)
         self.rows |= {(r.agent, r.memory_id): r.vector for r in rows}
         self.whole |= {(r.agent, r.memory_id): r for r in rows}
 
     async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
         for key in keys:
-            self.rows.pop(key, None)
+            if self.rows.pop(key, None) is not None:
+                self.versions.note(*key, there=False)
             self.whole.pop(key, None)
 
     async def search(self, agent: bytes, vector: np.ndarray, limit: int) -> list[Hit]:
@@ -98,5 +117,11 @@ class DictVectorStore:
 
     async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
         return [self.whole.get(key) for key in keys]
+
+    async def version(self, agent: bytes) -> Version | None:
+        return self.versions.of(agent)
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        return self.versions.changes(agent, since, limit)
 
     async def close(self) -> None: ...

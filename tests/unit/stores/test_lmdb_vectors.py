@@ -10,7 +10,8 @@ import lmdb
 import numpy as np
 import pytest
 
-from connectors.stores.lmdb_vectors import JOURNAL, LmdbVectorStore
+from connectors.stores.change_index import SPARE
+from connectors.stores.lmdb_vectors import LmdbVectorStore
 from streams.errors import StoreError
 from streams.ports.stores import VectorRow
 from tests.unit.stores.facts import ALICE, BOB, h
@@ -25,7 +26,7 @@ def unit(rng: np.random.Generator) -> np.ndarray:
 
 
 async def test_a_cached_matrix_follows_every_change(tmp_path: Path) -> None:
-    """Random writes through one handle, searches through another, against a dictionary; also past the journal's end."""
+    """Random writes through one handle, searches through another, against a dictionary; also past a sweep of removed ids."""
     writer, reader, truth = LmdbVectorStore(tmp_path, D), LmdbVectorStore(tmp_path, D), DictVectorStore()
     rng = np.random.default_rng(7)
     for step in range(400):
@@ -38,7 +39,7 @@ async def test_a_cached_matrix_follows_every_change(tmp_path: Path) -> None:
             keys = [(agent, h(int(rng.integers(30)))) for _ in range(rng.integers(1, 12))]
             await writer.delete(keys)
             await truth.delete(keys)
-        if step % (1 if step < 200 else JOURNAL + 6) == 0:
+        if step % (1 if step < 200 else SPARE + 6) == 0:
             for who in (ALICE, BOB):
                 query = unit(rng)
                 found, wanted = await reader.search(who, query, 40), await truth.search(who, query, 40)
@@ -92,15 +93,15 @@ async def test_repeating_a_write_leaves_the_cached_matrix_as_it_is(tmp_path: Pat
 async def test_an_emptied_agent_leaves_no_byte(tmp_path: Path) -> None:
     store = LmdbVectorStore(tmp_path, D)
     rng = np.random.default_rng(4)
-    for n in range(JOURNAL + 5):
+    for n in range(SPARE + 5):
         await store.upsert([VectorRow(ALICE, h(n), unit(rng))])
     await store.search(ALICE, unit(rng), 1)
-    await store.delete([(ALICE, h(n)) for n in range(JOURNAL + 5)])
+    await store.delete([(ALICE, h(n)) for n in range(SPARE + 5)])
     assert await store.search(ALICE, unit(rng), 1) == []
     assert store.cache.nbytes == 0
     await store.close()
-    with lmdb.open(str(tmp_path), max_dbs=4) as env, env.begin() as txn:
-        for name in (b"vectors", b"agents", b"changes"):
+    with lmdb.open(str(tmp_path), max_dbs=8) as env, env.begin() as txn:
+        for name in (b"vectors", b"agents", b"changes", b"sequences"):
             assert list(txn.cursor(db=env.open_db(name, txn=txn))) == []
 
 

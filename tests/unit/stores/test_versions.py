@@ -1,0 +1,263 @@
+"""Versions and changes, which every store keeps the same way or says that it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import lmdb
+import numpy as np
+import pytest
+
+from connectors.stores import LmdbMemoryStore, LmdbVectorStore, ReadOnlyVectorStore
+from connectors.stores.change_index import SPARE
+from connectors.stores.milvus import MilvusVectorStore
+from streams.core.presence import everything
+from streams.errors import StoreError
+from streams.ports.stores import MemoryStore, VectorRow, VectorStore, Version
+from tests.conftest import ROOT
+from tests.unit.stores.facts import ALICE, BOB, block, delete, h, upsert
+from tests.unit.stores.follower import Follower
+from tests.unit.stores.reference import DictMemoryStore, DictVectorStore
+
+AXES = np.eye(384, dtype=np.float32)
+
+
+def row(n: int, agent: bytes = ALICE, axis: int | None = None) -> VectorRow:
+    return VectorRow(agent, h(n), AXES[n if axis is None else axis])
+
+
+@pytest.fixture(params=["lmdb", "reference"])
+async def memories(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
+    made: MemoryStore = LmdbMemoryStore(tmp_path / "m") if request.param == "lmdb" else DictMemoryStore()
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["lmdb", "read only", "reference"])
+async def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[VectorStore, VectorStore]]:
+    """Where to write and where to read."""
+    made: VectorStore = DictVectorStore() if request.param == "reference" else LmdbVectorStore(tmp_path / "v")
+    yield made, ReadOnlyVectorStore(made) if request.param == "read only" else made
+    await made.close()
+
+
+async def test_the_version_of_memories_moves_with_each_change_and_only_then(memories: MemoryStore) -> None:
+    seen = [await memories.version(ALICE)]
+    assert seen == [Version()]
+    made, gone = upsert(1, at=block(3)), delete(1, at=block(4))
+    await memories.apply([made])
+    seen.append(await memories.version(ALICE))
+    await memories.apply([made, made])
+    await memories.revert([gone])
+    await memories.apply([upsert(1, BOB)])
+    assert await memories.version(ALICE) == seen[-1]
+    for change in (memories.apply([gone]), memories.apply([upsert(2)]), memories.revert([gone]), memories.revert([made])):
+        await change
+        seen.append(await memories.version(ALICE))
+    assert seen == sorted(set(seen)) and None not in seen  # type: ignore[type-var]
+    await memories.revert([upsert(2)])
+    assert await memories.version(ALICE) == Version()
+    await memories.apply([upsert(2)])
+    assert (await memories.version(ALICE) or Version()) > (seen[-1] or Version())
+
+
+async def test_the_version_of_vectors_moves_with_each_change(vectors: tuple[VectorStore, VectorStore]) -> None:
+    store, reader = vectors
+    seen = [await reader.version(ALICE)]
+    assert seen == [Version()]
+    for change in (
+        store.upsert([row(1), row(2)]),
+        store.upsert([row(1, axis=9)]),
+        store.delete([(ALICE, h(1))]),
+        store.upsert([row(1)]),
+    ):
+        await change
+        seen.append(await reader.version(ALICE))
+    assert seen == sorted(set(seen))  # type: ignore[type-var]
+    await store.delete([(ALICE, h(9)), (BOB, h(1))])
+    await store.upsert([row(1, BOB)])
+    assert await reader.version(ALICE) == seen[-1]
+    await store.delete([(ALICE, h(1)), (ALICE, h(2))])
+    assert await reader.version(ALICE) == Version()
+
+
+async def test_changes_are_each_id_once_oldest_change_first(memories: MemoryStore) -> None:
+    await memories.apply([upsert(n) for n in (1, 2, 3)])
+    first = await memories.changes(ALICE, None, 10)
+    assert first is not None and first.start_over and not first.more and sorted(first.ids) == [h(1), h(2), h(3)]
+    await memories.apply([delete(2)])
+    await memories.apply([upsert(4)])
+    await memories.apply([delete(2, cause=7)])
+    later = await memories.changes(ALICE, first.version, 10)
+    assert later is not None and (later.ids, later.start_over, later.more) == ([h(4), h(2)], False, False)
+    assert later.version == await memories.version(ALICE)
+    none = await memories.changes(ALICE, later.version, 10)
+    assert none is not None and (none.ids, none.start_over, none.version) == ([], False, later.version)
+
+
+async def test_pages_meet_what_changes_between_them(memories: MemoryStore) -> None:
+    follower = Follower(memories, ALICE, partial(memories.get, ALICE), limit=2)
+    await memories.apply([upsert(n) for n in range(7)])
+    page = await memories.changes(ALICE, None, 2)
+    assert page is not None and page.more
+    await memories.apply([delete(int.from_bytes(page.ids[0], "big")), upsert(8)])
+    rest: list[bytes] = []
+    while page is not None and page.more:
+        page = await memories.changes(ALICE, page.version, 2)
+        assert page is not None and not page.start_over
+        rest += page.ids
+    assert set(rest) >= {h(8)} and len(rest) == len(set(rest)) == 7
+    await follower.follow()
+    assert set(follower.rows) == {h(n) for n in (0, 1, 2, 3, 4, 5, 6, 8)}
+
+
+async def test_an_agent_that_was_emptied_starts_over(memories: MemoryStore) -> None:
+    follower = Follower(memories, ALICE, partial(memories.get, ALICE))
+    await memories.apply([upsert(1), upsert(2)])
+    await follower.follow()
+    await memories.revert([upsert(1), upsert(2)])
+    await follower.follow()
+    assert follower.rows == {} and follower.version == Version()
+    await memories.apply([upsert(3)])
+    await follower.follow()
+    assert set(follower.rows) == {h(3)} and follower.restarts == 3
+
+
+async def test_following_vectors_reads_what_changed_and_no_more(vectors: tuple[VectorStore, VectorStore]) -> None:
+    store, reader = vectors
+
+    async def read(ids: object) -> list[VectorRow | None]:
+        return await reader.find([(ALICE, i) for i in ids])  # type: ignore[attr-defined]
+
+    follower = Follower(reader, ALICE, read, limit=50)
+    await store.upsert([row(n) for n in range(200)] + [row(n, BOB) for n in range(5)])
+    await follower.follow()
+    assert len(follower.asked) == 200
+    await store.upsert([row(3, axis=77), row(300)])
+    await follower.follow()
+    assert sorted(follower.asked) == [h(3), h(300)]
+    assert follower.rows[h(3)].vector[77] == 1 and len(follower.rows) == 201
+
+
+async def test_a_removed_row_is_told_of_without_a_start_over(tmp_path: Path) -> None:
+    store = LmdbMemoryStore(tmp_path)
+    follower = Follower(store, ALICE, partial(store.get, ALICE), limit=100)
+    await store.apply([upsert(n) for n in range(300)])
+    await follower.follow()
+    await store.revert([upsert(n) for n in range(10)])
+    await follower.follow()
+    assert follower.asked == [h(n) for n in range(10)] and follower.restarts == 1 and len(follower.rows) == 290
+    await store.apply([upsert(5)])
+    await follower.follow()
+    assert follower.asked == [h(5)] and len(follower.rows) == 291
+    await store.close()
+
+
+async def test_removed_ids_are_swept_out_and_readers_start_over(tmp_path: Path) -> None:
+    store = LmdbMemoryStore(tmp_path)
+    await store.apply([upsert(n) for n in range(400)] + [upsert(1, BOB)])
+    known = await store.changes(ALICE, None, 1_000)
+    bobs = await store.version(BOB)
+    await store.revert([upsert(n) for n in range(SPARE + 60)])
+    again = await store.changes(ALICE, known.version, 1_000)
+    assert again.start_over and sorted(again.ids) == [h(n) for n in range(SPARE + 60, 400)]
+    assert again.version > known.version and await store.version(BOB) == bobs
+    await store.close()
+    with lmdb.open(str(tmp_path), max_dbs=8) as env, env.begin() as txn:
+        for name in (b"changes", b"sequences"):
+            assert txn.stat(env.open_db(name, txn=txn))["entries"] == 400 - SPARE - 60 + 1
+
+
+async def test_an_agent_with_no_row_leaves_no_byte(tmp_path: Path) -> None:
+    store = LmdbMemoryStore(tmp_path)
+    facts = [upsert(n) for n in range(SPARE + 5)]
+    await store.apply(facts)
+    await store.revert(facts)
+    await store.close()
+    with lmdb.open(str(tmp_path), max_dbs=8) as env, env.begin() as txn:
+        for name in (b"rows", b"by_time", b"agents", b"changes", b"sequences"):
+            assert list(txn.cursor(db=env.open_db(name, txn=txn))) == []
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from connectors.stores import LmdbMemoryStore
+from tests.unit.stores.facts import upsert
+asyncio.run(LmdbMemoryStore(Path(sys.argv[1])).apply([upsert(7)]))
+"""
+
+
+async def test_another_process_s_write_moves_the_version(tmp_path: Path) -> None:
+    store = LmdbMemoryStore(tmp_path)
+    await store.apply([upsert(1)])
+    before = await store.changes(ALICE, None, 10)
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", WRITER, str(tmp_path)], check=True, cwd=ROOT, timeout=60)
+    after = await store.changes(ALICE, before.version, 10)
+    assert after.version > before.version and after.ids == [h(7)] and not after.start_over
+    await store.close()
+
+
+async def test_milvus_says_that_it_cannot_tell(tmp_path: Path) -> None:
+    store = MilvusVectorStore(str(tmp_path / "v.db"))
+    await store.upsert([row(1)])
+    assert await store.version(ALICE) is None and await store.changes(ALICE, None, 5) is None
+    await store.close()
+
+
+async def test_a_short_agent_and_a_closed_store_are_refused(tmp_path: Path) -> None:
+    for store in (LmdbMemoryStore(tmp_path / "m"), LmdbVectorStore(tmp_path / "v")):
+        with pytest.raises(StoreError, match="20 bytes"):
+            await store.version(ALICE[:5])
+        with pytest.raises(StoreError, match="20 bytes"):
+            await store.changes(ALICE[:5], None, 5)
+        await store.close()
+        with pytest.raises(StoreError, match="closed"):
+            await store.version(ALICE)
+        with pytest.raises(StoreError, match="closed"):
+            await store.changes(ALICE, None, 5)
+
+
+def _age(folder: Path, form: bytes, junk: dict[bytes, bytes]) -> None:
+    """Makes of a store what the version before would have left."""
+    with lmdb.open(str(folder), max_dbs=8) as env, env.begin(write=True) as txn:
+        for name in (b"agents", b"changes", b"sequences"):
+            txn.drop(env.open_db(name, txn=txn), delete=name not in junk)
+        for name, key in junk.items():
+            txn.put(key, bytes(24), db=env.open_db(name, txn=txn))
+        txn.put(b"format", form)
+
+
+async def test_a_store_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
+    memories, vectors = LmdbMemoryStore(tmp_path / "m"), LmdbVectorStore(tmp_path / "v")
+    await memories.apply([upsert(n, who) for n in range(30) for who in (ALICE, BOB)])
+    await vectors.upsert([row(n, who) for n in range(30) for who in (ALICE, BOB)])
+    identity = memories.identity
+    await memories.close()
+    await vectors.close()
+    _age(tmp_path / "m", b"monmouth/memories/1", {})
+    _age(tmp_path / "v", b"monmouth/vectors/1/384", {b"agents": ALICE, b"changes": ALICE + b"\x01"})
+    memories, vectors = LmdbMemoryStore(tmp_path / "m"), LmdbVectorStore(tmp_path / "v")
+    assert memories.identity == identity
+    for store in (memories, vectors):
+        for agent in (ALICE, BOB):
+            page = await store.changes(agent, None, 100)
+            assert page.ids == [h(n) for n in range(30)] and page.version == await store.version(agent) > Version()
+    assert len(await memories.live_ids(BOB, everything)) == 30
+    assert (await vectors.search(BOB, AXES[3], 1))[0].memory_id == h(3)
+    await memories.revert([upsert(n) for n in range(30)])
+    assert await memories.version(ALICE) == Version() != await memories.version(BOB)
+    await memories.close()
+    await vectors.close()
+
+
+async def test_a_store_of_an_unknown_version_is_refused(tmp_path: Path) -> None:
+    await LmdbMemoryStore(tmp_path).close()
+    _age(tmp_path, b"monmouth/memories/99", {})
+    with pytest.raises(StoreError, match="format monmouth/memories/99"):
+        LmdbMemoryStore(tmp_path)
