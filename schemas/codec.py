@@ -26,6 +26,8 @@ ROOT = Path(__file__).parent
 MAGIC = 0
 HEADER = 5
 """Bytes in front of the record: magic byte and schema id."""
+OPEN = b"\xff"
+"""In front of bytes that were not sealed."""
 PLAUSIBLE = 1_000
 """How far above the newest known id a newer version's may lie: ids are given out one by one; beyond that, bytes are garbage."""
 _OPTIONS = cavro.DEFAULT_OPTIONS.replace(record_decodes_to_dict=True, coerce_int_to_float=False)
@@ -139,6 +141,19 @@ class Codec:
         schemaless_writer(out, writer, {**record, **fields})
         return out.getvalue()
 
+    def prepare(self, agents: Iterable[bytes]) -> None:
+        """Called with agents (20 bytes) before records of theirs are written in number: time for a codec to make keys."""
+
+    def seal(self, kind: str, agent: bytes, key: bytes, body: bytes) -> bytes:
+        """``body`` as a store may keep it: of one agent, under ``key``, among rows of ``kind``. Here as it is."""
+        return OPEN + body
+
+    def unseal(self, kind: str, agent: bytes, key: bytes, sealed: bytes) -> bytes | None:
+        """The inverse; None if the agent was erased. Raises SchemaError for what was sealed with keys."""
+        if sealed[:1] != OPEN:
+            raise SchemaError(f"a row of {kind} is sealed, and this process has no keys")
+        return sealed[1:]
+
     def is_current(self, name: str, value: bytes) -> bool:
         """Whether ``value`` is a record ``name`` of the newest version, and ``encode`` writes that version."""
         prefix = value[:HEADER]
@@ -186,6 +201,11 @@ def _default() -> Codec:
     return Codec()
 
 
-def use(chosen: Codec | None) -> None:
-    """Makes ``chosen`` the process-wide codec, None the one that writes what is newest. Before anything is written."""
+def use(chosen: Codec | None) -> Codec | None:
+    """Makes ``chosen`` the process-wide codec, None the one that writes what is newest. Before anything is written.
+
+    Returns what was chosen before.
+    """
+    before = _chosen[-1] if _chosen else None
     _chosen[:] = [] if chosen is None else [chosen]
+    return before

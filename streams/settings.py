@@ -117,6 +117,12 @@ class SecuritySettings(BaseModel):
     trusted_keys_file: Path = Path("keys/trusted.txt")
     master_key_file: Path = Path("keys/master.key")
     operator_token_file: Path = Path("keys/operator.token")
+    master_key: SecretStr = Field(SecretStr(""), description="The master key itself, 64 hex digits, instead of the file.")
+    master_key_program: list[str] = Field(
+        default_factory=list, description="Program and arguments that wrap and unwrap the master key, for a key service."
+    )
+    agent_keys_file: Path = Field(Path("keys/agents.keys"), description="Each agent's key, wrapped by the master key.")
+    seal: bool = Field(True, description="Encrypt what is written of an agent; read what is encrypted in any case.")
 
 
 class Settings(BaseSettings):

@@ -1,0 +1,148 @@
+"""The codec of a process that has keys: what it writes of an agent is sealed, what it reads is opened.
+
+Every record goes to a topic or into a store through ``schemas.codec.codec()``, so this is the one place where plaintext and
+ciphertext meet: stream agents and the gateway see open records only, topics and files sealed ones only.
+Sealed are the private fields (see ``private_part``) of Memory, alone or in a MemoryFact, of MemoryCommand and of Embedding, and
+the bytes that stores hand to ``seal``. A record without private content, such as FORGET or ERASE, stays open.
+Invariants:
+  * sealing is deterministic, so a replay writes the bytes that were written before;
+  * a record of an erased agent reads as one that is ``is_erased``, empty, with its ids and its leaf, and is written as that;
+  * a record that does not open for any other reason raises VaultError: it is never taken for an erased one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from schemas.codec import OPEN, ROOT, Codec, use
+from streams.core.leaf import leaf_of
+from streams.core.sealed import ERASED
+from streams.settings import Settings
+from streams.vault.box import Box, open_part, version_of
+from streams.vault.errors import ErasedError, VaultError
+from streams.vault.keys import AgentKeys, FileKeyStore, KeyStore
+from streams.vault.master import open_master_key
+from streams.vault.private_part import CLEAR, PrivatePart
+
+ID = {"Memory": "id", "MemoryCommand": "id", "Embedding": "memory_id"}
+
+
+class SealingCodec(Codec):
+    """``seals``: whether to write sealed records; those it reads it opens in any case."""
+
+    def __init__(self, keys: KeyStore, bound: int | None = None, *, seals: bool = True) -> None:
+        super().__init__(bound=bound)
+        self.keys = keys
+        versions: dict[str, dict[str, str]] = json.loads((ROOT / "ids.json").read_text())
+        self._parts = {name: PrivatePart(name, versions[name]) for name in CLEAR}
+        # An older version that still reads knows no sealed records: what is written for it stays open.
+        self._seals = seals and (bound is None or all(part.newest <= bound for part in self._parts.values()))
+
+    def encode(self, name: str, record: Mapping[str, Any]) -> bytes:
+        if self._seals:
+            if name == "MemoryFact":
+                memory = record["memory"]
+                if memory is not None:
+                    record = {**record, "memory": self._sealed("Memory", memory)}
+            elif name in self._parts:
+                record = self._sealed(name, record)
+        return super().encode(name, record)
+
+    def decode(self, value: bytes | None) -> tuple[str, Any]:
+        name, record = super().decode(value)
+        if name == "MemoryFact":
+            memory = record["memory"]
+            if memory is not None and memory["sealed"] is not None:
+                self._open("Memory", memory)
+        elif name in self._parts and record["sealed"] is not None:
+            self._open(name, record)
+        return name, record
+
+    def prepare(self, agents: Iterable[bytes]) -> None:
+        if self._seals:
+            self.keys.prepare(agents)
+
+    def seal(self, kind: str, agent: bytes, key: bytes, body: bytes) -> bytes:
+        if not self._seals:
+            return super().seal(kind, agent, key, body)
+        try:
+            return self.keys.get_or_create(agent).newest.seal(_place(kind, agent, key), body)
+        except ErasedError:
+            return ERASED
+
+    def unseal(self, kind: str, agent: bytes, key: bytes, sealed: bytes) -> bytes | None:
+        if sealed[:1] == ERASED:
+            return None
+        if sealed[:1] == OPEN:
+            return sealed[1:]
+        box = self._box(agent, sealed)
+        return None if box is None else box.open(_place(kind, agent, key), sealed)
+
+    def _sealed(self, name: str, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        part = self._parts[name]
+        if record["sealed"] is not None or part.is_empty(record):  # what is closed stays as it is, with its key or without
+            return record
+        agent = record["agent"]
+        try:
+            keys = self.keys.get_or_create(agent)
+        except ErasedError:
+            return {**record, **part.empty, "sealed": ERASED}
+        place = _place(name, agent, record[ID[name]])
+        opened = _leaf(keys, record) if name == "Memory" else b""
+        return {**record, **part.empty, "sealed": keys.newest.seal(place, part.encode(record), opened)}
+
+    def _open(self, name: str, record: dict[str, Any]) -> None:
+        sealed: bytes = record["sealed"]
+        if sealed[:1] == ERASED:
+            return
+        box = self._box(record["agent"], sealed)
+        if box is None:
+            record["sealed"] = ERASED + open_part(sealed)
+            return
+        place = _place(name, record["agent"], record[ID[name]])
+        record.update(self._parts[name].decode(box.open(place, sealed)), sealed=None)
+
+    def _box(self, agent: bytes, sealed: bytes) -> Box | None:
+        """What opens it; None if that was destroyed."""
+        version = version_of(sealed)
+        try:
+            keys = self.keys.get(agent)
+            if keys is None or version not in keys.boxes:
+                self.keys.refresh()
+                keys = self.keys.get(agent)
+        except ErasedError:
+            return None
+        if keys is None or version not in keys.boxes:
+            raise VaultError(
+                f"a record of agent 0x{agent.hex()} is sealed with version {version} of a key that is not in this keys folder",
+                "Give this process the keys folder of the one that wrote it. See 'Keys' in docs/security.md.",
+            )
+        return keys.boxes[version]
+
+
+def _place(kind: str, agent: bytes, key: bytes) -> bytes:
+    return kind.encode() + b"\0" + agent + key
+
+
+def _leaf(keys: AgentKeys, memory: Mapping[str, Any]) -> bytes:
+    return b"".join(leaf_of(keys.leaf_secret, memory))
+
+
+def open_keys(settings: Settings) -> FileKeyStore:
+    """The keys of the installation. Raises ConfigurationError, VaultError."""
+    return FileKeyStore(settings.path(settings.security.agent_keys_file), lambda: open_master_key(settings))
+
+
+@contextmanager
+def sealed_records(settings: Settings) -> Iterator[FileKeyStore]:
+    """Makes the process write sealed records and read them, as ``settings`` say, until the end of the block."""
+    keys = open_keys(settings)
+    before = use(SealingCodec(keys, settings.kafka.newest_schema, seals=settings.security.seal))
+    try:
+        yield keys
+    finally:
+        use(before)
+        keys.close()
