@@ -12,6 +12,10 @@ Step = Literal["NEW", "UNDO", "FINAL"]
 MemoryType = Literal["SHORT_TERM", "LONG_TERM", "WORKING", "EPISODIC", "SEMANTIC", "PROCEDURAL"]
 MEMORY_TYPES: tuple[MemoryType, ...] = ("SHORT_TERM", "LONG_TERM", "WORKING", "EPISODIC", "SEMANTIC", "PROCEDURAL")
 MemorySource = Literal["CHAIN", "COMMAND", "SESSION", "IMPORT"]
+RelationKind = Literal[
+    "TRANSFER", "SWAP", "LIQUIDITY_PROVISION", "DELEGATION", "INTERACTION", "IDENTITY", "FEEDBACK", "VALIDATION"
+]
+NodeKind = Literal["ACCOUNT", "AGENT", "CONTRACT", "TOKEN", "POOL", "IDENTITY", "OTHERS"]
 EdgeKind = Literal["LINK", "SUPERSEDES", "MERGES", "INVALIDATES"]
 CommandOp = Literal[
     "STORE",
@@ -317,3 +321,60 @@ class DeadLetter(TypedDict):
     value: bytes | None
     truncated: bool
     size: int
+
+
+class StandingRecord(TypedDict):
+    transactions: int
+    failures: int
+    whale: int
+    complex_ops: int
+    gas: int
+    volume: bytes
+    reputation: int
+    first: int
+    last: int
+
+
+class GraphEdge(TypedDict):
+    id: bytes
+    source: bytes
+    target: bytes
+    kind: RelationKind
+    target_kind: NodeKind
+    block: BlockRefRecord
+    timestamp: int
+    transaction: bytes
+    transaction_index: int
+    ordinal: int
+    succeeded: bool
+    gas_used: int
+    token: bytes | None
+    amount: bytes | None
+    event: str
+    arguments: dict[str, str]
+    events: int
+    volume: bytes
+    weight: int
+    strength: int
+    first: int
+    standing: StandingRecord | None
+
+
+class AgentIdentity(TypedDict):
+    registry: bytes
+    agent_id: bytes
+    owner: bytes | None
+    uri: str
+    wallet: bytes | None
+
+
+class AgentProfile(TypedDict):
+    agent: bytes
+    block: BlockRefRecord
+    standing: StandingRecord
+    specialisation: Literal["standard", "complex_ops", "whale"]
+    edges: int
+    identities: list[AgentIdentity]
+    capabilities: list[str]
+    feedback_given: int
+    anps: float | None

@@ -22,6 +22,8 @@ MEMORY_LOG = "memory.log"
 MEMORY_STATE = "memory.state"
 EMBEDDINGS = "rag.embeddings"
 ROOTS = "memory.roots"
+EDGES = "graph.edges"
+REGISTRY = "agents.registry"
 CHECKPOINTS = "checkpoints"
 DLQ = "dlq"
 
@@ -67,6 +69,8 @@ TOPICS: dict[str, TopicSpec] = {
         TopicSpec(MEMORY_STATE, "compact", ("Memory",), "memory", "agent + memory id"),
         TopicSpec(EMBEDDINGS, "compact", ("Embedding",), "embedding", "agent + memory id"),
         TopicSpec(ROOTS, "compact", ("LatticeRoot", "LatticeLog"), "lattice", "agent; partition + index"),
+        TopicSpec(EDGES, "compact", ("GraphEdge",), "graph", "source + event id"),
+        TopicSpec(REGISTRY, "compact", ("AgentProfile",), "graph", "agent"),
         TopicSpec(
             CHECKPOINTS, "compact", ("Checkpoint",), "stream agents", "stream agent / partition / slot", segment_bytes=16 * MIB
         ),

@@ -32,6 +32,10 @@ MEMORY: dict[str, Any] = {
     "valid_from": 1_690_000_000, "valid_to": 1_710_000_000, "edges": [EDGE], "session": bytes(range(16)),
     "imported_from": h(26), "sealed": b"sealed",
 }  # fmt: skip
+STANDING: dict[str, Any] = {
+    "transactions": 3, "failures": 1, "whale": 2, "complex_ops": 1, "gas": 90_000, "volume": b"\x0f\x42\x40",
+    "reputation": 600_000_000_000, "first": 1_690_000_000, "last": 1_700_000_000,
+}  # fmt: skip
 SAMPLES: dict[str, dict[str, Any]] = {
     "BlockNotification": {
         "step": "UNDO", "chain_id": 1337, "sequence": 9, "block": BLOCK, "head": OLDER, "final": OLDER, "header": HEADER,
@@ -77,6 +81,18 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "Embedding": {
         "memory_id": h(20), "agent": a(2), "block": BLOCK, "vector": bytes(1536), "model": "all-MiniLM-L6-v2",
         "model_hash": h(17), "backend": "onnx-fp32", "text_digest": h(18), "sealed": b"sealed",
+    },
+    "GraphEdge": {
+        "id": h(29), "source": a(2), "target": a(3), "kind": "TRANSFER", "target_kind": "ACCOUNT", "block": BLOCK,
+        "timestamp": 1_700_000_000, "transaction": h(21), "transaction_index": 3, "ordinal": 0, "succeeded": True,
+        "gas_used": 21_000, "token": a(4), "amount": b"\x05", "event": "Transfer", "arguments": {"token_id": "7"},
+        "events": 2, "volume": b"\x0a", "weight": 500_000_000_000, "strength": 750_000_000_000, "first": 1_690_000_000,
+        "standing": STANDING,
+    },
+    "AgentProfile": {
+        "agent": a(2), "block": BLOCK, "standing": STANDING, "specialisation": "whale", "edges": 4,
+        "identities": [{"registry": a(8), "agent_id": b"\x07", "owner": a(2), "uri": "ipfs://x", "wallet": a(9)}],
+        "capabilities": ["swap"], "feedback_given": 1, "anps": 12.5,
     },
     "LatticeRoot": {
         "agent": a(2), "count": 1, "lattice": bytes(2048), "checksum": h(19), "merkle_root": h(23), "block": BLOCK,

@@ -94,11 +94,18 @@ def _lattice(wiring: Wiring) -> AgentFactory:
     return AgentFactory(LatticeAgent, lambda partition, state: LatticeAgent(partition, state, key.leaf_secret))
 
 
+def _graph(_: Wiring) -> AgentFactory:
+    from streams.agents.graph import GraphAgent  # noqa: PLC0415
+
+    return AgentFactory(GraphAgent, GraphAgent)
+
+
 AGENTS: dict[str, Callable[[Wiring], AgentFactory]] = {
     "intent": _intent,
     "memory": _memory,
     "embedding": _embedding,
     "lattice": _lattice,
+    "graph": _graph,
 }
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from blake3 import blake3
 
 from connectors.stores import open_memory_store, open_vector_store
 from schemas.codec import codec
-from schemas.records import Memory, MemoryCommand, MemoryFact
+from schemas.records import ChainTransaction, Memory, MemoryCommand, MemoryFact
 from streams import topics
+from streams.agents.graph import GraphAgent
 from streams.agents.intent import intent_record
 from streams.agents.memory_facts import command_facts, transaction_facts
 from streams.cli.demo.check import canonical_records
@@ -24,6 +26,7 @@ from streams.ports.chain import ChainSource
 from streams.ports.embedder import Embedder
 from streams.settings import Settings
 from tests.e2e.readback import Partition, marked, read, records, table
+from tests.fakes import MemoryState, record_of
 
 Name = tuple[str, bytes, bytes, bytes, bytes]
 
@@ -43,6 +46,7 @@ class Expected:
     intents: Counter[bytes]
     memories: dict[bytes, Memory]
     world: World
+    graph: dict[tuple[str, bytes], Any]
 
     @property
     def live(self) -> set[bytes]:
@@ -64,8 +68,20 @@ async def expect(source: ChainSource, settings: Settings, head: BlockRef, comman
     intents = (codec().encode("Intent", intent_record(*pair)) for pair in zip(records, readings, strict=True))
     memories = {fact["owner"] + fact["memory_id"]: fact["memory"] for fact in reversed(facts) if fact["memory"]}
     return Expected(
-        await _refs(source, settings, head), Counter(map(name_of, facts)), Counter(intents), memories, oracle.world()
+        await _refs(source, settings, head),
+        Counter(map(name_of, facts)),
+        Counter(intents),
+        memories,
+        oracle.world(),
+        graph_of(records),
     )
+
+
+def graph_of(transactions: Iterable[ChainTransaction]) -> dict[tuple[str, bytes], Any]:
+    """Rows of graph.edges and agents.registry, by one pass over the canonical chain."""
+    agent = GraphAgent(0, MemoryState())
+    emits = list(agent.apply(None, [record_of(topics.TRANSACTIONS, "ChainTransaction", tx) for tx in transactions]))
+    return {(emit.topic, emit.key): emit.value for emit in (*emits, *agent.emit_before_commit())}
 
 
 async def _refs(source: ChainSource, settings: Settings, head: BlockRef) -> list[BlockRef]:
@@ -83,6 +99,8 @@ async def faults(settings: Settings, expected: Expected, agents: Sequence[str], 
         found += await _memory(settings, expected)
     if "lattice" in agents:
         found += await _lattice(settings, expected)
+    if "graph" in agents:
+        found += await _graph(settings, expected)
     if "embedding" in agents:
         assert embedder is not None
         found += await _embedding(settings, expected, embedder)
@@ -126,6 +144,15 @@ async def _memory(settings: Settings, expected: Expected) -> list[str]:
 
 async def _lattice(settings: Settings, expected: Expected) -> list[str]:
     return [str(found) for found in differences(expected.world, await table(settings.kafka, topics.ROOTS, "LatticeRoot"))]
+
+
+async def _graph(settings: Settings, expected: Expected) -> list[str]:
+    found: dict[tuple[str, bytes], Any] = {}
+    for topic, kind in ((topics.EDGES, "GraphEdge"), (topics.REGISTRY, "AgentProfile")):
+        found |= {(topic, key): row for key, row in (await table(settings.kafka, topic, kind)).items()}
+    names = expected.graph.keys() | found.keys()
+    wrong = [name for name in names if expected.graph.get(name) != found.get(name)]
+    return [f"{topic}: {key.hex()} is not as one pass over the chain has it" for topic, key in sorted(wrong)]
 
 
 async def _embedding(settings: Settings, expected: Expected, embedder: Embedder) -> list[str]:

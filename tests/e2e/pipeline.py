@@ -27,7 +27,7 @@ from streams.signing import load_or_create_signer, load_verifier
 from tests.e2e.expected import Expected, expect, faults
 from tests.e2e.fake_embedder import HashEmbedder
 
-ALL = ("intent", "memory", "embedding", "lattice")
+ALL = ("intent", "memory", "embedding", "lattice", "graph")
 PATIENCE = 90.0
 
 

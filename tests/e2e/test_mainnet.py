@@ -116,6 +116,9 @@ async def test_the_comparison_sees_every_kind_of_fault(kafka_settings: Settings,
     assert "count" in await seen(replace(right, world=world), "lattice")
     others = {other: state for other, state in right.world.agents.items() if other != agent}
     assert "Merkle root" in await seen(replace(right, world=World(others)), "lattice")
+    assert right.graph
+    unlike = {name: {**row, "first": 1} if "first" in row else row for name, row in right.graph.items()}
+    assert "graph.edges" in await seen(replace(right, graph=unlike), "graph")
     altered = {**right.memories, key: {**right.memories[key], "content": b"something else"}}
     assert "differs" in await seen(replace(right, memories=altered), "memory")
     doubt = await seen(replace(right, memories=altered), "embedding")

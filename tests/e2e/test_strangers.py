@@ -29,7 +29,17 @@ from tests.e2e.stranger import GARBAGE, bad_values, stranger
 from tests.identity import operator_token
 
 pytestmark = pytest.mark.kafka
-ALONE = (topics.COMMANDS, topics.MEMORY_STATE, topics.EMBEDDINGS, topics.ROOTS, topics.CHECKPOINTS, topics.DLQ, topics.BLOCKS)
+ALONE = (
+    topics.COMMANDS,
+    topics.MEMORY_STATE,
+    topics.EMBEDDINGS,
+    topics.ROOTS,
+    topics.EDGES,
+    topics.REGISTRY,
+    topics.CHECKPOINTS,
+    topics.DLQ,
+    topics.BLOCKS,
+)
 """Topics in which a record that is none means nothing."""
 TWO_MB = 2 * 1024 * 1024
 
@@ -51,7 +61,7 @@ async def test_where_records_stand_alone_garbage_is_set_aside_and_the_pipeline_g
             assert SKIPPED.labels(topic)._value.get() - before == written[topic]
         observed = sum(written[topic] for topic in (topics.BLOCKS, topics.ROOTS, topics.CHECKPOINTS, topics.DLQ))
         assert pipeline.seen.garbage == observed
-        assert sum(written.values()) == 5 * (5 * settings.kafka.partitions + 2)
+        assert sum(written.values()) == 5 * (7 * settings.kafka.partitions + 2)
 
 
 async def set_aside(settings: Settings, count: int) -> list[str]:
@@ -163,4 +173,4 @@ async def test_a_stranger_in_place_of_a_checkpoint_is_named(kafka_settings: Sett
 def test_every_topic_of_the_map_is_tried() -> None:
     """rag.intents has no reader of ours yet."""
     assert {*ALONE, topics.TRANSACTIONS, topics.MEMORY_LOG, topics.INTENTS} == topics.TOPICS.keys()
-    assert ALL == ("intent", "memory", "embedding", "lattice")
+    assert ALL == ("intent", "memory", "embedding", "lattice", "graph")

@@ -27,7 +27,7 @@ from streams.serving.client import Client
 from streams.settings import Settings
 from streams.signing import load_or_create_signer
 
-AGENTS = ("intent", "memory", "embedding", "lattice")
+AGENTS = ("intent", "memory", "embedding", "lattice", "graph")
 ROUNDS = 3
 PRODUCER = "producer"
 LIVE = 12
