@@ -1,0 +1,66 @@
+"""What an installation says of a package: that its own log had this root for the agent, signed with the installation's key.
+
+Assumes the reader knows which keys to trust. Invariant: the signature covers a domain string, the digest of the manifest and
+everything else the attestation says; Ed25519 is deterministic, so the same package attested twice has the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from streams.portability.errors import PackageError
+from streams.portability.package import ALTERED, Attestation, Package
+from streams.portability.record_json import canonical
+
+DOMAIN = b"monmouth/package/attestation/1"
+_FIELDS = {"key", "checksum", "merkle_root", "signature"}
+
+
+def attested(package: Package, private: bytes, checksum: bytes | None, merkle_root: bytes | None) -> Package:
+    """With an attestation. ``private``: 32-byte seed; ``checksum`` and ``merkle_root`` of the agent as published, or None."""
+    key = Ed25519PrivateKey.from_private_bytes(private)
+    said: dict[str, Any] = {
+        "key": key.public_key().public_bytes_raw().hex(),
+        "checksum": checksum and checksum.hex(),
+        "merkle_root": merkle_root and merkle_root.hex(),
+    }
+    return replace(package, attestation={**said, "signature": key.sign(_payload(package, said)).hex()})
+
+
+def demand_attested(package: Package, trusted: Collection[bytes], unknown: bool = False) -> bool:
+    """Whether a key of ``trusted`` (32-byte public keys) signed it. With ``unknown``, another key or none may do.
+
+    Raises PackageError for a signature that does not hold, always, and for a package nobody known has signed.
+    """
+    said = package.attestation
+    signer = None if said is None else _signer(package, said)
+    if signer is not None and signer in trusted:
+        return True
+    if unknown:
+        return False
+    who = "nobody" if signer is None else f"key {signer.hex()}, which is not trusted here"
+    raise PackageError(
+        f"the package is signed by {who}",
+        "If you know where it comes from, add the key to the trusted keys file, or accept packages of unknown origin.",
+    )
+
+
+def _signer(package: Package, said: Attestation) -> bytes:
+    try:
+        if set(said) != _FIELDS:
+            raise ValueError("fields")
+        public = bytes.fromhex(said["key"])
+        key, signature = Ed25519PublicKey.from_public_bytes(public), bytes.fromhex(said["signature"])
+        key.verify(signature, _payload(package, {name: said[name] for name in _FIELDS - {"signature"}}))
+    except (ValueError, TypeError, InvalidSignature):
+        raise PackageError("the signature of the package does not hold", ALTERED) from None
+    return public
+
+
+def _payload(package: Package, said: Attestation) -> bytes:
+    return DOMAIN + package.digest + canonical(dict(said))

@@ -1,0 +1,114 @@
+"""What files of other products have in common when they are read as memories.
+
+Assumes nothing of the files; they come from outside. Invariant: reading is a pure function of the file and the agent, ids
+included, so that importing a file twice is importing it once; what cannot be kept as a memory (empty texts, too long ones) is
+counted, never cut or dropped without a word.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.defaults import plain_memory
+from schemas.records import Memory, MemoryType
+from streams.core.ids import content_id
+from streams.portability.errors import PackageError
+
+LONGEST = 65_536
+MOST_TAGS, LONGEST_TAG = 32, 64
+LAST_SECOND = 253_402_300_799
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """``skipped``: entries that hold no text, or more than a memory may."""
+
+    product: str
+    memories: tuple[Memory, ...]
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to remember. ``name``: what tells it apart in its file."""
+
+    name: str
+    content: bytes
+    kind: MemoryType
+    tags: tuple[str, ...] = ()
+    timestamp: int = 0
+    importance: float = 0.5
+    media_type: str = "text/plain"
+    subject: str | None = None
+    predicate: str | None = None
+
+
+def reading(product: str, agent: bytes, entries: Iterable[Entry]) -> Reading:
+    """Memories of ``agent`` from the entries of one file."""
+    found: dict[bytes, Memory] = {}
+    skipped = 0
+    for entry in entries:
+        if not entry.content.strip() or len(entry.content) > LONGEST:
+            skipped += 1
+            continue
+        memory = _memory(product, agent, entry)
+        found[memory["id"]] = memory
+    return Reading(product, tuple(found[memory_id] for memory_id in sorted(found)), skipped)
+
+
+def _memory(product: str, agent: bytes, entry: Entry) -> Memory:
+    memory_id = content_id("monmouth/memory/import", agent, product.encode(), entry.name.encode(), entry.content)
+    stamp = min(max(entry.timestamp, 0), LAST_SECOND)
+    return {
+        **plain_memory(memory_id, agent, entry.kind, "IMPORT", stamp),
+        "content": entry.content,
+        "media_type": entry.media_type,
+        "importance": min(max(entry.importance, 0.0), 1.0),
+        "tags": labels(entry.tags),
+        "subject": entry.subject,
+        "predicate": entry.predicate,
+    }
+
+
+def labels(tags: Sequence[str]) -> list[str]:
+    """Tags within the limits, each once."""
+    return list(dict.fromkeys(tag[:LONGEST_TAG] for tag in tags if tag))[:MOST_TAGS]
+
+
+def seconds(said: object) -> int:
+    """Unix seconds of a number or an ISO 8601 text; 0 if it says no time."""
+    if isinstance(said, bool) or said is None:
+        return 0
+    if isinstance(said, (int, float)):
+        return int(said) if abs(said) < LAST_SECOND else 0
+    try:
+        moment = datetime.fromisoformat(str(said))
+    except ValueError:
+        return 0
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def json_of(data: bytes) -> Any:
+    """The JSON document. Raises PackageError."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise PackageError("the file is no JSON document") from None
+
+
+def objects(said: object, what: str) -> list[dict[str, Any]]:
+    """A list of objects. Raises PackageError, naming it as ``what``."""
+    if said is None:
+        return []
+    if not isinstance(said, list) or not all(isinstance(item, dict) for item in said):
+        raise PackageError(f"{what} is not a list of objects")
+    return said
+
+
+def text(said: object) -> str:
+    """The text, or an empty one."""
+    return said if isinstance(said, str) else ""

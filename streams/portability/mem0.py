@@ -1,0 +1,53 @@
+"""mem0's JSON: what ``get_all`` and ``search`` return and its exports hold, a list of memories, bare or under ``results``.
+
+A memory becomes a SEMANTIC one with mem0's times; its user, run and categories become tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from streams.portability.errors import PackageError
+from streams.portability.foreign import Entry, Reading, json_of, objects, reading, seconds, text
+
+PRODUCT = "mem0"
+NAMES = ("user_id", "agent_id", "run_id", "app_id", "actor_id")
+
+
+def sniff(said: object) -> bool:
+    """Whether a JSON document is mem0's."""
+    found = _list(said)
+    return bool(found) and all(isinstance(item, Mapping) and isinstance(item.get("memory"), str) for item in found)
+
+
+def read(data: bytes, agent: bytes) -> Reading:
+    """Raises PackageError if it is not mem0's."""
+    said = json_of(data)
+    if not sniff(said):
+        raise PackageError(
+            "the file is not what mem0 exports", "It is a list of objects with a memory each, or has one under results."
+        )
+    return reading(PRODUCT, agent, _entries(objects(_list(said), "results")))
+
+
+def _list(said: object) -> Any:
+    if isinstance(said, Mapping):
+        return said.get("results") or said.get("memories")
+    return said if isinstance(said, list) else None
+
+
+def _entries(items: list[dict[str, Any]]) -> Iterator[Entry]:
+    for number, item in enumerate(items):
+        metadata: Any = item.get("metadata") if isinstance(item.get("metadata"), Mapping) else {}
+        categories: Any = item.get("categories") if isinstance(item.get("categories"), list) else []
+        tags = [f"{name.removesuffix('_id')}:{item[name]}" for name in NAMES if isinstance(item.get(name), str)]
+        tags += [text(category) for category in categories]
+        tags += [f"{key}:{value}" for key, value in sorted(metadata.items()) if isinstance(value, (str, int, float))]
+        yield Entry(
+            text(item.get("id")) or str(number),
+            item["memory"].strip().encode(),
+            "SEMANTIC",
+            tuple(tags),
+            seconds(item.get("updated_at") or item.get("created_at")),
+        )
