@@ -15,16 +15,16 @@ os.environ |= {"MEM0_TELEMETRY": "False", "ANONYMIZED_TELEMETRY": "False", "OPEN
 os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "MEM0_DIR": str(Path(sys.argv[3]) / "mem0")}
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from connectors.embedding.model import DIMENSION, locate  # noqa: E402
-from connectors.embedding.onnx_embedder import OnnxEmbedder  # noqa: E402
+from connectors.embedding.model import DIMENSION, locate
+from connectors.embedding.onnx_embedder import OnnxEmbedder
 
 RESULTS = 10
 
 
 class Mem0:
     def __init__(self, embedder: OnnxEmbedder, scratch: Path) -> None:
-        from mem0 import Memory
-        from mem0.embeddings.base import EmbeddingBase
+        from mem0 import Memory  # noqa: PLC0415
+        from mem0.embeddings.base import EmbeddingBase  # noqa: PLC0415
 
         class Ours(EmbeddingBase):
             def embed(self, text, memory_action=None):
@@ -52,8 +52,8 @@ class Mem0:
 
 class Chroma:
     def __init__(self, embedder: OnnxEmbedder, scratch: Path) -> None:
-        import chromadb
-        from chromadb.config import Settings
+        import chromadb  # noqa: PLC0415
+        from chromadb.config import Settings  # noqa: PLC0415
 
         client = chromadb.PersistentClient(str(scratch / "chroma"), Settings(anonymized_telemetry=False))
         self._all = client.create_collection("memories", metadata={"hnsw:space": "cosine"}, embedding_function=None)

@@ -54,8 +54,10 @@ def _signer(package: Package, said: Attestation) -> bytes:
     try:
         if set(said) != _FIELDS:
             raise ValueError("fields")
-        public = bytes.fromhex(said["key"])
-        key, signature = Ed25519PublicKey.from_public_bytes(public), bytes.fromhex(said["signature"])
+        public, signature = bytes.fromhex(said["key"]), bytes.fromhex(said["signature"])
+        if (public.hex(), signature.hex()) != (said["key"], said["signature"]):
+            raise ValueError("spelling")
+        key = Ed25519PublicKey.from_public_bytes(public)
         key.verify(signature, _payload(package, {name: said[name] for name in _FIELDS - {"signature"}}))
     except (ValueError, TypeError, InvalidSignature):
         raise PackageError("the signature of the package does not hold", ALTERED) from None

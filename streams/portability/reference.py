@@ -1,7 +1,7 @@
 """The package of the reference design (row P1 of its formats), read only: JSON, plain or gzip.
 
-Its form: version "1.0.0", ``agent_id``, ``timestamp``, ``memory_count``, ``memories`` with base64 ``content``, a ``memory_type``
-name, an optional ``embedding`` and ``age_seconds``, and ``metadata`` with source chain, reason, compression and encryption.
+Its form: version "1.0.0", ``agent_id``, ``timestamp``, ``memory_count``, ``memories`` with base64 ``content``, a type by
+name, an optional vector and ``age_seconds``, and ``metadata`` with source chain, reason, compression and encryption.
 Names of fields are taken in snake case or camel case. Vectors in it are not believed; ours are computed from the text.
 """
 

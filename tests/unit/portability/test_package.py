@@ -1,0 +1,215 @@
+"""Packages: one spelling, computed again before they are believed, refused if a byte differs."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from io import BytesIO
+from random import Random
+
+import fastavro
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import Memory
+from streams.core.leaf import leaf_of
+from streams.core.lthash import LtHash, element
+from streams.portability import container, lines
+from streams.portability.attest import attested, demand_attested
+from streams.portability.envelope import LARGEST, MAGIC, closed, opened
+from streams.portability.errors import PackageError
+from streams.portability.package import PACKAGE_KEY, Package, manifest_of, packed
+from streams.portability.record_json import canonical, line_of, memory_of
+from tests.unit.portability.samples import AGENT, memories
+
+SEED, STRANGER = b"s" * 32, b"t" * 32
+SIGNED = attested(packed(AGENT, memories()), SEED, b"\x01" * 32, b"\x02" * 32)
+PUBLIC = bytes.fromhex((SIGNED.attestation or {})["key"])
+FORMS = pytest.mark.parametrize(("write", "read"), [(lines.write, lines.read), (container.write, container.read)])
+Write, Read = Callable[[Package], bytes], Callable[[bytes], Package]
+
+
+@pytest.mark.parametrize("memory", memories(), ids=str)
+def test_a_memory_is_one_line_and_comes_back(memory: Memory) -> None:
+    assert memory_of(line_of(memory)) == memory
+    assert b"\n" not in line_of(memory)
+
+
+@FORMS
+def test_a_package_comes_back_and_is_written_the_same(write: Write, read: Read) -> None:
+    for package in (SIGNED, packed(AGENT, memories()), packed(AGENT, [])):
+        data = write(package)
+        assert read(data) == package
+        assert write(read(data)) == data
+
+
+@FORMS
+def test_the_order_memories_come_in_and_how_they_travelled_do_not_matter(write: Write, read: Read) -> None:
+    shuffled: list[Memory] = [{**memory, "imported_from": b"p" * 32, "sealed": b"x"} for memory in memories()]
+    Random(3).shuffle(shuffled)
+    assert write(packed(AGENT, shuffled)) == write(packed(AGENT, memories()))
+    assert all(memory["imported_from"] is None for memory in read(write(packed(AGENT, shuffled))).memories)
+
+
+@FORMS
+def test_every_altered_byte_is_refused(write: Write, read: Read) -> None:
+    data = write(SIGNED)
+    for place in range(0, len(data), 7):
+        altered = data[:place] + bytes([data[place] ^ (1 << place % 8)]) + data[place + 1 :]
+        with pytest.raises(PackageError):
+            demand_attested(read(altered), [PUBLIC])
+
+
+@FORMS
+@pytest.mark.parametrize("cut", [0, 1, 40, -1, -40])
+def test_a_cut_or_longer_package_is_refused(write: Write, read: Read, cut: int) -> None:
+    data = write(SIGNED)
+    for wrong in (data[:cut], data + b"\n", data + b"x"):
+        with pytest.raises(PackageError):
+            read(wrong)
+
+
+def test_a_manifest_made_for_other_memories_is_refused() -> None:
+    """Whoever alters memories and computes the manifest again fails at the signature."""
+    less = packed(AGENT, memories()[1:])
+    with pytest.raises(PackageError, match="those of the manifest"):
+        lines.read(lines.write(Package(SIGNED.manifest, less.memories, SIGNED.attestation)))
+    forged = lines.read(lines.write(Package(less.manifest, less.memories, SIGNED.attestation)))
+    with pytest.raises(PackageError, match="does not hold"):
+        demand_attested(forged, [PUBLIC], unknown=True)
+
+
+@pytest.mark.parametrize(
+    "field", ["count", "types", "digest", "lattice", "checksum", "merkle_root", "block", "agent", "format"]
+)
+def test_each_field_of_the_manifest_is_held_against_the_memories(field: str) -> None:
+    wrong = {**SIGNED.manifest, field: packed(AGENT, memories(9, seed=2)).manifest[field]}
+    if wrong == SIGNED.manifest:
+        wrong[field] = "0x" + "0b" * 20 if field == "agent" else "monmouth.package/2"
+    data = lines.write(Package(wrong, SIGNED.memories))
+    with pytest.raises(PackageError):
+        lines.read(data)
+    missing = {name: value for name, value in SIGNED.manifest.items() if name != field}
+    with pytest.raises(PackageError):
+        lines.read(lines.write(Package(missing, SIGNED.memories)))
+
+
+def test_the_lattice_state_is_the_sum_of_the_leaves() -> None:
+    total = LtHash.of(bytes(2048))
+    for memory in memories():
+        total += LtHash.of(element(leaf_of(PACKAGE_KEY, memory).value))
+    assert SIGNED.manifest["lattice"] == b64encode(bytes(total)).decode()
+    assert SIGNED.manifest["checksum"] == total.checksum().hex()
+
+
+def test_signatures_of_strangers_and_none_at_all_are_refused_unless_asked_for() -> None:
+    assert demand_attested(SIGNED, [PUBLIC])
+    foreign = attested(packed(AGENT, memories()), STRANGER, None, None)
+    for package in (foreign, packed(AGENT, memories())):
+        with pytest.raises(PackageError, match="is signed by"):
+            demand_attested(package, [PUBLIC])
+        assert not demand_attested(package, [PUBLIC], unknown=True)
+
+
+def test_an_attestation_speaks_for_its_root_too() -> None:
+    other = {**(SIGNED.attestation or {}), "merkle_root": "03" * 32}
+    with pytest.raises(PackageError, match="does not hold"):
+        demand_attested(Package(SIGNED.manifest, SIGNED.memories, other), [PUBLIC])
+
+
+def test_two_of_one_id_and_memories_of_others_are_refused() -> None:
+    one = memories()[0]
+    with pytest.raises(PackageError, match="one of each"):
+        packed(AGENT, [one, one])
+    with pytest.raises(PackageError, match="one agent"):
+        packed(AGENT, [{**one, "agent": b"\x0b" * 20}])
+    with pytest.raises(PackageError, match="sorted"):
+        manifest_of(AGENT, tuple(sorted(memories(), key=lambda memory: memory["id"], reverse=True)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"importance": 1},
+        {"importance": float("inf")},
+        {"timestamp": 1.0},
+        {"timestamp": True},
+        {"timestamp": 1 << 63},
+        {"type": "DREAM"},
+        {"id": "0x00"},
+        {"content": "not base64!"},
+        {"tags": "swap"},
+        {"tags": [1]},
+        {"edges": [{}]},
+        {"extra": 1},
+        {"subject": 5},
+        {"block": {}},
+        {"media_type": None},
+    ],
+    ids=str,
+)
+def test_lines_that_are_no_memories_are_refused(change: dict[str, object]) -> None:
+    said = {**json.loads(line_of(memories()[1])), **change}
+    with pytest.raises(PackageError):
+        memory_of(json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+@pytest.mark.parametrize("line", [b"", b"[]", b"null", b"{}", b"\xff", b"[" * 5000, b'"' + b"x" * (1 << 20) + b'"'])
+def test_foreign_lines_are_refused(line: bytes) -> None:
+    with pytest.raises(PackageError):
+        memory_of(line)
+
+
+def test_another_spelling_of_the_same_memory_is_refused() -> None:
+    said = json.loads(line_of(memories()[1]))
+    for other in (json.dumps(said).encode(), line_of(memories()[1]) + b" "):
+        with pytest.raises(PackageError, match="canonical form"):
+            memory_of(other)
+
+
+def test_any_avro_library_reads_the_container() -> None:
+    source = fastavro.reader(BytesIO(container.write(SIGNED)))
+    assert [record["id"] for record in source] == [memory["id"] for memory in SIGNED.memories]
+    assert json.loads(source.metadata["monmouth.manifest"])["manifest"] == SIGNED.manifest
+
+
+@given(st.binary(max_size=400))
+def test_garbage_is_refused(data: bytes) -> None:
+    for read in (lines.read, container.read):
+        for wrong in (data, b"Obj\x01" + data, canonical({"manifest": {}}) + b"\n" + data):
+            with pytest.raises(PackageError):
+                read(wrong)
+
+
+@pytest.mark.parametrize("passphrase", [None, "correct horse"])
+@pytest.mark.parametrize("compress", [True, False])
+def test_an_envelope_is_opened_and_no_altered_byte_gets_through(passphrase: str | None, compress: bool) -> None:
+    content = lines.write(SIGNED)
+    data = closed(content, passphrase, compress)
+    assert opened(data, passphrase) == content
+    assert closed(content, passphrase, compress) == data
+    assert (content in data) == (passphrase is None and not compress)
+    for place in range(0, len(data), 29 if passphrase is None else 211):
+        altered = data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
+        if altered.startswith(MAGIC):
+            with pytest.raises(PackageError):
+                opened(altered, passphrase)
+
+
+def test_a_wrong_or_missing_passphrase_is_refused() -> None:
+    data = closed(b"content", "right")
+    assert b"content" not in data
+    with pytest.raises(PackageError, match="is encrypted"):
+        opened(data)
+    with pytest.raises(PackageError, match="passphrase is not"):
+        opened(data, "wrong")
+
+
+def test_what_grows_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.portability.envelope.LARGEST", 1 << 16)
+    assert LARGEST == 1 << 30
+    with pytest.raises(PackageError, match="holds more than"):
+        opened(closed(bytes(1 << 20)))
+    assert len(opened(closed(bytes(1 << 16)))) == 1 << 16
