@@ -61,7 +61,7 @@ def reading(product: str, agent: bytes, entries: Iterable[Entry]) -> Reading:
 
 
 def _memory(product: str, agent: bytes, entry: Entry) -> Memory:
-    memory_id = content_id("monmouth/memory/import", agent, product.encode(), entry.name.encode(), entry.content)
+    memory_id = content_id("monmouth/memory/import", agent, product.encode(), text(entry.name).encode(), entry.content)
     stamp = min(max(entry.timestamp, 0), LAST_SECOND)
     return {
         **plain_memory(memory_id, agent, entry.kind, "IMPORT", stamp),
@@ -76,7 +76,7 @@ def _memory(product: str, agent: bytes, entry: Entry) -> Memory:
 
 def labels(tags: Sequence[str]) -> list[str]:
     """Tags within the limits, each once."""
-    return list(dict.fromkeys(tag[:LONGEST_TAG] for tag in tags if tag))[:MOST_TAGS]
+    return list(dict.fromkeys(text(tag)[:LONGEST_TAG] for tag in tags if tag))[:MOST_TAGS]
 
 
 def seconds(said: object) -> int:
@@ -110,5 +110,5 @@ def objects(said: object, what: str) -> list[dict[str, Any]]:
 
 
 def text(said: object) -> str:
-    """The text, or an empty one."""
-    return said if isinstance(said, str) else ""
+    """The text, or an empty one; half of a surrogate pair, which JSON can spell, becomes a question mark."""
+    return said.encode("utf-8", "replace").decode() if isinstance(said, str) else ""

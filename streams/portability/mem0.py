@@ -18,7 +18,7 @@ NAMES = ("user_id", "agent_id", "run_id", "app_id", "actor_id")
 def sniff(said: object) -> bool:
     """Whether a JSON document is mem0's."""
     found = _list(said)
-    return bool(found) and all(isinstance(item, Mapping) and isinstance(item.get("memory"), str) for item in found)
+    return isinstance(found, list) and bool(found) and all(isinstance(item, Mapping) and isinstance(item.get("memory"), str) for item in found)
 
 
 def read(data: bytes, agent: bytes) -> Reading:
@@ -32,9 +32,7 @@ def read(data: bytes, agent: bytes) -> Reading:
 
 
 def _list(said: object) -> Any:
-    if isinstance(said, Mapping):
-        return said.get("results") or said.get("memories")
-    return said if isinstance(said, list) else None
+    return said.get("results") or said.get("memories") if isinstance(said, Mapping) else said
 
 
 def _entries(items: list[dict[str, Any]]) -> Iterator[Entry]:
@@ -43,10 +41,10 @@ def _entries(items: list[dict[str, Any]]) -> Iterator[Entry]:
         categories: Any = item.get("categories") if isinstance(item.get("categories"), list) else []
         tags = [f"{name.removesuffix('_id')}:{item[name]}" for name in NAMES if isinstance(item.get(name), str)]
         tags += [text(category) for category in categories]
-        tags += [f"{key}:{value}" for key, value in sorted(metadata.items()) if isinstance(value, (str, int, float))]
+        tags += [f"{text(key)}:{value}" for key, value in sorted(metadata.items()) if isinstance(value, (str, int, float))]
         yield Entry(
             text(item.get("id")) or str(number),
-            item["memory"].strip().encode(),
+            text(item["memory"]).strip().encode(),
             "SEMANTIC",
             tuple(tags),
             seconds(item.get("updated_at") or item.get("created_at")),
