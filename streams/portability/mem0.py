@@ -18,7 +18,11 @@ NAMES = ("user_id", "agent_id", "run_id", "app_id", "actor_id")
 def sniff(said: object) -> bool:
     """Whether a JSON document is mem0's."""
     found = _list(said)
-    return isinstance(found, list) and bool(found) and all(isinstance(item, Mapping) and isinstance(item.get("memory"), str) for item in found)
+    return isinstance(found, list) and bool(found) and all(map(_is_memory, found))
+
+
+def _is_memory(item: object) -> bool:
+    return isinstance(item, Mapping) and isinstance(item.get("memory"), str)
 
 
 def read(data: bytes, agent: bytes) -> Reading:
