@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from streams import __version__
 from streams.errors import Category, MonmouthError
@@ -17,6 +18,7 @@ from streams.metrics import count_error
 from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
+from streams.serving.mcp.endpoint import McpEndpoint
 from streams.serving.routers import commitments, logs, memories, query, state, understanding
 from streams.serving.services import Services
 from streams.serving.wire import ErrorBody
@@ -31,16 +33,19 @@ NAMES = {refusal.status: refusal.error for refusal in (NotFoundError, TooLargeEr
 
 def create_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
     """The application. ``host``: the address it is served on; requests for other host names are refused."""
+    mcp = McpEndpoint(lambda: app)
     app = FastAPI(
         title="Monmouth gateway",
         version=__version__,
         summary="Memories of on-chain AI agents: ask, store, list, forget, prove.",
         responses={status: dict(model) for status, model in ERRORS.items()},
+        lifespan=lambda _: mcp.running(),
         dependencies=[Depends(HTTPBearer(auto_error=False))],  # for the document alone: Authentication asks, below
     )
     app.state.services = services
     for router in (query.router, memories.router, commitments.router, logs.router, understanding.router, state.router):
         app.include_router(router)
+    app.router.routes.append(Route("/mcp", mcp, methods=["POST"], include_in_schema=False))
     app.add_exception_handler(MonmouthError, _monmouth_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)

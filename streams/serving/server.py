@@ -131,7 +131,7 @@ class Gateway:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
-            lifespan="off",
+            lifespan="on",
         )
         self._server = _Server(config)
         self._tasks = [

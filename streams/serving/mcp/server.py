@@ -40,7 +40,9 @@ class MemoryServer(MCPServer[Any]):
         tools = [Tool.from_function(method, annotations=hints) for method, hints in Tools(caller, agent).all()]
         for tool in tools:
             tool.parameters["additionalProperties"] = False
-        super().__init__("monmouth", title="Monmouth", version=__version__, instructions=INSTRUCTIONS, tools=tools)
+        super().__init__(
+            "monmouth", title="Monmouth", version=__version__, instructions=INSTRUCTIONS, tools=tools, subscriptions=False
+        )
         resources = Resources(caller, agent)
         for uri, read in resources.templates():
             self.resource(uri, mime_type="application/json")(read)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 async def served(app: ASGIApp, drain: int = 5) -> AsyncIterator[str]:
     """The address it answers on. ``drain``: seconds that requests may go on after the end."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=drain)
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=drain)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve([listener]))
     try:
