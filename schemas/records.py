@@ -242,6 +242,22 @@ class MemoryCommand(TypedDict):
     sealed: bytes | None
 
 
+class StandingGrant(TypedDict):
+    grantee: bytes
+    rights: list[str]
+    namespace: str
+    until: int | None
+    since: int
+
+
+class AgentAccess(TypedDict):
+    agent: bytes
+    public_key: bytes | None
+    since: int | None
+    grants: list[StandingGrant]
+    signature: bytes | None
+
+
 class Alternative(TypedDict):
     intent: str
     confidence: float

@@ -111,7 +111,12 @@ class IntegrationSettings(BaseModel):
 
 
 class SecuritySettings(BaseModel):
-    """Keys. Paths are relative to the state folder."""
+    """Keys, and who may command. Paths are relative to the state folder."""
+
+    commands: Literal["gateway", "signed", "open"] = Field(
+        "gateway", description="Commands that count: of a trusted gateway or signed by the agent; signed by the agent; any."
+    )
+    installation: str = Field("monmouth", description="Name in what accounts sign to register a key; all workers' the same.")
 
     signing_key_file: Path = Path("keys/signing.key")
     trusted_keys_file: Path = Path("keys/trusted.txt")

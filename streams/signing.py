@@ -19,10 +19,12 @@ from schemas.codec import codec
 from streams.errors import ConfigurationError, LogIntegrityError
 from streams.private_file import make_once, read_secret
 
+KEY_ID_BYTES = 8
+
 
 def key_id(public: bytes) -> bytes:
     """First 8 bytes of BLAKE3 of the raw public key (32 bytes)."""
-    return blake3(public).digest(length=8)
+    return blake3(public).digest(length=KEY_ID_BYTES)
 
 
 def _payload(name: str, record: Mapping[str, Any], raw: bytes | None = None) -> bytes:
@@ -47,6 +49,10 @@ class Signer:
         signed["signature"] = self._key.sign(_payload(name, signed))
         return signed
 
+    def sign_bytes(self, message: bytes) -> bytes:
+        """Key id and signature of a message that begins with a domain of its own."""
+        return self.key_id + self._key.sign(message)
+
 
 class Verifier:
     """Knows the public keys that may write to the log."""
@@ -69,6 +75,17 @@ class Verifier:
             key.verify(record["signature"], _payload(name, record, raw))
         except InvalidSignature:
             raise LogIntegrityError(f"{name} {record['sequence']}: the signature does not hold; the log was altered") from None
+
+    def holds(self, signed: bytes, message: bytes) -> bool:
+        """Whether ``signed``, of ``Signer.sign_bytes``, is by a trusted key over ``message``."""
+        key = self._keys.get(signed[:KEY_ID_BYTES])
+        if key is None:
+            return False
+        try:
+            key.verify(signed[KEY_ID_BYTES:], message)
+        except InvalidSignature:
+            return False
+        return True
 
 
 def load_or_create_signer(path: Path) -> Signer:

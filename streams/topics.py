@@ -24,6 +24,7 @@ EMBEDDINGS = "rag.embeddings"
 ROOTS = "memory.roots"
 EDGES = "graph.edges"
 REGISTRY = "agents.registry"
+ACCESS = "agents.access"
 CHECKPOINTS = "checkpoints"
 DLQ = "dlq"
 
@@ -71,6 +72,7 @@ TOPICS: dict[str, TopicSpec] = {
         TopicSpec(ROOTS, "compact", ("LatticeRoot", "LatticeLog"), "lattice", "agent; partition + index"),
         TopicSpec(EDGES, "compact", ("GraphEdge",), "graph", "source + event id"),
         TopicSpec(REGISTRY, "compact", ("AgentProfile",), "graph", "agent"),
+        TopicSpec(ACCESS, "compact", ("AgentAccess",), "memory", "agent"),
         TopicSpec(
             CHECKPOINTS, "compact", ("Checkpoint",), "stream agents", "stream agent / partition / slot", segment_bytes=16 * MIB
         ),

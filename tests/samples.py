@@ -73,6 +73,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "grant": {"grantee": a(7), "rights": ["read"], "namespace": "shared", "until": 1_710_000_000},
         "author": a(7), "public_key": bytes(48), "proof": bytes(96), "memory": MEMORY, "sealed": b"sealed",
     },
+    "AgentAccess": {
+        "agent": a(2), "public_key": bytes(48), "since": 1_700_000_000,
+        "grants": [
+            {"grantee": a(7), "rights": ["read"], "namespace": "shared", "until": 1_710_000_000, "since": 1_700_000_000}
+        ],
+        "signature": bytes(72),
+    },
     "Intent": {
         "chain_id": 1337, "block": BLOCK, "timestamp": 1_700_000_000, "agent": a(2), "transaction": h(21),
         "transaction_index": 3, "intent": "transfer", "confidence": 1.0, "method": "transfer(address,uint256)",

@@ -19,6 +19,7 @@ from typing import ClassVar
 
 from schemas.records import MemoryFact
 from streams import topics
+from streams.agents.access import Access, Authority
 from streams.agents.base import Emit, LocalState, Record, StreamAgent
 from streams.agents.memory_facts import command_facts, transaction_facts
 from streams.agents.memory_rows import MemoryRows, fact_name
@@ -29,6 +30,7 @@ from streams.decoding.reading import Reader
 from streams.errors import PoisonError
 from streams.ports.stores import MemoryStore
 
+NO_AUTHORITY = Authority()
 HELD = 10_000
 """Most facts taken back that wait, while old work is done again, for a block that may come back."""
 
@@ -39,26 +41,37 @@ class MemoryAgent(StreamAgent):
     name: ClassVar[str] = "memory"
     inputs: ClassVar[tuple[str, ...]] = (topics.TRANSACTIONS, topics.COMMANDS)
     logs: ClassVar[tuple[str, ...]] = (topics.MEMORY_LOG,)
-    tables: ClassVar[tuple[str, ...]] = (topics.MEMORY_STATE,)
+    tables: ClassVar[tuple[str, ...]] = (topics.MEMORY_STATE, topics.ACCESS)
     stateful: ClassVar[bool] = True
     keeps_state: ClassVar[bool] = True
 
-    def __init__(self, partition: int, state: LocalState, store: MemoryStore, reader: Reader | None = None) -> None:
+    def __init__(
+        self,
+        partition: int,
+        state: LocalState,
+        store: MemoryStore,
+        reader: Reader | None = None,
+        authority: Authority = NO_AUTHORITY,
+    ) -> None:
+        """``authority``: what is asked of a command; nothing, unless told."""
         super().__init__(partition, state)
         self._store = store
         self._reader = reader or default_reader()
         self._rows = MemoryRows(state)
+        self._access = Access(state, authority)
         self._pending: list[tuple[bool, MemoryFact]] = []
         self._held: dict[tuple[str, bytes, bytes, Fact], MemoryFact] = {}
 
     def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
         """Emits the facts of the records, then the memories they touched. Raises PoisonError for a command that is wrong."""
+        records, access = self._access.take(records)
         facts = [fact for record in records for fact in self._facts(record)]
         for fact in facts:
             self._rows.apply(fact)
         self._pending += ((True, fact) for fact in facts)
         yield from (Emit(topics.MEMORY_LOG, fact["owner"], "MemoryFact", {**fact}) for fact in facts)
         yield from self._touched(facts)
+        yield from access
 
     def revert(self, block: BlockRef, records: Sequence[Record]) -> Iterable[Emit]:
         """Takes the facts of the records back and emits the memories as they are then."""

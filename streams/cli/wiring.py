@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from streams.agents.access import Authority
 from streams.agents.base import LocalState
 from streams.errors import ConfigurationError
+from streams.identity.binding import Place
 from streams.ports.stores import MemoryStore, VectorStore
 from streams.runtime.job import AgentFactory
 from streams.settings import Settings
+from streams.signing import load_or_create_signer, load_verifier
 
 SLOW_POLL = 512  # texts: a few seconds of embedding on one core
 
@@ -51,7 +54,20 @@ def _memory(wiring: Wiring) -> AgentFactory:
         owned[partition] = await store.claim(_lane(wiring, MemoryAgent.name, partition))
         return store.identity
 
-    return AgentFactory(MemoryAgent, lambda partition, state: MemoryAgent(partition, state, owned[partition]), claim=claim)
+    authority = _authority(wiring.settings)
+
+    def make(partition: int, state: LocalState) -> MemoryAgent:
+        return MemoryAgent(partition, state, owned[partition], authority=authority)
+
+    return AgentFactory(MemoryAgent, make, claim=claim)
+
+
+def _authority(settings: Settings) -> Authority:
+    """What commands must show: the gateways trusted are those that hold a key which may write to the log."""
+    security = settings.security
+    signer = load_or_create_signer(settings.path(security.signing_key_file))
+    gateways = load_verifier(settings.path(security.trusted_keys_file), signer)
+    return Authority(security.commands, gateways, Place(security.installation, settings.chain.chain_id), signer)
 
 
 def _embedding(wiring: Wiring) -> AgentFactory:

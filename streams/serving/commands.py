@@ -19,8 +19,10 @@ from schemas.codec import codec
 from schemas.defaults import plain_command
 from schemas.records import MemoryCommand, MemoryType
 from streams.cancellation import stray_cancellation_is_an_error
+from streams.identity.commands import sign_as_gateway
 from streams.serving.faults import TooLargeError, UnavailableError
 from streams.settings import KafkaSettings
+from streams.signing import Signer
 from streams.topics import COMMANDS, TOPICS, physical
 
 LINGER_MS = 2
@@ -65,12 +67,16 @@ def forget_command(agent: bytes, command_id: bytes, memory_id: bytes, timestamp:
 class KafkaCommandLog:
     """A CommandLog on Kafka: one idempotent producer, connected at the first command."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, signer: Signer | None = None) -> None:
+        """``signer``: stands behind the commands that nobody else has signed."""
         self._settings = settings
+        self._signer = signer
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
 
     async def send(self, command: MemoryCommand) -> None:
+        if self._signer is not None and command["signature"] is None:
+            command = sign_as_gateway(self._signer, command)
         value = codec().encode("MemoryCommand", command)
         topic = physical(self._settings.prefix, COMMANDS)
         try:

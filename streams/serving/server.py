@@ -43,7 +43,7 @@ from streams.serving.roots import RootTail
 from streams.serving.services import Services
 from streams.serving.vectors import QueryVectors
 from streams.settings import Settings
-from streams.signing import Verifier
+from streams.signing import Verifier, load_or_create_signer
 
 BACKLOG = 256
 DRAIN_SECONDS = 10
@@ -74,7 +74,9 @@ class Gateway:
         key = load_or_create_master_key(settings.path(settings.security.master_key_file))
         self.chain = ChainTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
         self.roots = RootTail(settings.kafka, settings.gateway.barrier_seconds)
-        self._commands = KafkaCommandLog(settings.kafka)
+        self._commands = KafkaCommandLog(
+            settings.kafka, load_or_create_signer(settings.path(settings.security.signing_key_file))
+        )
         self._vectors = QueryVectors(embedder)
         reads = MemoryReads(self.chain, stores.memories)
         ranking = Nearest(reads, stores.vectors, self._vectors)

@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.codec import codec
+from streams.identity.commands import sign_as_gateway
 from streams.serving.commands import store_command
 from streams.topics import CHECKPOINTS, COMMANDS, TOPICS, physical
 from tests.chainlog import partition_of
@@ -25,6 +26,7 @@ from tests.chaos.faults_brokers import BROKERS
 from tests.chaos.faults_network import NETWORK
 from tests.chaos.stage import AGENTS, Needs, Stage
 from tests.checker.events import Kill, Start
+from tests.identity import gateway_signer
 
 Fault = Callable[[Stage, Random], Awaitable[None]]
 RESTART_SECONDS = 1.0
@@ -95,6 +97,8 @@ async def poison(stage: Stage, random: Random) -> None:
     agent = random.choice(stage.node.agents)
     topic, home = physical(kafka.prefix, COMMANDS), partition_of(agent, kafka.partitions)
 
+    signer = gateway_signer(stage.settings)
+
     def command(**wrong: Any) -> bytes:
         fields: dict[str, Any] = {
             "media_type": "text/plain",
@@ -103,7 +107,8 @@ async def poison(stage: Stage, random: Random) -> None:
             "tags": [],
             "timestamp": 1,
         } | wrong
-        return codec().encode("MemoryCommand", store_command(agent, random.randbytes(16), b"text", **fields))
+        sound = store_command(agent, random.randbytes(16), b"text", **fields)
+        return codec().encode("MemoryCommand", sign_as_gateway(signer, sound))
 
     records = [
         (agent, command(importance=7.0), home),

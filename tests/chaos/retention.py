@@ -67,7 +67,7 @@ async def run_retention(
 async def _lose(at: Stage, seed: int, seconds: float) -> list[str]:
     """Loses what was not read. What was not as it must be."""
     tap = Tap(at.settings.kafka, at.recorder.say)
-    writer = Writer(at.settings.kafka, at.node.agents, seed, at.recorder.say)
+    writer = Writer(at.settings, at.node.agents, seed, at.recorder.say)
     steps = list(script(seed, max(20, int(seconds / BLOCK_SECONDS)), PLAN))
     async with beside(tap.run()):
         await at.node.play(steps[:3], 0)

@@ -85,7 +85,7 @@ async def run(
     async with stage(brokers, make_node, folder, seed, target, needs_of(fault)) as at:
         at.pause = pause or at.pause
         tap = Tap(at.settings.kafka, at.recorder.say)
-        writer = Writer(at.settings.kafka, at.node.agents, seed, at.recorder.say)
+        writer = Writer(at.settings, at.node.agents, seed, at.recorder.say)
         reader = Reader(
             at.gateway, operator_token(at.settings), at.node.agents, seed, lambda: tap.seen.sequence, at.recorder.say
         )

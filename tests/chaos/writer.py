@@ -18,12 +18,14 @@ from aiokafka.errors import KafkaError
 from schemas.codec import codec
 from schemas.records import MemoryCommand
 from streams.core.ids import command_memory_id
+from streams.identity.commands import sign_as_gateway
 from streams.serving.commands import forget_command, store_command
-from streams.settings import KafkaSettings
+from streams.settings import Settings
 from streams.topics import COMMANDS, physical
 from tests.chainlog import partition_of
 from tests.chaos.naming import name
 from tests.checker.events import Abort, Ack, Event, Send
+from tests.identity import gateway_signer
 
 EVERY = 0.25
 ABORTED = 0.25
@@ -34,8 +36,9 @@ FORGOTTEN = 0.2
 class Writer:
     """``run`` until ``stop`` is set. ``agents``: whose memories."""
 
-    def __init__(self, settings: KafkaSettings, agents: Sequence[bytes], seed: int, say: Callable[[Event], None]) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, agents: Sequence[bytes], seed: int, say: Callable[[Event], None]) -> None:
+        self._settings = settings.kafka
+        self._signer = gateway_signer(settings)
         self._agents = agents
         self._random = Random(seed)
         self._say = say
@@ -70,7 +73,7 @@ class Writer:
     async def _transaction(self, producer: AIOKafkaProducer) -> None:
         transaction, topic = uuid.uuid4().hex[:12], physical(self._settings.prefix, COMMANDS)
         await producer.begin_transaction()
-        commands = [self._command() for _ in range(self._random.randint(1, 3))]
+        commands = [sign_as_gateway(self._signer, self._command()) for _ in range(self._random.randint(1, 3))]
         for command in commands:
             value, partition = (
                 codec().encode("MemoryCommand", command),

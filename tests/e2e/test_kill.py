@@ -22,11 +22,12 @@ from connectors.chain.rpc import RpcSource
 from schemas.records import MemoryCommand
 from streams.cli.demo.observe import Observation
 from streams.core.ids import command_memory_id
-from streams.serving.commands import KafkaCommandLog, forget_command, store_command
+from streams.serving.commands import forget_command, store_command
 from streams.settings import Settings
 from tests.e2e.expected import letters
 from tests.e2e.pipeline import agree, observing, rest, until
 from tests.e2e.processes import Child, running
+from tests.identity import command_log
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 AGENTS = ("memory", "lattice")
@@ -47,7 +48,7 @@ class World:
 
     async def live(self) -> None:
         """One step of the chain and one command an interval."""
-        log, rng = KafkaCommandLog(self.settings.kafka), Random(self.seed)
+        log, rng = command_log(self.settings), Random(self.seed)
         try:
             for number, step in enumerate(script(self.seed, 10**6, PLAN)):
                 for _ in self.node.apply(step):

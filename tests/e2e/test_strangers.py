@@ -14,9 +14,10 @@ from connectors.stores import open_memory_store, open_vector_store
 from schemas.codec import codec
 from streams import topics
 from streams.errors import LogIntegrityError
+from streams.identity.commands import sign_as_gateway
 from streams.producer.kafka_log import KEEP
 from streams.serving.client import AsyncClient, GatewayError
-from streams.serving.commands import KafkaCommandLog, store_command
+from streams.serving.commands import store_command
 from streams.serving.metrics import GARBAGE as SKIPPED
 from streams.serving.server import Gateway, Stores
 from streams.settings import Settings
@@ -26,7 +27,7 @@ from tests.e2e.fake_embedder import HashEmbedder
 from tests.e2e.pipeline import ALL, eventually, small, working
 from tests.e2e.processes import run
 from tests.e2e.stranger import GARBAGE, bad_values, stranger
-from tests.identity import operator_token
+from tests.identity import command_log, gateway_signer, operator_token
 
 pytestmark = pytest.mark.kafka
 ALONE = (
@@ -36,6 +37,7 @@ ALONE = (
     topics.ROOTS,
     topics.EDGES,
     topics.REGISTRY,
+    topics.ACCESS,
     topics.CHECKPOINTS,
     topics.DLQ,
     topics.BLOCKS,
@@ -61,7 +63,7 @@ async def test_where_records_stand_alone_garbage_is_set_aside_and_the_pipeline_g
             assert SKIPPED.labels(topic)._value.get() - before == written[topic]
         observed = sum(written[topic] for topic in (topics.BLOCKS, topics.ROOTS, topics.CHECKPOINTS, topics.DLQ))
         assert pipeline.seen.garbage == observed
-        assert sum(written.values()) == 5 * (7 * settings.kafka.partitions + 2)
+        assert sum(written.values()) == 5 * (8 * settings.kafka.partitions + 2)
 
 
 async def set_aside(settings: Settings, count: int) -> list[str]:
@@ -121,11 +123,12 @@ async def test_a_command_of_two_megabytes_is_a_dead_letter_and_a_larger_one_is_r
             tags=[],
             timestamp=1,
         )
+        huge = sign_as_gateway(gateway_signer(settings), huge)
         await foe.write(topics.COMMANDS, [codec().encode("MemoryCommand", huge)], partition=0, key=agent)
         with pytest.raises(MessageSizeTooLargeError):
             await foe.write(topics.COMMANDS, [bytes(TWO_MB + 1)], partition=0)
-        sound = {**huge, "id": b"\x01" * 16, "content": b"a note of the usual size"}
-        log = KafkaCommandLog(settings.kafka)
+        sound = {**huge, "id": b"\x01" * 16, "content": b"a note of the usual size", "signature": None}
+        log = command_log(settings)
         await log.send(sound)  # type: ignore[arg-type]
         await log.stop()
         pipeline.advance(2)
