@@ -43,6 +43,10 @@ class Signer:
         self.public = self._key.public_key().public_bytes_raw()
         self.key_id = key_id(self.public)
 
+    def sign_bytes(self, payload: bytes) -> bytes:
+        """Signature (64 bytes) over ``payload``, which must begin with a domain of its own."""
+        return self._key.sign(payload)
+
     def sign(self, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of ``record`` with ``key_id`` and ``signature`` filled in."""
         signed = {**record, "key_id": self.key_id}
@@ -59,6 +63,11 @@ class Verifier:
 
     def __init__(self, trusted: Iterable[bytes]) -> None:
         self._keys = {key_id(public): Ed25519PublicKey.from_public_bytes(public) for public in trusted}
+
+    @property
+    def publics(self) -> frozenset[bytes]:
+        """The public keys that are trusted, 32 bytes each."""
+        return frozenset(key.public_bytes_raw() for key in self._keys.values())
 
     def verify(self, name: str, record: Mapping[str, Any], raw: bytes | None = None) -> None:
         """Raises LogIntegrityError if the key is not trusted or the signature does not hold.

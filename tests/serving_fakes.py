@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from schemas.defaults import plain_memory
 from schemas.records import Memory, MemoryCommand, MemoryFact
+from streams.agents.memory_facts import command_facts
 from streams.core.canonical import CanonicalView, ChainStep
 from streams.core.ids import command_cause, command_memory_id
 from streams.core.presence import Fact, Presence
@@ -239,6 +240,8 @@ def fact_of(command: MemoryCommand) -> MemoryFact:
             "memory": None,
             "block": None,
         }
+    if command["op"] == "IMPORT":
+        return command_facts(agent, command)[0]
     memory_id = command_memory_id(agent, command["id"])
     assert command["type"] is not None
     memory: Memory = {

@@ -16,6 +16,7 @@ from typing import Any
 
 from schemas.defaults import plain_memory
 from schemas.records import MEMORY_TYPES, BlockRefRecord, ChainTransaction, Memory, MemoryCommand, MemoryFact, MemoryType
+from streams.agents.import_facts import imported_memory
 from streams.core.ids import chain_memory_id, command_cause, command_memory_id, transaction_id
 from streams.decoding.agent_abi import AGENT_METHODS
 from streams.decoding.reading import Reading
@@ -46,13 +47,13 @@ def transaction_facts(transaction: ChainTransaction, reading: Reading) -> list[M
         importance=reading.features.importance,
         tags=reading.tags[:MAX_TAGS],
     )
-    facts = [_upsert(cause, happened)]
+    facts = [_upsert(cause, happened, transaction["block"])]
     if transaction["role"] == "SENDER" and transaction["status"] != 0 and reading.method in ORDERS:
         if reading.intent == "memory_forget":
             owner, memory_id = transaction["agent"], reading.values["memory_id"]
             facts.append(_delete(cause, owner, memory_id, transaction["block"]))
         asked = _asked_for(transaction, reading)
-        facts += [_upsert(cause, asked)] if asked else []
+        facts += [_upsert(cause, asked, transaction["block"])] if asked else []
     return facts
 
 
@@ -127,6 +128,8 @@ def command_facts(key: bytes | None, command: MemoryCommand) -> list[MemoryFact]
         if command["memory_id"] is None:
             raise PoisonError("FORGET names no memory", "Set memory_id.")
         return [_delete(cause, agent, command["memory_id"], None)]
+    if command["op"] == "IMPORT":
+        return [_upsert(cause, imported_memory(command), None)]
     wrong = _wrong_store(command)
     if wrong:
         raise PoisonError(f"STORE: {wrong}", "Mend the command and send it again under a new id.")
@@ -138,7 +141,7 @@ def command_facts(key: bytes | None, command: MemoryCommand) -> list[MemoryFact]
         "importance": command["importance"],
         "tags": command["tags"],
     }
-    return [_upsert(cause, memory)]
+    return [_upsert(cause, memory, None)]
 
 
 def _wrong_store(command: MemoryCommand) -> str:
@@ -158,14 +161,14 @@ def _wrong_store(command: MemoryCommand) -> str:
     return _wrong_labels(command["tags"], command["content"])
 
 
-def _upsert(cause: bytes, memory: Memory) -> MemoryFact:
+def _upsert(cause: bytes, memory: Memory, block: BlockRefRecord | None) -> MemoryFact:
     return {
         "op": "UPSERT",
         "cause": cause,
         "memory_id": memory["id"],
         "owner": memory["agent"],
         "memory": memory,
-        "block": memory["block"],
+        "block": block,
     }
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from streams.portability.errors import PackageError
 from streams.portability.package import ALTERED, Attestation, Package
@@ -21,15 +21,23 @@ DOMAIN = b"monmouth/package/attestation/1"
 _FIELDS = {"key", "checksum", "merkle_root", "signature"}
 
 
-def attested(package: Package, private: bytes, checksum: bytes | None, merkle_root: bytes | None) -> Package:
-    """With an attestation. ``private``: 32-byte seed; ``checksum`` and ``merkle_root`` of the agent as published, or None."""
-    key = Ed25519PrivateKey.from_private_bytes(private)
+class Attester(Protocol):
+    """An Ed25519 key that signs. ``public``: 32 bytes."""
+
+    @property
+    def public(self) -> bytes: ...
+
+    def sign_bytes(self, payload: bytes) -> bytes: ...
+
+
+def attested(package: Package, key: Attester, checksum: bytes | None, merkle_root: bytes | None) -> Package:
+    """With an attestation. ``checksum`` and ``merkle_root``: of the agent as the installation published them, or None."""
     said: dict[str, Any] = {
-        "key": key.public_key().public_bytes_raw().hex(),
+        "key": key.public.hex(),
         "checksum": checksum and checksum.hex(),
         "merkle_root": merkle_root and merkle_root.hex(),
     }
-    return replace(package, attestation={**said, "signature": key.sign(_payload(package, said)).hex()})
+    return replace(package, attestation={**said, "signature": key.sign_bytes(_payload(package, said)).hex()})
 
 
 def demand_attested(package: Package, trusted: Collection[bytes], unknown: bool = False) -> bool:

@@ -19,7 +19,7 @@ from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
 from streams.serving.mcp.endpoint import McpEndpoint
-from streams.serving.routers import commitments, logs, memories, query, state, understanding
+from streams.serving.routers import commitments, logs, memories, packages, query, state, understanding
 from streams.serving.services import Services
 from streams.serving.wire import ErrorBody
 
@@ -28,6 +28,15 @@ log = logging.getLogger(__name__)
 ERRORS = {status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 500, 503)}
 MESSAGE_LIMIT = 500
 INWARD = {Category.DATABASE, Category.CONFIGURATION}  # their messages name files; they stay in the log
+ROUTERS = (
+    query.router,
+    memories.router,
+    packages.router,
+    commitments.router,
+    logs.router,
+    understanding.router,
+    state.router,
+)
 NAMES = {refusal.status: refusal.error for refusal in (NotFoundError, TooLargeError)}
 
 
@@ -43,7 +52,7 @@ def create_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
         dependencies=[Depends(HTTPBearer(auto_error=False))],  # for the document alone: Authentication asks, below
     )
     app.state.services = services
-    for router in (query.router, memories.router, commitments.router, logs.router, understanding.router, state.router):
+    for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(Route("/mcp", mcp, methods=["POST"], include_in_schema=False))
     app.add_exception_handler(MonmouthError, _monmouth_error)

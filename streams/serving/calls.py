@@ -27,11 +27,13 @@ from streams.serving.wire import (
     EntryProofView,
     ErrorBody,
     Health,
+    ImportView,
     IntentView,
     LogList,
     LogView,
     MemoryList,
     MemoryView,
+    PackageView,
     ProofView,
     Receipt,
     RootView,
@@ -169,6 +171,17 @@ def root(agent: Name) -> Call[RootView]:
 def proof(agent: Name, memory_id: Name) -> Call[ProofView]:
     """Inclusion or absence."""
     return Call("GET", f"{_memory(agent, memory_id)}/proof", ProofView)
+
+
+def export(agent: Name, *, format: str = "lines", compress: bool = False) -> Call[PackageView]:  # noqa: A002  (the API's name)
+    """All live memories in one package."""
+    return Call("GET", f"{_agent(agent)}/export", PackageView, {"format": format, "compress": compress})
+
+
+def import_package(agent: Name, package: bytes, *, accept_unknown: bool = False, wait: float = 0.0) -> Call[ImportView]:
+    """A file to take in."""
+    body = {"package_base64": b64encode(package).decode(), "accept_unknown": accept_unknown}
+    return Call("POST", f"{_agent(agent)}/import", ImportView, {"wait": wait}, orjson.dumps(body))
 
 
 def logs() -> Call[LogList]:

@@ -45,11 +45,13 @@ from streams.serving.wire import (
     EmbeddingView,
     EntryProofView,
     Health,
+    ImportView,
     IntentView,
     LogList,
     LogView,
     MemoryList,
     MemoryView,
+    PackageView,
     ProofView,
     Receipt,
     RootView,
@@ -114,6 +116,14 @@ class Client:
         answer = self._send(calls.proof(agent, memory_id))
         verify_proof(answer, memory, root)
         return answer
+
+    def export(self, agent: Name, *, format: str = "lines", compress: bool = False) -> PackageView:  # noqa: A002
+        """All live memories in one signed package. ``format``: lines or avro."""
+        return self._send(calls.export(agent, format=format, compress=compress))
+
+    def import_package(self, agent: Name, package: bytes, **more: Any) -> ImportView:
+        """Takes in a package or another product's file. More: ``accept_unknown``, ``wait``."""
+        return self._send(calls.import_package(agent, package, **more))
 
     def logs(self) -> LogList:
         """Every partition's log of final lattice states."""
@@ -236,6 +246,14 @@ class AsyncClient:
         answer = await self._send(calls.proof(agent, memory_id))
         verify_proof(answer, memory, root)
         return answer
+
+    async def export(self, agent: Name, *, format: str = "lines", compress: bool = False) -> PackageView:  # noqa: A002
+        """As Client.export."""
+        return await self._send(calls.export(agent, format=format, compress=compress))
+
+    async def import_package(self, agent: Name, package: bytes, **more: Any) -> ImportView:
+        """As Client.import_package."""
+        return await self._send(calls.import_package(agent, package, **more))
 
     async def logs(self) -> LogList:
         """As Client.logs."""

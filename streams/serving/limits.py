@@ -1,6 +1,6 @@
 """The outer skin of the gateway: what is refused before any route runs, and what is measured of every request.
 
-Invariants: a body over ``BODY_LIMIT`` is never held in memory, declared or not; at most ``IN_FLIGHT`` requests run; a
+Invariants: a body over its limit is never held in memory, declared or not; at most ``IN_FLIGHT`` requests run; a
 browser that another site led here is refused (Host, and Origin if there is one, must be names of ours).
 """
 
@@ -17,6 +17,8 @@ from streams.serving import metrics
 from streams.serving.faults import BadRequestError, Refusal, TooLargeError, UnauthenticatedError, UnavailableError
 
 BODY_LIMIT = 512 * 1024
+IMPORT_LIMIT = 64 * 1024 * 1024
+"""Of what a package is taken in with."""
 IN_FLIGHT = 256
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -36,16 +38,17 @@ class Limits:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if (refusal := self._refusal(headers)) is not None:
+        limit = IMPORT_LIMIT if scope["path"].endswith("/import") else BODY_LIMIT
+        if (refusal := self._refusal(headers, limit)) is not None:
             await refuse(send, refusal)
             return
         self._running += 1
         try:
-            await self._serve(scope, receive, send)
+            await self._serve(scope, receive, send, limit)
         finally:
             self._running -= 1
 
-    def _refusal(self, headers: dict[bytes, bytes]) -> Refusal | None:
+    def _refusal(self, headers: dict[bytes, bytes], limit: int) -> Refusal | None:
         if self._running >= IN_FLIGHT:
             return UnavailableError(f"{IN_FLIGHT} requests are running", "Ask again in a moment.")
         host = _name(headers.get(b"host", b"").decode("latin-1"))
@@ -57,9 +60,9 @@ class Limits:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit():
             return BadRequestError("content-length is not a number")
-        return _too_large() if int(length) > BODY_LIMIT else None
+        return _too_large(limit) if int(length) > limit else None
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         started = time.monotonic()
         status = 0
         taken = 0
@@ -68,8 +71,8 @@ class Limits:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > BODY_LIMIT:
-                raise HTTPException(TooLargeError.status, _too_large().message)  # the kind FastAPI lets through
+            if taken > limit:
+                raise HTTPException(TooLargeError.status, _too_large(limit).message)  # the kind FastAPI lets through
             return message
 
         async def watched(message: Message) -> None:
@@ -87,8 +90,8 @@ class Limits:
             metrics.REQUEST_LATENCY.labels(route, method, str(status or 500)).observe(elapsed)
 
 
-def _too_large() -> TooLargeError:
-    return TooLargeError(f"the body is larger than {BODY_LIMIT} bytes", "Contents may have 64 KiB.")
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"the body is larger than {limit} bytes", "Contents may have 64 KiB, packages 48 MiB.")
 
 
 def _name(host: str) -> str:

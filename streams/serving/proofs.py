@@ -70,10 +70,22 @@ class Prover:
             if tree.root == root.merkle_root:
                 return self._proved(root, tree, memory_id)
             if time.monotonic() + pause > deadline:
-                raise ConflictError(
-                    f"the memory store yields root {to_hex(tree.root)}, but published is {to_hex(root.merkle_root)}",
-                    "The stream agents may be behind: ask again. If it stays so, the store has lost or altered memories.",
-                )
+                raise _apart(tree, root)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def settled(self, agent: bytes) -> tuple[Root, list[Memory]]:
+        """The published root, and the live memories that make it. Raises as ``proof`` does."""
+        deadline = time.monotonic() + self._patience
+        pause = FIRST_PAUSE
+        while True:
+            root = await self.root(agent)
+            memories = await self._live(agent)
+            tree = await asyncio.to_thread(tree_of, self._key.leaf_secret(agent), memories)
+            if tree.root == root.merkle_root:
+                return root, memories
+            if time.monotonic() + pause > deadline:
+                raise _apart(tree, root)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -87,12 +99,15 @@ class Prover:
         return root
 
     async def _tree(self, agent: bytes) -> SparseTree:
+        return await asyncio.to_thread(tree_of, self._key.leaf_secret(agent), await self._live(agent))
+
+    async def _live(self, agent: bytes) -> list[Memory]:
         ids = await self._store.live_ids(agent, self._reads.chain.view.canonical)
         memories: list[Memory] = []
         for start in range(0, len(ids), PAGE):
             rows = await self._store.get(agent, ids[start : start + PAGE])
             memories += [memory for row in rows if (memory := self._reads.live(row)) is not None]
-        return await asyncio.to_thread(tree_of, self._key.leaf_secret(agent), memories)
+        return memories
 
     def _keep(self, agent: bytes, tree: SparseTree) -> None:
         self._trees[agent, tree.root] = tree
@@ -111,3 +126,10 @@ class Prover:
             opening=to_hex(opening) if value is not None else None,
             proof=document.record(),
         )
+
+
+def _apart(tree: SparseTree, root: Root) -> ConflictError:
+    return ConflictError(
+        f"the memory store yields root {to_hex(tree.root)}, but published is {to_hex(root.merkle_root)}",
+        "The stream agents may be behind: ask again. If it stays so, the store has lost or altered memories.",
+    )

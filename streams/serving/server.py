@@ -29,6 +29,7 @@ from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
+from streams.serving.packages import Packages
 from streams.serving.probes import (
     Probes,
     broker_probe,
@@ -80,12 +81,15 @@ class Gateway:
         self._vectors = QueryVectors(embedder)
         reads = MemoryReads(self.chain, stores.memories)
         ranking = Nearest(reads, stores.vectors, self._vectors)
+        proofs = Prover(reads, stores.memories, self.roots, key, settings.gateway.proof_seconds)
+        signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
         self.services = Services(
             chain=self.chain,
             reads=reads,
             finder=ContextFinder(reads, ranking, self._vectors, settings.rag),
             commands=self._commands,
-            proofs=Prover(reads, stores.memories, self.roots, key, settings.gateway.proof_seconds),
+            proofs=proofs,
+            packages=Packages(proofs, self._commands, signer, verifier),
             logs=LogProver(self.roots),
             vectors=self._vectors,
             reader=default_reader(),

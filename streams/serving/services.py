@@ -14,6 +14,7 @@ from streams.serving.commands import CommandLog
 from streams.serving.context.finder import ContextFinder
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
+from streams.serving.packages import Packages
 from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
@@ -29,6 +30,7 @@ class Services:
     finder: ContextFinder
     commands: CommandLog
     proofs: Prover
+    packages: Packages
     logs: LogProver
     probes: Probes
     vectors: QueryVectors

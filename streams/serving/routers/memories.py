@@ -57,7 +57,7 @@ async def store(agent: AgentParam, wanted: StoreRequest, served: Served, respons
     await served.commands.send(command)
     metrics.MEMORIES_STORED.inc()
     memory_id = command_memory_id(agent, command_id)
-    visible = await _until(lambda: _shows(served.reads, agent, memory_id), wanted.wait)
+    visible = await until(lambda: _shows(served.reads, agent, memory_id), wanted.wait)
     response.status_code = 201 if visible else 202
     return Receipt(command_id=str(uuid.UUID(bytes=command_id)), memory_id=to_hex(memory_id), visible=visible)
 
@@ -108,7 +108,7 @@ async def forget(  # noqa: PLR0917  (parameters are the query string)
     command = _command_id(command_id)
     await served.commands.send(forget_command(agent, command, memory_id, int(time.time())))
     metrics.MEMORIES_FORGOTTEN.inc()
-    visible = await _until(lambda: _forgotten(served.reads, agent, command, memory_id), wait)
+    visible = await until(lambda: _forgotten(served.reads, agent, command, memory_id), wait)
     response.status_code = 200 if visible else 202
     return Receipt(command_id=str(uuid.UUID(bytes=command)), memory_id=to_hex(memory_id), visible=visible)
 
@@ -160,7 +160,7 @@ async def _forgotten(reads: MemoryReads, agent: bytes, command: bytes, memory_id
     return rows[0] is not None and any(fact.cause == command_cause(agent, command) for fact in rows[0].presence.deletes)
 
 
-async def _until(condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
     """Whether it became true in time; asks once even if there is no time."""
     deadline = time.monotonic() + seconds
     while not (done := await condition()) and time.monotonic() < deadline:  # noqa: ASYNC110  (stores give no sign)

@@ -20,6 +20,7 @@ from streams.serving.wire.base import (
 from streams.serving.wire.context import Context, ContextItem, QueryRequest
 from streams.serving.wire.language import EmbeddingRequest, EmbeddingView, FeaturesView, Guess, IntentView
 from streams.serving.wire.memories import Citation, MemoryList, MemoryView, Receipt, StoreRequest, text_of
+from streams.serving.wire.packages import ImportRequest, ImportView, PackageView
 from streams.serving.wire.proofs import ConsistencyView, EntryProofView, LogEntry, LogList, LogView, ProofView, RootView
 from streams.serving.wire.standing import ChainState, Component, Health, Ready, ReorgView
 
@@ -46,12 +47,15 @@ __all__ = [
     "FeaturesView",
     "Guess",
     "Health",
+    "ImportRequest",
+    "ImportView",
     "IntentView",
     "LogEntry",
     "LogList",
     "LogView",
     "MemoryList",
     "MemoryView",
+    "PackageView",
     "ProofView",
     "QueryRequest",
     "Ready",

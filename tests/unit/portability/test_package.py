@@ -22,11 +22,12 @@ from streams.portability.envelope import LARGEST, MAGIC, closed, opened
 from streams.portability.errors import PackageError
 from streams.portability.package import PACKAGE_KEY, Package, manifest_of, packed
 from streams.portability.record_json import canonical, line_of, memory_of
+from streams.signing import Signer
 from tests.unit.portability.samples import AGENT, memories
 
-SEED, STRANGER = b"s" * 32, b"t" * 32
-SIGNED = attested(packed(AGENT, memories()), SEED, b"\x01" * 32, b"\x02" * 32)
-PUBLIC = bytes.fromhex((SIGNED.attestation or {})["key"])
+KEY, STRANGER = Signer(b"s" * 32), Signer(b"t" * 32)
+SIGNED = attested(packed(AGENT, memories()), KEY, b"\x01" * 32, b"\x02" * 32)
+PUBLIC = KEY.public
 FORMS = pytest.mark.parametrize(("write", "read"), [(lines.write, lines.read), (container.write, container.read)])
 Write, Read = Callable[[Package], bytes], Callable[[bytes], Package]
 

@@ -21,6 +21,7 @@ from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
+from streams.serving.packages import Packages
 from streams.serving.probes import (
     Probes,
     broker_probe,
@@ -35,6 +36,7 @@ from streams.serving.roots import Root
 from streams.serving.services import Services
 from streams.serving.vectors import QueryVectors
 from streams.settings import RagSettings
+from streams.signing import Signer, Verifier
 from tests.identity import OPERATOR_TOKEN, bearer
 from tests.serving_fakes import FakeChain, FakeCommandLog, FakeEmbedder, FakeMemoryStore, FakeRoots, FakeVectorStore
 from tests.steps import block, step_new
@@ -70,7 +72,7 @@ def upsert(
 
 
 class World:
-    def __init__(self, rag: RagSettings | None = None, patience: float = 0.2) -> None:
+    def __init__(self, rag: RagSettings | None = None, patience: float = 0.2, signing_key: bytes = b"s" * 32) -> None:
         self.chain = FakeChain()
         self.memories = FakeMemoryStore()
         self.index = FakeVectorStore()
@@ -89,12 +91,14 @@ class World:
             "vector_store": vector_store_probe(self.index, self.embedder.dimension),
             "embedder": embedder_probe(self.vectors),
         }
+        signer = Signer(signing_key)
         self.services = Services(
             chain=self.chain,
             reads=self.reads,
             finder=self.finder,
             commands=self.commands,
             proofs=self.prover,
+            packages=Packages(self.prover, self.commands, signer, Verifier([signer.public])),
             logs=LogProver(self.roots),
             probes=Probes(probes),
             vectors=self.vectors,

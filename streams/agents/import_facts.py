@@ -1,0 +1,68 @@
+"""Facts of an IMPORT: a memory as a package or another product holds it, under the id it had there.
+
+Assumes whoever wrote the command was entitled to. Invariant: the memory is the agent's own and within the limits of a STORE;
+the fact has no block, so no reorganisation takes it back, whatever block the memory says it came from.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from schemas.records import MEMORY_TYPES, Memory, MemoryCommand
+from streams.errors import PoisonError
+from streams.portability.foreign import LAST_SECOND, LONGEST, LONGEST_TAG, MOST_TAGS
+
+LONGEST_MEDIA_TYPE = 128
+LONGEST_NAME = 256
+MOST_EDGES = 64
+
+
+def imported_memory(command: MemoryCommand) -> Memory:
+    """The memory. Raises PoisonError, naming what is wrong."""
+    memory = command["memory"]
+    wrong = "no memory" if memory is None else _wrong(command, memory)
+    if wrong or memory is None:
+        raise PoisonError(f"IMPORT: {wrong}", "Mend the package and import it again.")
+    return memory
+
+
+def _wrong(command: MemoryCommand, memory: Memory) -> str:
+    """What is wrong with it, or an empty text."""
+    if memory["agent"] != command["agent"]:
+        return "the memory is another agent's"
+    if command["memory_id"] != memory["id"]:
+        return "memory_id is not the memory's id"
+    if memory["type"] not in MEMORY_TYPES or memory["sealed"] is not None:
+        return "a memory that this version cannot read"
+    if memory["source"] == "CHAIN" and memory["block"] is None:
+        return "a memory from the chain without its block"
+    return _wrong_size(memory) or _wrong_number(memory)
+
+
+def _wrong_size(memory: Memory) -> str:
+    texts = [memory["subject"] or "", memory["predicate"] or ""]
+    limits = (
+        ("content", len(memory["content"]), LONGEST),
+        ("a media type", len(memory["media_type"]), LONGEST_MEDIA_TYPE),
+        ("tags", len(memory["tags"]), MOST_TAGS),
+        ("a tag", max(map(len, memory["tags"]), default=0), LONGEST_TAG),
+        ("edges", len(memory["edges"]), MOST_EDGES),
+        ("a name", max(map(len, [*texts, *(edge["relation"] for edge in memory["edges"])])), LONGEST_NAME),
+    )
+    for what, size, limit in limits:
+        if size > limit:
+            return f"{what} of {size}; at most {limit} are allowed"
+    if not memory["media_type"] or not all(memory["tags"]) or (memory["form"] == "MEMORY" and not memory["content"]):
+        return "an empty content, tag or media type"
+    return "subject and predicate go together" if (memory["subject"] is None) != (memory["predicate"] is None) else ""
+
+
+def _wrong_number(memory: Memory) -> str:
+    shares = [memory["importance"], *(edge["strength"] for edge in memory["edges"])]
+    if not all(isfinite(share) and 0 <= share <= 1 for share in shares):
+        return "an importance or strength that is not from 0 to 1"
+    times = [memory["timestamp"], memory["valid_from"], memory["valid_to"], *(edge["until"] for edge in memory["edges"])]
+    if not all(time is None or 0 <= time <= LAST_SECOND for time in times):
+        return "a time that is not in unix seconds"
+    starts, ends = memory["valid_from"], memory["valid_to"]
+    return "valid_to is not after valid_from" if starts is not None and ends is not None and ends <= starts else ""

@@ -1,0 +1,112 @@
+"""Packages of an agent's memories, out of the stores and back into the log.
+
+Out: all live memories, believed only if they make the published root; the package is attested with the installation's key.
+In: a package is taken in whole or not at all as far as it can be judged (every memory is checked before the first is written);
+the commands that follow are named by package and memory, so that an import cut short is finished by repeating it.
+A package that a trusted key attested is restored: its memories stay what they were. Of any other, what it says of its sources
+stays a claim: each memory carries the package's digest as ``imported_from``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from schemas.defaults import plain_command
+from schemas.records import Memory, MemoryCommand
+from streams.agents.memory_facts import command_facts
+from streams.errors import PoisonError
+from streams.portability import container, lines
+from streams.portability.attest import attested, demand_attested
+from streams.portability.envelope import closed
+from streams.portability.errors import PackageError
+from streams.portability.package import Package, packed
+from streams.portability.sniff import read_any
+from streams.serving.commands import CommandLog
+from streams.serving.faults import BadRequestError, NotFoundError
+from streams.serving.proofs import Prover
+from streams.serving.roots import Root
+from streams.signing import Signer, Verifier
+
+AT_ONCE = 64
+WRITERS = {"lines": lines.write, "avro": container.write}
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did. ``product``: who wrote the file; ``restored``: whether a trusted key attested it."""
+
+    product: str
+    digest: bytes
+    count: int
+    skipped: int
+    restored: bool
+    ids: tuple[bytes, ...]
+
+
+class Packages:
+    """Exports and imports."""
+
+    def __init__(self, proofs: Prover, commands: CommandLog, signer: Signer, verifier: Verifier) -> None:
+        self._proofs = proofs
+        self._commands = commands
+        self._signer = signer
+        self._trusted = verifier.publics | {signer.public}
+
+    async def export(self, agent: bytes, form: str = "lines", compress: bool = False) -> tuple[Package, bytes]:
+        """The package and its file. Raises NotFoundError if the agent has no memories, ConflictError as proofs do."""
+        root, memories = await self._proofs.settled(agent)
+        if not memories:
+            raise NotFoundError("there are no memories to export")
+        return await asyncio.to_thread(self._written, root, memories, form, compress)
+
+    def _written(self, root: Root, memories: Sequence[Memory], form: str, compress: bool) -> tuple[Package, bytes]:
+        package = attested(packed(root.agent, memories), self._signer, root.checksum, root.merkle_root)
+        data = WRITERS[form](package)
+        return package, closed(data) if compress else data
+
+    async def take_in(self, agent: bytes, data: bytes, passphrase: str | None = None, unknown: bool = False) -> Imported:
+        """Writes what the file holds to the log. ``unknown``: take packages of keys that are not trusted, or unsigned.
+
+        Returns when the log has acknowledged all of it. Raises BadRequestError, naming what is wrong with the file.
+        """
+        try:
+            found, commands = await asyncio.to_thread(self._judged, agent, data, passphrase, unknown)
+        except PackageError as error:
+            raise BadRequestError(error.message, error.hint) from None
+        for start in range(0, len(commands), AT_ONCE):
+            await asyncio.gather(*map(self._commands.send, commands[start : start + AT_ONCE]))
+        return found
+
+    def _judged(self, agent: bytes, data: bytes, passphrase: str | None, unknown: bool) -> tuple[Imported, list[MemoryCommand]]:
+        found = read_any(data, agent, passphrase)
+        if isinstance(found, Package):
+            if found.agent != agent:
+                raise PackageError(f"the package holds memories of 0x{found.agent.hex()}", "Import it for that agent.")
+            restored = demand_attested(found, self._trusted, unknown)
+            product, digest, skipped = "monmouth", found.digest, 0
+        else:
+            restored, product, digest, skipped = False, found.product, blake3(data).digest(), found.skipped
+        moment = int(time.time())
+        origin = None if restored else digest
+        commands = [_command(agent, digest, {**memory, "imported_from": origin}, moment) for memory in found.memories]
+        for command in commands:
+            _demand_acceptable(command)
+        ids = tuple(memory["id"] for memory in found.memories)
+        return Imported(product, digest, len(ids), skipped, restored, ids), commands
+
+
+def _command(agent: bytes, digest: bytes, memory: Memory, moment: int) -> MemoryCommand:
+    name = blake3(b"monmouth/import" + digest + memory["id"]).digest(16)
+    return {**plain_command(name, agent, "IMPORT", moment), "memory_id": memory["id"], "memory": memory}
+
+
+def _demand_acceptable(command: MemoryCommand) -> None:
+    try:
+        command_facts(command["agent"], command)
+    except PoisonError as error:
+        raise PackageError(f"memory {(command['memory_id'] or b'').hex()}: {error.message}", error.hint) from None

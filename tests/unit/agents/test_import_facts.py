@@ -1,0 +1,65 @@
+"""What may be imported, and what is refused as a dead letter."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from schemas.defaults import plain_command, plain_edge, plain_memory
+from schemas.records import Memory, MemoryCommand
+from streams.agents.memory_facts import command_facts
+from streams.errors import PoisonError
+from tests.samples import BLOCK
+
+AGENT, OTHER, ID = b"\x01" * 20, b"\x02" * 20, b"\x07" * 32
+MEMORY: Memory = {**plain_memory(ID, AGENT, "SEMANTIC", "COMMAND", 1_700_000_000), "content": b"note"}
+CHAIN: dict[str, Any] = {"source": "CHAIN", "block": BLOCK, "transaction": ID, "transaction_index": 1}
+
+
+def command(**fields: Any) -> MemoryCommand:
+    memory = cast("Memory", {**MEMORY, **fields})
+    return {**plain_command(b"\x01" * 16, AGENT, "IMPORT", 1_700_000_001), "memory_id": memory["id"], "memory": memory}
+
+
+@pytest.mark.parametrize("fields", [{}, CHAIN, {"imported_from": ID}, {"form": "AMENDMENT", "content": b""}], ids=str)
+def test_a_memory_stands_as_it_was_and_in_no_block(fields: dict[str, Any]) -> None:
+    (fact,) = command_facts(AGENT, command(**fields))
+    assert (fact["op"], fact["memory_id"], fact["block"]) == ("UPSERT", ID, None)
+    assert fact["memory"] == {**MEMORY, **fields}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"agent": OTHER},
+        {"sealed": b"x"},
+        {"source": "CHAIN"},
+        {"content": b""},
+        {"content": bytes(65_537)},
+        {"media_type": ""},
+        {"media_type": "x" * 129},
+        {"tags": ["x"] * 33},
+        {"tags": [""]},
+        {"tags": ["x" * 65]},
+        {"importance": float("nan")},
+        {"importance": 1.5},
+        {"timestamp": -1},
+        {"valid_from": 5, "valid_to": 5},
+        {"subject": "alice"},
+        {"edges": [plain_edge("LINK", ID)] * 65},
+        {"edges": [{**plain_edge("LINK", ID), "strength": 2.0}]},
+        {"edges": [{**plain_edge("LINK", ID), "relation": "x" * 257}]},
+        {"edges": [{**plain_edge("LINK", ID), "until": -1}]},
+    ],
+    ids=str,
+)
+def test_what_is_beyond_the_limits_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(PoisonError, match="IMPORT"):
+        command_facts(AGENT, command(**fields))
+
+
+def test_a_command_without_its_memory_or_for_another_is_refused() -> None:
+    for wrong in ({"memory": None}, {"memory_id": b"\x08" * 32}):
+        with pytest.raises(PoisonError, match="IMPORT"):
+            command_facts(AGENT, cast("MemoryCommand", {**command(), **wrong}))

@@ -1,0 +1,136 @@
+"""Exports and imports through the gateway: what comes out goes in, and comes out the same; nothing altered goes in."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import Any
+
+import httpx
+import pytest
+
+from streams.portability import lines
+from streams.portability.envelope import closed
+from tests.steps import step_undo
+from tests.unit.serving.world import ALICE, BOB, World, client, upsert
+
+A, B = f"/v1/agents/0x{ALICE.hex()}", f"/v1/agents/0x{BOB.hex()}"
+
+
+async def populated(world: World) -> None:
+    ref = world.grow()
+    await world.remember(*[upsert(ALICE, ref, i, f"memory {i}") for i in range(5)], upsert(BOB, ref, 9, "bob's"))
+    async with client(world) as http:
+        assert (await http.post(f"{A}/memories", json={"text": "by command", "wait": 1})).status_code == 201
+    await world.publish(ALICE)
+    await world.publish(BOB)
+
+
+async def exported(world: World, **params: Any) -> bytes:
+    async with client(world) as http:
+        answer = await http.get(f"{A}/export", params=params)
+    assert answer.status_code == 200, answer.text
+    return b64decode(answer.json()["package_base64"])
+
+
+async def taken_in(world: World, data: bytes, path: str = A, **fields: Any) -> httpx.Response:
+    async with client(world) as http:
+        return await http.post(f"{path}/import?wait=1", json={"package_base64": b64encode(data).decode(), **fields})
+
+
+@pytest.mark.parametrize("params", [{}, {"format": "avro"}, {"compress": True}, {"format": "avro", "compress": True}], ids=str)
+async def test_out_in_and_out_again_is_equal_to_the_byte(world: World, params: dict[str, Any]) -> None:
+    await populated(world)
+    first = await exported(world, **params)
+    restored = World()
+    answer = await taken_in(restored, first)
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["count"], answer.json()["restored"], answer.json()["visible"]) == (6, True, True)
+    assert (await taken_in(restored, first)).json()["visible"], "twice is once"
+    await restored.publish(ALICE)
+    assert await exported(restored, **params) == first
+
+
+async def test_a_package_says_what_it_holds(world: World) -> None:
+    await populated(world)
+    async with client(world) as http:
+        said = (await http.get(f"{A}/export")).json()
+    package = lines.read(b64decode(said["package_base64"]))
+    assert said["digest"] == f"0x{package.digest.hex()}" and said["manifest"] == package.manifest
+    assert {memory["content"] for memory in package.memories} == {b"by command", *(f"memory {i}".encode() for i in range(5))}
+
+
+async def test_what_a_stranger_signed_is_refused_or_taken_as_a_claim(world: World) -> None:
+    stranger = World(signing_key=b"t" * 32)
+    await populated(stranger)
+    data = await exported(stranger)
+    refused = await taken_in(world, data)
+    assert refused.status_code == 400 and "not trusted here" in refused.json()["message"]
+    assert not world.commands.sent
+    taken = await taken_in(world, data, accept_unknown=True)
+    assert (taken.json()["restored"], taken.json()["count"]) == (False, 6)
+    digest = bytes.fromhex(taken.json()["digest"][2:])
+    assert {command["memory"] and command["memory"]["imported_from"] for command in world.commands.sent} == {digest}
+
+
+async def test_nothing_altered_goes_in(world: World) -> None:
+    await populated(world)
+    data = await exported(world)
+    for place in range(0, len(data), 97):
+        altered = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        answer = await taken_in(world, altered, accept_unknown=True)
+        assert answer.status_code == 400, (place, answer.text)
+    assert all(command["op"] != "IMPORT" for command in world.commands.sent)
+
+
+@pytest.mark.parametrize(
+    "data", [b"junk", b"{}", closed(b"x", "secret"), b"Obj\x01x"], ids=["junk", "json", "encrypted", "avro"]
+)
+async def test_files_nobody_knows_are_refused(world: World, data: bytes) -> None:
+    answer = await taken_in(world, data)
+    assert (answer.status_code, answer.json()["error"]) == (400, "bad_request")
+
+
+async def test_base64_that_is_none_is_refused(http: httpx.AsyncClient) -> None:
+    assert (await http.post(f"{A}/import", json={"package_base64": "!"})).status_code == 400
+
+
+async def test_another_agents_package_is_refused(world: World) -> None:
+    await populated(world)
+    answer = await taken_in(world, await exported(world), path=B)
+    assert answer.status_code == 400 and "holds memories of" in answer.json()["message"]
+
+
+async def test_another_products_file_becomes_memories(world: World) -> None:
+    answer = await taken_in(world, b'[{"memory": "likes tea", "id": "1"}, {"memory": ""}]')
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["product"], answer.json()["count"], answer.json()["skipped"]) == ("mem0", 1, 1)
+    async with client(world) as http:
+        (item,) = (await http.get(f"{A}/memories")).json()["items"]
+    assert (item["text"], item["citation"]["source"]) == ("likes tea", "IMPORT")
+
+
+async def test_no_memories_are_no_package(world: World) -> None:
+    async with client(world) as http:
+        assert (await http.get(f"{A}/export")).status_code == 404
+
+
+async def test_what_was_undone_is_not_in_a_package_and_an_import_of_it_stands(world: World) -> None:
+    await populated(world)
+    data = await exported(world)
+    gone = world.blocks[-1]
+    assert world.chain.view.sequence is not None
+    world.chain.view.apply(step_undo(world.chain.view.sequence + 1, [gone], world.blocks[-2]))
+    await world.publish(ALICE, world.blocks[-2])
+    assert len(lines.read(await exported(world)).memories) == 1
+    assert (await taken_in(world, data)).json()["restored"]
+    async with client(world) as http:
+        for memory in lines.read(data).memories:
+            assert (await http.get(f"{A}/memories/0x{memory['id'].hex()}")).status_code == 200
+
+
+async def test_a_root_the_store_does_not_make_is_no_package(world: World) -> None:
+    await populated(world)
+    await world.remember(upsert(ALICE, world.blocks[-1], 70, "not in the root"))
+    async with client(world) as http:
+        answer = await http.get(f"{A}/export")
+    assert (answer.status_code, answer.json()["error"]) == (409, "not_settled")
