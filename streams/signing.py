@@ -43,10 +43,6 @@ class Signer:
         self.public = self._key.public_key().public_bytes_raw()
         self.key_id = key_id(self.public)
 
-    def sign_bytes(self, payload: bytes) -> bytes:
-        """Signature (64 bytes) over ``payload``, which must begin with a domain of its own."""
-        return self._key.sign(payload)
-
     def sign(self, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of ``record`` with ``key_id`` and ``signature`` filled in."""
         signed = {**record, "key_id": self.key_id}

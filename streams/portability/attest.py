@@ -17,17 +17,18 @@ from streams.portability.errors import PackageError
 from streams.portability.package import ALTERED, Attestation, Package
 from streams.portability.record_json import canonical
 
+SIGNATURE = 64
 DOMAIN = b"monmouth/package/attestation/1"
 _FIELDS = {"key", "checksum", "merkle_root", "signature"}
 
 
 class Attester(Protocol):
-    """An Ed25519 key that signs. ``public``: 32 bytes."""
+    """An Ed25519 key that signs. ``public``: 32 bytes. ``sign_bytes``: key id (8 bytes), then the signature (64)."""
 
     @property
     def public(self) -> bytes: ...
 
-    def sign_bytes(self, payload: bytes) -> bytes: ...
+    def sign_bytes(self, message: bytes) -> bytes: ...
 
 
 def attested(package: Package, key: Attester, checksum: bytes | None, merkle_root: bytes | None) -> Package:
@@ -37,7 +38,7 @@ def attested(package: Package, key: Attester, checksum: bytes | None, merkle_roo
         "checksum": checksum and checksum.hex(),
         "merkle_root": merkle_root and merkle_root.hex(),
     }
-    return replace(package, attestation={**said, "signature": key.sign_bytes(_payload(package, said)).hex()})
+    return replace(package, attestation={**said, "signature": key.sign_bytes(_payload(package, said))[-SIGNATURE:].hex()})
 
 
 def demand_attested(package: Package, trusted: Collection[bytes], unknown: bool = False) -> bool:
