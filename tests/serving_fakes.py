@@ -86,8 +86,9 @@ class FakeMemoryStore(Breakable):
             and memory["importance"] >= wanted.min_importance
             and (wanted.since is None or memory["timestamp"] >= wanted.since)
             and (wanted.until is None or memory["timestamp"] <= wanted.until)
+            and (wanted.after is None or (memory["timestamp"], memory["id"]) < wanted.after)
         ]
-        return sorted(found, key=lambda memory: (-memory["timestamp"], memory["id"]))[: wanted.limit]
+        return sorted(found, key=lambda memory: (memory["timestamp"], memory["id"]), reverse=True)[: wanted.limit]
 
     async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
         return sorted(memory["id"] for memory in self._live(agent, canonical))

@@ -230,6 +230,8 @@ class LmdbMemoryStore:
         codes = None if wanted.types is None else {MEMORY_TYPES.index(name) for name in wanted.types}
         oldest = agent + _time(_LOWEST if wanted.since is None else wanted.since)
         newest = agent + _time(_HIGHEST if wanted.until is None else wanted.until) + _PAST_ANY_ID
+        if wanted.after is not None:
+            newest = min(newest, agent + _time(wanted.after[0]) + check_id(wanted.after[1]))
         with txn.cursor(db=self._by_time) as cursor:
             there = cursor.prev() if cursor.set_range(newest) else cursor.last()
             while there and (key := cursor.key()) >= oldest:

@@ -2,45 +2,77 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from streams.cli.asking import gateway_client, gateway_option, json_option, print_json, source, when
+from streams.cli.window import FORMS, WindowType
 from streams.settings import Settings
 
 
 @click.command()
 @click.argument("agent")
-@click.argument("text")
+@click.argument("text", required=False)
 @click.option("-n", "--max-results", default=5, show_default=True, type=click.IntRange(1, 100))
 @click.option("--min-similarity", type=click.FloatRange(-1, 1), help="Least cosine (default: the gateway's setting).")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Bound on the tokens of all texts.")
+@click.option("--window", type=WindowType(), help=f"Which memories: {FORMS}.")
+@click.option("--size", type=click.IntRange(1, 1_000), help="Most memories of the window (default: 50).")
+@click.option("--cursor", help="Walk on: what the answer before gave as next.")
+@click.option("--order", type=click.Choice(["score", "time", "edges"]), help="edges: the best first and last.")
+@click.option("--render", type=click.Choice(["plain", "cited"]), help="Print one text for a prompt.")
+@click.option("--truncate", is_flag=True, help="Cut one memory that is too long for the rest of the budget.")
 @gateway_option
 @json_option
 @click.pass_obj
 def query(  # noqa: PLR0917  (click passes options by name)
     settings: Settings,
     agent: str,
-    text: str,
+    text: str | None,
     max_results: int,
     min_similarity: float | None,
     max_tokens: int | None,
+    window: dict[str, Any] | None,
+    size: int | None,
+    cursor: str | None,
+    order: str | None,
+    render: str | None,
+    truncate: bool,
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Ask for AGENT's memories in words.
+    """Ask for AGENT's memories in words, or read a window of them.
 
     \b
     Examples:
       monmouth query 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 "what did I swap last?"
       monmouth query 0x7099... "who paid me" -n 3 --json
+      monmouth query 0x7099... --window temporal:86400 --render cited --max-tokens 4000
     """
+    if size is not None and window is None:
+        raise click.UsageError("--size is the size of a --window")
     with gateway_client(settings, url) as client:
-        context = client.query_context(agent, text, max_results, min_similarity=min_similarity, max_tokens=max_tokens)
+        context = client.query_context(
+            agent,
+            text,
+            max_results,
+            min_similarity=min_similarity,
+            max_tokens=max_tokens,
+            window=window if size is None or window is None else {**window, "size": size},
+            cursor=cursor,
+            order=order,
+            render=render,
+            truncate=truncate or None,
+        )
     if as_json:
         print_json(context)
+        return
+    if context.prompt is not None:
+        click.echo(context.prompt)
         return
     console = Console()
     if not context.items:
@@ -50,6 +82,8 @@ def query(  # noqa: PLR0917  (click passes options by name)
         console.print(Text(f"   {when(item.timestamp)}  {source(item.citation)}", "dim"))
     if context.left_out:
         console.print(Text(f"{context.left_out} more went over the token budget", "dim"))
+    if context.next:
+        console.print(Text(f"older: --cursor {context.next}", "dim"), soft_wrap=True)
 
 
 @click.command()

@@ -56,9 +56,10 @@ class StoredMemory:
 
 @dataclass(frozen=True, slots=True)
 class MemoryFilter:
-    """Which memories to read; newest first (timestamp, then id). ``until``/``since`` are unix seconds, inclusive.
+    """Which memories to read; newest first (timestamp, then id, downwards). ``until``/``since`` are unix seconds, inclusive.
 
-    ``types`` and ``tags``: a memory matches if it has any of them.
+    ``types`` and ``tags``: a memory matches if it has any of them. ``after``: only what lies behind this (timestamp, id) in the
+    order, whether a memory is there or not.
     """
 
     types: frozenset[MemoryType] | None = None
@@ -67,6 +68,7 @@ class MemoryFilter:
     since: int | None = None
     until: int | None = None
     limit: int = 100
+    after: tuple[int, bytes] | None = None
 
 
 class MemoryStore(Protocol):

@@ -95,11 +95,34 @@ def _memory(agent: Name, memory_id: Name) -> str:
 
 
 def query_context(
-    agent: Name, query: str, max_results: int = 10, *, min_similarity: float | None = None, max_tokens: int | None = None
+    agent: Name,
+    query: str | None = None,
+    max_results: int = 10,
+    *,
+    min_similarity: float | None = None,
+    max_tokens: int | None = None,
+    window: Mapping[str, Any] | None = None,
+    filter: Mapping[str, Any] | None = None,  # noqa: A002  (the API's name)
+    cursor: str | None = None,
+    order: str | None = None,
+    render: str | None = None,
+    truncate: bool | None = None,
 ) -> Call[Context]:
-    """A question."""
-    body = {"query": query, "max_results": max_results, "min_similarity": min_similarity, "max_tokens": max_tokens}
-    return Call("POST", f"{_agent(agent)}/query", Context, body=orjson.dumps(body))
+    """A question, a window, or both. Says only what was given, so that an older gateway understands it."""
+    body = {
+        "query": query,
+        "max_results": max_results,
+        "min_similarity": min_similarity,
+        "max_tokens": max_tokens,
+        "window": window,
+        "filter": filter,
+        "cursor": cursor,
+        "order": order,
+        "render": render,
+        "truncate": truncate,
+    }
+    given = {name: value for name, value in body.items() if value is not None}
+    return Call("POST", f"{_agent(agent)}/query", Context, body=orjson.dumps(given))
 
 
 def store(

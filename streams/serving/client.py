@@ -87,8 +87,11 @@ class Client:
         """Closes the connection."""
         self._connection.close()
 
-    def query_context(self, agent: Name, query: str, max_results: int = 10, **more: Any) -> Context:
-        """The agent's live memories nearest to the question. More: ``min_similarity``, ``max_tokens``."""
+    def query_context(self, agent: Name, query: str | None = None, max_results: int = 10, **more: Any) -> Context:
+        """The agent's live memories nearest to the question, or those of a window, within a budget of tokens.
+
+        More: ``min_similarity, max_tokens, window, filter, cursor, order, render, truncate``.
+        """
         return self._send(calls.query_context(agent, query, max_results, **more))
 
     def store(self, agent: Name, data: str | bytes, **more: Any) -> Receipt:
@@ -217,7 +220,7 @@ class AsyncClient:
         """Closes the connections."""
         await self._exchange.close()
 
-    async def query_context(self, agent: Name, query: str, max_results: int = 10, **more: Any) -> Context:
+    async def query_context(self, agent: Name, query: str | None = None, max_results: int = 10, **more: Any) -> Context:
         """As Client.query_context."""
         return await self._send(calls.query_context(agent, query, max_results, **more))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from streams.core.canonical_text import canonical_text
 from streams.ports.embedder import Embedder
+from streams.serving.context.budget import cut
 from streams.serving.faults import UnavailableError
 from streams.serving.metrics import CACHE_HIT_RATE
 
@@ -91,6 +92,14 @@ class QueryVectors:
                 self._tokens.put(memory_id, count)
                 counts[memory_id] = count
         return {memory_id: count for memory_id, count in counts.items() if count is not None}
+
+    async def measure(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of texts that are no memory's; nothing is kept."""
+        return await self._run(lambda: [self.embedder.count_tokens(text) for text in texts]) if texts else []
+
+    async def cut(self, text: str, limit: int) -> str:
+        """A beginning of ``text`` of at most ``limit`` tokens."""
+        return await self._run(lambda: cut(text, limit, self.embedder.count_tokens))
 
     def close(self) -> None:
         """Ends the thread after the text in hand."""

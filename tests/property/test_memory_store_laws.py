@@ -20,6 +20,7 @@ FILTERS = (
     MemoryFilter(),
     MemoryFilter(types=frozenset({"WORKING"}), since=1, limit=1),
     MemoryFilter(min_importance=0.5),
+    MemoryFilter(after=(1, h(2))),
 )
 
 

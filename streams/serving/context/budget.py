@@ -1,11 +1,17 @@
 """A hard budget of tokens. Pure.
 
-Invariant: what is kept never costs more than the budget, and an item is kept whole or not at all.
+Assumes ``count`` is the model's own tokenizer. Nothing more is asked of it: a text may have more tokens than its parts, and a
+part more than the whole.
+Invariant: what is kept never costs more than the budget; an item is kept whole, or not at all, or cut where that was asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+
+Count = Callable[[str], int]
+_WORD_ENDS = re.compile(r"(?<=\S)(?=\s)")
 
 
 def within_budget(tokens: Sequence[int], budget: int) -> list[int]:
@@ -16,3 +22,36 @@ def within_budget(tokens: Sequence[int], budget: int) -> list[int]:
             kept.append(index)
             spent += count
     return kept
+
+
+def unbroken(tokens: Sequence[int], budget: int) -> int:
+    """How many items from the first on fit without passing one over."""
+    spent = 0
+    for index, count in enumerate(tokens):
+        spent += count
+        if spent > budget:
+            return index
+    return len(tokens)
+
+
+def cut(text: str, limit: int, count: Count) -> str:
+    """A beginning of ``text`` of at most ``limit`` tokens, as long as found in a few steps; at a word's end if there is one.
+
+    Empty if nothing fits.
+    """
+    if count(text) <= limit:
+        return text
+    return _longest(text, [end.start() for end in _WORD_ENDS.finditer(text)], limit, count) or _longest(
+        text, range(1, len(text)), limit, count
+    )
+
+
+def _longest(text: str, ends: Sequence[int], limit: int, count: Count) -> str:
+    best, low, high = "", 0, len(ends) - 1
+    while low <= high:
+        middle = (low + high) // 2
+        if count(text[: ends[middle]]) <= limit:
+            best, low = text[: ends[middle]], middle + 1
+        else:
+            high = middle - 1
+    return best

@@ -17,7 +17,7 @@ from streams.serving.wire.base import (
     Text,
     Wire,
 )
-from streams.serving.wire.context import Context, ContextItem, QueryRequest
+from streams.serving.wire.context import Context, ContextFilter, ContextItem, Omitted, QueryRequest, WindowShape
 from streams.serving.wire.language import EmbeddingRequest, EmbeddingView, FeaturesView, Guess, IntentView
 from streams.serving.wire.memories import Citation, MemoryList, MemoryView, Receipt, StoreRequest, text_of
 from streams.serving.wire.packages import ImportRequest, ImportView, PackageView
@@ -39,6 +39,7 @@ __all__ = [
     "Component",
     "ConsistencyView",
     "Context",
+    "ContextFilter",
     "ContextItem",
     "EmbeddingRequest",
     "EmbeddingView",
@@ -55,6 +56,7 @@ __all__ = [
     "LogView",
     "MemoryList",
     "MemoryView",
+    "Omitted",
     "PackageView",
     "ProofView",
     "QueryRequest",
@@ -64,6 +66,7 @@ __all__ = [
     "RootView",
     "StoreRequest",
     "Text",
+    "WindowShape",
     "Wire",
     "text_of",
 ]

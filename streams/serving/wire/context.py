@@ -2,29 +2,103 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
 
 from schemas.records import MemoryType
-from streams.serving.wire.base import QUERY_LIMIT, RESULTS_LIMIT, Answer, AsOf, Block, Wire
+from streams.serving.wire.base import LIST_LIMIT, QUERY_LIMIT, RESULTS_LIMIT, TAGS_LIMIT, Answer, AsOf, Block, Text, Wire
 from streams.serving.wire.memories import Citation
+
+FAR = 2**53
+WINDOW = 50
+Size = Annotated[int, Field(ge=1, le=LIST_LIMIT, description="Most memories of one window.")]
+Tags = Annotated[list[Text], Field(min_length=1, max_length=TAGS_LIMIT)]
+
+
+class TemporalWindow(Wire):
+    """The newest stretch of time, counted back from the newest memory."""
+
+    kind: Literal["temporal"]
+    seconds: int = Field(ge=0, le=FAR)
+    size: Size = WINDOW
+
+
+class ActionsWindow(Wire):
+    """What the newest transactions left."""
+
+    kind: Literal["actions"]
+    count: int = Field(WINDOW, ge=1, le=LIST_LIMIT)
+    size: Size = WINDOW
+
+
+class SemanticWindow(Wire):
+    """Memories with any of the tags."""
+
+    kind: Literal["semantic"]
+    tags: Tags
+    size: Size = WINDOW
+
+
+class PriorityWindow(Wire):
+    """Memories of at least an importance."""
+
+    kind: Literal["priority"]
+    min_importance: float = Field(ge=0, le=1)
+    size: Size = WINDOW
+
+
+WindowShape = Annotated[TemporalWindow | ActionsWindow | SemanticWindow | PriorityWindow, Field(discriminator="kind")]
+
+
+class ContextFilter(Wire):
+    """Which memories may be used at all; what is not given admits all. Times are unix seconds, inclusive."""
+
+    types: list[MemoryType] | None = Field(None, min_length=1)
+    tags: Tags | None = None
+    min_importance: float = Field(0.0, ge=0, le=1)
+    since: int | None = Field(None, ge=-FAR, le=FAR)
+    until: int | None = Field(None, ge=-FAR, le=FAR)
 
 
 class QueryRequest(Wire):
-    """A question about an agent's memories."""
+    """A question about an agent's memories, a window over them, or both."""
 
-    query: str = Field(min_length=1, max_length=QUERY_LIMIT, description="In words.")
-    max_results: int = Field(10, ge=1, le=RESULTS_LIMIT)
+    query: Text | None = Field(
+        None, min_length=1, max_length=QUERY_LIMIT, description="In words; none reads the window itself."
+    )
+    max_results: int = Field(10, ge=1, le=RESULTS_LIMIT, description="Of a question; a window has its own size.")
     min_similarity: float | None = Field(None, ge=-1, le=1, description="Least cosine; None takes the server's setting.")
     max_tokens: int | None = Field(None, ge=1, description="Bound on the tokens of all texts; None takes the server's setting.")
+    window: WindowShape | None = None
+    filter: ContextFilter | None = None
+    cursor: str | None = Field(None, max_length=128, description="`next` of the answer before: the window behind it.")
+    order: Literal["score", "time", "edges"] = Field(
+        "score", description="Best first; oldest first; the best at both ends, where models look."
+    )
+    render: Literal["plain", "cited"] | None = Field(None, description="Also as one numbered text, with sources if cited.")
+    truncate: bool = Field(False, description="One memory that is too long for the rest of the budget may be cut.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> QueryRequest:
+        if self.query is None and self.window is None and self.cursor is None:
+            raise ValueError("give a query, a window, or both")
+        if self.query is not None and self.cursor is not None:
+            raise ValueError("a cursor walks over a window; a question has none")
+        return self
 
 
 class ContextItem(Answer):
-    """One memory found. ``score`` orders the items; ``similarity`` is the cosine alone."""
+    """One memory found. ``score`` orders the items; ``similarity`` is the cosine alone, None where nothing was asked in words.
+
+    ``tokens``: of the text, or of about its part in ``prompt``. ``truncated``: the text is the beginning of the memory's.
+    """
 
     text: str
     score: float
-    similarity: float
+    similarity: float | None
     tokens: int
+    truncated: bool = False
     type: MemoryType
     importance: float
     tags: list[str]
@@ -42,12 +116,29 @@ class ContextItem(Answer):
         return self.citation.block
 
 
+class Omitted(Answer):
+    """What matched and is not in the answer, or not whole, by reason."""
+
+    over_budget: int = 0
+    not_text: int = 0
+    truncated: int = 0
+
+
 class Context(Answer):
-    """The answer to a query. ``tokens``: of all texts together; ``left_out``: items that matched but went over the budget."""
+    """The answer to a query. ``tokens``: of all texts together, or of ``prompt``, never more than ``tokens_allowed``;
+    ``left_out``: items that matched but went over the budget.
+
+    ``prompt``: the items as one text, if that was asked for. ``next``: cursor of the window behind this one; None at the end of
+    history, and for a question.
+    """
 
     agent: str
-    query: str
+    query: str | None
     items: list[ContextItem]
     tokens: int
+    tokens_allowed: int = 0
     left_out: int
+    omitted: Omitted = Omitted()
+    prompt: str | None = None
+    next: str | None = None
     as_of: AsOf

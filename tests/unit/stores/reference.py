@@ -69,6 +69,7 @@ class DictMemoryStore:
             and m["importance"] >= wanted.min_importance
             and (wanted.since is None or m["timestamp"] >= wanted.since)
             and (wanted.until is None or m["timestamp"] <= wanted.until)
+            and (wanted.after is None or (m["timestamp"], m["id"]) < wanted.after)
         ]
         return sorted(found, key=lambda m: (m["timestamp"], m["id"]), reverse=True)[: max(0, wanted.limit)]
 

@@ -95,6 +95,21 @@ async def test_newest_first_then_id(store: MemoryStore) -> None:
     assert len(await store.query(ALICE, MemoryFilter(since=-(2**70), until=2**70), everything)) == 5
 
 
+async def test_goes_on_behind_a_place(store: MemoryStore) -> None:
+    await store.apply([upsert(n, timestamp=t) for n, t in {1: 50, 2: -5, 3: 50, 4: 60, 5: 2**40}.items()])
+
+    async def behind(timestamp: int, memory_id: bytes, **more: int) -> list[bytes]:
+        found = await store.query(ALICE, MemoryFilter(after=(timestamp, memory_id), **more), everything)
+        return [m["id"] for m in found]
+
+    assert await behind(60, h(4)) == [h(3), h(1), h(2)]
+    assert await behind(50, h(3)) == [h(1), h(2)]
+    assert await behind(50, b"\xff" * 32) == [h(3), h(1), h(2)], "whether a memory is there or not"
+    assert await behind(-5, h(2)) == []
+    assert await behind(2**41, h(9), until=50, limit=1) == [h(3)]
+    assert await behind(50, h(3), until=60) == [h(1), h(2)]
+
+
 async def test_filters(store: MemoryStore) -> None:
     await store.apply(
         [

@@ -1,0 +1,55 @@
+"""From the shape of a question to what is asked of the finder."""
+
+from __future__ import annotations
+
+from streams.serving.context.request import EVERYTHING, ContextRequest, Only
+from streams.serving.context.window import Actions, Priority, Semantic, Temporal, Window
+from streams.serving.wire.context import (
+    ActionsWindow,
+    ContextFilter,
+    PriorityWindow,
+    QueryRequest,
+    SemanticWindow,
+    TemporalWindow,
+)
+
+
+def request_of(agent: bytes, wanted: QueryRequest) -> ContextRequest:
+    """The request; what has no order there is sorted here, so that equal questions are equal."""
+    return ContextRequest(
+        agent=agent,
+        query=wanted.query,
+        max_results=wanted.max_results,
+        min_similarity=wanted.min_similarity,
+        max_tokens=wanted.max_tokens,
+        window=None if wanted.window is None else window_of(wanted.window),
+        only=EVERYTHING if wanted.filter is None else only_of(wanted.filter),
+        cursor=wanted.cursor,
+        order=wanted.order,
+        render=wanted.render,
+        truncate=wanted.truncate,
+    )
+
+
+def window_of(shape: TemporalWindow | ActionsWindow | SemanticWindow | PriorityWindow) -> Window:
+    """The window."""
+    match shape:
+        case TemporalWindow():
+            return Temporal(shape.seconds, shape.size)
+        case ActionsWindow():
+            return Actions(shape.count, shape.size)
+        case SemanticWindow():
+            return Semantic(tuple(sorted(set(shape.tags))), shape.size)
+        case PriorityWindow():
+            return Priority(shape.min_importance, shape.size)
+
+
+def only_of(shape: ContextFilter) -> Only:
+    """The filter."""
+    return Only(
+        types=None if shape.types is None else tuple(sorted(set(shape.types))),
+        tags=None if shape.tags is None else tuple(sorted(set(shape.tags))),
+        min_importance=shape.min_importance,
+        since=shape.since,
+        until=shape.until,
+    )
