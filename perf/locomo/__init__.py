@@ -1,0 +1,1 @@
+"""Retrieval measured on LoCoMo; see ``__main__``."""

@@ -1,0 +1,108 @@
+"""Ranks the memories of one index, or of several as if they were one.
+
+Score = weighted sum of the signals (weights.json, fitted by ``python -m perf.locomo --fit``) + band, where
+band = BAND * (importance + recency) / 2 and recency = 2^(-age / HALF_LIFE), age counted from the newest memory. The band
+orders what is nearly equal and never lifts anything over what is more than BAND better.
+Invariants: only the indexes given are looked at, for words' rarity as for answers; equal memories and questions give equal
+answers, whatever the order of the changes that led there; equal scores are ordered by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.retrieval.diversity import spread_out
+from streams.retrieval.index import Corpus, MemoryIndex
+from streams.retrieval.lexical import rarity
+from streams.retrieval.question import Asked
+from streams.retrieval.signals import SIGNALS, Signals, fused, scaled
+from streams.retrieval.weights import WEIGHTS
+
+BAND = 0.02
+HALF_LIFE_SECONDS = 7 * 86_400
+ARRANGED = 64
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """``similarity``: the cosine; None for a memory without a vector. ``words``: whether it or a neighbour shares a word."""
+
+    id: bytes
+    index: MemoryIndex
+    score: float
+    similarity: float | None
+    words: bool
+
+
+def signals_of(indexes: Sequence[MemoryIndex], asked: Asked) -> list[Signals]:
+    """Signals of each index, words' rarity counted over all of them."""
+    corpus = Corpus()
+    for index in indexes:
+        index.count(corpus, asked)
+    rare = {term: rarity(corpus.documents, holders) for term, holders in corpus.holders.items()}
+    return [index.signals(asked, rare, corpus) for index in indexes]
+
+
+def ranked(
+    indexes: Sequence[MemoryIndex],
+    asked: Asked,
+    limit: int,
+    without: Set[bytes] = frozenset(),
+    weights: Mapping[str, float] = WEIGHTS,
+) -> list[Scored]:
+    """The ``limit`` best, best first. ``without``: ids that are not to take part."""
+    indexes = [index for index in indexes if len(index)]
+    parts = signals_of(indexes, asked)
+    if not parts:
+        return []
+    ids = [memory_id for part in parts for memory_id in part.ids]
+    owner = np.repeat(np.arange(len(parts)), [len(part.ids) for part in parts])
+    values = np.concatenate([part.values for part in parts])
+    similarity = np.concatenate([part.similarity for part in parts])
+    importance = np.concatenate([part.importance for part in parts])
+    time = np.concatenate([part.time for part in parts])
+    rows = np.flatnonzero([memory_id not in without for memory_id in ids]) if without else np.arange(len(ids))
+    if not len(rows):
+        return []
+    score = fused(scaled(values[rows]), weights) + _band(importance[rows], time[rows])
+    words = values[:, SIGNALS.index("words_near")]
+    found = []
+    for at in _best(score, [ids[row] for row in rows.tolist()], limit):
+        row = int(rows[at])
+        cosine = float(similarity[row])
+        known = None if np.isnan(cosine) else cosine
+        found.append(Scored(ids[row], indexes[owner[row]], float(score[at]), known, bool(words[row] > 0)))
+    return found
+
+
+def arranged(found: Sequence[Scored], texts: Sequence[str]) -> list[int]:
+    """Indices of what was found, as an answer lists it: the first ARRANGED spread out, the rest as they were."""
+    first = min(len(found), ARRANGED)
+    if not first:
+        return []
+    scores = np.array([each.score for each in found[:first]], np.float32)
+    vectors = np.stack([each.index.vector(each.id) for each in found[:first]])
+    order = spread_out(texts[:first], scores, vectors)
+    return order + list(range(first, len(found)))
+
+
+def _band(importance: Floats, time: NDArray[np.int64]) -> Floats:
+    age = (time.max() - time).astype(np.float64)
+    recency = np.exp2(-age / HALF_LIFE_SECONDS)
+    band: Floats = (BAND * (importance + recency) / 2).astype(np.float32)
+    return band
+
+
+def _best(score: Floats, ids: Sequence[bytes], limit: int) -> list[int]:
+    limit = min(limit, len(ids))
+    if limit <= 0:
+        return []
+    cut = np.partition(score, len(score) - limit)[len(score) - limit]
+    rows = np.flatnonzero(score >= cut).tolist()
+    return sorted(rows, key=lambda row: (-score[row], ids[row]))[:limit]

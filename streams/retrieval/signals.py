@@ -1,0 +1,63 @@
+"""What speaks for a memory as an answer to a question, one number per memory and signal.
+
+Each signal is a function of the question and the documents alone. Those that are compared within one question (SCALED) are
+brought to 0..1 by their least and greatest value before they are summed; the others are 0..1 by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+SIGNALS = (
+    "dense",
+    "dense_near",
+    "words",
+    "words_near",
+    "thread",
+    "author",
+    "entities",
+    "dates",
+    "answers",
+    "length",
+    "question",
+)
+"""dense: cosine. dense_near: cosine of the neighbours. words: BM25. words_near: BM25 of the memory with a share of its
+neighbours' words. thread: the best words_near of its thread. author: is from or about someone the question names.
+entities: share of the question's names, addresses and amounts in it. dates: lies in a span of time the question names.
+answers: holds a time or a number where one is asked for. length: logarithm of its words. question: asks itself."""
+SCALED = frozenset({"dense", "dense_near", "words", "words_near", "thread", "length"})
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """``values``: shape (rows, len(SIGNALS)). ``similarity``: cosine of each, NaN where there is no vector."""
+
+    ids: Sequence[bytes]
+    values: Floats
+    similarity: Floats
+    importance: Floats
+    time: NDArray[np.int64]
+
+
+def scaled(values: Floats) -> Floats:
+    """Columns of SCALED signals brought to 0..1; one that says the same of all says nothing."""
+    result = values.copy()
+    for column, name in enumerate(SIGNALS):
+        if name in SCALED and len(values):
+            low, high = values[:, column].min(), values[:, column].max()
+            result[:, column] = (values[:, column] - low) / (high - low) if high > low else 0.0
+    return result
+
+
+def fused(values: Floats, weights: Mapping[str, float]) -> Floats:
+    """The weighted sum of scaled signals; summed in one order, so that equal rows have equal scores wherever they lie."""
+    total = np.zeros(len(values), np.float64)
+    for column, name in enumerate(SIGNALS):
+        total += weights.get(name, 0.0) * values[:, column].astype(np.float64)
+    return total.astype(np.float32)
