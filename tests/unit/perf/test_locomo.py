@@ -20,6 +20,7 @@ from perf.locomo.score import CATEGORY, Table, ndcg, share, within
 from streams.errors import ConfigurationError
 from streams.retrieval.weights import WEIGHTS
 from streams.settings import Settings
+from tests.availability import unavailable
 
 SCORER = DATA.with_name("score.py")
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the LoCoMo conversations are not on this machine")
@@ -35,7 +36,7 @@ def vectors() -> Vectors:
     try:
         return Vectors(open_embedder(Settings()))
     except ConfigurationError as error:
-        pytest.skip(str(error))
+        unavailable(str(error))
 
 
 def test_shares_and_budgets() -> None:
