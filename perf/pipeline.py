@@ -22,12 +22,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from infra.topics import apply
 from perf.marked import local_broker
 from perf.measure import ROOT
-from perf.node import anvil, call
+from perf.node import anvil, call, free_port
 from schemas.codec import codec
 from streams.settings import Settings
 from streams.topics import BLOCKS, CHECKPOINTS, physical
 
 MONMOUTH = [sys.executable, "-m", "streams.cli"]
+MODELS = ROOT / ".monmouth" / "models"
 PATIENCE = 120.0
 
 
@@ -121,9 +122,11 @@ class Pipeline:
             "MONMOUTH_KAFKA__PARTITIONS": str(kafka.partitions),
             "MONMOUTH_KAFKA__SESSION_TIMEOUT_MS": str(kafka.session_timeout_ms),
             "MONMOUTH_KAFKA__HEARTBEAT_INTERVAL_MS": str(kafka.heartbeat_interval_ms),
+            "MONMOUTH_RAG__MODELS_PATH": str(MODELS),
         }
         for name, file in self.settings.security.model_dump().items():  # the keys are everybody's
-            environment[f"MONMOUTH_SECURITY__{name.upper()}"] = str(self.settings.path(file).resolve())
+            if isinstance(file, Path):
+                environment[f"MONMOUTH_SECURITY__{name.upper()}"] = str(self.settings.path(file).resolve())
         log = (self.settings.state_dir / f"{argv[0]}-{len(self.processes)}.log").open("wb")
         process = subprocess.Popen([*MONMOUTH, "-v", *argv], env=environment, cwd=ROOT, stdout=log, stderr=log)
         self.processes.append(process)
@@ -136,6 +139,12 @@ class Pipeline:
     def worker(self, *options: str, state: Path | None = None) -> subprocess.Popen[bytes]:
         """One more worker. ``state``: its state folder, if it is not the one all share."""
         return self._start("worker", "--agents", ",".join(self.agents), *options, state=state)
+
+    def gateway(self) -> str:
+        """Starts a gateway; its address."""
+        port = free_port()
+        self._start("gateway", "--port", str(port), "--metrics-port", "0")
+        return f"http://127.0.0.1:{port}"
 
     def shares(self) -> list[tuple[str, int]]:
         """Every (stream agent, partition)."""
