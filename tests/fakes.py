@@ -8,8 +8,8 @@ from typing import Any
 from schemas.records import Memory, MemoryFact
 from streams.agents.base import Record
 from streams.core.presence import Fact, Presence
-from streams.ports.stores import Canonical, Changes, MemoryFilter, StoredMemory, Version
-from tests.versions import Versions
+from streams.ports.stores import Canonical, Changes, Footing, MemoryFilter, StoredMemory, Version
+from tests.versions import Versions, blocks_of
 
 
 class MemoryState:
@@ -85,6 +85,9 @@ class DictMemoryStore:
 
     async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
         return self.versions.changes(agent, since, limit)
+
+    async def footing(self, agent: bytes, since: int) -> Footing | None:
+        return Footing(self.versions.of(agent), blocks_of((row.presence for row in self.rows.get(agent, {}).values()), since))
 
     async def close(self) -> None:
         pass

@@ -18,11 +18,11 @@ from streams.core.canonical import CanonicalView, ChainStep
 from streams.core.ids import command_cause, command_memory_id
 from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
-from streams.ports.stores import Canonical, Changes, Hit, MemoryFilter, StoredMemory, VectorRow, Version
+from streams.ports.stores import Canonical, Changes, Footing, Hit, MemoryFilter, StoredMemory, VectorRow, Version
 from streams.serving.faults import UnavailableError
 from streams.serving.final_logs import FinalLogs
 from streams.serving.roots import Root
-from tests.versions import Versions
+from tests.versions import Versions, blocks_of
 
 
 def _fact(record: MemoryFact) -> Fact:
@@ -104,6 +104,12 @@ class FakeMemoryStore(Breakable):
     async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
         self._check()
         return self.versions.changes(agent, since, limit)
+
+    async def footing(self, agent: bytes, since: int) -> Footing | None:
+        self._check()
+        return Footing(
+            self.versions.of(agent), blocks_of((row.presence for (owner, _), row in self.rows.items() if owner == agent), since)
+        )
 
     async def close(self) -> None:
         self.broken = True

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from streams.core.presence import Presence
 from streams.ports.stores import Changes, Version
+
+
+def blocks_of(presences: Iterable[Presence], since: int) -> list[tuple[int, bytes]]:
+    """The blocks that facts name, from a number on."""
+    facts = {fact for presence in presences for fact in (*presence.upserts, *presence.deletes)}
+    return sorted({(fact.block_number, fact.block_hash) for fact in facts if fact.block_hash and fact.block_number >= since})
 
 
 class Versions:
     """``note`` each change. Every removal starts a new epoch."""
 
     def __init__(self) -> None:
-        self._clock = 0
+        self._clock = self._emptied = 0
         self._agents: dict[bytes, tuple[int, dict[bytes, int]]] = {}
 
     def note(self, agent: bytes, memory_id: bytes, there: bool) -> None:
@@ -22,9 +31,13 @@ class Versions:
             epoch = self._clock
         if ids:
             self._agents[agent] = (epoch, ids)
+        else:
+            self._emptied = self._clock
 
     def of(self, agent: bytes) -> Version:
-        epoch, ids = self._agents.get(agent, (0, {}))
+        if agent not in self._agents:
+            return Version(self._emptied, 0)
+        epoch, ids = self._agents[agent]
         return Version(epoch, max([epoch, *ids.values()]))
 
     def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes:

@@ -6,7 +6,8 @@ sequence under which the id stands in ``changes``.
 Assumes that ``note`` is called in the transaction that changes the rows, with each id once.
 Invariants:
   * an id stands in ``changes`` exactly once, under the sequence of its last change, so that following costs what changed;
-  * (epoch, sequence) grows with every change, in any process, and names one content; no row left is (0, 0) and leaves no byte;
+  * (epoch, sequence) grows with every change, in any process, and names one content: also between two times of having no row,
+    which leaves no byte of the agent, since the store notes (EMPTIED) the last transaction that took some agent's last row;
   * of removed ids at most SPARE + rows / SHARE are kept: then they are swept out and a new epoch, the number of the LMDB
     transaction, tells readers to start over.
 """
@@ -22,6 +23,7 @@ from connectors.stores.lmdb_environment import Transaction
 from streams.ports.stores import Changes, Version
 
 DATABASES = ("agents", "changes", "sequences")
+EMPTIED = b"emptied"
 SPARE = 64
 SHARE = 8
 _STATE = struct.Struct("<QQQQ")
@@ -57,7 +59,10 @@ class ChangeIndex:
     def version(self, txn: Transaction, agent: bytes) -> Version:
         """The agent's version in this snapshot."""
         state = self.state(txn, agent)
-        return Version() if state is None else state.version
+        if state is not None:
+            return state.version
+        emptied = txn.get(EMPTIED)
+        return Version(_SEQUENCE.unpack(emptied)[0] if emptied else 0, 0)
 
     def note(self, txn: Transaction, agent: bytes, changed: Mapping[bytes, bool]) -> None:
         """Ids whose rows changed, each with whether a row is there now."""
@@ -72,6 +77,7 @@ class ChangeIndex:
         if rows == 0:
             self._sweep(txn, agent, everything=True)
             txn.delete(agent, db=self._agents)
+            txn.put(EMPTIED, _SEQUENCE.pack(txn.id()))
             return
         if removed > SPARE + rows // SHARE:
             self._sweep(txn, agent, everything=False)

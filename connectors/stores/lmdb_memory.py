@@ -2,21 +2,23 @@
 
 Databases. ``rows``: agent (20) + memory id (32) -> row (see memory_row). ``by_time``: agent + timestamp (8, big-endian,
 offset to be unsigned) + memory id -> type code (1) + importance (f64), so that a query walks from the newest and skips what
-cannot match without reading rows. And those of the change index.
+cannot match without reading rows. And those of the change index and of the block index.
 Assumes that equal memory ids mean equal memories (they are content ids).
-Invariants: a row is there iff a fact stands; an index entry is there iff its row holds a memory; both, and the
-agent's version, change in one transaction, and a batch of facts is applied whole or not at all.
+Invariants: a row is there iff a fact stands; an index entry is there iff its row holds a memory; these, the
+agent's version and its blocks change in one transaction, and a batch of facts is applied whole or not at all.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from connectors.stores.block_index import DATABASE as BLOCKS
+from connectors.stores.block_index import BlockIndex
 from connectors.stores.change_index import DATABASES, ChangeIndex, index_rows
 from connectors.stores.keys import AGENT, check_agent, check_id
 from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, Claim, T, Transaction, close_environment, open_environment
@@ -25,10 +27,9 @@ from schemas.codec import SchemaError, codec
 from schemas.records import MEMORY_TYPES, Memory, MemoryFact
 from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
-from streams.ports.stores import Canonical, Changes, MemoryFilter, StoredMemory, Version
+from streams.ports.stores import Canonical, Changes, Footing, MemoryFilter, StoredMemory, Version
 
-FORMAT = "monmouth/memories/2"
-UPGRADES = {"monmouth/memories/1": partial(index_rows, rows="rows")}
+FORMAT = "monmouth/memories/3"
 PAGE = 1_000
 _ENTRY = struct.Struct("<Bd")
 _PAST_ANY_ID = b"\xff" * 33
@@ -69,12 +70,29 @@ def _take(row: Row, record: MemoryFact) -> Row:
     return wire if presence.upserts else b"", presence
 
 
+def _index(txn: Transaction, databases: Mapping[str, Any]) -> None:
+    """Makes the indices of versions and blocks anew from the rows."""
+    index_rows(txn, databases, "rows")
+    txn.drop(databases[BLOCKS], delete=False)
+    blocks = BlockIndex(databases[BLOCKS])
+    with txn.cursor(db=databases["rows"]) as cursor:
+        for key, value in cursor:
+            try:
+                blocks.note(txn, key[:AGENT], Presence(), decode_row(value)[1])
+            except RowError as error:
+                raise StoreError(f"memory {key[AGENT:].hex()} is not readable: {error}", REBUILD) from None
+
+
+UPGRADES = {"monmouth/memories/1": _index, "monmouth/memories/2": _index}
+
+
 class LmdbMemoryStore:
     """MemoryStore in ``folder``. Open as many as wanted, in any process; reads see every acknowledged write."""
 
     def __init__(self, folder: Path, map_size: int = MAP_SIZE) -> None:
-        self._env = open_environment(folder, ("rows", "by_time", *DATABASES), FORMAT, map_size, UPGRADES)
+        self._env = open_environment(folder, ("rows", "by_time", *DATABASES, BLOCKS), FORMAT, map_size, UPGRADES)
         self._index = ChangeIndex(self._env.databases)
+        self._blocks = BlockIndex(self._env.databases[BLOCKS])
         self._rows = self._env.databases["rows"]
         self._by_time = self._env.databases["by_time"]
         self._closed = False
@@ -124,6 +142,10 @@ class LmdbMemoryStore:
         check_agent(agent)
         return await self._read(partial(self._index.changes, agent=agent, since=since, limit=limit))
 
+    async def footing(self, agent: bytes, since: int) -> Footing:
+        self._refuse_closed()
+        return self._env.peek(partial(self._footing, agent=check_agent(agent), since=since))
+
     async def close(self) -> None:
         if not self._closed and self._claim is None:
             self._closed = True
@@ -154,6 +176,7 @@ class LmdbMemoryStore:
         for key, row in after.items():
             if row != before[key]:
                 self._store(txn, key, before[key], row)
+                self._blocks.note(txn, key[:AGENT], before[key][1], row[1])
                 changed.setdefault(key[:AGENT], {})[key[AGENT:]] = bool(row[1])
         for agent, ids in changed.items():
             self._index.note(txn, agent, ids)
@@ -249,6 +272,9 @@ class LmdbMemoryStore:
                     ids.append(key[AGENT:])
                 there = cursor.next()
         return ids
+
+    def _footing(self, txn: Transaction, agent: bytes, since: int) -> Footing:
+        return Footing(self._index.version(txn, agent), self._blocks.since(txn, agent, since))
 
     def _agents(self, txn: Transaction, after: bytes) -> list[bytes]:
         page: list[bytes] = []

@@ -83,6 +83,8 @@ class CanonicalView:
         self.floor: int | None = None
         self.undo_count = 0
         self.forgotten = 0
+        self.rewrites = 0
+        """Steps that changed what ``holds`` says of a block below ``floor``: the chain moved where it was thought to be final."""
         self.reorgs: deque[Reorg] = deque(maxlen=REORGS_KEPT)
         self.first = first
         self._margin = margin
@@ -141,6 +143,7 @@ class CanonicalView:
         self._window[block.hash] = block.number
         if self.floor is None:
             self.floor = block.number
+        self.rewrites += block.number < self.floor
 
     def _undo(self, step: ChainStep) -> None:
         self._check_undo(step)
@@ -150,6 +153,7 @@ class CanonicalView:
             self._undone.pop(ref.hash, None)  # so that the newest undo counts for the order of forgetting
             self._undone[ref.hash] = ref.number
         self.undo_count += 1
+        self.rewrites += self.floor is not None and step.removed[-1].number < self.floor
         self.reorgs.append(Reorg(step.sequence, len(step.removed), step.removed[0], step.ancestor))
 
     def _check_undo(self, step: ChainStep) -> None:
@@ -175,3 +179,4 @@ class CanonicalView:
         while len(self._undone) > self._undone_limit:
             del self._undone[next(iter(self._undone))]
             self.forgotten += 1
+            self.rewrites += 1

@@ -23,7 +23,7 @@ Canonical = Callable[[bytes], bool]
 class Version(NamedTuple):
     """Names what a store holds of one agent: equal versions, equal rows. Grows with each change, in the same transaction.
 
-    Means something within one store (one ``identity``) only. An agent without rows has (0, 0).
+    Means something within one store (one ``identity``) only. An agent without rows has sequence 0.
     """
 
     epoch: int = 0
@@ -44,6 +44,14 @@ class Changes:
     ids: list[bytes]
     start_over: bool
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What an agent's rows stand on: ``blocks`` (number, hash) that their facts name, lowest first, at ``version``."""
+
+    version: Version
+    blocks: list[tuple[int, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,9 @@ class MemoryStore(Protocol):
 
         None: this store cannot tell.
         """
+
+    async def footing(self, agent: bytes, since: int) -> Footing | None:
+        """The blocks of number ``since`` and above that facts of the agent's rows name. None: this store cannot tell."""
 
     async def claim(self, lane: bytes) -> MemoryStore:
         """The same store for a new owner of ``lane`` (a stream agent's partition); see ``VectorStore.claim``."""

@@ -20,6 +20,7 @@ from tests.property.test_memory_store_laws import AGENTS, facts
 from tests.unit.stores.facts import h
 from tests.unit.stores.follower import Follower
 from tests.unit.stores.reference import DictMemoryStore, DictVectorStore
+from tests.versions import blocks_of
 
 IDS = [h(n) for n in range(5)]
 memory_steps = st.lists(st.tuples(st.booleans(), st.lists(facts(), max_size=5), st.booleans()), max_size=12)
@@ -53,6 +54,8 @@ async def follow_memories(store: MemoryStore, steps: Sequence[tuple[bool, list[M
         for agent, follower in followers.items():
             whole = {i: row for i, row in zip(IDS, await store.get(agent, IDS), strict=True) if row is not None}
             named.check(agent, await store.version(agent), whole)
+            footing = await store.footing(agent, 0)
+            assert footing is not None and footing.blocks == blocks_of((row.presence for row in whole.values()), 0)
             if look:
                 await follower.follow()
                 assert follower.rows == whole and follower.version == await store.version(agent)

@@ -8,8 +8,8 @@ import numpy as np
 
 from schemas.records import Memory, MemoryFact
 from streams.core.presence import Fact, Presence
-from streams.ports.stores import Canonical, Changes, Hit, MemoryFilter, StoredMemory, VectorRow, Version
-from tests.versions import Versions
+from streams.ports.stores import Canonical, Changes, Footing, Hit, MemoryFilter, StoredMemory, VectorRow, Version
+from tests.versions import Versions, blocks_of
 
 
 def fact_of(record: MemoryFact) -> Fact:
@@ -85,6 +85,12 @@ class DictMemoryStore:
 
     async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
         return self.versions.changes(agent, since, limit)
+
+    async def footing(self, agent: bytes, since: int) -> Footing | None:
+        return Footing(
+            self.versions.of(agent),
+            blocks_of((row.presence for key in self.facts if key[0] == agent and (row := self._stored(key))), since),
+        )
 
     async def close(self) -> None: ...
 

@@ -61,9 +61,13 @@ async def test_the_version_of_memories_moves_with_each_change_and_only_then(memo
         seen.append(await memories.version(ALICE))
     assert seen == sorted(set(seen)) and None not in seen  # type: ignore[type-var]
     await memories.revert([upsert(2)])
-    assert await memories.version(ALICE) == Version()
+    seen.append(await memories.version(ALICE))
+    assert (seen[-1] or Version()).sequence == 0
     await memories.apply([upsert(2)])
-    assert (await memories.version(ALICE) or Version()) > (seen[-1] or Version())
+    seen.append(await memories.version(ALICE))
+    await memories.revert([upsert(2)])
+    seen.append(await memories.version(ALICE))  # empty as before, and told apart from before
+    assert seen == sorted(set(seen))  # type: ignore[type-var]
 
 
 async def test_the_version_of_vectors_moves_with_each_change(vectors: tuple[VectorStore, VectorStore]) -> None:
@@ -83,7 +87,8 @@ async def test_the_version_of_vectors_moves_with_each_change(vectors: tuple[Vect
     await store.upsert([row(1, BOB)])
     assert await reader.version(ALICE) == seen[-1]
     await store.delete([(ALICE, h(1)), (ALICE, h(2))])
-    assert await reader.version(ALICE) == Version()
+    emptied = await reader.version(ALICE)
+    assert emptied is not None and emptied.sequence == 0 and emptied > (seen[-1] or Version())
 
 
 async def test_changes_are_each_id_once_oldest_change_first(memories: MemoryStore) -> None:
@@ -122,7 +127,7 @@ async def test_an_agent_that_was_emptied_starts_over(memories: MemoryStore) -> N
     await follower.follow()
     await memories.revert([upsert(1), upsert(2)])
     await follower.follow()
-    assert follower.rows == {} and follower.version == Version()
+    assert follower.rows == {} and follower.version is not None and follower.version.sequence == 0
     await memories.apply([upsert(3)])
     await follower.follow()
     assert set(follower.rows) == {h(3)} and follower.restarts == 3
@@ -180,7 +185,7 @@ async def test_an_agent_with_no_row_leaves_no_byte(tmp_path: Path) -> None:
     await store.revert(facts)
     await store.close()
     with lmdb.open(str(tmp_path), max_dbs=8) as env, env.begin() as txn:
-        for name in (b"rows", b"by_time", b"agents", b"changes", b"sequences"):
+        for name in (b"rows", b"by_time", b"agents", b"changes", b"sequences", b"blocks"):
             assert list(txn.cursor(db=env.open_db(name, txn=txn))) == []
 
 
@@ -226,7 +231,7 @@ async def test_a_short_agent_and_a_closed_store_are_refused(tmp_path: Path) -> N
 def _age(folder: Path, form: bytes, junk: dict[bytes, bytes]) -> None:
     """Makes of a store what the version before would have left."""
     with lmdb.open(str(folder), max_dbs=8) as env, env.begin(write=True) as txn:
-        for name in (b"agents", b"changes", b"sequences"):
+        for name in (b"agents", b"changes", b"sequences", b"blocks"):
             txn.drop(env.open_db(name, txn=txn), delete=name not in junk)
         for name, key in junk.items():
             txn.put(key, bytes(24), db=env.open_db(name, txn=txn))
@@ -235,7 +240,7 @@ def _age(folder: Path, form: bytes, junk: dict[bytes, bytes]) -> None:
 
 async def test_a_store_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
     memories, vectors = LmdbMemoryStore(tmp_path / "m"), LmdbVectorStore(tmp_path / "v")
-    await memories.apply([upsert(n, who) for n in range(30) for who in (ALICE, BOB)])
+    await memories.apply([upsert(n, who, at=block(1 + n // 10)) for n in range(30) for who in (ALICE, BOB)])
     await vectors.upsert([row(n, who) for n in range(30) for who in (ALICE, BOB)])
     identity = memories.identity
     await memories.close()
@@ -248,10 +253,11 @@ async def test_a_store_of_the_version_before_is_brought_up(tmp_path: Path) -> No
         for agent in (ALICE, BOB):
             page = await store.changes(agent, None, 100)
             assert page.ids == [h(n) for n in range(30)] and page.version == await store.version(agent) > Version()
+    assert (await memories.footing(BOB, 2)).blocks == [(n, block(n)["hash"]) for n in (2, 3)]
     assert len(await memories.live_ids(BOB, everything)) == 30
     assert (await vectors.search(BOB, AXES[3], 1))[0].memory_id == h(3)
-    await memories.revert([upsert(n) for n in range(30)])
-    assert await memories.version(ALICE) == Version() != await memories.version(BOB)
+    await memories.revert([upsert(n, at=block(1 + n // 10)) for n in range(30)])
+    assert (await memories.version(ALICE)).sequence == 0 != (await memories.version(BOB)).sequence
     await memories.close()
     await vectors.close()
 
@@ -261,3 +267,22 @@ async def test_a_store_of_an_unknown_version_is_refused(tmp_path: Path) -> None:
     _age(tmp_path, b"monmouth/memories/99", {})
     with pytest.raises(StoreError, match="format monmouth/memories/99"):
         LmdbMemoryStore(tmp_path)
+
+
+async def test_the_footing_is_the_blocks_of_the_standing_facts(memories: MemoryStore) -> None:
+    async def blocks(since: int = 0, agent: bytes = ALICE) -> list[tuple[int, bytes]]:
+        footing = await memories.footing(agent, since)
+        assert footing is not None and footing.version == await memories.version(agent)
+        return footing.blocks
+
+    two, three, fork = block(2), block(3), block(3, fork=1)
+    gone = delete(1, at=three)
+    await memories.apply([upsert(1, at=two), upsert(2, at=two), upsert(3), gone, upsert(4, at=fork), upsert(1, BOB, at=three)])
+    both = sorted([(3, three["hash"]), (3, fork["hash"])])
+    assert await blocks() == [(2, two["hash"]), *both]
+    assert await blocks(3) == both and await blocks(4) == [] and await blocks(-5) == await blocks()
+    await memories.revert([gone, gone, upsert(1, at=two)])
+    assert await blocks() == [(2, two["hash"]), (3, fork["hash"])]
+    await memories.revert([upsert(2, at=two), upsert(4, at=fork)])
+    assert await blocks() == []
+    assert await blocks(agent=BOB) == [(3, three["hash"])]
