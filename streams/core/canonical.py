@@ -84,7 +84,7 @@ class CanonicalView:
         self.undo_count = 0
         self.forgotten = 0
         self.rewrites = 0
-        """Steps that changed what ``holds`` says of a block below ``floor``: the chain moved where it was thought to be final."""
+        """Changes of what ``holds`` says of a block below ``floor``: the chain moved where it was thought to be final."""
         self.reorgs: deque[Reorg] = deque(maxlen=REORGS_KEPT)
         self.first = first
         self._margin = margin

@@ -1,0 +1,109 @@
+"""The finder with its answers kept: the same answers, sooner.
+
+Assumes that the caller's right to ask was checked before: a request names one agent, whose rows alone its answer holds.
+Invariant: what comes out is what the finder would answer at a moment between the call and the return, the point of the chain it
+speaks of included; nothing is served that was not checked against stores and view after the view was brought up to date.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from streams.serving import metrics as gateway_metrics
+from streams.serving.cache import metrics
+from streams.serving.cache.freshness import Freshness, Stamp
+from streams.serving.cache.levels import Limits, Question, TwoLevels
+from streams.serving.context.request import ContextRequest
+from streams.serving.reads import MemoryReads
+from streams.serving.wire import AsOf, Context
+
+
+class Finder(Protocol):
+    """Answers requests for context."""
+
+    async def find(self, request: ContextRequest) -> Context:
+        """The answer. Raises UnavailableError, StoreError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer as it is sent. ``cached``: it was computed earlier."""
+
+    body: bytes
+    cached: bool
+
+
+class CachedFinder:
+    """A Finder on another one. ``limits`` None: nothing is kept."""
+
+    def __init__(
+        self,
+        finder: Finder,
+        reads: MemoryReads,
+        freshness: Freshness,
+        limits: Limits | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._finder = finder
+        self._reads = reads
+        self._freshness = freshness
+        self.cache: TwoLevels[Stamp] | None = None if limits is None else TwoLevels(limits, clock, metrics.observe)
+        if self.cache is not None:
+            metrics.follow(self.cache)
+
+    async def find(self, request: ContextRequest) -> Context:
+        """The answer. Raises what the finder behind raises."""
+        return Context.model_validate_json((await self.answer(request)).body)
+
+    async def answer(self, request: ContextRequest) -> Answered:
+        """The answer in JSON. Raises what the finder behind raises."""
+        if self.cache is None:
+            return Answered(_whole(await self._finder.find(request)), cached=False)
+        started = time.monotonic()
+        await self._reads.chain.barrier()
+        versions = await self._freshness.versions(request.agent)
+        if versions is None:
+            metrics.UNKEPT.labels("unknown").inc()
+            return Answered(_whole(await self._finder.find(request)), cached=False)
+        question = Question(request.agent, request)
+        # No wait between the look at the view and the answer: what it says now is what the answer holds.
+        body = self.cache.look_up(question, lambda stamp: self._freshness.fresh(stamp, versions))
+        if body is not None:
+            gateway_metrics.RAG_QUERIES.inc()
+            gateway_metrics.QUERY_LATENCY.observe(1000 * (time.monotonic() - started))
+            return Answered(_joined(body, self._reads.as_of()), cached=True)
+        before, ticket = self._freshness.moment(versions), self.cache.ticket()
+        found = await self._finder.find(request)
+        body = _timeless(found)
+        stamp = await self._freshness.stamp(request.agent, before)
+        if stamp is None:
+            metrics.UNKEPT.labels("moved").inc()
+        else:
+            self.cache.put(question, stamp, body, ticket)
+        return Answered(_joined(body, found.as_of), cached=False)
+
+    def purge(self, agent: bytes) -> int:
+        """Forgets all answers about the agent; how many there were."""
+        return 0 if self.cache is None else self.cache.purge(agent)
+
+    def tend(self) -> None:
+        """What is due now and then: expired answers leave, the most frequent questions are counted out."""
+        if self.cache is not None:
+            self.cache.sweep()
+            metrics.show_top(self.cache)
+
+
+def _timeless(context: Context) -> bytes:
+    """All but the point of the chain."""
+    return context.model_dump_json(exclude={"as_of"}).encode()
+
+
+def _joined(body: bytes, as_of: AsOf) -> bytes:
+    return b'%b,"as_of":%b}' % (body[:-1], as_of.model_dump_json().encode())
+
+
+def _whole(context: Context) -> bytes:
+    return _joined(_timeless(context), context.as_of)
