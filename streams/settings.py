@@ -102,6 +102,16 @@ class GatewaySettings(BaseModel):
     proof_seconds: float = Field(5.0, gt=0, description="Longest wait until store and published root agree.")
 
 
+class GraphSettings(BaseModel):
+    """The knowledge graph as a gateway holds it."""
+
+    max_events: int = Field(250_000, ge=1, description="Events of edges held in memory, about 1 KiB each.")
+    registries: list[str] = Field(
+        default=["0x8004A169FB4a3325136EB29fA0ceB6D2e539a432:0x8004BAa17C55a88189AE136b182e5fdA19dE9b63"],
+        description="ERC-8004 contracts that are believed: rows IDENTITY:REPUTATION:VALIDATION.",
+    )
+
+
 class IntegrationSettings(BaseModel):
     """Addresses and keys of outside services. Nothing uses them yet."""
 
@@ -143,6 +153,7 @@ class Settings(BaseSettings):
     memory: MemorySettings = MemorySettings()
     rag: RagSettings = RagSettings()
     gateway: GatewaySettings = GatewaySettings()
+    graph: GraphSettings = GraphSettings()
     integrations: IntegrationSettings = IntegrationSettings()
     security: SecuritySettings = SecuritySettings()
 

@@ -21,6 +21,7 @@ from streams.errors import StoreError
 from streams.ports.stores import Canonical, Changes, Footing, Hit, MemoryFilter, StoredMemory, VectorRow, Version
 from streams.serving.faults import UnavailableError
 from streams.serving.final_logs import FinalLogs
+from streams.serving.graph.table import GraphTable
 from streams.serving.roots import Root
 from tests.versions import Versions, blocks_of
 
@@ -259,6 +260,17 @@ def fact_of(command: MemoryCommand) -> MemoryFact:
         "tags": command["tags"],
     }
     return {"op": "UPSERT", "cause": cause, "memory_id": memory_id, "owner": agent, "memory": memory, "block": None}
+
+
+class FakeGraph:
+    """A GraphSource filled by hand."""
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self.final: int | None = None
+        self.table = GraphTable(limit, lambda: self.final)
+
+    async def barrier(self) -> None:
+        pass
 
 
 class FakeRoots:

@@ -6,6 +6,7 @@ from streams.serving.faults import BadRequestError
 
 ADDRESS_BYTES = 20
 ID_BYTES = 32
+NODE_BYTES = ADDRESS_BYTES + ID_BYTES
 
 
 def to_hex(value: bytes) -> str:
@@ -16,6 +17,12 @@ def to_hex(value: bytes) -> str:
 def parse_agent(text: str) -> bytes:
     """The address. Raises BadRequestError."""
     return _parse(text, ADDRESS_BYTES, "agent", "An agent is its address: 0x and 40 hex digits.")
+
+
+def parse_node(text: str) -> bytes:
+    """A node of the graph: an address, or an identity as registry and number. Raises BadRequestError."""
+    size = NODE_BYTES if len(text) > 2 + 2 * ADDRESS_BYTES else ADDRESS_BYTES
+    return _parse(text, size, "node", "A node is an address, 0x and 40 hex digits, or an identity, 0x and 104.")
 
 
 def parse_memory_id(text: str) -> bytes:

@@ -19,7 +19,7 @@ from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
 from streams.serving.mcp.endpoint import McpEndpoint
-from streams.serving.routers import commitments, logs, memories, packages, query, state, understanding
+from streams.serving.routers import commitments, graph, logs, memories, packages, query, state, understanding
 from streams.serving.services import Services
 from streams.serving.wire import ErrorBody
 
@@ -35,6 +35,7 @@ ROUTERS = (
     commitments.router,
     logs.router,
     understanding.router,
+    graph.router,
     state.router,
 )
 NAMES = {refusal.status: refusal.error for refusal in (NotFoundError, TooLargeError)}

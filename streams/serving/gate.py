@@ -3,7 +3,7 @@
 What may be asked follows from the path alone, so a new route is closed until it is named here:
   * ``OPEN`` to anybody, ``LOCAL`` to anybody where the gateway listens on this machine only;
   * ``/v1/agents/{agent}`` and below: to that agent;
-  * ``SHARED``, which tell nothing of any agent (what is asked through /mcp comes by here again): to every agent;
+  * ``SHARED``, which tell no more than the chain does (what is asked through /mcp comes by here again): to every agent;
   * the rest, and everything above: to the operator.
 Invariants: what is compared with a secret is compared in constant time; a refusal says nothing about what exists.
 """
@@ -26,7 +26,7 @@ from streams.serving.limits import refuse
 
 OPEN = frozenset({"/livez", "/readyz"})
 LOCAL = frozenset({"/health", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
-SHARED = ("/mcp", "/v1/chain", "/v1/logs", "/v1/embeddings", "/v1/intents")
+SHARED = ("/mcp", "/v1/chain", "/v1/graph", "/v1/logs", "/v1/embeddings", "/v1/intents")
 AGENTS = "/v1/agents/"
 LONGEST_TOKEN = 1_024
 POLICY_VIOLATION = 1008

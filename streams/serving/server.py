@@ -29,6 +29,8 @@ from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
+from streams.serving.graph.reads import GraphReads
+from streams.serving.graph.tail import EdgeTail
 from streams.serving.packages import Packages
 from streams.serving.probes import (
     Probes,
@@ -75,6 +77,7 @@ class Gateway:
         key = load_or_create_master_key(settings.path(settings.security.master_key_file))
         self.chain = ChainTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
         self.roots = RootTail(settings.kafka, settings.gateway.barrier_seconds)
+        self.edges = EdgeTail(settings.kafka, settings.graph, settings.gateway.barrier_seconds, self._final)
         self._commands = KafkaCommandLog(
             settings.kafka, load_or_create_signer(settings.path(settings.security.signing_key_file))
         )
@@ -94,6 +97,7 @@ class Gateway:
             vectors=self._vectors,
             reader=default_reader(),
             gate=_gate(settings),
+            graph=GraphReads(self.chain, self.edges),
             probes=Probes(
                 {
                     "broker": broker_probe(self.chain),
@@ -131,6 +135,7 @@ class Gateway:
         measure_disk(self._settings.state_dir)
         self.chain.start()
         self.roots.start()
+        self.edges.start()
         config = uvicorn.Config(
             create_app(self.services, gateway.host),
             log_config=None,
@@ -159,10 +164,15 @@ class Gateway:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.chain.stop()
         await self.roots.stop()
+        await self.edges.stop()
         await self._commands.stop()
         await asyncio.to_thread(self._vectors.close)
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.stop)
+
+    def _final(self) -> int | None:
+        final = self.chain.view.final
+        return final.number if final else None
 
     async def _probe(self) -> None:
         """Keeps the health gauges true between health requests."""

@@ -14,6 +14,7 @@ from streams.serving.commands import CommandLog
 from streams.serving.context.finder import ContextFinder
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
+from streams.serving.graph.reads import GraphReads
 from streams.serving.packages import Packages
 from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
@@ -36,6 +37,7 @@ class Services:
     vectors: QueryVectors
     reader: Reader
     gate: Gate
+    graph: GraphReads
 
 
 def _services(request: Request) -> Services:

@@ -16,10 +16,12 @@ from streams import topics
 from streams.errors import LogIntegrityError
 from streams.identity.commands import sign_as_gateway
 from streams.producer.kafka_log import KEEP
+from streams.serving.calls import Call
 from streams.serving.client import AsyncClient, GatewayError
 from streams.serving.commands import store_command
 from streams.serving.metrics import GARBAGE as SKIPPED
 from streams.serving.server import Gateway, Stores
+from streams.serving.wire.graph import ProfileView
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
 from tests.e2e.expected import letters
@@ -51,7 +53,7 @@ async def test_where_records_stand_alone_garbage_is_set_aside_and_the_pipeline_g
     written = Counter[str]()
     async with small(settings) as pipeline, stranger(settings) as foe:
         await pipeline.agree()
-        skipped = {topic: SKIPPED.labels(topic)._value.get() for topic in (topics.BLOCKS, topics.ROOTS)}
+        skipped = {topic: SKIPPED.labels(topic)._value.get() for topic in (topics.BLOCKS, topics.ROOTS, topics.EDGES)}
         for topic in ALONE:
             written[topic] = await foe.write(topic, bad_values(topic))
         pipeline.advance(4)
@@ -86,6 +88,7 @@ async def asked_through_a_gateway(settings: Settings, agent: bytes) -> int:
         async with AsyncClient(gateway.url, token=operator_token(settings)) as client:
             name = "0x" + agent.hex()
             assert (await client.root(name)).count > 0
+            assert (await client._send(Call("GET", f"/v1/graph/{name}/profile", ProfileView))).transactions > 0
             with pytest.raises(GatewayError) as refused:
                 await client.store(name, "x" * TWO_MB)
             assert refused.value.status == 413

@@ -21,6 +21,7 @@ from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
+from streams.serving.graph.reads import GraphReads
 from streams.serving.packages import Packages
 from streams.serving.probes import (
     Probes,
@@ -38,7 +39,7 @@ from streams.serving.vectors import QueryVectors
 from streams.settings import RagSettings
 from streams.signing import Signer, Verifier
 from tests.identity import OPERATOR_TOKEN, bearer
-from tests.serving_fakes import FakeChain, FakeCommandLog, FakeEmbedder, FakeMemoryStore, FakeRoots, FakeVectorStore
+from tests.serving_fakes import FakeChain, FakeCommandLog, FakeEmbedder, FakeGraph, FakeMemoryStore, FakeRoots, FakeVectorStore
 from tests.steps import block, step_new
 
 ALICE = b"\xa1" * 20
@@ -79,6 +80,7 @@ class World:
         self.embedder = FakeEmbedder()
         self.commands = FakeCommandLog(self.memories)
         self.roots = FakeRoots()
+        self.edges = FakeGraph()
         self.vectors = QueryVectors(self.embedder)
         self.reads = MemoryReads(self.chain, self.memories)
         self.ranking = Nearest(self.reads, self.index, self.vectors)
@@ -104,6 +106,7 @@ class World:
             vectors=self.vectors,
             reader=default_reader(),
             gate=Gate(OPERATOR_TOKEN),
+            graph=GraphReads(self.chain, self.edges),
         )
         self.blocks = [block(0, 0, bytes(32))]
         self.chain.view.apply(step_new(0, self.blocks[0]))

@@ -1,0 +1,129 @@
+"""All events of the graph that a gateway holds, by source and edge, in canonical order.
+
+Each event carries what the edge's events up to it add up to, so an edge as of any block is its newest visible event.
+Memory is bounded: beyond ``limit`` events, old ones are let go where a newer final event of the same edge stands; what was true
+before ``horizon`` is then not known any more, and says so. Kept in any case: of each edge and of each agent's transactions the
+newest final event, and what believed registries said. Where that alone is too much, the table is full.
+Invariant: an event that the log took back leaves the table when its tombstone is read; before that the chain view hides it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+
+from streams.core.graph.snapshot import Kind
+from streams.errors import ConfigurationError, MonmouthError
+from streams.serving.graph.events import Event
+
+ROOM = 10
+"""Letting go makes room for a tenth of the limit, so that it is seldom done."""
+Visible = Callable[[Event], bool]
+EdgeName = tuple[Kind, bytes]
+
+
+class GraphTable:
+    """``final``: height up to which blocks are final, None if not known; asked when room must be made."""
+
+    def __init__(self, limit: int, final: Callable[[], int | None]) -> None:
+        self.horizon = 0
+        self.version = 0
+        self._limit = limit
+        self._final = final
+        self._edges: dict[bytes, dict[EdgeName, list[Event]]] = {}
+        self._names: dict[bytes, tuple[bytes, EdgeName]] = {}
+        self._sent: dict[bytes, list[Event]] = {}
+        self._said: list[Event] = []
+        self._thinned: set[tuple[bytes, EdgeName]] = set()
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @property
+    def sources(self) -> list[bytes]:
+        """Agents with events."""
+        return list(self._edges)
+
+    def put(self, event: Event) -> None:
+        """Adds an event; one that is there already is replaced. Raises ConfigurationError if there is no room."""
+        self.version += 1
+        self.remove(event.id)
+        insort(self._edges.setdefault(event.source, {}).setdefault(event.edge, []), event)
+        self._names[event.id] = event.source, event.edge
+        if event.standing is not None:
+            insort(self._sent.setdefault(event.source, []), event)
+        if event.said is not None:
+            insort(self._said, event)
+        if len(self._names) > self._limit:
+            self._make_room()
+
+    def remove(self, event_id: bytes) -> None:
+        """Takes an event out; one that is not there is not missed. Raises MonmouthError if the edge is not known any more."""
+        name = self._names.pop(event_id, None)
+        if name is None:
+            return
+        self.version += 1
+        source, edge = name
+        event = next(event for event in reversed(self._edges[source][edge]) if event.id == event_id)
+        self._drop(event)
+        if edge not in self._edges.get(source, {}) and name in self._thinned:
+            raise MonmouthError(
+                "a reorganisation went below what the gateway kept of the graph",
+                "Start the gateway again: it reads the log anew.",
+            )
+
+    def _drop(self, event: Event) -> None:
+        edges = self._edges[event.source]
+        _take_out(edges[event.edge], event)
+        if not edges[event.edge]:
+            del edges[event.edge]
+        if not edges:
+            del self._edges[event.source]
+        if event.standing is not None:
+            _take_out(self._sent[event.source], event)
+            if not self._sent[event.source]:
+                del self._sent[event.source]
+        if event.said is not None:
+            _take_out(self._said, event)
+
+    def newest(self, source: bytes, visible: Visible) -> Iterator[Event]:
+        """Of each edge of ``source``, the newest event that is visible."""
+        for events in self._edges.get(source, {}).values():
+            found = next((event for event in reversed(events) if visible(event)), None)
+            if found is not None:
+                yield found
+
+    def sent(self, source: bytes, visible: Visible) -> list[Event]:
+        """Events of the transactions of ``source``, oldest first."""
+        return [event for event in self._sent.get(source, ()) if visible(event)]
+
+    def said(self, visible: Visible) -> list[Event]:
+        """What believed registries said, oldest first."""
+        return [event for event in self._said if visible(event)]
+
+    def _make_room(self) -> None:
+        final = self._final()
+        spare = sorted(self._spare(-1 if final is None else final))
+        wanted = len(self._names) - self._limit + self._limit // ROOM
+        for event in spare[:wanted]:
+            self._thinned.add((event.source, event.edge))
+            self.horizon = max(self.horizon, event.number + 1)
+            del self._names[event.id]
+            self._drop(event)
+        if len(self._names) > self._limit:
+            raise ConfigurationError(
+                f"the graph has more than {self._limit} events that cannot be let go",
+                "Set graph.max_events higher, where the gateway has the memory for it (about 1 KiB an event).",
+            )
+
+    def _spare(self, final: int) -> Iterator[Event]:
+        for source, edges in self._edges.items():
+            settled = [event for event in self._sent.get(source, ()) if event.number <= final]
+            last_sent = settled[-1] if settled else None
+            for events in edges.values():
+                done = [event for event in events if event.number <= final]
+                yield from (event for event in done[:-1] if event.said is None and event is not last_sent)
+
+
+def _take_out(events: list[Event], event: Event) -> None:
+    del events[bisect_left(events, event)]

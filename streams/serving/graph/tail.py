@@ -1,0 +1,67 @@
+"""Follows graph.edges into a GraphTable."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from schemas.codec import SchemaError
+from streams.serving import metrics
+from streams.serving.graph.events import Registries, event_of
+from streams.serving.graph.table import GraphTable
+from streams.serving.tail import TopicTail
+from streams.settings import GraphSettings, KafkaSettings
+from streams.topics import EDGES
+
+log = logging.getLogger(__name__)
+
+ID = 32
+
+
+class GraphSource(Protocol):
+    """Where the graph comes from."""
+
+    table: GraphTable
+
+    async def barrier(self) -> None:
+        """Returns when the table holds what was in the log at the call. Raises UnavailableError at the deadline."""
+
+
+class EdgeTail:
+    """A GraphSource on Kafka."""
+
+    def __init__(self, kafka: KafkaSettings, graph: GraphSettings, timeout: float, final: Callable[[], int | None]) -> None:
+        """``timeout``: seconds a barrier may take; ``final``: see GraphTable. Raises ConfigurationError."""
+        self.table = GraphTable(graph.max_events, final)
+        self.tail = TopicTail(kafka, EDGES, self._fold)
+        self._registries = Registries.parse(graph.registries)
+        self._timeout = timeout
+        metrics.GRAPH_EVENTS.set_function(lambda: len(self.table))
+
+    def start(self) -> None:
+        """Begins to follow the topic."""
+        self.tail.start()
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self.tail.stop()
+
+    async def barrier(self) -> None:
+        await self.tail.barrier(self._timeout)
+
+    async def _fold(self, records: Sequence[Any]) -> None:
+        for record in records:
+            try:
+                self._take(record.key, record.value)
+            except SchemaError as error:
+                log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
+                metrics.GARBAGE.labels(EDGES).inc()
+
+    def _take(self, key: bytes | None, value: bytes | None) -> None:
+        if key is None:
+            raise SchemaError("an event without a key")
+        if value is None:
+            self.table.remove(key[-ID:])
+        else:
+            self.table.put(event_of(key, value, self._registries))

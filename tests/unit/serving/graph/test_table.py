@@ -1,0 +1,130 @@
+"""The table of events: order of arrival says nothing, memory is bounded, and what was let go is not made up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.codec import SchemaError, codec
+from streams.errors import ConfigurationError, MonmouthError
+from streams.serving.faults import BadRequestError
+from streams.serving.graph.events import Event, Registries, event_of
+from streams.serving.graph.reads import GraphReads, Moment
+from streams.serving.graph.table import GraphTable
+from tests.facts import digest
+from tests.samples import SAMPLES
+from tests.serving_fakes import FakeGraph
+from tests.unit.serving.graph.dealings import Dealings, paid
+from tests.unit.serving.world import ALICE, BOB, World
+
+NOBODY = Registries.parse([])
+CAROL = b"\xc0" * 20
+
+
+def everything(_: Event) -> bool:
+    return True
+
+
+def event(number: int, target: int = 1, source: int = 9, **fields: Any) -> Event:
+    row = SAMPLES["GraphEdge"] | {
+        "id": digest(number, target, source), "source": bytes([source]) * 20, "target": bytes([target]) * 20,
+        "block": {"number": number, "hash": digest(number), "parent": digest(number - 1)}, **fields,
+    }  # fmt: skip
+    return event_of(row["source"] + row["id"], codec().encode("GraphEdge", row), NOBODY)
+
+
+def state(table: GraphTable) -> Any:
+    return {
+        source: (sorted(table.newest(source, everything)), table.sent(source, everything)) for source in sorted(table.sources)
+    }
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 2), st.integers(8, 9)), unique=True), st.data())
+def test_any_order_of_puts_and_removes_leaves_what_stands(names: list[tuple[int, int, int]], data: st.DataObject) -> None:
+    events = [event(*name) for name in names]
+    gone = set(data.draw(st.lists(st.sampled_from(events), unique=True))) if events else set()
+    straight, table = GraphTable(1_000, lambda: None), GraphTable(1_000, lambda: None)
+    for one in sorted(set(events) - gone):
+        straight.put(one)
+    for one in data.draw(st.permutations(events)):
+        table.put(one)
+        if data.draw(st.booleans()):
+            table.put(one)
+    for one in gone:
+        table.remove(one.id)
+        table.remove(one.id)
+    assert (state(table), len(table)) == (state(straight), len(straight))
+
+
+def test_old_final_events_are_let_go_but_the_newest_of_each_edge() -> None:
+    table = GraphTable(10, lambda: 100)
+    for number in range(1, 12):
+        table.put(event(number, target=1 + number % 2))
+    assert len(table) == 10 - 1 + 1 - 1  # the limit less a tenth
+    assert table.horizon == 3
+    assert [one.number for one in sorted(table.newest(bytes([9]) * 20, everything))] == [10, 11]
+    table.remove(digest(11, 2, 9))
+    assert [one.number for one in sorted(table.newest(bytes([9]) * 20, everything))] == [9, 10]
+
+
+def test_what_is_not_final_is_kept_and_a_table_too_small_for_it_says_so() -> None:
+    table = GraphTable(3, lambda: None)
+    for number in range(1, 4):
+        table.put(event(number))
+    with pytest.raises(ConfigurationError, match="more than 3 events"):
+        table.put(event(4))
+
+
+def test_an_undo_below_what_was_kept_ends_the_table() -> None:
+    table = GraphTable(2, lambda: 100)
+    for number in range(1, 4):
+        table.put(event(number))
+    assert table.horizon == 2
+    table.remove(digest(3, 1, 9))
+    with pytest.raises(MonmouthError, match="below what the gateway kept"):
+        table.remove(digest(2, 1, 9))
+
+
+async def test_a_moment_before_what_was_kept_is_refused() -> None:
+    world = World()
+    world.edges = FakeGraph(limit=10)
+    world.edges.final = 100
+    reads, dealings = GraphReads(world.chain, world.edges), Dealings(world)
+    for _ in range(15):
+        dealings.block(paid(ALICE, BOB))
+    horizon = world.edges.table.horizon
+    assert horizon > 1
+    for wrong in (Moment(block=horizon - 1), Moment(time=2**40)):
+        with pytest.raises(BadRequestError, match=f"before block {horizon} is not held"):
+            await reads.profile(ALICE, wrong)
+    right = await reads.profile(ALICE, Moment(block=horizon))
+    assert right is not None
+    assert right.standing.transactions == horizon
+    world.close()
+
+
+async def test_the_cue_for_retrieval_is_read_from_the_graph() -> None:
+    world = World()
+    reads, dealings = GraphReads(world.chain, world.edges), Dealings(world)
+    dealings.block(paid(ALICE, BOB), paid(BOB, CAROL))
+    assert await reads.related(ALICE, [BOB]) == {CAROL: pytest.approx(0.6, abs=1e-6)}
+    world.close()
+
+
+@pytest.mark.parametrize("row", ["", "0x12", "nobody", f"0x{'11' * 20}:", f"0x{'11' * 21}"])
+def test_registries_are_rows_of_addresses(row: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a row of addresses"):
+        Registries.parse([row])
+
+
+def test_a_record_that_is_not_this_keys_event_is_no_event() -> None:
+    good = codec().encode("GraphEdge", SAMPLES["GraphEdge"])
+    key = SAMPLES["GraphEdge"]["source"] + SAMPLES["GraphEdge"]["id"]
+    assert event_of(key, good, NOBODY).id == key[20:]
+    for wrong_key, value in ((key[:-1] + b"\0", good), (key, codec().encode("Memory", SAMPLES["Memory"])), (key, b"junk")):
+        with pytest.raises(SchemaError):
+            event_of(wrong_key, value, NOBODY)
