@@ -19,7 +19,7 @@ from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
 from streams.serving.mcp.endpoint import McpEndpoint
-from streams.serving.routers import commitments, graph, logs, memories, packages, query, state, understanding
+from streams.serving.routers import changes, commitments, graph, logs, memories, packages, query, state, understanding
 from streams.serving.services import Services
 from streams.serving.wire import ErrorBody
 
@@ -32,6 +32,7 @@ ROUTERS = (
     query.router,
     memories.router,
     packages.router,
+    changes.router,
     commitments.router,
     logs.router,
     understanding.router,

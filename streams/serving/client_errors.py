@@ -92,6 +92,12 @@ class NeverPublishedError(GatewayError):
     name = "never_published"
 
 
+class CursorLostError(GatewayError):
+    """The log does not have the place to resume at: read the memories anew, then follow from now on."""
+
+    name = "cursor_lost"
+
+
 class TooLargeError(GatewayError):
     """Beyond a limit."""
 
@@ -102,6 +108,12 @@ class RateLimitedError(GatewayError):
     """Too many requests; ``retry_after`` says when there is room."""
 
     name = "rate_limited"
+
+
+class OverflowedError(GatewayError):
+    """A feed was read more slowly than changes came: connect again with the last id; the clients' ``watch`` does."""
+
+    name = "overflow"
 
 
 class UnavailableError(GatewayError):
@@ -133,8 +145,10 @@ TYPES: dict[str, type[GatewayError]] = {
         MethodNotAllowedError,
         NotSettledError,
         NeverPublishedError,
+        CursorLostError,
         TooLargeError,
         RateLimitedError,
+        OverflowedError,
         UnavailableError,
         InternalError,
     )

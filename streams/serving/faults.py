@@ -58,6 +58,24 @@ class NeverPublishedError(Refusal):
     severity = Severity.HIGH
 
 
+class CursorLostError(Refusal):
+    """A place in a log that the log does not have, or no longer."""
+
+    status = 410
+    error = "cursor_lost"
+
+
+class RateLimitedError(Refusal):
+    """More than one caller may have at a time. ``retry_after``: whole seconds."""
+
+    status = 429
+    error = "rate_limited"
+
+    def __init__(self, message: str, hint: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
 class TooLargeError(Refusal):
     """Beyond a limit."""
 

@@ -1,26 +1,35 @@
 """The outer skin of the gateway: what is refused before any route runs, and what is measured of every request.
 
-Invariants: a body over its limit is never held in memory, declared or not; at most ``IN_FLIGHT`` requests run; a
-browser that another site led here is refused (Host, and Origin if there is one, must be names of ours).
+Invariants: a body over its limit is never held in memory, declared or not; at most ``IN_FLIGHT`` requests run (a stream of
+events counts until it begins: there is a limit of its own on those); a browser that another site led here is refused (Host, and
+Origin if there is one, must be names of ours).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.serving import metrics
-from streams.serving.faults import BadRequestError, Refusal, TooLargeError, UnauthenticatedError, UnavailableError
+from streams.serving.faults import (
+    BadRequestError,
+    RateLimitedError,
+    Refusal,
+    TooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 
 BODY_LIMIT = 512 * 1024
 IMPORT_LIMIT = 64 * 1024 * 1024
 """Of what a package is taken in with."""
 IN_FLIGHT = 256
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+EVENT_STREAM = b"text/event-stream; charset=utf-8"
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
 
@@ -43,10 +52,17 @@ class Limits:
             await refuse(send, refusal)
             return
         self._running += 1
+        holding = True
+
+        def let_go() -> None:
+            nonlocal holding
+            self._running -= holding
+            holding = False
+
         try:
-            await self._serve(scope, receive, send, limit)
+            await self._serve(scope, receive, send, limit, let_go)
         finally:
-            self._running -= 1
+            let_go()
 
     def _refusal(self, headers: dict[bytes, bytes], limit: int) -> Refusal | None:
         if self._running >= IN_FLIGHT:
@@ -62,10 +78,11 @@ class Limits:
             return BadRequestError("content-length is not a number")
         return _too_large(limit) if int(length) > limit else None
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, limit: int, let_go: Callable[[], None]) -> None:
         started = time.monotonic()
         status = 0
         taken = 0
+        measured = False
 
         async def counted() -> Message:
             nonlocal taken
@@ -79,15 +96,25 @@ class Limits:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if (b"content-type", EVENT_STREAM) in message["headers"]:
+                    let_go()
+                    measure()
             await send(message)
 
-        try:
-            await self._app(scope, counted, watched)
-        finally:
+        def measure() -> None:
+            nonlocal measured
+            if measured:
+                return
+            measured = True
             route = getattr(scope.get("route"), "path", "unknown")
             elapsed = 1000 * (time.monotonic() - started)
             method = scope["method"] if scope["method"] in METHODS else "other"
             metrics.REQUEST_LATENCY.labels(route, method, str(status or 500)).observe(elapsed)
+
+        try:
+            await self._app(scope, counted, watched)
+        finally:
+            measure()
 
 
 def _too_large(limit: int) -> TooLargeError:
@@ -102,7 +129,7 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
     """Headers that go with a refusal."""
     if isinstance(refusal, UnauthenticatedError):
         return {"www-authenticate": "Bearer"}
-    return {"retry-after": str(refusal.retry_after)} if isinstance(refusal, UnavailableError) else {}
+    return {"retry-after": str(refusal.retry_after)} if isinstance(refusal, (UnavailableError, RateLimitedError)) else {}
 
 
 def body_of(error: str, message: str, hint: str = "") -> dict[str, str]:

@@ -34,6 +34,11 @@ BARRIER_LATENCY = Histogram(
     buckets=MS_BUCKETS,
     registry=REGISTRY,
 )
+FEEDS = Gauge("monmouth_feeds_open", "Change feeds that are open.", registry=REGISTRY)
+FEED_EVENTS = Counter("monmouth_feed_events_total", "Events sent on change feeds.", registry=REGISTRY)
+FEEDS_ENDED = Counter(
+    "monmouth_feeds_ended_total", "Change feeds that the gateway ended, by reason.", ["reason"], registry=REGISTRY
+)
 CACHE_HIT_RATE = Gauge("monmouth_cache_hit_rate", "Hits over look-ups since the start, by cache.", ["cache"], registry=REGISTRY)
 DROPPED = Counter(
     "monmouth_rows_dropped_total", "Rows kept out of answers because they were not live on the chain.", registry=REGISTRY

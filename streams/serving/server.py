@@ -22,11 +22,14 @@ from streams.master_key import load_or_create_master_key
 from streams.metrics import MetricsServer, measure_disk, serve_metrics
 from streams.ports.embedder import Embedder
 from streams.ports.stores import MemoryStore, VectorStore
+from streams.runtime.kafka.client import KafkaClient
 from streams.serving.app import create_app
 from streams.serving.chain import ChainTail
 from streams.serving.commands import KafkaCommandLog
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
+from streams.serving.feed.log import FeedLog
+from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
 from streams.serving.graph.reads import GraphReads
@@ -44,9 +47,11 @@ from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
 from streams.serving.roots import RootTail
 from streams.serving.services import Services
+from streams.serving.tail import TopicTail
 from streams.serving.vectors import QueryVectors
 from streams.settings import Settings
 from streams.signing import Verifier, load_or_create_signer
+from streams.topics import MEMORY_LOG
 
 BACKLOG = 256
 DRAIN_SECONDS = 10
@@ -82,6 +87,8 @@ class Gateway:
             settings.kafka, load_or_create_signer(settings.path(settings.security.signing_key_file))
         )
         self._vectors = QueryVectors(embedder)
+        client = KafkaClient(settings.kafka)
+        self._feed_log = FeedLog(lambda fold: TopicTail(settings.kafka, MEMORY_LOG, fold, newest=True), client.reader, verifier)
         reads = MemoryReads(self.chain, stores.memories)
         ranking = Nearest(reads, stores.vectors, self._vectors)
         proofs = Prover(reads, stores.memories, self.roots, key, settings.gateway.proof_seconds)
@@ -98,6 +105,7 @@ class Gateway:
             reader=default_reader(),
             gate=_gate(settings),
             graph=GraphReads(self.chain, self.edges),
+            feeds=Feeds(self._feed_log, reads),
             probes=Probes(
                 {
                     "broker": broker_probe(self.chain),
@@ -157,11 +165,13 @@ class Gateway:
 
     async def stop(self) -> None:
         """Lets requests in flight end, then closes every connection."""
+        await self.services.feeds.stop()
         if self._server is not None:
             self._server.should_exit = True
         if self._tasks:
             self._tasks[1].cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._feed_log.stop()
         await self.chain.stop()
         await self.roots.stop()
         await self.edges.stop()

@@ -12,6 +12,7 @@ from streams.serving.addresses import parse_agent, parse_memory_id
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
 from streams.serving.context.finder import ContextFinder
+from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
 from streams.serving.graph.reads import GraphReads
@@ -38,6 +39,7 @@ class Services:
     reader: Reader
     gate: Gate
     graph: GraphReads
+    feeds: Feeds
 
 
 def _services(request: Request) -> Services:

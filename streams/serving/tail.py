@@ -1,4 +1,4 @@
-"""Follows one topic from its beginning, read_committed, and says when it has read to the end.
+"""Follows one topic from its beginning, or from its end, read_committed, and says when it has read to the end.
 
 Assumes ``fold`` takes batches in log order. Invariants:
   * a record is folded once, also across reconnects: the position moves only after ``fold`` returned;
@@ -44,11 +44,15 @@ STARTING = "starting"
 class TopicTail:
     """One consumer on all partitions of one topic. ``start`` it, ``stop`` it; not to be started again."""
 
-    def __init__(self, settings: KafkaSettings, topic: str, fold: Fold) -> None:
+    def __init__(self, settings: KafkaSettings, topic: str, fold: Fold, *, newest: bool = False) -> None:
+        """``newest``: begins with what is written from now on."""
         self.topic = physical(settings.prefix, topic)
         self.complaint: str = STARTING
         self.failure: MonmouthError | None = None
         self.beginnings: dict[int, int] = {}
+        self.starts: dict[int, int] = {}
+        """Offsets at which reading began, by partition."""
+        self._newest = newest
         self._settings = settings
         self._fold = fold
         self._positions: dict[TopicPartition, int] = {}
@@ -99,6 +103,10 @@ class TopicTail:
             self._next_flight = asyncio.create_task(self._look_up(self._flight))
             self._next_flight.add_done_callback(lambda task: task.cancelled() or task.exception())  # all callers may have left
         return await asyncio.shield(self._next_flight)
+
+    async def end_offsets(self) -> Mapping[int, int]:
+        """``ends`` by partition number."""
+        return {tp.partition: end for tp, end in (await self.ends()).items()}
 
     async def lag(self) -> int:
         """Offsets between what has been folded and the end."""
@@ -190,8 +198,10 @@ class TopicTail:
         consumer.assign(partitions)
         beginnings = await consumer.beginning_offsets(partitions)
         self.beginnings = {tp.partition: offset for tp, offset in beginnings.items()}
+        starts = await consumer.end_offsets(partitions) if self._newest and not self._positions else beginnings
         for tp in partitions:
-            consumer.seek(tp, self._positions.setdefault(tp, beginnings[tp]))
+            consumer.seek(tp, self._positions.setdefault(tp, starts[tp]))
+            self.starts.setdefault(tp.partition, self._positions[tp])
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)

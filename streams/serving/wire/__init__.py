@@ -17,6 +17,7 @@ from streams.serving.wire.base import (
     Text,
     Wire,
 )
+from streams.serving.wire.changes import CHANGE_TYPES, Change, ChangeType, FeedEnd
 from streams.serving.wire.context import Context, ContextFilter, ContextItem, Omitted, QueryRequest, WindowShape
 from streams.serving.wire.language import EmbeddingRequest, EmbeddingView, FeaturesView, Guess, IntentView
 from streams.serving.wire.memories import Citation, MemoryList, MemoryView, Receipt, StoreRequest, text_of
@@ -25,6 +26,7 @@ from streams.serving.wire.proofs import ConsistencyView, EntryProofView, LogEntr
 from streams.serving.wire.standing import ChainState, Component, Health, Ready, ReorgView
 
 __all__ = [
+    "CHANGE_TYPES",
     "CONTENT_LIMIT",
     "LIST_LIMIT",
     "QUERY_LIMIT",
@@ -35,6 +37,8 @@ __all__ = [
     "AsOf",
     "Block",
     "ChainState",
+    "Change",
+    "ChangeType",
     "Citation",
     "Component",
     "ConsistencyView",
@@ -46,6 +50,7 @@ __all__ = [
     "EntryProofView",
     "ErrorBody",
     "FeaturesView",
+    "FeedEnd",
     "Guess",
     "Health",
     "ImportRequest",

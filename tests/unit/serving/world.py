@@ -19,6 +19,7 @@ from streams.ports.stores import VectorRow
 from streams.serving.app import create_app
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
+from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
 from streams.serving.graph.reads import GraphReads
@@ -38,6 +39,7 @@ from streams.serving.services import Services
 from streams.serving.vectors import QueryVectors
 from streams.settings import RagSettings
 from streams.signing import Signer, Verifier
+from tests.feeds import Facts
 from tests.identity import OPERATOR_TOKEN, bearer
 from tests.serving_fakes import FakeChain, FakeCommandLog, FakeEmbedder, FakeGraph, FakeMemoryStore, FakeRoots, FakeVectorStore
 from tests.steps import block, step_new
@@ -82,6 +84,7 @@ class World:
         self.roots = FakeRoots()
         self.edges = FakeGraph()
         self.vectors = QueryVectors(self.embedder)
+        self.facts = Facts()
         self.reads = MemoryReads(self.chain, self.memories)
         self.ranking = Nearest(self.reads, self.index, self.vectors)
         self.finder = ContextFinder(self.reads, self.ranking, self.vectors, rag or RagSettings())
@@ -94,6 +97,7 @@ class World:
             "embedder": embedder_probe(self.vectors),
         }
         signer = Signer(signing_key)
+        self.feeds = Feeds(self.facts.feed(), self.reads, quiet=0.2)
         self.services = Services(
             chain=self.chain,
             reads=self.reads,
@@ -107,6 +111,7 @@ class World:
             reader=default_reader(),
             gate=Gate(OPERATOR_TOKEN),
             graph=GraphReads(self.chain, self.edges),
+            feeds=self.feeds,
         )
         self.blocks = [block(0, 0, bytes(32))]
         self.chain.view.apply(step_new(0, self.blocks[0]))
