@@ -4,8 +4,8 @@
 
 One worker process (memory and lattice agents, exactly once) behind a real broker; this process writes signed commands at the
 rate asked for, as a gateway does, and stores are read from outside. Each second one command is timed from before it is
-written until the store has it. At the end every command's memory must be in the store, no other, and the published roots must count them all.
-Embedding is left out: its own rate is printed by ``perf.embedding``.
+written until the store has it. At the end every command's memory must be in the store, no other, and the published roots
+must count them all. Embedding is left out: its own rate is printed by ``perf.embedding``.
 """
 
 from __future__ import annotations
