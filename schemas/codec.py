@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -53,6 +54,7 @@ class Codec:
     """
 
     def __init__(self, root: Path = ROOT, bound: int | None = None) -> None:
+        self.root = root
         self.bound = bound
         versions: dict[str, dict[str, str]] = json.loads((root / "ids.json").read_text())
         self._writers: dict[str, tuple[bytes, Any]] = {}
@@ -103,6 +105,10 @@ class Codec:
             raise SchemaError(f"{name}: {error}") from error
         return out.getvalue()
 
+    def encode_open(self, name: str, record: Mapping[str, Any]) -> bytes:
+        """As ``encode``, and in the clear whatever the codec does: what signatures are over. Never to be kept."""
+        return Codec.encode(self, name, record)
+
     def decode(self, value: bytes | None) -> tuple[str, Any]:
         """Returns (record name, record). Raises SchemaError for anything that is not exactly one known record."""
         try:
@@ -133,16 +139,27 @@ class Codec:
         return record
 
     def amend(self, value: bytes, **fields: Any) -> bytes:
-        """``value`` with these fields instead, in the very version it was written in. Raises SchemaError as ``decode`` does."""
+        """``value`` with these fields instead, in the clear, in the very version it was written in.
+
+        Raises SchemaError as ``decode`` does.
+        """
         name, writer, _ = self._lookup(value)
-        record = self._read(name, value, writer)
+        record = self._opened(name, self._read(name, value, writer))
         out = BytesIO()
         out.write(value[:HEADER])
         schemaless_writer(out, writer, {**record, **fields})
         return out.getvalue()
 
+    def unprepared(self, agents: Iterable[bytes]) -> set[bytes]:
+        """Those agents (20 bytes) that ``prepare`` has something to do for."""
+        return set()
+
     def prepare(self, agents: Iterable[bytes]) -> None:
-        """Called with agents (20 bytes) before records of theirs are written in number: time for a codec to make keys."""
+        """Makes what writing of these agents takes, all at once. It would be made one by one else; waits for a disk."""
+
+    def erased(self, agent: bytes) -> bool:
+        """Whether nothing of this agent can be read or written any more."""
+        return False
 
     def seal(self, kind: str, agent: bytes, key: bytes, body: bytes) -> bytes:
         """``body`` as a store may keep it: of one agent, under ``key``, among rows of ``kind``. Here as it is."""
@@ -153,6 +170,9 @@ class Codec:
         if sealed[:1] != OPEN:
             raise SchemaError(f"a row of {kind} is sealed, and this process has no keys")
         return sealed[1:]
+
+    def _opened(self, name: str, record: dict[str, Any]) -> dict[str, Any]:
+        return record
 
     def is_current(self, name: str, value: bytes) -> bool:
         """Whether ``value`` is a record ``name`` of the newest version, and ``encode`` writes that version."""
@@ -201,11 +221,16 @@ def _default() -> Codec:
     return Codec()
 
 
-def use(chosen: Codec | None) -> Codec | None:
-    """Makes ``chosen`` the process-wide codec, None the one that writes what is newest. Before anything is written.
-
-    Returns what was chosen before.
-    """
-    before = _chosen[-1] if _chosen else None
+def use(chosen: Codec | None) -> None:
+    """Makes ``chosen`` the process-wide codec, None the one that writes what is newest. Before anything is written."""
     _chosen[:] = [] if chosen is None else [chosen]
-    return before
+
+
+@contextmanager
+def using(chosen: Codec) -> Iterator[None]:
+    """Makes ``chosen`` the process-wide codec until the end of the block, or until another block that began later."""
+    _chosen.append(chosen)
+    try:
+        yield
+    finally:
+        _chosen[:] = [other for other in _chosen if other is not chosen]

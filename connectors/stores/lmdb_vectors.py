@@ -1,7 +1,8 @@
 """The embedded VectorStore: vectors in LMDB, exact cosine search over one agent's vectors at a time.
 
-Databases. ``vectors``: agent (20) + memory id (32) -> XXH3-64 (8), float32 little-endian, length of the block hash (1), block
-hash (0 or 32), source. And those of the change index, which names the set of vectors an agent has.
+Databases. ``vectors``: agent (20) + memory id (32) -> XXH3-64 (8), then as the codec seals them: float32 little-endian, length
+of the block hash (1), block hash (0 or 32), source. And those of the change index, which names the set of vectors an agent has.
+Assumes that the process has the keys of what others wrote. In the clear, vectors are in memory only.
 Invariants:
   * An agent whose last vector is deleted leaves nothing behind.
   * A search sees every write acknowledged, by any process, before it began, and no other agent's row: a cached matrix of the
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from xxhash import xxh3_64_digest
@@ -25,14 +27,17 @@ from connectors.stores.keys import AGENT, check_agent, check_id
 from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, Claim, Transaction, close_environment, open_environment
 from connectors.stores.matrix_cache import Entry, MatrixCache
 from connectors.stores.vectors import DIMENSION, check_query, check_vector
+from schemas.codec import SchemaError, codec
 from streams.errors import StoreError
 from streams.ports.stores import Changes, Hit, VectorRow, Version
 
-FORMAT = "monmouth/vectors/2"
-OLDER = "monmouth/vectors/1"
+FORMAT = "monmouth/vectors/3"
+UNSEALED = "monmouth/vectors/2"
+UNINDEXED = "monmouth/vectors/1"
 CACHE_BYTES = 256 << 20
 CHUNK = 4_096
 _CHECK = 8
+KIND = "vector"
 
 
 class LmdbVectorStore:
@@ -44,7 +49,7 @@ class LmdbVectorStore:
         self.dimension = dimension
         self.cache = MatrixCache(cache_bytes)
         self._row = 4 * dimension
-        upgrades = {f"{OLDER}/{dimension}": partial(index_rows, rows="vectors")}
+        upgrades = {f"{UNSEALED}/{dimension}": _seal_rows, f"{UNINDEXED}/{dimension}": _index_and_seal_rows}
         self._env = open_environment(folder, ("vectors", *DATABASES), f"{FORMAT}/{dimension}", map_size, upgrades)
         self._vectors = self._env.databases["vectors"]
         self._index = ChangeIndex(self._env.databases)
@@ -69,7 +74,7 @@ class LmdbVectorStore:
             body = (
                 check_vector(row.vector, self.dimension).tobytes() + bytes([len(row.block_hash)]) + row.block_hash + row.source
             )
-            changes[key] = bytes(xxh3_64_digest(body)) + body
+            changes[key] = _pack(key, body)
         await self._change(changes)
 
     async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
@@ -165,8 +170,10 @@ class LmdbVectorStore:
         with txn.cursor(db=self._vectors) as cursor:
             there = cursor.set_range(agent)
             while there and (key := cursor.key()).startswith(agent):
-                ids.append(key[AGENT:])
-                parts.append(self._body(key, cursor.value()))
+                body = self._body(key, cursor.value())
+                if body is not None:
+                    ids.append(key[AGENT:])
+                    parts.append(body[: self._row])
                 there = cursor.next()
                 if len(ids) == size:
                     yield ids, self._stack(parts)
@@ -179,20 +186,49 @@ class LmdbVectorStore:
 
     def _vector(self, txn: Transaction, key: bytes) -> Floats | None:
         value = txn.get(key, db=self._vectors)
-        return None if value is None else np.frombuffer(self._body(key, value), "<f4")
+        body = None if value is None else self._body(key, value)
+        return None if body is None else np.frombuffer(body[: self._row], "<f4")
 
     def _found(self, txn: Transaction, key: bytes) -> VectorRow | None:
         value = txn.get(key, db=self._vectors)
-        if value is None:
+        body = None if value is None else self._body(key, value)
+        if body is None:
             return None
-        vector = np.frombuffer(self._body(key, value), "<f4")
-        start = _CHECK + self._row + 1
-        end = start + value[start - 1]
-        return VectorRow(key[:AGENT], key[AGENT:], vector, value[start:end], value[end:])
+        start = self._row + 1
+        end = start + body[start - 1]
+        return VectorRow(key[:AGENT], key[AGENT:], np.frombuffer(body[: self._row], "<f4"), body[start:end], body[end:])
 
-    def _body(self, key: bytes, value: bytes) -> bytes:
-        """The vector's bytes, if the row's checksum holds."""
-        if len(value) <= _CHECK + self._row or xxh3_64_digest(value[_CHECK:]) != value[:_CHECK]:
-            place = f"the vector of memory {key[AGENT:].hex()} of agent 0x{key[:AGENT].hex()}"
-            raise StoreError(f"{place} is not readable in {self._env.folder}", REBUILD)
-        return value[_CHECK : _CHECK + self._row]
+    def _body(self, key: bytes, value: bytes) -> bytes | None:
+        """The vector's bytes and what follows them, if the row's checksum holds; None if its agent was erased."""
+        if xxh3_64_digest(value[_CHECK:]) != value[:_CHECK]:
+            raise self._unreadable(key, "its checksum does not hold")
+        try:
+            body = codec().unseal(KIND, key[:AGENT], key[AGENT:], value[_CHECK:])
+        except SchemaError as error:
+            raise self._unreadable(key, str(error)) from None
+        if body is not None and len(body) <= self._row:
+            raise self._unreadable(key, "it is too short")
+        return body
+
+    def _unreadable(self, key: bytes, cause: str) -> StoreError:
+        place = f"the vector of memory {key[AGENT:].hex()} of agent 0x{key[:AGENT].hex()}"
+        return StoreError(f"{place} is not readable in {self._env.folder}: {cause}", REBUILD)
+
+
+def _pack(key: bytes, body: bytes) -> bytes:
+    sealed = codec().seal(KIND, key[:AGENT], key[AGENT:], body)
+    return bytes(xxh3_64_digest(sealed)) + sealed
+
+
+def _seal_rows(txn: Transaction, databases: Mapping[str, Any]) -> None:
+    """Brings rows that were written in the open to this format. Pages they lay on are free from now on, not wiped."""
+    with txn.cursor(db=databases["vectors"]) as cursor:
+        there = cursor.first()
+        while there:
+            cursor.put(cursor.key(), _pack(cursor.key(), cursor.value()[_CHECK:]))
+            there = cursor.next()
+
+
+def _index_and_seal_rows(txn: Transaction, databases: Mapping[str, Any]) -> None:
+    index_rows(txn, databases, rows="vectors")
+    _seal_rows(txn, databases)

@@ -165,7 +165,8 @@ class EmbeddingAgent(StreamAgent):
 
 
 def _text(memory: Memory) -> str | None:
-    return canonical_text(memory["content"], memory["media_type"])
+    """What has a vector; nothing of an erased memory does."""
+    return None if memory["sealed"] is not None else canonical_text(memory["content"], memory["media_type"])
 
 
 def _digest(text: str) -> bytes:

@@ -14,9 +14,11 @@ reorg can reach its block, and it must be a fact in memory.log, since lattice an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
+from schemas.codec import codec
 from schemas.records import MemoryFact
 from streams import topics
 from streams.agents.access import Access, Authority
@@ -61,6 +63,12 @@ class MemoryAgent(StreamAgent):
         self._access = Access(state, authority)
         self._pending: list[tuple[bool, MemoryFact]] = []
         self._held: dict[tuple[str, bytes, bytes, Fact], MemoryFact] = {}
+
+    async def prepare(self, records: Sequence[Record]) -> None:
+        """Has the keys of agents that are new made, all at once and off the event loop."""
+        senders = {record.key for record in records if record.type == "ChainTransaction" and record.key}
+        if unprepared := codec().unprepared(senders):
+            await asyncio.to_thread(codec().prepare, unprepared)
 
     def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
         """Emits the facts of the records, then the memories they touched. Raises PoisonError for a command that is wrong."""

@@ -9,10 +9,12 @@ import click
 
 from connectors.embedding import open_embedder
 from connectors.stores import open_memory_store, open_vector_store
+from streams.ports.embedder import Embedder
 from streams.serving.server import Gateway, Stores, run_gateway
 from streams.settings import Settings
-from streams.signing import load_or_create_signer, load_verifier
+from streams.signing import Verifier, load_or_create_signer, load_verifier
 from streams.state_folder import claim
+from streams.vault.sealing import sealed_records
 
 
 async def serve(settings: Settings) -> None:
@@ -21,6 +23,11 @@ async def serve(settings: Settings) -> None:
     signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
     verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
     embedder = open_embedder(settings)
+    with sealed_records(settings):
+        await _serve(settings, embedder, verifier)
+
+
+async def _serve(settings: Settings, embedder: Embedder, verifier: Verifier) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

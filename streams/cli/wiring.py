@@ -17,6 +17,8 @@ from streams.ports.stores import MemoryStore, VectorStore
 from streams.runtime.job import AgentFactory
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
+from streams.vault.keys import KeyStore
+from streams.vault.sealing import sealed_records
 
 SLOW_POLL = 512  # texts: a few seconds of embedding on one core
 
@@ -27,6 +29,7 @@ class Wiring:
 
     settings: Settings
     stack: AsyncExitStack
+    keys: KeyStore
 
 
 def _lane(wiring: Wiring, agent: str, partition: int) -> bytes:
@@ -103,11 +106,8 @@ def _embedding(wiring: Wiring) -> AgentFactory:
 
 def _lattice(wiring: Wiring) -> AgentFactory:
     from streams.agents.lattice import LatticeAgent  # noqa: PLC0415
-    from streams.master_key import load_or_create_master_key  # noqa: PLC0415
 
-    settings = wiring.settings
-    key = load_or_create_master_key(settings.path(settings.security.master_key_file))
-    return AgentFactory(LatticeAgent, lambda partition, state: LatticeAgent(partition, state, key.leaf_secret))
+    return AgentFactory(LatticeAgent, lambda partition, state: LatticeAgent(partition, state, wiring.keys.leaf_secret))
 
 
 def _graph(_: Wiring) -> AgentFactory:
@@ -126,12 +126,15 @@ AGENTS: dict[str, Callable[[Wiring], AgentFactory]] = {
 
 
 def agent_factories(settings: Settings, names: Sequence[str], stack: AsyncExitStack) -> list[AgentFactory]:
-    """Factories by name, in the order given. Raises ConfigurationError for a name nobody knows, or a part that is missing."""
+    """Factories by name, in the order given; until ``stack`` ends, the process seals what it writes and opens what it reads.
+
+    Raises ConfigurationError for a name nobody knows, or a part that is missing; VaultError.
+    """
     unknown = sorted(set(names) - set(AGENTS))
     if unknown or not names:
         raise ConfigurationError(
             f"no stream agent is called {', '.join(unknown)}" if unknown else "no stream agent named",
             f"Stream agents: {', '.join(AGENTS)}.",
         )
-    wiring = Wiring(settings, stack)
+    wiring = Wiring(settings, stack, stack.enter_context(sealed_records(settings)))
     return [AGENTS[name](wiring) for name in dict.fromkeys(names)]

@@ -2,7 +2,8 @@
 
 Invariant: ``raw`` is the value as it lies in the log, byte for byte, since digests are taken over it; ``type`` is empty where
 ``raw`` is no record this version knows, and ``value`` then is the reason as a string. ``type`` NEWER: it names a schema that
-only a newer version of the product can know; ``value`` is the reason too.
+only a newer version of the product can know; ``value`` is the reason too. ``type`` ERASED: a command of an agent whose key was
+destroyed; it counts as read, and nobody acts on it. (Facts of such an agent are handed on, for they have ids and leaves.)
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 MARKER = "Marker"
 NEWER = "(newer)"
+ERASED = "(erased)"
 
 
 class Record(NamedTuple):

@@ -31,6 +31,8 @@ def is_closed(record: Mapping[str, Any]) -> bool:
 
 
 def erased_leaf(memory: Mapping[str, Any]) -> Leaf | None:
-    """The leaf of an erased memory; None if nobody noted it."""
+    """The leaf of an erased memory; None if nobody noted it, and for one that is not erased."""
+    if not is_erased(memory):
+        return None
     opened: bytes = memory["sealed"][1:]
     return Leaf(opened[:HASH], opened[HASH:]) if len(opened) == 2 * HASH else None

@@ -2,7 +2,7 @@
 
 A command carries the BLS signature of its agent (96 bytes), or the Ed25519 signature of a gateway that knows who asked (key id,
 then 64 bytes). Both are over a domain string and the record in wire form with its signature null, in the schema version it was
-written in. Invariant: the two differ in length, so neither is ever taken for the other.
+written in, in the clear (what lies in the log is sealed). Invariant: they differ in length, so neither is taken for the other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GATEWAY_BYTES = KEY_ID_BYTES + 64
 def payload(command: MemoryCommand, raw: bytes = b"") -> bytes:
     """What is signed. ``raw``: the wire form it was read from; without it, it must be one that this process has just made."""
     if not raw or codec().is_current("MemoryCommand", raw):
-        return DOMAIN + codec().encode("MemoryCommand", {**command, "signature": None})
+        return DOMAIN + codec().encode_open("MemoryCommand", {**command, "signature": None})
     return DOMAIN + codec().amend(raw, signature=None)
 
 

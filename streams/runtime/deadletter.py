@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from streams import topics
-from streams.core.record import MARKER, NEWER, Record
+from streams.core.record import ERASED, MARKER, NEWER, Record
 
 KEEP_BYTES = 65_536
 
@@ -39,7 +39,7 @@ def dead_letter_key(source: str, record: Record) -> bytes:
 def belongs(topic: str, kind: str) -> bool:
     """Whether records of schema ``kind`` are for stream agents that read ``topic``."""
     spec = topics.TOPICS.get(topic)
-    return kind not in ("", NEWER, MARKER) and (spec is None or kind in spec.records)
+    return kind not in ("", NEWER, ERASED, MARKER) and (spec is None or kind in spec.records)
 
 
 def unreadable(record: Record) -> tuple[str, str] | None:

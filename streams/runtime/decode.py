@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from schemas.codec import SchemaError, UnknownSchemaError, codec
-from streams.core.record import NEWER, Record
+from streams.core.record import ERASED, NEWER, Record
+from streams.core.sealed import is_erased
 from streams.ports.log import Message, TopicPartition
 
 _record: Callable[[tuple[Any, ...]], Record] = partial(tuple.__new__, Record)
@@ -31,5 +32,7 @@ def decode(source: TopicPartition, messages: Iterable[Message]) -> list[Record]:
             kind, value = NEWER, str(error)
         except SchemaError as error:
             kind, value = "", str(error)
+        if kind == "MemoryCommand" and is_erased(value):
+            kind, value = ERASED, ""
         add(_record((topic, partition, message.offset, message.key, kind, value, raw or b"")))
     return records

@@ -19,7 +19,7 @@ from streams.agents.base import StreamAgent
 from streams.core.block import ZERO_HASH, BlockRef
 from streams.core.chain import LiveBlock, LiveChain
 from streams.core.checkpoint import NOWHERE, TIP, Checkpoint
-from streams.core.record import Record
+from streams.core.record import ERASED, Record
 from streams.core.segment import Assembler, Block, Final, Outside, Undo, Unit
 from streams.core.undo import Unplannable, plan_undo
 from streams.errors import Category, LogIntegrityError, MonmouthError, PoisonError, Severity
@@ -136,6 +136,8 @@ class Fold:
             return records
         readable = []
         for record in records:
+            if record.type == ERASED:
+                continue
             fault = unreadable(record)
             if fault is None:
                 readable.append(record)

@@ -2,7 +2,7 @@
 
 The tree is recomputed from the memory store and believed only if its root is the published one, which the lattice agent
 computed from the log on its own: a store that lost, gained or altered a memory yields a refusal, never a proof.
-Assumes the master key is the one the lattice agent uses. A tree once found equal to a published root proves against that
+Assumes the keys are those the lattice agent uses. A tree once found equal to a published root proves against that
 root for ever, so the last few are kept.
 """
 
@@ -16,13 +16,13 @@ from schemas.records import Memory
 from streams.core.leaf import path_and_opening, tree_of
 from streams.core.merkle.document import MemberDocument
 from streams.core.merkle.sparse import SparseTree
-from streams.master_key import MasterKey
 from streams.ports.stores import MemoryStore
 from streams.serving.addresses import to_hex
 from streams.serving.faults import ConflictError, NotFoundError
 from streams.serving.reads import MemoryReads
 from streams.serving.roots import Root, RootTable
 from streams.serving.wire import ProofView
+from streams.vault.keys import LeafSecrets
 
 PAGE = 1_000
 TREES = 8
@@ -33,12 +33,12 @@ LONGEST_PAUSE = 0.8
 class Prover:
     """Answers with roots that stand on the chain and with proofs against them."""
 
-    def __init__(self, reads: MemoryReads, store: MemoryStore, roots: RootTable, key: MasterKey, patience: float) -> None:
+    def __init__(self, reads: MemoryReads, store: MemoryStore, roots: RootTable, keys: LeafSecrets, patience: float) -> None:
         """``patience``: seconds to wait for the stores and the lattice agent to meet."""
         self._reads = reads
         self._store = store
         self._roots = roots
-        self._key = key
+        self._keys = keys
         self._patience = patience
         self._trees: OrderedDict[tuple[bytes, bytes], SparseTree] = OrderedDict()
 
@@ -81,7 +81,7 @@ class Prover:
         while True:
             root = await self.root(agent)
             memories = await self._live(agent)
-            tree = await asyncio.to_thread(tree_of, self._key.leaf_secret(agent), memories)
+            tree = await asyncio.to_thread(tree_of, self._keys.leaf_secret(agent), memories)
             if tree.root == root.merkle_root:
                 return root, memories
             if time.monotonic() + pause > deadline:
@@ -99,7 +99,7 @@ class Prover:
         return root
 
     async def _tree(self, agent: bytes) -> SparseTree:
-        return await asyncio.to_thread(tree_of, self._key.leaf_secret(agent), await self._live(agent))
+        return await asyncio.to_thread(tree_of, self._keys.leaf_secret(agent), await self._live(agent))
 
     async def _live(self, agent: bytes) -> list[Memory]:
         ids = await self._store.live_ids(agent, self._reads.chain.view.canonical)
@@ -115,7 +115,7 @@ class Prover:
             self._trees.popitem(last=False)
 
     def _proved(self, root: Root, tree: SparseTree, memory_id: bytes) -> ProofView:
-        path, opening = path_and_opening(self._key.leaf_secret(root.agent), memory_id)
+        path, opening = path_and_opening(self._keys.leaf_secret(root.agent), memory_id)
         value = tree.get(path)
         document = MemberDocument(tree.root, path, value, tree.prove(path))
         return ProofView(

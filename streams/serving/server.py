@@ -18,7 +18,6 @@ import uvicorn
 from streams.decoding.nl.parser import default_reader
 from streams.errors import ConfigurationError
 from streams.identity.operator import load_or_create_operator_token
-from streams.master_key import load_or_create_master_key
 from streams.metrics import MetricsServer, measure_disk, serve_metrics
 from streams.ports.embedder import Embedder
 from streams.ports.stores import MemoryStore, VectorStore
@@ -52,6 +51,7 @@ from streams.serving.vectors import QueryVectors
 from streams.settings import Settings
 from streams.signing import Verifier, load_or_create_signer
 from streams.topics import MEMORY_LOG
+from streams.vault.sealing import open_keys
 
 BACKLOG = 256
 DRAIN_SECONDS = 10
@@ -79,7 +79,7 @@ class Gateway:
     def __init__(self, settings: Settings, stores: Stores, embedder: Embedder, verifier: Verifier) -> None:
         self.port = self.metrics_port = 0
         self._settings = settings
-        key = load_or_create_master_key(settings.path(settings.security.master_key_file))
+        self._keys = open_keys(settings)
         self.chain = ChainTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
         self.roots = RootTail(settings.kafka, settings.gateway.barrier_seconds)
         self.edges = EdgeTail(settings.kafka, settings.graph, settings.gateway.barrier_seconds, self._final)
@@ -91,7 +91,7 @@ class Gateway:
         self._feed_log = FeedLog(lambda fold: TopicTail(settings.kafka, MEMORY_LOG, fold, newest=True), client.reader, verifier)
         reads = MemoryReads(self.chain, stores.memories)
         ranking = Nearest(reads, stores.vectors, self._vectors)
-        proofs = Prover(reads, stores.memories, self.roots, key, settings.gateway.proof_seconds)
+        proofs = Prover(reads, stores.memories, self.roots, self._keys, settings.gateway.proof_seconds)
         signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
         self.services = Services(
             chain=self.chain,
@@ -177,6 +177,7 @@ class Gateway:
         await self.edges.stop()
         await self._commands.stop()
         await asyncio.to_thread(self._vectors.close)
+        self._keys.close()
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.stop)
 

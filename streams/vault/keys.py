@@ -24,6 +24,7 @@ from streams.vault.errors import ErasedError, VaultError
 from streams.vault.key_file import BODY, DESTROYED, HEAD, LIVE, KeyFile, Slot
 from streams.vault.master import MasterKey
 
+AGENT = 20
 GLANCE = 0.02
 CACHED = 8_192
 _WRAPPED = 2 * KEY_BYTES + 28
@@ -39,7 +40,14 @@ class AgentKeys:
     leaf_secret: bytes = field(repr=False)
 
 
-class KeyStore(Protocol):
+class LeafSecrets(Protocol):
+    """What the leaves of agents' memories are keyed with."""
+
+    def leaf_secret(self, agent: bytes) -> bytes:
+        """32 bytes, for an agent of 20. Raises ErasedError."""
+
+
+class KeyStore(LeafSecrets, Protocol):
     """Keys by agent (20 bytes)."""
 
     def get(self, agent: bytes) -> AgentKeys | None:
@@ -47,6 +55,9 @@ class KeyStore(Protocol):
 
     def get_or_create(self, agent: bytes) -> AgentKeys:
         """The agent's keys, made if it never had any. Raises ErasedError, VaultError."""
+
+    def unknown(self, agents: Iterable[bytes]) -> set[bytes]:
+        """Those agents of which no key is known here."""
 
     def prepare(self, agents: Iterable[bytes]) -> None:
         """Makes the keys that are missing, all at once; agents that were erased are passed over."""
@@ -99,26 +110,31 @@ class FileKeyStore:
             assert keys is not None
         return keys
 
+    def leaf_secret(self, agent: bytes) -> bytes:
+        return self.get_or_create(agent).leaf_secret
+
     def prepare(self, agents: Iterable[bytes]) -> None:
+        unknown = self.unknown(agents)
+        if not unknown:
+            return
+        with self._changing():
+            made = [self._new(agent, 1) for agent in sorted(self.unknown(unknown))]
+            if made:
+                self._file.append(made)
+                self._scan()
+
+    def unknown(self, agents: Iterable[bytes]) -> set[bytes]:
         with self._lock:
-            unknown = {agent for agent in agents if agent not in self._live and agent not in self._destroyed}
-            if not unknown:
-                return
-            with self._changing():
-                missing = sorted(agent for agent in unknown if agent not in self._live and agent not in self._destroyed)
-                made = [self._new(agent, 1) for agent in missing]
-                if made:
-                    self._file.append(made)
-                    self._scan()
+            return {agent for agent in agents if agent not in self._live and agent not in self._destroyed}
 
     def destroy(self, agent: bytes) -> list[bytes]:
         with self._changing():
             offsets = self._live.get(agent, [])
             old = [self._file.slot(offset) for offset in offsets]
             if old:
-                self._file.overwrite(offsets, [self._tombstone(agent, slot.version, slot.key_id) for slot in old])
+                self._file.overwrite(offsets, [_tombstone(self._master, agent, slot.version, slot.key_id) for slot in old])
             elif agent not in self._destroyed:
-                self._file.append([self._tombstone(agent, 1, bytes(8))])
+                self._file.append([_tombstone(self._master, agent, 1, bytes(8))])
                 self._file.advance()
             self._refresh()
             return [slot.key_id for slot in map(self._file.slot, self._destroyed[agent])]
@@ -232,15 +248,14 @@ class FileKeyStore:
         both = secrets.token_bytes(KEY_BYTES) + (leaf or secrets.token_bytes(KEY_BYTES))
         return _slot(self._master, agent, version, both)
 
-    def _tombstone(self, agent: bytes, version: int, destroyed: bytes) -> Slot:
-        return _tombstone(self._master, agent, version, destroyed)
-
 
 def _name(agent: bytes, version: int) -> bytes:
     return agent + version.to_bytes(4, "big")
 
 
 def _slot(master: MasterKey, agent: bytes, version: int, both: bytes) -> Slot:
+    if len(agent) != AGENT:
+        raise ValueError(f"an agent's address has {AGENT} bytes, not {len(agent)}")
     wrapped = master.wrap(both, _name(agent, version))
     return Slot(LIVE, agent, version, key_id(both[:KEY_BYTES]), wrapped.ljust(BODY, b"\0"))
 

@@ -7,7 +7,8 @@ the bytes that stores hand to ``seal``. A record without private content, such a
 Invariants:
   * sealing is deterministic, so a replay writes the bytes that were written before;
   * a record of an erased agent reads as one that is ``is_erased``, empty, with its ids and its leaf, and is written as that;
-  * a record that does not open for any other reason raises VaultError: it is never taken for an erased one.
+  * a record that does not open for any other reason raises VaultError (a command, which anybody may write, SchemaError): it is
+    never taken for an erased one.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from schemas.codec import OPEN, ROOT, Codec, use
+from schemas.codec import OPEN, ROOT, Codec, SchemaError, codec, using
 from streams.core.leaf import leaf_of
 from streams.core.sealed import ERASED
 from streams.settings import Settings
 from streams.vault.box import Box, open_part, version_of
 from streams.vault.errors import ErasedError, VaultError
-from streams.vault.keys import AgentKeys, FileKeyStore, KeyStore
+from streams.vault.keys import AGENT, AgentKeys, FileKeyStore, KeyStore
 from streams.vault.master import open_master_key
 from streams.vault.private_part import CLEAR, PrivatePart
 
@@ -33,11 +35,11 @@ ID = {"Memory": "id", "MemoryCommand": "id", "Embedding": "memory_id"}
 class SealingCodec(Codec):
     """``seals``: whether to write sealed records; those it reads it opens in any case."""
 
-    def __init__(self, keys: KeyStore, bound: int | None = None, *, seals: bool = True) -> None:
-        super().__init__(bound=bound)
+    def __init__(self, keys: KeyStore, bound: int | None = None, *, root: Path = ROOT, seals: bool = True) -> None:
+        super().__init__(root, bound)
         self.keys = keys
-        versions: dict[str, dict[str, str]] = json.loads((ROOT / "ids.json").read_text())
-        self._parts = {name: PrivatePart(name, versions[name]) for name in CLEAR}
+        versions: dict[str, dict[str, str]] = json.loads((root / "ids.json").read_text())
+        self._parts = {name: PrivatePart(name, versions[name], root) for name in CLEAR}
         # An older version that still reads knows no sealed records: what is written for it stays open.
         self._seals = seals and (bound is None or all(part.newest <= bound for part in self._parts.values()))
 
@@ -57,13 +59,29 @@ class SealingCodec(Codec):
             memory = record["memory"]
             if memory is not None and memory["sealed"] is not None:
                 self._open("Memory", memory)
+        elif name == "MemoryCommand" and record["sealed"] is not None:
+            try:
+                self._open(name, record)
+            except VaultError as error:  # anybody may write commands, so one that does not open stops nobody
+                raise SchemaError(f"MemoryCommand: {error.message}") from error
         elif name in self._parts and record["sealed"] is not None:
             self._open(name, record)
         return name, record
 
+    def _opened(self, name: str, record: dict[str, Any]) -> dict[str, Any]:
+        if name in self._parts and record.get("sealed") is not None:
+            self._open(name, record)
+        return record
+
+    def unprepared(self, agents: Iterable[bytes]) -> set[bytes]:
+        return self.keys.unknown(agents) if self._seals else set()
+
     def prepare(self, agents: Iterable[bytes]) -> None:
         if self._seals:
             self.keys.prepare(agents)
+
+    def erased(self, agent: bytes) -> bool:
+        return self.keys.erased(agent)
 
     def seal(self, kind: str, agent: bytes, key: bytes, body: bytes) -> bytes:
         if not self._seals:
@@ -86,6 +104,8 @@ class SealingCodec(Codec):
         if record["sealed"] is not None or part.is_empty(record):  # what is closed stays as it is, with its key or without
             return record
         agent = record["agent"]
+        if len(agent) != AGENT:
+            return record  # which does not fit its schema
         try:
             keys = self.keys.get_or_create(agent)
         except ErasedError:
@@ -140,9 +160,10 @@ def open_keys(settings: Settings) -> FileKeyStore:
 def sealed_records(settings: Settings) -> Iterator[FileKeyStore]:
     """Makes the process write sealed records and read them, as ``settings`` say, until the end of the block."""
     keys = open_keys(settings)
-    before = use(SealingCodec(keys, settings.kafka.newest_schema, seals=settings.security.seal))
+    bare = codec()
+    bound = settings.kafka.newest_schema if bare.bound is None else bare.bound
     try:
-        yield keys
+        with using(SealingCodec(keys, bound, root=bare.root, seals=settings.security.seal)):
+            yield keys
     finally:
-        use(before)
         keys.close()

@@ -12,7 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,9 +25,9 @@ from infra.broker import LocalCluster
 from schemas.codec import Codec, codec, use
 from streams import topics as topic_map
 from streams.cli.demo.stage import free_port
-from streams.master_key import load_or_create_master_key
 from streams.settings import ChainSettings, KafkaSettings, RagSettings, Settings
 from streams.signing import load_or_create_signer
+from streams.vault.sealing import sealed_records
 from tests.chaos.brokers import Brokers
 from tests.chaos.clock import make_clock, watch_of
 from tests.chaos.node import ChainNode, MakeNode
@@ -196,7 +196,8 @@ async def playing(
     await topics.apply(settings.kafka)
     state.mkdir(parents=True, exist_ok=True)
     load_or_create_signer(settings.path(settings.security.signing_key_file))
-    load_or_create_master_key(settings.path(settings.security.master_key_file))
+    sealing = ExitStack()
+    sealing.enter_context(sealed_records(settings))
     recorder = Recorder()
     processes = Processes(folder / "logs", environment(settings), recorder.say)
     network = Network({**brokers.proxies, "node": proxy})
@@ -212,6 +213,7 @@ async def playing(
     finally:
         await asyncio.to_thread(processes.stop)
         await forget(settings.kafka)
+        sealing.close()
 
 
 async def forget(kafka: KafkaSettings) -> None:

@@ -20,11 +20,11 @@ from streams.cli.demo.check import canonical_records
 from streams.core.block import BlockRef
 from streams.core.canonical_text import canonical_text
 from streams.decoding.nl.parser import default_reader
-from streams.master_key import load_or_create_master_key
 from streams.oracle import Oracle, World, differences
 from streams.ports.chain import ChainSource
 from streams.ports.embedder import Embedder
 from streams.settings import Settings
+from streams.vault.sealing import open_keys, sealed_records
 from tests.e2e.readback import Partition, marked, read, records, table
 from tests.fakes import MemoryState, record_of
 
@@ -62,8 +62,8 @@ async def expect(source: ChainSource, settings: Settings, head: BlockRef, comman
     facts = [fact for record, reading in zip(records, readings, strict=True) for fact in transaction_facts(record, reading)] + [
         fact for command in commands for fact in command_facts(command["agent"], command)
     ]
-    key = load_or_create_master_key(settings.path(settings.security.master_key_file))
-    oracle: Oracle[MemoryFact] = Oracle(lambda fact: [fact], key.leaf_secret)
+    keys = open_keys(settings)
+    oracle: Oracle[MemoryFact] = Oracle(lambda fact: [fact], keys.leaf_secret)
     oracle.fold(facts)
     intents = (codec().encode("Intent", intent_record(*pair)) for pair in zip(records, readings, strict=True))
     memories = {fact["owner"] + fact["memory_id"]: fact["memory"] for fact in reversed(facts) if fact["memory"]}
@@ -92,6 +92,11 @@ async def _refs(source: ChainSource, settings: Settings, head: BlockRef) -> list
 
 async def faults(settings: Settings, expected: Expected, agents: Sequence[str], embedder: Embedder | None = None) -> list[str]:
     """Everything the outputs of ``agents`` have that they must not, or lack; empty if the run is right to the last byte."""
+    with sealed_records(settings):
+        return await _faults(settings, expected, agents, embedder)
+
+
+async def _faults(settings: Settings, expected: Expected, agents: Sequence[str], embedder: Embedder | None) -> list[str]:
     found = _blocks(await marked(settings, topics.TRANSACTIONS), expected, topics.TRANSACTIONS)
     if "intent" in agents:
         found += await _intents(settings, expected)

@@ -23,7 +23,8 @@ def machine(settings: Settings, folder: Path) -> Settings:
     """The same pipeline and keys, on a disk of its own."""
     found = settings.model_copy(deep=True)
     for name, file in settings.security.model_dump().items():
-        setattr(found.security, name, settings.path(file).resolve())
+        if isinstance(file, Path):
+            setattr(found.security, name, settings.path(file).resolve())
     found.state_dir = folder
     return found
 

@@ -9,7 +9,6 @@ is dropped that LocalState could not give back.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streams.agents.base import LocalState
@@ -27,7 +26,6 @@ MAX_TREE_LEAVES = 200_000
 class Account:
     """One agent. ``count``: live memories; ``rows``: memories of which any fact stands. ``changes``: not in ``tree`` yet."""
 
-    secret: bytes = field(repr=False)
     lattice: LtHash = ZERO
     count: int = 0
     rows: int = 0
@@ -51,9 +49,8 @@ class Account:
 class Accounts:
     """Accounts by agent, least recently used first."""
 
-    def __init__(self, state: LocalState, secrets: Callable[[bytes], bytes]) -> None:
+    def __init__(self, state: LocalState) -> None:
         self._state = state
-        self._secrets = secrets
         self._cache: OrderedDict[bytes, Account] = OrderedDict()
         self._unsaved: dict[bytes, Account] = {}
 
@@ -67,12 +64,11 @@ class Accounts:
 
     def _load(self, agent: bytes) -> Account:
         wire = self._state.get(ACCOUNT + agent)
-        secret = self._secrets(agent)
         if wire is None:
-            return Account(secret, tree=SparseTree())
+            return Account(tree=SparseTree())
         counts = wire[STATE_BYTES:]
         lattice = LtHash.of(wire[:STATE_BYTES])
-        return Account(secret, lattice, int.from_bytes(counts[:8], "big"), int.from_bytes(counts[8:], "big"))
+        return Account(lattice, int.from_bytes(counts[:8], "big"), int.from_bytes(counts[8:], "big"))
 
     def save(self, agent: bytes) -> None:
         """Notes that an account must be written to LocalState."""

@@ -3,7 +3,8 @@
 Per agent an LtHash and a sparse Merkle tree over its live memories; per partition the sum of those, and the sum over what
 would be live without commands, whose checksum is the state digest: it is equal whenever the same blocks stand.
 Assumes facts of one memory all reach one partition. Invariants: facts form sets, so order and repetition do not matter;
-``revert`` after ``apply`` restores LocalState bit for bit; caches are rebuilt from LocalState by a new instance.
+``revert`` after ``apply`` restores LocalState bit for bit; caches are rebuilt from LocalState by a new instance. A fact whose
+agent's keys were destroyed since carries the leaf it had, so that the log gives the same history again.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from schemas.records import LatticeLog, LatticeRoot, MemoryFact
+from schemas.records import LatticeLog, LatticeRoot, Memory, MemoryFact
 from streams.agents.base import Emit, LocalState, Record, StreamAgent
 from streams.agents.lattice.accounts import ROW, Account, Accounts
 from streams.agents.lattice.final_log import FinalLog
 from streams.agents.lattice.journal import Journal
 from streams.agents.lattice.rows import UPSERT, Row, pack_fact
 from streams.core.block import BlockRef
-from streams.core.leaf import leaf_of
+from streams.core.leaf import Leaf, leaf_of
 from streams.core.log_entry import entry_hash
 from streams.core.lthash import STATE_BYTES, ZERO, LtHash, merge, sum_elements, sum_groups
 from streams.core.presence import NO_BLOCK, Fact
+from streams.core.sealed import erased_leaf
 from streams.errors import PoisonError
 from streams.topics import MEMORY_LOG, ROOTS
 
@@ -42,7 +44,7 @@ class Movement:
 
 
 class LatticeAgent(StreamAgent):
-    """``secrets``: the leaf secret (32 bytes) of an agent (20 bytes)."""
+    """``secrets``: the leaf secret (32 bytes) of an agent (20 bytes). Not asked for one whose keys were destroyed."""
 
     name = "lattice"
     inputs = (MEMORY_LOG,)
@@ -54,7 +56,8 @@ class LatticeAgent(StreamAgent):
         super().__init__(partition, state)
         self.final_log = FinalLog(state)
         self._journal = Journal(state)
-        self._accounts = Accounts(state, secrets)
+        self._accounts = Accounts(state)
+        self._secrets = secrets
         self._dirty: set[bytes] = set()
         sums = state.get(SUMS)
         self.total = LtHash.of(sums[:STATE_BYTES]) if sums else ZERO
@@ -124,18 +127,18 @@ class LatticeAgent(StreamAgent):
         stored = self.state.get(key)
         memory = fact["memory"] if fact["op"] == "UPSERT" else None
         if stored is None and memory is not None:  # the usual case, without a detour
-            leaf = leaf_of(move.account.secret, memory)
+            leaf = self._leaf(memory)
             self.state.put(key, leaf.path + leaf.value + _packed(UPSERT, fact))
             move.account.rows += 1
             move.added.append(leaf.value)
             move.changes[leaf.path] = leaf.value
             return
         before = Row.of(stored) if stored else Row()
-        if memory is not None:
-            after = before.upsert(_named(fact), leaf_of(move.account.secret, memory))
-        else:
-            after = before.delete(_named(fact))
+        after = before.upsert(_named(fact), self._leaf(memory)) if memory is not None else before.delete(_named(fact))
         self._replace(move, key, before, after)
+
+    def _leaf(self, memory: Memory) -> Leaf:
+        return erased_leaf(memory) or leaf_of(self._secrets(memory["agent"]), memory)
 
     def _revert_fact(self, move: Movement, fact: MemoryFact) -> None:
         key = ROW + fact["owner"] + fact["memory_id"]
@@ -199,6 +202,8 @@ def _checked(block: BlockRef | None, record: Record) -> MemoryFact:
             raise PoisonError("an UPSERT without its memory")
         if memory["id"] != fact["memory_id"] or memory["agent"] != fact["owner"]:
             raise PoisonError("an UPSERT whose memory has another id or owner")
+        if memory["sealed"] is not None and erased_leaf(memory) is None:
+            raise PoisonError("an UPSERT of a memory that cannot be read, without its leaf")
     of = fact["block"]
     if (of is None) is not (block is None) or (of is not None and block is not None and of["hash"] != block.hash):
         raise PoisonError("a fact that is not of the block it lies in")

@@ -13,12 +13,12 @@ from streams.agents.memory_facts import transaction_facts
 from streams.core.block import BlockRef
 from streams.decoding.nl.parser import default_reader
 from streams.errors import SourceError
-from streams.master_key import load_or_create_master_key
 from streams.oracle import Difference, Oracle, World, differences
 from streams.ports.chain import ChainSource
 from streams.ports.stores import MemoryStore
 from streams.producer.records import parse_agents, transaction_records
 from streams.settings import Settings
+from streams.vault.sealing import open_keys
 
 SPAN = 50
 
@@ -68,8 +68,8 @@ async def compare(
 ) -> Verdict:
     """Folds the node's chain up to ``head`` and compares roots and stored ids of every agent with it."""
     reader = default_reader()
-    key = load_or_create_master_key(settings.path(settings.security.master_key_file))
-    oracle: Oracle[ChainTransaction] = Oracle(lambda record: transaction_facts(record, reader.read(record)), key.leaf_secret)
+    keys = open_keys(settings)
+    oracle: Oracle[ChainTransaction] = Oracle(lambda record: transaction_facts(record, reader.read(record)), keys.leaf_secret)
     transactions = 0
     async for record in canonical_records(source, settings, head):
         oracle.fold([record])

@@ -26,7 +26,6 @@ from streams.cli.query import query, root
 from streams.core.canonical import ChainStep
 from streams.core.leaf import tree_of
 from streams.errors import ConfigurationError
-from streams.master_key import load_or_create_master_key
 from streams.ports.stores import VectorRow
 from streams.serving.client import AsyncClient, Client
 from streams.serving.client_errors import GatewayError
@@ -37,6 +36,7 @@ from streams.serving.wire import text_of
 from streams.settings import Settings
 from streams.signing import Verifier
 from streams.topics import COMMANDS, physical
+from streams.vault.sealing import open_keys
 from tests.final_logs import published, roots_of
 from tests.identity import operator_token
 from tests.integration.serving.broker import SIGNER, LogWriter, log_writer
@@ -70,8 +70,8 @@ class Live:
 
     async def publish(self, facts: list[MemoryFact], at: ChainStep) -> None:
         """What the lattice agent says of these memories."""
-        key = load_or_create_master_key(self.settings.path(self.settings.security.master_key_file))
-        tree = tree_of(key.leaf_secret(ALICE), [fact["memory"] for fact in facts if fact["memory"]])
+        keys = open_keys(self.settings)
+        tree = tree_of(keys.leaf_secret(ALICE), [fact["memory"] for fact in facts if fact["memory"]])
         await self.writer.root(ALICE, Root(ALICE, len(facts), b"\x09" * 32, tree.root, at.head))
 
 

@@ -22,9 +22,9 @@ from streams.cli.demo.processes import Children
 from streams.cli.demo.run import Show, _summary
 from streams.decoding.nl.parser import default_reader
 from streams.errors import SourceError
-from streams.master_key import load_or_create_master_key
 from streams.oracle import Oracle
 from streams.settings import Settings
+from streams.vault.sealing import open_keys
 from tests.chains import ScriptedSource, chain
 from tests.fakes import DictMemoryStore
 
@@ -44,8 +44,8 @@ class Run:
         records: list[ChainTransaction] = [r async for r in canonical_records(run.source, run.settings, run.source.head_ref)]
         facts = [fact for record in records for fact in transaction_facts(record, reader.read(record))]
         await run.store.apply(facts)
-        key = load_or_create_master_key(run.settings.path(run.settings.security.master_key_file))
-        oracle: Oracle[MemoryFact] = Oracle(lambda fact: [fact], key.leaf_secret)
+        keys = open_keys(run.settings)
+        oracle: Oracle[MemoryFact] = Oracle(lambda fact: [fact], keys.leaf_secret)
         for agent, state in oracle.fold(facts).world().agents.items():
             run.roots[agent] = {
                 "agent": agent,

@@ -14,7 +14,6 @@ from streams.core.block import BlockRef
 from streams.core.ids import chain_memory_id, transaction_id
 from streams.core.leaf import tree_of
 from streams.decoding.nl.parser import default_reader
-from streams.master_key import MasterKey
 from streams.ports.stores import VectorRow
 from streams.serving.app import create_app
 from streams.serving.context.finder import ContextFinder
@@ -47,7 +46,16 @@ from tests.steps import block, step_new
 ALICE = b"\xa1" * 20
 BOB = b"\xb0" * 20
 CHAIN_ID = 1337
-KEY = MasterKey(b"k" * 32)
+
+
+class Secrets:
+    """LeafSecrets that a reader can recompute."""
+
+    def leaf_secret(self, agent: bytes) -> bytes:
+        return blake3(agent, derive_key_context="tests leaf secret").digest()
+
+
+KEY = Secrets()
 
 
 def upsert(

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import Codec, SchemaError, codec
+from schemas.codec import Codec, SchemaError, codec, using
 from schemas.defaults import plain_command, plain_edge, plain_memory
+from schemas.records import MemoryCommand
 from streams.core.leaf import Leaf, leaf_of
 from streams.core.sealed import erased_leaf, is_closed, is_erased
+from streams.identity.commands import by_gateway, sign_as_gateway
 from streams.settings import Settings
+from streams.signing import Signer, Verifier
 from streams.vault.errors import VaultError
 from streams.vault.keys import FileKeyStore
 from streams.vault.master import MasterKey
@@ -190,6 +193,20 @@ def test_after_the_key_is_destroyed_a_record_reads_as_erased(tmp_path: Path, nam
 def test_only_memories_have_leaves() -> None:
     assert erased_leaf({"sealed": b"\x00"}) is None
     assert erased_leaf({"sealed": b"\x00" + bytes(32) + b"v" * 32}) == Leaf(bytes(32), b"v" * 32)
+
+
+def test_signatures_are_over_what_was_said_not_over_what_lies_in_the_log(sealing: SealingCodec) -> None:
+    signer = Signer(bytes(32))
+    said = cast("MemoryCommand", {**plain_command(b"c" * 16, AGENT, "STORE", 7), "content": CANARY.encode()})
+    signed = sign_as_gateway(signer, said)  # by who has no keys
+    wire = sealing.encode("MemoryCommand", signed)
+    with using(sealing):
+        assert sign_as_gateway(signer, said) == signed
+        read = codec().decode(wire)[1]
+        assert by_gateway(Verifier([signer.public]), read, wire)
+        assert not by_gateway(Verifier([signer.public]), {**read, "content": b"other"}, wire)
+    opened = {**said, "signature": b"new"}
+    assert PLAIN.decode(sealing.amend(wire, signature=b"new"))[1] == opened  # as a reader of a newer version does
 
 
 def test_rows_of_stores(tmp_path: Path) -> None:
