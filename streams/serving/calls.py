@@ -9,7 +9,7 @@ import uuid
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -21,6 +21,8 @@ from streams.serving.client_errors import GatewayError, UnreadableError, error_o
 from streams.serving.wire import (
     Answer,
     ChainState,
+    Change,
+    ChangeType,
     ConsistencyView,
     Context,
     EmbeddingView,
@@ -184,6 +186,13 @@ def get(agent: Name, memory_id: Name) -> Call[MemoryView]:
 def forget(agent: Name, memory_id: Name, *, command_id: str | None = None, wait: float = 0.0) -> Call[Receipt]:
     """A memory to forget."""
     return Call("DELETE", _memory(agent, memory_id), Receipt, {"command_id": command_id or str(uuid.uuid4()), "wait": wait})
+
+
+def watch(
+    agent: Name, *, types: Iterable[ChangeType] = (), cursor: str | None = None, start: Literal["now", "beginning"] = "now"
+) -> Call[Change]:
+    """The change feed; its answer is a stream of events."""
+    return Call("GET", f"{_agent(agent)}/changes", Change, {"type": list(types), "cursor": cursor, "start": start})
 
 
 def root(agent: Name) -> Call[RootView]:

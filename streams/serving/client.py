@@ -16,16 +16,20 @@ import asyncio
 import http.client
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import aclosing, closing
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from streams.serving import calls
-from streams.serving.calls import Call, Name
+from streams.serving.calls import Call, Name, refusal
 from streams.serving.client_errors import GatewayError
+from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.transport import (
     DEFAULT_URL,
+    LINE_LIMIT,
     RETRIES,
     TIMEOUT,
     Exchange,
@@ -40,6 +44,8 @@ from streams.serving.verify import verify_consistency, verify_entry, verify_proo
 from streams.serving.wire import (
     Answer,
     ChainState,
+    Change,
+    ChangeType,
     ConsistencyView,
     Context,
     EmbeddingView,
@@ -71,10 +77,7 @@ class Client:
         self.url = checked_url(url)
         self._timeout, self._retries = timeout, retries
         self._headers = headers_with(token)
-        parts = urlsplit(self.url)
-        assert parts.hostname is not None
-        connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = connection(parts.hostname, parts.port, timeout=timeout)
+        self._connection = self._connected(timeout)
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -109,6 +112,27 @@ class Client:
     def forget(self, agent: Name, memory_id: Name, **more: Any) -> Receipt:
         """Forgets a memory. More: ``command_id``, ``wait``."""
         return self._send(calls.forget(agent, memory_id, **more))
+
+    def watch(
+        self,
+        agent: Name,
+        *,
+        types: Iterable[ChangeType] = (),
+        cursor: str | None = None,
+        start: Start = "now",
+        patience: float = PATIENCE,
+    ) -> Iterator[Change]:
+        """What happens to the agent's memories, in order, for as long as you read: from now on, or after a change's ``cursor``.
+
+        Connects again by itself, without a gap; raises when no gateway answered for ``patience`` seconds. Blocks; each feed
+        has a connection of its own.
+        """
+        feed = Following(agent, types, cursor, start, patience)
+        while True:
+            try:
+                yield from self._followed(feed)
+            except GatewayError as error:
+                time.sleep(feed.pause(error))
 
     def root(self, agent: Name) -> RootView:
         """The agent's published root."""
@@ -185,6 +209,27 @@ class Client:
                 self._connection.close()
                 raise unreachable(self.url, error) from None
 
+    def _connected(self, timeout: float) -> http.client.HTTPConnection:
+        parts = urlsplit(self.url)
+        assert parts.hostname is not None
+        connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        return connection(parts.hostname, parts.port, timeout=timeout)
+
+    def _followed(self, feed: Following) -> Iterator[Change]:
+        call = feed.call()
+        with closing(self._connected(SILENCE)) as connection:
+            try:
+                connection.request(call.method, call.target, headers=self._headers)
+                response = connection.getresponse()
+                if response.status != HTTPStatus.OK:
+                    raise refusal(call.path, response.status, response.read(), response.headers.get("retry-after"))
+                while line := response.readline(LINE_LIMIT + 1):
+                    if (change := feed.line(line)) is not None:
+                        yield change
+            except (OSError, http.client.HTTPException) as error:
+                raise unreachable(self.url, error) from None
+        raise feed.broken_off()
+
     def _once(self, call: Call[A]) -> Reply:
         self._connection.request(call.method, call.target, call.body, self._headers)
         response = self._connection.getresponse()
@@ -206,7 +251,8 @@ class AsyncClient:
         self.url = checked_url(url)
         self._timeout, self._retries = timeout, retries
         self._headers = headers_with(token)
-        self._exchange = exchange or OverHttp(self.url)
+        self._http = OverHttp(self.url)
+        self._exchange = exchange or self._http
 
     async def __aenter__(self) -> Self:
         return self
@@ -219,6 +265,7 @@ class AsyncClient:
     async def close(self) -> None:
         """Closes the connections."""
         await self._exchange.close()
+        await self._http.close()
 
     async def query_context(self, agent: Name, query: str | None = None, max_results: int = 10, **more: Any) -> Context:
         """As Client.query_context."""
@@ -239,6 +286,27 @@ class AsyncClient:
     async def forget(self, agent: Name, memory_id: Name, **more: Any) -> Receipt:
         """As Client.forget."""
         return await self._send(calls.forget(agent, memory_id, **more))
+
+    async def watch(
+        self,
+        agent: Name,
+        *,
+        types: Iterable[ChangeType] = (),
+        cursor: str | None = None,
+        start: Start = "now",
+        patience: float = PATIENCE,
+    ) -> AsyncGenerator[Change]:
+        """As Client.watch; over HTTP always."""
+        feed = Following(agent, types, cursor, start, patience)
+        while True:
+            try:
+                async with aclosing(self._http.lines(feed.call(), self._headers, SILENCE)) as lines:
+                    async for line in lines:
+                        if (change := feed.line(line)) is not None:
+                            yield change
+                raise feed.broken_off()
+            except GatewayError as error:
+                await asyncio.sleep(feed.pause(error))
 
     async def root(self, agent: Name) -> RootView:
         """As Client.root."""

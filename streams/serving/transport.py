@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 from starlette.types import ASGIApp, Message
 
-from streams.serving.calls import Call
-from streams.serving.client_errors import GatewayError, RateLimitedError, UnavailableError, UnreachableError
+from streams.serving.calls import Call, refusal
+from streams.serving.client_errors import GatewayError, RateLimitedError, UnavailableError, UnreachableError, UnreadableError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT = 45.0
 RETRIES = 2
 LONGEST_PAUSE = 5.0
+LINE_LIMIT = 1 << 20
 HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 
@@ -115,11 +118,25 @@ class OverHttp:
         ) as response:
             return Reply(response.status, await response.read(), response.headers.get("retry-after"))
 
+    async def lines(self, call: Call[Any], headers: dict[str, str], silence: float) -> AsyncGenerator[bytes]:
+        """Lines of a response as they come. Raises what was refused; UnreachableError after ``silence`` seconds without one."""
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=silence, sock_read=silence)
+        try:
+            async with self.session.request(call.method, self._url + call.target, headers=headers, timeout=limit) as response:
+                if response.status != HTTPStatus.OK:
+                    raise refusal(call.path, response.status, await response.read(), response.headers.get("retry-after"))
+                while line := await response.content.readline():
+                    yield line
+        except ValueError as error:  # a line too long
+            raise UnreadableError(f"{call.path} answered what this client cannot read: {error}") from None
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise unreachable(self._url, error) from None
+
     @property
     def session(self) -> aiohttp.ClientSession:
         """The connections."""
         if self._session is None:
-            self._session = aiohttp.ClientSession()
+            self._session = aiohttp.ClientSession(read_bufsize=LINE_LIMIT)
         return self._session
 
     async def close(self) -> None:

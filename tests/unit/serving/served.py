@@ -12,9 +12,9 @@ from starlette.types import ASGIApp
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, drain: int = 5) -> AsyncIterator[str]:
+async def served(app: ASGIApp, drain: int = 5, port: int = 0) -> AsyncIterator[str]:
     """The address it answers on. ``drain``: seconds that requests may go on after the end."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=drain)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve([listener]))
