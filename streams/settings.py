@@ -90,6 +90,15 @@ class RagSettings(BaseModel):
     min_similarity: float = Field(0.1, ge=-1, le=1, description="Least cosine of a memory in a context.")
 
 
+class CacheSettings(BaseModel):
+    """Answers that the gateway keeps."""
+
+    enabled: bool = True
+    size_mb: int = Field(256, ge=1, le=1_048_576, description="Memory for kept answers; a quarter of it for the hot ones.")
+    ttl_seconds: float = Field(300, gt=0, description="Longest life of a kept answer, even if nothing changes.")
+    l1_entries: int = Field(1_024, ge=0, description="Most hot answers held ready to be sent.")
+
+
 class GatewaySettings(BaseModel):
     """REST and metrics."""
 
@@ -152,6 +161,7 @@ class Settings(BaseSettings):
     reorg: ReorgSettings = ReorgSettings()
     memory: MemorySettings = MemorySettings()
     rag: RagSettings = RagSettings()
+    cache: CacheSettings = CacheSettings()
     gateway: GatewaySettings = GatewaySettings()
     graph: GraphSettings = GraphSettings()
     integrations: IntegrationSettings = IntegrationSettings()

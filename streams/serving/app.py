@@ -19,7 +19,7 @@ from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
 from streams.serving.mcp.endpoint import McpEndpoint
-from streams.serving.routers import changes, commitments, graph, logs, memories, packages, query, state, understanding
+from streams.serving.routers import cache, changes, commitments, graph, logs, memories, packages, query, state, understanding
 from streams.serving.services import Services
 from streams.serving.wire import ErrorBody
 
@@ -38,6 +38,7 @@ ROUTERS = (
     understanding.router,
     graph.router,
     state.router,
+    cache.router,
 )
 NAMES = {refusal.status: refusal.error for refusal in (NotFoundError, TooLargeError)}
 

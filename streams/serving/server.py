@@ -23,6 +23,9 @@ from streams.ports.embedder import Embedder
 from streams.ports.stores import MemoryStore, VectorStore
 from streams.runtime.kafka.client import KafkaClient
 from streams.serving.app import create_app
+from streams.serving.cache.finder import CachedFinder
+from streams.serving.cache.freshness import Freshness
+from streams.serving.cache.levels import Limits
 from streams.serving.chain import ChainTail
 from streams.serving.commands import KafkaCommandLog
 from streams.serving.context.finder import ContextFinder
@@ -48,7 +51,7 @@ from streams.serving.roots import RootTail
 from streams.serving.services import Services
 from streams.serving.tail import TopicTail
 from streams.serving.vectors import QueryVectors
-from streams.settings import Settings
+from streams.settings import CacheSettings, Settings
 from streams.signing import Verifier, load_or_create_signer
 from streams.topics import MEMORY_LOG
 from streams.vault.sealing import open_keys
@@ -56,6 +59,7 @@ from streams.vault.sealing import open_keys
 BACKLOG = 256
 DRAIN_SECONDS = 10
 PROBE_EVERY = 5.0
+TEND_EVERY = 60.0
 
 
 class Stores(NamedTuple):
@@ -96,7 +100,12 @@ class Gateway:
         self.services = Services(
             chain=self.chain,
             reads=reads,
-            finder=ContextFinder(reads, ranking, self._vectors, settings.rag),
+            finder=CachedFinder(
+                ContextFinder(reads, ranking, self._vectors, settings.rag),
+                reads,
+                Freshness(self.chain, stores.memories, [stores.vectors]),  # all that the ranking reads of an agent
+                _limits(settings.cache),
+            ),
             commands=self._commands,
             proofs=proofs,
             packages=Packages(proofs, self._commands, signer, verifier),
@@ -156,6 +165,7 @@ class Gateway:
         self._tasks = [
             asyncio.create_task(self._server.serve([listener]), name="http"),
             asyncio.create_task(self._probe(), name="probes"),
+            asyncio.create_task(self._tend(), name="cache"),
         ]
         while not self._server.started:
             await asyncio.sleep(0.01)
@@ -169,7 +179,8 @@ class Gateway:
         if self._server is not None:
             self._server.should_exit = True
         if self._tasks:
-            self._tasks[1].cancel()
+            for task in self._tasks[1:]:
+                task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._feed_log.stop()
         await self.chain.stop()
@@ -190,6 +201,12 @@ class Gateway:
         while True:
             await self.services.probes.components()
             await asyncio.sleep(PROBE_EVERY)
+
+    async def _tend(self) -> None:
+        """Keeps the cache free of what has expired."""
+        while True:
+            await asyncio.sleep(TEND_EVERY)
+            self.services.finder.tend()
 
 
 async def run_gateway(
@@ -214,6 +231,12 @@ async def run_gateway(
 
 def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _limits(settings: CacheSettings) -> Limits | None:
+    if not settings.enabled:
+        return None
+    return Limits(size=settings.size_mb << 20, hot=settings.l1_entries, ttl=settings.ttl_seconds)
 
 
 def _gate(settings: Settings) -> Gate:

@@ -9,9 +9,9 @@ from fastapi import Depends, Path, Request
 
 from streams.decoding.reading import Reader
 from streams.serving.addresses import parse_agent, parse_memory_id
+from streams.serving.cache.finder import CachedFinder
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
-from streams.serving.context.finder import ContextFinder
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
@@ -29,7 +29,7 @@ class Services:
 
     chain: ChainReader
     reads: MemoryReads
-    finder: ContextFinder
+    finder: CachedFinder
     commands: CommandLog
     proofs: Prover
     packages: Packages

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from streams.serving.context.asked import request_of
 from streams.serving.services import AgentParam, Served
 from streams.serving.wire import Context, QueryRequest
 
+CACHE_HEADER = "x-monmouth-cache"
+"""Whether the answer was computed before; it is the same answer either way."""
+
 router = APIRouter(prefix="/v1/agents/{agent}", tags=["query"])
 
 
-@router.post("/query", operation_id="query_context")
-async def query_context(agent: AgentParam, wanted: QueryRequest, served: Served) -> Context:
+@router.post("/query", operation_id="query_context", response_model=Context)
+async def query_context(agent: AgentParam, wanted: QueryRequest, served: Served) -> Response:
     """The agent's live memories nearest to the question, or those of a window, within a budget of tokens, with citations."""
-    return await served.finder.find(request_of(agent, wanted))
+    answered = await served.finder.answer(request_of(agent, wanted))
+    headers = {CACHE_HEADER: "hit" if answered.cached else "miss"}
+    return Response(answered.body, media_type="application/json", headers=headers)

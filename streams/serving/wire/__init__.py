@@ -23,7 +23,7 @@ from streams.serving.wire.language import EmbeddingRequest, EmbeddingView, Featu
 from streams.serving.wire.memories import Citation, MemoryList, MemoryView, Receipt, StoreRequest, text_of
 from streams.serving.wire.packages import ImportRequest, ImportView, PackageView
 from streams.serving.wire.proofs import ConsistencyView, EntryProofView, LogEntry, LogList, LogView, ProofView, RootView
-from streams.serving.wire.standing import ChainState, Component, Health, Ready, ReorgView
+from streams.serving.wire.standing import CacheState, ChainState, Component, Health, Ready, ReorgView, TopQuestion
 
 __all__ = [
     "CHANGE_TYPES",
@@ -36,6 +36,7 @@ __all__ = [
     "Answer",
     "AsOf",
     "Block",
+    "CacheState",
     "ChainState",
     "Change",
     "ChangeType",
@@ -71,6 +72,7 @@ __all__ = [
     "RootView",
     "StoreRequest",
     "Text",
+    "TopQuestion",
     "WindowShape",
     "Wire",
     "text_of",

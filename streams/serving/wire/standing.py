@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from streams.serving.wire.base import Answer, Block
 
 
@@ -49,3 +51,25 @@ class Ready(Answer):
     """Whether to send requests here."""
 
     ready: bool
+
+
+class TopQuestion(Answer):
+    """A question asked often. ``name`` tells nothing of it, and is another one after a restart."""
+
+    name: str
+    askings: int
+
+
+class CacheState(Answer):
+    """The cache of contexts. ``events``: what happened since the start, by kind; ``hit_rate``: hits over look-ups."""
+
+    enabled: bool
+    entries: int = 0
+    hot_entries: int = 0
+    bytes: int = 0
+    hot_bytes: int = 0
+    limit_bytes: int = 0
+    ttl_seconds: float = 0
+    hit_rate: float = 0
+    events: dict[str, int] = Field(default_factory=dict)
+    top: list[TopQuestion] = Field(default_factory=list)

@@ -16,6 +16,9 @@ from streams.core.leaf import tree_of
 from streams.decoding.nl.parser import default_reader
 from streams.ports.stores import VectorRow
 from streams.serving.app import create_app
+from streams.serving.cache.finder import CachedFinder
+from streams.serving.cache.freshness import Freshness
+from streams.serving.cache.levels import Limits
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.feed.stream import Feeds
@@ -96,6 +99,9 @@ class World:
         self.reads = MemoryReads(self.chain, self.memories)
         self.ranking = Nearest(self.reads, self.index, self.vectors)
         self.finder = ContextFinder(self.reads, self.ranking, self.vectors, rag or RagSettings())
+        freshness = Freshness(self.chain, self.memories, [self.index])
+        self.now = 0.0
+        self.cached = CachedFinder(self.finder, self.reads, freshness, Limits(1 << 20, 64, 300), lambda: self.now)
         self.prover = Prover(self.reads, self.memories, self.roots, KEY, patience)
         probes = {
             "broker": broker_probe(self.chain),
@@ -109,7 +115,7 @@ class World:
         self.services = Services(
             chain=self.chain,
             reads=self.reads,
-            finder=self.finder,
+            finder=self.cached,
             commands=self.commands,
             proofs=self.prover,
             packages=Packages(self.prover, self.commands, signer, Verifier([signer.public])),
