@@ -114,7 +114,7 @@ class GatewaySettings(BaseModel):
 class GraphSettings(BaseModel):
     """The knowledge graph as a gateway holds it."""
 
-    max_events: int = Field(250_000, ge=1, description="Events of edges held in memory, about 1 KiB each.")
+    max_events: int = Field(250_000, ge=1, description="Events of edges held in memory, about 1.5 KiB each.")
     registries: list[str] = Field(
         default=["0x8004A169FB4a3325136EB29fA0ceB6D2e539a432:0x8004BAa17C55a88189AE136b182e5fdA19dE9b63"],
         description="ERC-8004 contracts that are believed: rows IDENTITY:REPUTATION:VALIDATION.",

@@ -34,6 +34,7 @@ from streams.serving.feed.log import FeedLog
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
+from streams.serving.graph.ranking import GraphRanking
 from streams.serving.graph.reads import GraphReads
 from streams.serving.graph.tail import EdgeTail
 from streams.serving.packages import Packages
@@ -94,7 +95,8 @@ class Gateway:
         client = KafkaClient(settings.kafka)
         self._feed_log = FeedLog(lambda fold: TopicTail(settings.kafka, MEMORY_LOG, fold, newest=True), client.reader, verifier)
         reads = MemoryReads(self.chain, stores.memories)
-        ranking = Nearest(reads, stores.vectors, self._vectors)
+        graph = GraphReads(self.chain, self.edges)
+        ranking = GraphRanking(Nearest(reads, stores.vectors, self._vectors), graph)
         proofs = Prover(reads, stores.memories, self.roots, self._keys, settings.gateway.proof_seconds)
         signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
         self.services = Services(
@@ -113,7 +115,7 @@ class Gateway:
             vectors=self._vectors,
             reader=default_reader(),
             gate=_gate(settings),
-            graph=GraphReads(self.chain, self.edges),
+            graph=graph,
             feeds=Feeds(self._feed_log, reads),
             probes=Probes(
                 {

@@ -15,12 +15,12 @@ from streams.core.graph.tally import SCALE
 LIMIT = 64
 """Addresses that get a weight."""
 _ADDRESS = re.compile(r"0x([0-9a-fA-F]{40})(?![0-9a-fA-F])")
-_SHORT = re.compile(r"0x([0-9a-fA-F]{8})…")
+_SHORT = re.compile(r"0x([0-9a-fA-F]{8})(?![0-9a-fA-F])")
 SHORT_BYTES = 4
 
 
 def named(text: str) -> set[bytes]:
-    """Addresses in a text: whole ones (20 bytes), and the first four bytes of those that memories write as ``0x12345678…``."""
+    """Addresses in a text: whole ones (20 bytes), and first four bytes of shortened ones, as memories write: 0x12345678…"""
     return {bytes.fromhex(found) for pattern in (_ADDRESS, _SHORT) for found in pattern.findall(text)}
 
 

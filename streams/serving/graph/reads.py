@@ -28,6 +28,7 @@ from streams.serving.graph.tail import GraphSource
 
 T = TypeVar("T")
 FRESH = 1.0
+CUE_FRESH = 30.0
 KEPT = 4
 """Snapshots kept."""
 ROUNDS = 8
@@ -42,6 +43,9 @@ class Moment(NamedTuple):
 
     block: int | None = None
     time: int | None = None
+
+
+NOW = Moment()
 
 
 class Picture(NamedTuple):
@@ -121,9 +125,12 @@ class GraphReads:
 
         return await self.study(moment, ranked)
 
-    async def related(self, agent: bytes, addresses: list[bytes], moment: Moment = Moment()) -> dict[bytes, float]:  # noqa: B008
-        """The cue for retrieval: see ``streams.core.graph.related``."""
-        return await self.ask(moment, lambda picture: related(picture.graph, agent, addresses))
+    async def related(self, agent: bytes, addresses: list[bytes]) -> dict[bytes, float]:
+        """The cue for retrieval: see ``streams.core.graph.related``. May be CUE_FRESH seconds old; no barrier."""
+        undos = self._undos
+        picture = await self._picture(NOW, CUE_FRESH)
+        found = related(picture.graph, agent, addresses)
+        return found if self._undos == undos else {}
 
     @property
     def _undos(self) -> int:
@@ -152,11 +159,11 @@ class GraphReads:
 
         return visible
 
-    async def _picture(self, moment: Moment) -> Picture:
+    async def _picture(self, moment: Moment, patience: float = FRESH) -> Picture:
         async with self._making:
             table = self._source.table
             made, undos, version, picture = self._kept.get(moment, (0.0, -1, -1, None))
-            fresh = version == table.version or time.monotonic() - made < FRESH
+            fresh = version == table.version or time.monotonic() - made < patience
             if picture is not None and undos == self._undos and fresh:
                 self._kept.move_to_end(moment)
                 return picture

@@ -1,9 +1,10 @@
 """All events of the graph that a gateway holds, by source and edge, in canonical order.
 
 Each event carries what the edge's events up to it add up to, so an edge as of any block is its newest visible event.
-Memory is bounded: beyond ``limit`` events, old ones are let go where a newer final event of the same edge stands; what was true
-before ``horizon`` is then not known any more, and says so. Kept in any case: of each edge and of each agent's transactions the
-newest final event, and what believed registries said. Where that alone is too much, the table is full.
+Memory is bounded: beyond ``limit`` events, old ones are let go where a newer final event of the same edge stands, then edges
+that have faded out of sight; what was true before ``horizon`` is then not known any more. Kept in any case: of each edge in
+sight and of each agent's transactions the newest final event, and what believed registries said. Where that alone is too much,
+the table is full.
 Invariant: an event that the log took back leaves the table when its tombstone is read; before that the chain view hides it.
 """
 
@@ -13,6 +14,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 
 from streams.core.graph.snapshot import Kind
+from streams.core.graph.tally import FAINT, faded
 from streams.errors import ConfigurationError, MonmouthError
 from streams.serving.graph.events import Event
 
@@ -103,26 +105,45 @@ class GraphTable:
 
     def _make_room(self) -> None:
         final = self._final()
-        spare = sorted(self._spare(-1 if final is None else final))
+        line = -1 if final is None else final
         wanted = len(self._names) - self._limit + self._limit // ROOM
-        for event in spare[:wanted]:
+        for event in sorted(self._superseded(line))[:wanted]:
+            self._let_go(event)
             self._thinned.add((event.source, event.edge))
-            self.horizon = max(self.horizon, event.number + 1)
-            del self._names[event.id]
-            self._drop(event)
+        for event in list(self._faint(line)) if len(self._names) > self._limit else ():
+            self._let_go(event)
+            self._thinned.discard((event.source, event.edge))
         if len(self._names) > self._limit:
             raise ConfigurationError(
                 f"the graph has more than {self._limit} events that cannot be let go",
-                "Set graph.max_events higher, where the gateway has the memory for it (about 1 KiB an event).",
+                "Set graph.max_events higher, where the gateway has the memory for it (about 1.5 KiB an event).",
             )
 
-    def _spare(self, final: int) -> Iterator[Event]:
+    def _let_go(self, event: Event) -> None:
+        self.horizon = max(self.horizon, event.number + 1)
+        del self._names[event.id]
+        self._drop(event)
+
+    def _superseded(self, final: int) -> Iterator[Event]:
+        """Final events after which another final one of the same edge came."""
         for source, edges in self._edges.items():
-            settled = [event for event in self._sent.get(source, ()) if event.number <= final]
-            last_sent = settled[-1] if settled else None
+            last_sent = self._last_sent(source, final)
             for events in edges.values():
                 done = [event for event in events if event.number <= final]
                 yield from (event for event in done[:-1] if event.said is None and event is not last_sent)
+
+    def _faint(self, final: int) -> Iterator[Event]:
+        """The last events of edges that have faded out of sight. One that comes later carries all that these said."""
+        now = max((events[-1].timestamp for events in self._sent.values() if events[-1].number <= final), default=0)
+        for source, edges in self._edges.items():
+            last_sent = self._last_sent(source, final)
+            for event, *more in edges.values():
+                kept = more or event.number > final or event.said is not None or event is last_sent
+                if not kept and faded(event.tally.weight, now - event.timestamp) < FAINT:
+                    yield event
+
+    def _last_sent(self, source: bytes, final: int) -> Event | None:
+        return next((event for event in reversed(self._sent.get(source, ())) if event.number <= final), None)
 
 
 def _take_out(events: list[Event], event: Event) -> None:

@@ -71,6 +71,19 @@ def test_old_final_events_are_let_go_but_the_newest_of_each_edge() -> None:
     assert [one.number for one in sorted(table.newest(bytes([9]) * 20, everything))] == [9, 10]
 
 
+def test_edges_that_faded_out_of_sight_are_let_go_before_the_table_is_full() -> None:
+    old = {"timestamp": 1_000, "standing": None}
+    table = GraphTable(5, lambda: 100)
+    for target in range(1, 5):
+        table.put(event(1, target, **old))
+    table.put(event(2, 9, timestamp=10**9))
+    table.put(event(2, 8, timestamp=10**9, standing=None))
+    assert sorted(one.target[0] for one in table.newest(bytes([9]) * 20, everything)) == [8, 9]
+    table.put(event(101, 1, **old))
+    table.remove(digest(101, 1, 9))  # an undo above finality is no trouble for an edge that was let go
+    assert len(table) == 2
+
+
 def test_what_is_not_final_is_kept_and_a_table_too_small_for_it_says_so() -> None:
     table = GraphTable(3, lambda: None)
     for number in range(1, 4):
