@@ -19,9 +19,11 @@ from streams.core.ids import command_cause, command_memory_id
 from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
 from streams.ports.stores import Canonical, Changes, Footing, Hit, MemoryFilter, StoredMemory, VectorRow, Version
+from streams.serving.commands import Acknowledged
 from streams.serving.faults import UnavailableError
 from streams.serving.final_logs import FinalLogs
 from streams.serving.graph.table import GraphTable
+from streams.serving.progress import Standing
 from streams.serving.roots import Root
 from tests.versions import Versions, blocks_of
 
@@ -227,12 +229,13 @@ class FakeCommandLog:
         self.refusal: Exception | None = None
         self._store = store
 
-    async def send(self, command: MemoryCommand) -> None:
+    async def send(self, command: MemoryCommand) -> Acknowledged:
         if self.refusal is not None:
             raise self.refusal
         self.sent.append(command)
         if self._store is not None:
             await self._store.apply([fact_of(command)])
+        return Acknowledged(0, len(self.sent) - 1)
 
 
 def fact_of(command: MemoryCommand) -> MemoryFact:
@@ -271,6 +274,16 @@ class FakeGraph:
 
     async def barrier(self) -> None:
         pass
+
+
+class FakeProgress:
+    """A ProgressTable set by hand; every partition stands at the same place."""
+
+    def __init__(self) -> None:
+        self.standings: dict[str, Standing] = {}
+
+    async def fresh(self, stream_agent: str, partition: int) -> Standing | None:
+        return self.standings.get(stream_agent)
 
 
 class FakeRoots:

@@ -26,6 +26,9 @@ from streams.settings import Settings
 @click.option("--order", type=click.Choice(["score", "time", "edges"]), help="edges: the best first and last.")
 @click.option("--render", type=click.Choice(["plain", "cited"]), help="Print one text for a prompt.")
 @click.option("--truncate", is_flag=True, help="Cut one memory that is too long for the rest of the budget.")
+@click.option("--wait-for", metavar="TOKEN", help="write_token of a receipt: answer when its effect shows.")
+@click.option("--wait-for-block", metavar="N|HASH", help="Answer when that block is taken in.")
+@click.option("--wait", type=click.FloatRange(0, 30), help="Seconds to wait for these at most (default: 5).")
 @gateway_option
 @json_option
 @click.pass_obj
@@ -42,6 +45,9 @@ def query(  # noqa: PLR0917  (click passes options by name)
     order: str | None,
     render: str | None,
     truncate: bool,
+    wait_for: str | None,
+    wait_for_block: str | None,
+    wait: float | None,
     url: str | None,
     as_json: bool,
 ) -> None:
@@ -67,6 +73,9 @@ def query(  # noqa: PLR0917  (click passes options by name)
             order=order,
             render=render,
             truncate=truncate or None,
+            wait_for=wait_for,
+            wait_for_block=wait_for_block,
+            wait=wait,
         )
     if as_json:
         print_json(context)

@@ -107,6 +107,10 @@ class CanonicalView:
         """False if the log has undone this block; True for all others, also ones not seen yet."""
         return block_hash not in self._undone
 
+    def number_of(self, block_hash: bytes) -> int | None:
+        """The height of a block that is part of the chain; None if it is not, or lies too far below the head to be known."""
+        return self._window.get(block_hash)
+
     def holds(self, number: int, block_hash: bytes) -> bool:
         """Whether this block is part of the chain up to ``head``."""
         if self.floor is None or block_hash in self._undone:

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from aiokafka.partitioner import murmur2
-
 from schemas.codec import codec
 from schemas.records import ChainTransaction
 from streams.core.block import BlockRef, Step
 from streams.core.forkview import Undo
 from streams.core.marker import Marker, block_digest
 from streams.errors import Category, ConfigurationError, MonmouthError, Severity
+from streams.partitions import partition_of
 from streams.ports.chain import Block, Transaction
 from streams.producer import metrics
 from streams.producer.log import Staged
@@ -84,7 +83,7 @@ class Stager:
         if found is None:
             if len(self._partitions) >= CACHED_PARTITIONS:
                 self._partitions.clear()
-            found = self._partitions[agent] = (murmur2(agent) & 0x7FFFFFFF) % self._count
+            found = self._partitions[agent] = partition_of(agent, self._count)
         return found
 
     def new(self, block: Block, sequence: int, final: BlockRef | None) -> Staged:

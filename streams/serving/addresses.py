@@ -7,6 +7,7 @@ from streams.serving.faults import BadRequestError
 ADDRESS_BYTES = 20
 ID_BYTES = 32
 NODE_BYTES = ADDRESS_BYTES + ID_BYTES
+LONGEST_NUMBER = 18
 
 
 def to_hex(value: bytes) -> str:
@@ -28,6 +29,13 @@ def parse_node(text: str) -> bytes:
 def parse_memory_id(text: str) -> bytes:
     """The id. Raises BadRequestError."""
     return _parse(text, ID_BYTES, "memory id", "A memory id is 0x and 64 hex digits, as store and list return it.")
+
+
+def parse_block(text: str) -> int | bytes:
+    """The number, in decimal digits, or the hash. Raises BadRequestError."""
+    if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER:
+        return int(text)
+    return _parse(text, ID_BYTES, "block", "A block is its number, or its hash: 0x and 64 hex digits.")
 
 
 def parse_root(text: str) -> bytes:

@@ -25,7 +25,7 @@ from streams.serving.wire import ErrorBody
 
 log = logging.getLogger(__name__)
 
-ERRORS = {status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 500, 503)}
+ERRORS = {status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 500, 503, 504)}
 MESSAGE_LIMIT = 500
 INWARD = {Category.DATABASE, Category.CONFIGURATION}  # their messages name files; they stay in the log
 ROUTERS = (

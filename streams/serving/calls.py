@@ -96,6 +96,10 @@ def _memory(agent: Name, memory_id: Name) -> str:
     return f"{_agent(agent)}/memories/{_name(memory_id)}"
 
 
+def _awaited(wait_for: str | None, wait_for_block: int | str | None, wait: float | None) -> dict[str, Any]:
+    return {"wait_for": wait_for, "wait_for_block": wait_for_block, "wait": wait}
+
+
 def query_context(
     agent: Name,
     query: str | None = None,
@@ -109,6 +113,9 @@ def query_context(
     order: str | None = None,
     render: str | None = None,
     truncate: bool | None = None,
+    wait_for: str | None = None,
+    wait_for_block: int | str | None = None,
+    wait: float | None = None,
 ) -> Call[Context]:
     """A question, a window, or both. Says only what was given, so that an older gateway understands it."""
     body = {
@@ -122,6 +129,9 @@ def query_context(
         "order": order,
         "render": render,
         "truncate": truncate,
+        "wait_for": wait_for,
+        "wait_for_block": wait_for_block,
+        "wait": wait,
     }
     given = {name: value for name, value in body.items() if value is not None}
     return Call("POST", f"{_agent(agent)}/query", Context, body=orjson.dumps(given))
@@ -164,6 +174,9 @@ def retrieve(
     until: int | None = None,
     max_age: int | None = None,
     limit: int = 100,
+    wait_for: str | None = None,
+    wait_for_block: int | str | None = None,
+    wait: float | None = None,
 ) -> Call[MemoryList]:
     """Memories that match."""
     params = {
@@ -174,13 +187,21 @@ def retrieve(
         "until": until,
         "max_age": max_age,
         "limit": limit,
+        **_awaited(wait_for, wait_for_block, wait),
     }
     return Call("GET", f"{_agent(agent)}/memories", MemoryList, params)
 
 
-def get(agent: Name, memory_id: Name) -> Call[MemoryView]:
+def get(
+    agent: Name,
+    memory_id: Name,
+    *,
+    wait_for: str | None = None,
+    wait_for_block: int | str | None = None,
+    wait: float | None = None,
+) -> Call[MemoryView]:
     """One memory."""
-    return Call("GET", _memory(agent, memory_id), MemoryView)
+    return Call("GET", _memory(agent, memory_id), MemoryView, _awaited(wait_for, wait_for_block, wait))
 
 
 def forget(agent: Name, memory_id: Name, *, command_id: str | None = None, wait: float = 0.0) -> Call[Receipt]:

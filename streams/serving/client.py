@@ -93,7 +93,8 @@ class Client:
     def query_context(self, agent: Name, query: str | None = None, max_results: int = 10, **more: Any) -> Context:
         """The agent's live memories nearest to the question, or those of a window, within a budget of tokens.
 
-        More: ``min_similarity, max_tokens, window, filter, cursor, order, render, truncate``.
+        More: ``min_similarity, max_tokens, window, filter, cursor, order, render, truncate``; ``wait_for`` (write_token of a
+        receipt), ``wait_for_block`` and ``wait``: answers when the effect shows, or raises NotVisibleYetError.
         """
         return self._send(calls.query_context(agent, query, max_results, **more))
 
@@ -102,12 +103,12 @@ class Client:
         return self._send(calls.store(agent, data, **more))
 
     def retrieve(self, agent: Name, **wanted: Any) -> MemoryList:
-        """Live memories, newest first. ``types, tags, min_importance, since, until, max_age, limit``."""
+        """Live memories, newest first. ``types, tags, min_importance, since, until, max_age, limit``; can wait."""
         return self._send(calls.retrieve(agent, **wanted))
 
-    def get(self, agent: Name, memory_id: Name) -> MemoryView:
-        """One live memory."""
-        return self._send(calls.get(agent, memory_id))
+    def get(self, agent: Name, memory_id: Name, **more: Any) -> MemoryView:
+        """One live memory; can wait as query_context does."""
+        return self._send(calls.get(agent, memory_id, **more))
 
     def forget(self, agent: Name, memory_id: Name, **more: Any) -> Receipt:
         """Forgets a memory. More: ``command_id``, ``wait``."""
@@ -279,9 +280,9 @@ class AsyncClient:
         """As Client.retrieve."""
         return await self._send(calls.retrieve(agent, **wanted))
 
-    async def get(self, agent: Name, memory_id: Name) -> MemoryView:
+    async def get(self, agent: Name, memory_id: Name, **more: Any) -> MemoryView:
         """As Client.get."""
-        return await self._send(calls.get(agent, memory_id))
+        return await self._send(calls.get(agent, memory_id, **more))
 
     async def forget(self, agent: Name, memory_id: Name, **more: Any) -> Receipt:
         """As Client.forget."""

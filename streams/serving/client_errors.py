@@ -122,6 +122,12 @@ class UnavailableError(GatewayError):
     name = "unavailable"
 
 
+class NotVisibleYetError(GatewayError):
+    """What the read was to wait for did not come in time; nothing older was answered."""
+
+    name = "not_visible_yet"
+
+
 class InternalError(GatewayError):
     """A defect of the gateway; its log has the details."""
 
@@ -150,6 +156,7 @@ TYPES: dict[str, type[GatewayError]] = {
         RateLimitedError,
         OverflowedError,
         UnavailableError,
+        NotVisibleYetError,
         InternalError,
     )
 } | {category.value: PartFailedError for category in Category}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -30,11 +30,18 @@ SEND_SECONDS = 10.0
 DISCARD_SECONDS = 2.0
 
 
+class Acknowledged(NamedTuple):
+    """Where the log holds a command. Sent again, it may lie at a later place too; the earlier one counts."""
+
+    partition: int
+    offset: int
+
+
 class CommandLog(Protocol):
     """Where commands go."""
 
-    async def send(self, command: MemoryCommand) -> None:
-        """Returns when it is durable. Raises UnavailableError or TooLargeError."""
+    async def send(self, command: MemoryCommand) -> Acknowledged:
+        """Where it lies, once it is durable. Raises UnavailableError or TooLargeError."""
 
 
 def store_command(
@@ -74,7 +81,7 @@ class KafkaCommandLog:
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
 
-    async def send(self, command: MemoryCommand) -> None:
+    async def send(self, command: MemoryCommand) -> Acknowledged:
         if self._signer is not None and command["signature"] is None:
             command = sign_as_gateway(self._signer, command)
         value = codec().encode("MemoryCommand", command)
@@ -83,7 +90,8 @@ class KafkaCommandLog:
             async with asyncio.timeout(SEND_SECONDS):
                 with stray_cancellation_is_an_error():
                     producer = await self._connected()
-                    await producer.send_and_wait(topic, value, key=command["agent"])
+                    written = await producer.send_and_wait(topic, value, key=command["agent"])
+                    return Acknowledged(written.partition, written.offset)
         except MessageSizeTooLargeError:
             raise TooLargeError(
                 f"the command has {len(value)} bytes; the topic takes {TOPICS[COMMANDS].max_message_bytes}"

@@ -94,3 +94,12 @@ class UnavailableError(Refusal):
     def __init__(self, message: str, hint: str = "", retry_after: int = 1) -> None:
         super().__init__(message, hint)
         self.retry_after = retry_after
+
+
+class LateError(UnavailableError):
+    """What a read was to wait for did not come in time."""
+
+    category = Category.PROCESSING
+    severity = Severity.LOW
+    status = 504
+    error = "not_visible_yet"

@@ -46,12 +46,15 @@ from streams.serving.probes import (
     memory_store_probe,
     vector_store_probe,
 )
+from streams.serving.progress import ProgressTail
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
 from streams.serving.roots import RootTail
 from streams.serving.services import Services
 from streams.serving.tail import TopicTail
 from streams.serving.vectors import QueryVectors
+from streams.serving.waits import Waits
+from streams.serving.write_token import WriteTokens
 from streams.settings import CacheSettings, Settings
 from streams.signing import Verifier, load_or_create_signer
 from streams.topics import MEMORY_LOG
@@ -88,6 +91,7 @@ class Gateway:
         self.chain = ChainTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
         self.roots = RootTail(settings.kafka, settings.gateway.barrier_seconds)
         self.edges = EdgeTail(settings.kafka, settings.graph, settings.gateway.barrier_seconds, self._final)
+        self.progress = ProgressTail(settings.kafka, settings.gateway.barrier_seconds)
         self._commands = KafkaCommandLog(
             settings.kafka, load_or_create_signer(settings.path(settings.security.signing_key_file))
         )
@@ -117,6 +121,7 @@ class Gateway:
             gate=_gate(settings),
             graph=graph,
             feeds=Feeds(self._feed_log, reads),
+            waits=Waits(reads, stores.vectors, self.progress, WriteTokens(self._keys), settings.kafka.partitions),
             probes=Probes(
                 {
                     "broker": broker_probe(self.chain),
@@ -155,6 +160,7 @@ class Gateway:
         self.chain.start()
         self.roots.start()
         self.edges.start()
+        self.progress.start()
         config = uvicorn.Config(
             create_app(self.services, gateway.host),
             log_config=None,
@@ -188,6 +194,7 @@ class Gateway:
         await self.chain.stop()
         await self.roots.stop()
         await self.edges.stop()
+        await self.progress.stop()
         await self._commands.stop()
         await asyncio.to_thread(self._vectors.close)
         self._keys.close()

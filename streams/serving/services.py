@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request
 
 from streams.decoding.reading import Reader
-from streams.serving.addresses import parse_agent, parse_memory_id
+from streams.serving.addresses import parse_agent, parse_block, parse_memory_id
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
@@ -21,6 +21,8 @@ from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
 from streams.serving.vectors import QueryVectors
+from streams.serving.waits import Awaited, Waits
+from streams.serving.wire import WAIT_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Services:
     gate: Gate
     graph: GraphReads
     feeds: Feeds
+    waits: Waits
 
 
 def _services(request: Request) -> Services:
@@ -57,4 +60,19 @@ def _memory_id(memory_id: Annotated[str, Path(description="Id of the memory: 0x 
 
 Served = Annotated[Services, Depends(_services)]
 AgentParam = Annotated[bytes, Depends(_agent)]
+
+
+async def _waited(
+    agent: AgentParam,
+    served: Served,
+    wait_for: Annotated[str | None, Query(description="write_token of a receipt: answer when its effect shows.")] = None,
+    wait_for_block: Annotated[str | None, Query(description="Number or hash: answer when that block is taken in.")] = None,
+    wait: Annotated[float, Query(ge=0, le=WAIT_LIMIT, description="Seconds to wait at most; then 504.")] = 5.0,
+) -> None:
+    block = None if wait_for_block is None else parse_block(wait_for_block)
+    await served.waits.settle(agent, Awaited(wait_for, block, wait))
+
+
+Waited = Depends(_waited)
+"""Dependency of a read that can wait for a write or a block."""
 MemoryIdParam = Annotated[bytes, Depends(_memory_id)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from streams.serving.services import AgentParam, MemoryIdParam, Served
+from streams.serving.services import AgentParam, MemoryIdParam, Served, Waited
 from streams.serving.wire import ProofView, RootView
 
 router = APIRouter(prefix="/v1/agents/{agent}", tags=["commitments"])
@@ -18,7 +18,7 @@ async def root(agent: AgentParam, served: Served) -> RootView:
     return (await served.proofs.root(agent)).view()
 
 
-@router.get("/memories/{memory_id}/proof", operation_id="proof")
+@router.get("/memories/{memory_id}/proof", operation_id="proof", dependencies=[Waited])
 async def proof(agent: AgentParam, memory_id: MemoryIdParam, served: Served) -> ProofView:
     """Proof that the memory is, or is not, among the agent's live memories under its published root."""
     return await served.proofs.proof(agent, memory_id)

@@ -22,7 +22,7 @@ from streams.serving.addresses import to_hex
 from streams.serving.commands import forget_command, store_command
 from streams.serving.faults import BadRequestError, NotFoundError, TooLargeError
 from streams.serving.reads import MemoryReads
-from streams.serving.services import AgentParam, MemoryIdParam, Served
+from streams.serving.services import AgentParam, MemoryIdParam, Served, Services, Waited
 from streams.serving.wire import (
     CONTENT_LIMIT,
     LIST_LIMIT,
@@ -32,6 +32,7 @@ from streams.serving.wire import (
     Receipt,
     StoreRequest,
 )
+from streams.serving.write_token import Write
 
 router = APIRouter(prefix="/v1/agents/{agent}/memories", tags=["memories"])
 
@@ -54,15 +55,16 @@ async def store(agent: AgentParam, wanted: StoreRequest, served: Served, respons
         timestamp=int(time.time()) if wanted.timestamp is None else wanted.timestamp,
     )
     _demand_acceptable(command)
-    await served.commands.send(command)
+    acknowledged = await served.commands.send(command)
     metrics.MEMORIES_STORED.inc()
     memory_id = command_memory_id(agent, command_id)
     visible = await until(lambda: _shows(served.reads, agent, memory_id), wanted.wait)
     response.status_code = 201 if visible else 202
-    return Receipt(command_id=str(uuid.UUID(bytes=command_id)), memory_id=to_hex(memory_id), visible=visible)
+    write = Write(command_id, memory_id, *acknowledged)
+    return _receipt(agent, write, visible, served)
 
 
-@router.get("", operation_id="retrieve")
+@router.get("", operation_id="retrieve", dependencies=[Waited])
 async def retrieve(  # noqa: PLR0917  (parameters are the query string)
     agent: AgentParam,
     served: Served,
@@ -89,7 +91,7 @@ async def retrieve(  # noqa: PLR0917  (parameters are the query string)
     return MemoryList(agent=to_hex(agent), items=[MemoryView.of(memory) for memory in found], as_of=served.reads.as_of())
 
 
-@router.get("/{memory_id}", operation_id="get")
+@router.get("/{memory_id}", operation_id="get", dependencies=[Waited])
 async def get(agent: AgentParam, memory_id: MemoryIdParam, served: Served) -> MemoryView:
     """One live memory."""
     return MemoryView.of(_present(await served.reads.get(agent, memory_id), memory_id))
@@ -106,11 +108,20 @@ async def forget(  # noqa: PLR0917  (parameters are the query string)
 ) -> Receipt:
     """Writes a FORGET command to the log. 200 if reads show its effect already, else 202."""
     command = _command_id(command_id)
-    await served.commands.send(forget_command(agent, command, memory_id, int(time.time())))
+    acknowledged = await served.commands.send(forget_command(agent, command, memory_id, int(time.time())))
     metrics.MEMORIES_FORGOTTEN.inc()
     visible = await until(lambda: _forgotten(served.reads, agent, command, memory_id), wait)
     response.status_code = 200 if visible else 202
-    return Receipt(command_id=str(uuid.UUID(bytes=command)), memory_id=to_hex(memory_id), visible=visible)
+    return _receipt(agent, Write(command, memory_id, *acknowledged), visible, served)
+
+
+def _receipt(agent: bytes, write: Write, visible: bool, served: Services) -> Receipt:
+    return Receipt(
+        command_id=str(uuid.UUID(bytes=write.command_id)),
+        memory_id=to_hex(write.memory_id),
+        visible=visible,
+        write_token=served.waits.tokens.token_of(agent, write),
+    )
 
 
 def _command_id(text: str | None) -> bytes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from streams.serving.addresses import parse_block
 from streams.serving.context.asked import request_of
 from streams.serving.services import AgentParam, Served
+from streams.serving.waits import Awaited
 from streams.serving.wire import Context, QueryRequest
 
 CACHE_HEADER = "x-monmouth-cache"
@@ -17,6 +19,8 @@ router = APIRouter(prefix="/v1/agents/{agent}", tags=["query"])
 @router.post("/query", operation_id="query_context", response_model=Context)
 async def query_context(agent: AgentParam, wanted: QueryRequest, served: Served) -> Response:
     """The agent's live memories nearest to the question, or those of a window, within a budget of tokens, with citations."""
+    block = wanted.wait_for_block
+    await served.waits.settle(agent, Awaited(wanted.wait_for, None if block is None else parse_block(str(block)), wanted.wait))
     answered = await served.finder.answer(request_of(agent, wanted))
     headers = {CACHE_HEADER: "hit" if answered.cached else "miss"}
     return Response(answered.body, media_type="application/json", headers=headers)

@@ -7,7 +7,18 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from schemas.records import MemoryType
-from streams.serving.wire.base import LIST_LIMIT, QUERY_LIMIT, RESULTS_LIMIT, TAGS_LIMIT, Answer, AsOf, Block, Text, Wire
+from streams.serving.wire.base import (
+    LIST_LIMIT,
+    QUERY_LIMIT,
+    RESULTS_LIMIT,
+    TAGS_LIMIT,
+    WAIT_LIMIT,
+    Answer,
+    AsOf,
+    Block,
+    Text,
+    Wire,
+)
 from streams.serving.wire.memories import Citation
 
 FAR = 2**53
@@ -78,6 +89,9 @@ class QueryRequest(Wire):
     )
     render: Literal["plain", "cited"] | None = Field(None, description="Also as one numbered text, with sources if cited.")
     truncate: bool = Field(False, description="One memory that is too long for the rest of the budget may be cut.")
+    wait_for: str | None = Field(None, max_length=256, description="write_token of a receipt: answer when its effect shows.")
+    wait_for_block: int | str | None = Field(None, description="Number or hash: answer when that block is taken in.")
+    wait: float = Field(5.0, ge=0, le=WAIT_LIMIT, description="Seconds to wait at most; then 504.")
 
     @model_validator(mode="after")
     def _says_something(self) -> QueryRequest:

@@ -59,11 +59,15 @@ class StoreRequest(Wire):
 
 
 class Receipt(Answer):
-    """A command the log has acknowledged. ``visible``: reads show its effect already."""
+    """A command the log has acknowledged. ``visible``: reads show its effect already.
+
+    ``write_token``: for ``wait_for`` of a read of this agent, which then shows it.
+    """
 
     command_id: str
     memory_id: str
     visible: bool
+    write_token: str = ""
 
 
 class MemoryView(Answer):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.codec import codec
+from streams.core.block import ZERO_HASH, BlockRef
 from streams.core.canonical import ChainStep
+from streams.core.chain import LiveBlock
+from streams.core.checkpoint import TIP, Checkpoint
 from streams.serving.roots import Root
 from streams.settings import KafkaSettings
 from streams.signing import Signer
-from streams.topics import BLOCKS, ROOTS, physical
+from streams.topics import BLOCKS, CHECKPOINTS, ROOTS, TRANSACTIONS, physical
 from tests.final_logs import key_of
 from tests.steps import notification
 
@@ -30,6 +33,7 @@ class LogWriter:
         self._looker = looker
         self._blocks = physical(kafka.prefix, BLOCKS)
         self._roots = physical(kafka.prefix, ROOTS)
+        self._checkpoints = physical(kafka.prefix, CHECKPOINTS)
 
     def signed(self, step: ChainStep) -> bytes:
         return codec().encode("BlockNotification", SIGNER.sign("BlockNotification", notification(step)))
@@ -68,6 +72,16 @@ class LogWriter:
         async with self._producer.transaction():
             value = record and codec().encode("LatticeRoot", record)
             written = await self._producer.send_and_wait(self._roots, value, key=agent)
+        await self._visible(written)
+
+    async def tips(self, partition: int, offsets: Mapping[str, int], at: BlockRef) -> None:
+        """The memory and the embedding agent of a partition stand there."""
+        live = LiveBlock(at, 0, 0, 0, 0, ZERO_HASH)
+        tips = [Checkpoint(name, partition, TIP, TRANSACTIONS, live, offsets) for name in ("memory", "embedding")]
+        async with self._producer.transaction():
+            for tip in tips:
+                value = codec().encode("Checkpoint", tip.record())
+                written = await self._producer.send_and_wait(self._checkpoints, value, key=tip.key, partition=partition)
         await self._visible(written)
 
     async def entries(self, records: Sequence[dict[str, Any]]) -> None:

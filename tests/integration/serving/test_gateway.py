@@ -28,11 +28,13 @@ from streams.core.leaf import tree_of
 from streams.errors import ConfigurationError
 from streams.ports.stores import VectorRow
 from streams.serving.client import AsyncClient, Client
-from streams.serving.client_errors import GatewayError
+from streams.serving.client_errors import GatewayError, NotSettledError, NotVisibleYetError
+from streams.serving.commands import forget_command
 from streams.serving.roots import Root
 from streams.serving.server import Gateway, Stores
 from streams.serving.verify import ProofRefusedError, verify_proof
 from streams.serving.wire import text_of
+from streams.serving.write_token import Write
 from streams.settings import Settings
 from streams.signing import Verifier
 from streams.topics import COMMANDS, physical
@@ -124,6 +126,54 @@ async def test_row_of_an_undone_block_never_appears_though_the_stores_hold_it(li
         assert await seen() == {"swapped eth for dai"}
         state = await client.chain()
         assert (state.reorg_count, [reorg.depth for reorg in state.reorgs]) == (2, [1, 1])
+
+
+async def test_a_read_waits_for_its_own_write_and_for_a_block(live: Live) -> None:
+    await live.writer.steps(step_new(0, GENESIS), step_new(1, FIRST))
+    async with AsyncClient(live.gateway.url, token=operator_token(live.settings), retries=0) as client:
+        receipts = [await client.store(AGENT, f"likes tea {n}", timestamp=n) for n in range(3)]
+        commands = await sent_commands(live.settings, 3)
+        for receipt, (record, command) in zip(receipts, commands, strict=True):
+            write = live.gateway.services.waits.tokens.write_of(ALICE, receipt.write_token)
+            assert (write.command_id, write.partition, write.offset) == (command["id"], record.partition, record.offset)
+        with pytest.raises(NotVisibleYetError):
+            await client.query_context(AGENT, "likes tea", wait_for=receipts[2].write_token, wait=0.1)
+        asking = asyncio.create_task(client.query_context(AGENT, "likes tea", wait_for=receipts[2].write_token, wait=20))
+        await live.remember(*(fact_of(command) for _, command in commands))
+        assert {item.text for item in (await asking).items} == {f"likes tea {n}" for n in range(3)}
+
+        partition = commands[0][0].partition
+        with pytest.raises(NotVisibleYetError, match="memory agent has not taken it in"):
+            await client.retrieve(AGENT, wait_for_block=1, wait=0.1)
+        asking_list = asyncio.create_task(client.retrieve(AGENT, wait_for_block="0x" + FIRST.hash.hex(), wait=20))
+        await live.remember(upsert(ALICE, FIRST, 0, "swapped eth"))
+        await live.writer.tips(partition, {COMMANDS: commands[2][0].offset + 1}, FIRST)
+        assert "swapped eth" in {item.text for item in (await asking_list).items}
+        poison = {**forget_command(ALICE, bytes(16), bytes(32), 1), "memory_id": None}
+        refused = await live.gateway.services.commands.send(poison)
+        await live.writer.tips(partition, {COMMANDS: refused.offset + 1}, FIRST)
+        token = live.gateway.services.waits.tokens.token_of(ALICE, Write(bytes(16), bytes(32), *refused))
+        with pytest.raises(NotSettledError, match="holds nothing of it"):
+            await client.retrieve(AGENT, wait_for=token)
+
+
+async def sent_commands(settings: Settings, count: int) -> list[tuple[Any, Any]]:
+    """Records of memory.commands, in order, with the commands in them."""
+    consumer = AIOKafkaConsumer(
+        physical(settings.kafka.prefix, COMMANDS),
+        bootstrap_servers=settings.kafka.bootstrap,
+        auto_offset_reset="earliest",
+    )
+    found: list[tuple[Any, Any]] = []
+    await consumer.start()
+    try:
+        async with asyncio.timeout(20):
+            while len(found) < count:
+                record = await consumer.getone()
+                found.append((record, codec().decode(record.value)[1]))
+    finally:
+        await consumer.stop()
+    return found
 
 
 async def test_readers_beside_a_stream_of_reorgs_see_one_branch_at_a_time(live: Live) -> None:

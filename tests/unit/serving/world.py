@@ -39,11 +39,22 @@ from streams.serving.reads import MemoryReads
 from streams.serving.roots import Root
 from streams.serving.services import Services
 from streams.serving.vectors import QueryVectors
+from streams.serving.waits import Waits
+from streams.serving.write_token import WriteTokens
 from streams.settings import RagSettings
 from streams.signing import Signer, Verifier
 from tests.feeds import Facts
 from tests.identity import OPERATOR_TOKEN, bearer
-from tests.serving_fakes import FakeChain, FakeCommandLog, FakeEmbedder, FakeGraph, FakeMemoryStore, FakeRoots, FakeVectorStore
+from tests.serving_fakes import (
+    FakeChain,
+    FakeCommandLog,
+    FakeEmbedder,
+    FakeGraph,
+    FakeMemoryStore,
+    FakeProgress,
+    FakeRoots,
+    FakeVectorStore,
+)
 from tests.steps import block, step_new
 
 ALICE = b"\xa1" * 20
@@ -94,6 +105,7 @@ class World:
         self.commands = FakeCommandLog(self.memories)
         self.roots = FakeRoots()
         self.edges = FakeGraph()
+        self.progress = FakeProgress()
         self.vectors = QueryVectors(self.embedder)
         self.facts = Facts()
         self.reads = MemoryReads(self.chain, self.memories)
@@ -126,6 +138,7 @@ class World:
             gate=Gate(OPERATOR_TOKEN),
             graph=GraphReads(self.chain, self.edges),
             feeds=self.feeds,
+            waits=Waits(self.reads, self.index, self.progress, WriteTokens(KEY), 1),
         )
         self.blocks = [block(0, 0, bytes(32))]
         self.chain.view.apply(step_new(0, self.blocks[0]))

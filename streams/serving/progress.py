@@ -1,0 +1,82 @@
+"""How far stream agents have come, from their checkpoints.
+
+A stream agent commits, with the outputs of each transaction and after its stores are durable, where it stands: the next offset
+of every input, and the newest block taken in. So what stands here is a fact about the stores, a moment late at most.
+Invariant: a standing is the last one of its stream agent and partition in the log as far as it has been read; ``fresh`` reads
+to the end first. Memory: one standing per stream agent and partition; all other slots are passed over unread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from schemas.codec import SchemaError, codec
+from streams.core.block import BlockRef
+from streams.core.checkpoint import NOWHERE, TIP, Checkpoint, slot_key
+from streams.serving import metrics
+from streams.serving.tail import TopicTail
+from streams.settings import KafkaSettings
+from streams.topics import CHECKPOINTS
+
+log = logging.getLogger(__name__)
+_SUFFIX = f"/{TIP}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """``offsets``: next to read of each input, by logical topic; ``block``: newest taken in, None before the first."""
+
+    offsets: Mapping[str, int]
+    block: BlockRef | None
+
+
+class ProgressTable(Protocol):
+    """Standings of stream agents."""
+
+    async def fresh(self, stream_agent: str, partition: int) -> Standing | None:
+        """As of everything committed before the call; None if it has committed nothing yet. Raises UnavailableError."""
+
+
+class ProgressTail:
+    """A ProgressTable on Kafka."""
+
+    def __init__(self, settings: KafkaSettings, timeout: float) -> None:
+        """``timeout``: seconds that ``fresh`` may wait."""
+        self.tail = TopicTail(settings, CHECKPOINTS, self._fold)
+        self._timeout = timeout
+        self._standings: dict[bytes, Standing] = {}
+
+    def start(self) -> None:
+        """Begins to follow the topic."""
+        self.tail.start()
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self.tail.stop()
+
+    async def fresh(self, stream_agent: str, partition: int) -> Standing | None:
+        await self.tail.barrier(self._timeout)
+        return self._standings.get(slot_key(stream_agent, partition, TIP))
+
+    async def _fold(self, records: Sequence[Any]) -> None:
+        for record in records:
+            if record.key is None or not record.key.endswith(_SUFFIX):
+                continue
+            try:
+                self._take(record.key, record.value)
+            except SchemaError as error:
+                log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
+                metrics.GARBAGE.labels(CHECKPOINTS).inc()
+
+    def _take(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self._standings.pop(key, None)
+            return
+        name, record = codec().decode(value)
+        if name != "Checkpoint" or key != slot_key(record["stream_agent"], record["partition"], record["slot"]):
+            raise SchemaError(f"a {name} that is not this key's checkpoint")
+        tip = Checkpoint.of(record)
+        self._standings[key] = Standing(dict(tip.offsets), None if tip.at.block == NOWHERE else tip.at.block)
