@@ -84,16 +84,17 @@ def refusal(path: str, status: int, body: bytes, retry_after: str | None = None)
     return error_of(fault.error, fault.message, fault.hint, status, seconds)
 
 
-def _name(value: Name) -> str:
+def named(value: Name) -> str:
+    """As it stands in a path."""
     return to_hex(value) if isinstance(value, bytes) else quote(value, safe="")
 
 
 def _agent(agent: Name) -> str:
-    return f"/v1/agents/{_name(agent)}"
+    return f"/v1/agents/{named(agent)}"
 
 
 def _memory(agent: Name, memory_id: Name) -> str:
-    return f"{_agent(agent)}/memories/{_name(memory_id)}"
+    return f"{_agent(agent)}/memories/{named(memory_id)}"
 
 
 def _awaited(wait_for: str | None, wait_for_block: int | str | None, wait: float | None) -> dict[str, Any]:

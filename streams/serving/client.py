@@ -6,6 +6,7 @@
 
 Every call is idempotent (commands carry an id), so one that meets a closed connection, or a gateway that asks for patience, is
 sent again; see ``streams.serving.transport``. What ``proof``, ``log_entry`` and ``log_consistency`` return has been verified.
+``graph`` holds what is asked of the knowledge graph: see ``streams.serving.graph.client``.
 Errors: a GatewayError of the type that goes with the name of the error (``streams.serving.client_errors``), ProofRefusedError.
 ``token``: what the gateway gave the caller; it is sent in a header, and shows in no message.
 """
@@ -27,6 +28,7 @@ from streams.serving import calls
 from streams.serving.calls import Call, Name, refusal
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
+from streams.serving.graph.client import AsyncGraph, Graph
 from streams.serving.transport import (
     DEFAULT_URL,
     LINE_LIMIT,
@@ -79,6 +81,7 @@ class Client:
         self._headers = headers_with(token)
         self._connection = self._connected(timeout)
         self._lock = threading.Lock()
+        self.graph = Graph(self._send)
 
     def __enter__(self) -> Self:
         return self
@@ -254,6 +257,7 @@ class AsyncClient:
         self._headers = headers_with(token)
         self._http = OverHttp(self.url)
         self._exchange = exchange or self._http
+        self.graph = AsyncGraph(self._send)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,96 @@
+"""The graph part of both clients: ``client.graph.neighbours(node)``. Parameters: see ``streams.serving.graph.calls``."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+from streams.serving.calls import Call, Name
+from streams.serving.graph import calls
+from streams.serving.wire import Answer
+from streams.serving.wire.graph import EdgeList, InsightsView, Neighbours, PathView, PatternList, ProfileView, RankList
+
+A = TypeVar("A", bound=Answer)
+
+
+class Send(Protocol):
+    """Carries out a call."""
+
+    def __call__(self, call: Call[A], /) -> A:
+        """The answer. Raises GatewayError."""
+
+
+class AsyncSend(Protocol):
+    """Carries out a call, without blocking."""
+
+    async def __call__(self, call: Call[A], /) -> A:
+        """The answer. Raises GatewayError."""
+
+
+class Graph:
+    """Blocks."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def neighbours(self, node: Name, **more: Any) -> Neighbours:
+        """Nodes within ``depth`` steps."""
+        return self._send(calls.neighbours(node, **more))
+
+    def edges(self, node: Name, **more: Any) -> EdgeList:
+        """Edges that start or end at a node."""
+        return self._send(calls.edges(node, **more))
+
+    def path(self, node: Name, other: Name, **more: Any) -> PathView:
+        """The strongest way between two nodes."""
+        return self._send(calls.path(node, other, **more))
+
+    def profile(self, agent: Name, **more: Any) -> ProfileView:
+        """Reputation, counts, identities."""
+        return self._send(calls.profile(agent, **more))
+
+    def insights(self, agent: Name, **more: Any) -> InsightsView:
+        """Trend, rhythm, risk, trust."""
+        return self._send(calls.insights(agent, **more))
+
+    def patterns(self, **more: Any) -> PatternList:
+        """Frequent pairs, hubs, bridges."""
+        return self._send(calls.patterns(**more))
+
+    def top(self, **more: Any) -> RankList:
+        """The nodes that rank highest: by trust from ``seeds`` where there are any, else by PageRank."""
+        return self._send(calls.top(**more))
+
+
+class AsyncGraph:
+    """Does not block."""
+
+    def __init__(self, send: AsyncSend) -> None:
+        self._send = send
+
+    async def neighbours(self, node: Name, **more: Any) -> Neighbours:
+        """As Graph.neighbours."""
+        return await self._send(calls.neighbours(node, **more))
+
+    async def edges(self, node: Name, **more: Any) -> EdgeList:
+        """As Graph.edges."""
+        return await self._send(calls.edges(node, **more))
+
+    async def path(self, node: Name, other: Name, **more: Any) -> PathView:
+        """As Graph.path."""
+        return await self._send(calls.path(node, other, **more))
+
+    async def profile(self, agent: Name, **more: Any) -> ProfileView:
+        """As Graph.profile."""
+        return await self._send(calls.profile(agent, **more))
+
+    async def insights(self, agent: Name, **more: Any) -> InsightsView:
+        """As Graph.insights."""
+        return await self._send(calls.insights(agent, **more))
+
+    async def patterns(self, **more: Any) -> PatternList:
+        """As Graph.patterns."""
+        return await self._send(calls.patterns(**more))
+
+    async def top(self, **more: Any) -> RankList:
+        """As Graph.top."""
+        return await self._send(calls.top(**more))
