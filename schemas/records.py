@@ -16,6 +16,7 @@ RelationKind = Literal[
     "TRANSFER", "SWAP", "LIQUIDITY_PROVISION", "DELEGATION", "INTERACTION", "IDENTITY", "FEEDBACK", "VALIDATION"
 ]
 NodeKind = Literal["ACCOUNT", "AGENT", "CONTRACT", "TOKEN", "POOL", "IDENTITY", "OTHERS"]
+MemoryForm = Literal["MEMORY", "AMENDMENT"]
 EdgeKind = Literal["LINK", "SUPERSEDES", "MERGES", "INVALIDATES"]
 CommandOp = Literal[
     "STORE",
@@ -178,7 +179,7 @@ class Memory(TypedDict):
     importance: float
     tags: list[str]
     timestamp: int
-    form: Literal["MEMORY", "AMENDMENT"]
+    form: MemoryForm
     subject: str | None
     predicate: str | None
     valid_from: int | None

@@ -8,7 +8,8 @@ from typing import Any
 from schemas.records import Memory, MemoryFact
 from streams.agents.base import Record
 from streams.core.presence import Fact, Presence
-from streams.ports.stores import Canonical, Changes, Footing, MemoryFilter, StoredMemory, Version
+from streams.ports.stores import Canonical, Changes, Concern, Counts, Footing, MemoryFilter, StoredMemory, Version
+from tests.concerns import concerning
 from tests.versions import Versions, blocks_of
 
 
@@ -76,6 +77,9 @@ class DictMemoryStore:
     async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
         return sorted(key for key, row in self.rows.get(agent, {}).items() if row.presence.live(canonical))
 
+    async def concerning(self, agent: bytes, concerns: Sequence[Concern], counts: Counts) -> list[StoredMemory]:
+        return concerning(self.rows.get(agent, {}).values(), concerns, counts)
+
     async def agents(self) -> AsyncIterator[bytes]:
         for agent in sorted(self.rows):
             yield agent
@@ -115,6 +119,7 @@ class DictMemoryStore:
             (wanted.types is None or memory["type"] in wanted.types)
             and (wanted.tags is None or bool(wanted.tags & set(memory["tags"])))
             and memory["importance"] >= wanted.min_importance
+            and memory["form"] in wanted.forms
             and (wanted.since is None or memory["timestamp"] >= wanted.since)
             and (wanted.until is None or memory["timestamp"] <= wanted.until)
         )

@@ -11,20 +11,30 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from schemas.defaults import plain_memory
 from schemas.records import Memory, MemoryCommand, MemoryFact
 from streams.agents.memory_facts import command_facts
 from streams.core.canonical import CanonicalView, ChainStep
-from streams.core.ids import command_cause, command_memory_id
 from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
-from streams.ports.stores import Canonical, Changes, Footing, Hit, MemoryFilter, StoredMemory, VectorRow, Version
+from streams.ports.stores import (
+    Canonical,
+    Changes,
+    Concern,
+    Counts,
+    Footing,
+    Hit,
+    MemoryFilter,
+    StoredMemory,
+    VectorRow,
+    Version,
+)
 from streams.serving.commands import Acknowledged
 from streams.serving.faults import UnavailableError
 from streams.serving.final_logs import FinalLogs
 from streams.serving.graph.table import GraphTable
 from streams.serving.progress import Standing
 from streams.serving.roots import Root
+from tests.concerns import concerning
 from tests.versions import Versions, blocks_of
 
 
@@ -87,6 +97,7 @@ class FakeMemoryStore(Breakable):
             if (wanted.types is None or memory["type"] in wanted.types)
             and (wanted.tags is None or wanted.tags & set(memory["tags"]))
             and memory["importance"] >= wanted.min_importance
+            and memory["form"] in wanted.forms
             and (wanted.since is None or memory["timestamp"] >= wanted.since)
             and (wanted.until is None or memory["timestamp"] <= wanted.until)
             and (wanted.after is None or (memory["timestamp"], memory["id"]) < wanted.after)
@@ -95,6 +106,10 @@ class FakeMemoryStore(Breakable):
 
     async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
         return sorted(memory["id"] for memory in self._live(agent, canonical))
+
+    async def concerning(self, agent: bytes, concerns: Sequence[Concern], counts: Counts) -> list[StoredMemory]:
+        self._check()
+        return concerning([row for (owner, _), row in self.rows.items() if owner == agent], concerns, counts)
 
     async def agents(self) -> AsyncIterator[bytes]:
         for agent in {owner for owner, _ in self.rows}:
@@ -234,35 +249,14 @@ class FakeCommandLog:
             raise self.refusal
         self.sent.append(command)
         if self._store is not None:
-            await self._store.apply([fact_of(command)])
+            await self._store.apply(command_facts(command["agent"], command))
         return Acknowledged(0, len(self.sent) - 1)
 
 
 def fact_of(command: MemoryCommand) -> MemoryFact:
-    """What the memory agent makes of a command."""
-    agent, cause = command["agent"], command_cause(command["agent"], command["id"])
-    if command["op"] == "FORGET":
-        assert command["memory_id"] is not None
-        return {
-            "op": "DELETE",
-            "cause": cause,
-            "memory_id": command["memory_id"],
-            "owner": agent,
-            "memory": None,
-            "block": None,
-        }
-    if command["op"] == "IMPORT":
-        return command_facts(agent, command)[0]
-    memory_id = command_memory_id(agent, command["id"])
-    assert command["type"] is not None
-    memory: Memory = {
-        **plain_memory(memory_id, agent, command["type"], "COMMAND", command["timestamp"]),
-        "content": command["content"],
-        "media_type": command["media_type"],
-        "importance": command["importance"],
-        "tags": command["tags"],
-    }
-    return {"op": "UPSERT", "cause": cause, "memory_id": memory_id, "owner": agent, "memory": memory, "block": None}
+    """What the memory agent makes of a command that leads to one fact."""
+    (fact,) = command_facts(command["agent"], command)
+    return fact
 
 
 class FakeGraph:

@@ -17,8 +17,8 @@ def block(number: int, fork: int, parent: bytes) -> BlockRef:
     return BlockRef(number, blake3(b"%d/%d/" % (number, fork) + parent).digest(), parent)
 
 
-def step_new(sequence: int, ref: BlockRef, final: BlockRef | None = None, transactions: int = 0) -> ChainStep:
-    return ChainStep(Step.NEW, sequence, ref, ref, final, transactions=transactions)
+def step_new(sequence: int, ref: BlockRef, final: BlockRef | None = None, transactions: int = 0, time: int = 0) -> ChainStep:
+    return ChainStep(Step.NEW, sequence, ref, ref, final, transactions=transactions, timestamp=time)
 
 
 def step_undo(sequence: int, removed: Sequence[BlockRef], ancestor: BlockRef) -> ChainStep:

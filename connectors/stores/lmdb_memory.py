@@ -1,16 +1,15 @@
 """The embedded MemoryStore: one LMDB environment, shared by the workers that write it and the gateway that reads it.
 
-Databases. ``rows``: agent (20) + memory id (32) -> row (see memory_row). ``by_time``: agent + timestamp (8, big-endian,
-offset to be unsigned) + memory id -> type code (1) + importance (f64), so that a query walks from the newest and skips what
-cannot match without reading rows. And those of the change index and of the block index.
+``rows``: agent (20) + memory id (32) -> row (see memory_row); beside it the indices of ``memory_index``, ``change_index`` and
+``block_index``.
 Assumes that equal memory ids mean equal memories (they are content ids).
-Invariants: a row is there iff a fact stands; an index entry is there iff its row holds a memory; these, the
-agent's version and its blocks change in one transaction, and a batch of facts is applied whole or not at all.
+Invariants: a row is there iff a fact stands; index entries are there iff their row holds a memory; these, the agent's version
+and its blocks change in one transaction, and a batch of facts is applied whole or not at all. Files of the formats before this
+one get the indices they lack when they are opened.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
@@ -20,28 +19,37 @@ from typing import Any, cast
 from connectors.stores.block_index import DATABASE as BLOCKS
 from connectors.stores.block_index import BlockIndex
 from connectors.stores.change_index import DATABASES, ChangeIndex, index_rows
-from connectors.stores.keys import AGENT, check_agent, check_id
+from connectors.stores.keys import AGENT, MEMORY_ID, check_agent, check_id
 from connectors.stores.lmdb_environment import MAP_SIZE, REBUILD, Claim, T, Transaction, close_environment, open_environment
+from connectors.stores.memory_index import (
+    ABOUT,
+    BY_TIME,
+    HIGHEST,
+    LOWEST,
+    PAST_ANY_ID,
+    SAID,
+    TIME,
+    entries,
+    said_key,
+    time_key,
+    unpack_entry,
+)
 from connectors.stores.memory_row import RowError, decode_row, encode_row
 from schemas.codec import SchemaError, codec
 from schemas.records import MEMORY_TYPES, Memory, MemoryFact
 from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
-from streams.ports.stores import Canonical, Changes, Footing, MemoryFilter, StoredMemory, Version
+from streams.ports.stores import Canonical, Changes, Concern, Counts, Footing, MemoryFilter, StoredMemory, Version
 
-FORMAT = "monmouth/memories/3"
+FORMAT = "monmouth/memories/4"
+OLDER, BEFORE = ("monmouth/memories/1", "monmouth/memories/2"), "monmouth/memories/3"
+"""The same rows; the one before has all indices but ``about`` and ``said``."""
+ROWS = "rows"
 PAGE = 1_000
-_ENTRY = struct.Struct("<Bd")
-_PAST_ANY_ID = b"\xff" * 33
-_LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
 
 Row = tuple[bytes, Presence]
 Step = Callable[[Row, MemoryFact], Row]
 NOTHING: Row = (b"", Presence())
-
-
-def _time(timestamp: int) -> bytes:
-    return (max(_LOWEST, min(timestamp, _HIGHEST)) - _LOWEST).to_bytes(8, "big")
 
 
 def fact_of(record: MemoryFact) -> Fact:
@@ -71,30 +79,43 @@ def _take(row: Row, record: MemoryFact) -> Row:
 
 
 def _index(txn: Transaction, databases: Mapping[str, Any]) -> None:
-    """Makes the indices of versions and blocks anew from the rows."""
-    index_rows(txn, databases, "rows")
+    """Makes all indices but ``by_time`` anew from the rows."""
+    index_rows(txn, databases, ROWS)
     txn.drop(databases[BLOCKS], delete=False)
     blocks = BlockIndex(databases[BLOCKS])
-    with txn.cursor(db=databases["rows"]) as cursor:
+    with txn.cursor(db=databases[ROWS]) as cursor:
         for key, value in cursor:
             try:
                 blocks.note(txn, key[:AGENT], Presence(), decode_row(value)[1])
             except RowError as error:
                 raise StoreError(f"memory {key[AGENT:].hex()} is not readable: {error}", REBUILD) from None
+    _index_memories(txn, databases)
 
 
-UPGRADES = {"monmouth/memories/1": _index, "monmouth/memories/2": _index}
+def _index_memories(txn: Transaction, databases: Mapping[str, Any]) -> None:
+    """Makes ``about`` and ``said``."""
+    with txn.cursor(db=databases[ROWS]) as cursor:
+        for key, value in cursor:
+            try:
+                wire = decode_row(value)[0]
+                memory = cast("Memory", codec().decode(wire)[1]) if wire else None
+            except (RowError, SchemaError) as error:
+                raise StoreError(f"memory {key[AGENT:].hex()} is not readable: {error}", REBUILD) from None
+            for name, entry, content in entries(memory) if memory else ():
+                txn.put(entry, content, db=databases[name])
+
+
+UPGRADES = {**dict.fromkeys(OLDER, _index), BEFORE: _index_memories}
 
 
 class LmdbMemoryStore:
     """MemoryStore in ``folder``. Open as many as wanted, in any process; reads see every acknowledged write."""
 
     def __init__(self, folder: Path, map_size: int = MAP_SIZE) -> None:
-        self._env = open_environment(folder, ("rows", "by_time", *DATABASES, BLOCKS), FORMAT, map_size, UPGRADES)
+        self._env = open_environment(folder, (ROWS, BY_TIME, ABOUT, SAID, *DATABASES, BLOCKS), FORMAT, map_size, UPGRADES)
         self._index = ChangeIndex(self._env.databases)
         self._blocks = BlockIndex(self._env.databases[BLOCKS])
-        self._rows = self._env.databases["rows"]
-        self._by_time = self._env.databases["by_time"]
+        self._rows = self._env.databases[ROWS]
         self._closed = False
         self._claim: Claim | None = None
 
@@ -127,12 +148,16 @@ class LmdbMemoryStore:
         check_agent(agent)
         return await self._read(partial(self._live_ids, agent=agent, canonical=canonical))
 
+    async def concerning(self, agent: bytes, concerns: Sequence[Concern], counts: Counts) -> list[StoredMemory]:
+        check_agent(agent)
+        return await self._read(partial(self._concerning, agent=agent, concerns=tuple(concerns), counts=counts))
+
     async def agents(self) -> AsyncIterator[bytes]:
         after = b""
         while page := await self._read(partial(self._agents, after=after)):
             for agent in page:
                 yield agent
-            after = page[-1] + _PAST_ANY_ID
+            after = page[-1] + PAST_ANY_ID
 
     async def version(self, agent: bytes) -> Version:
         self._refuse_closed()
@@ -188,14 +213,11 @@ class LmdbMemoryStore:
         else:
             txn.delete(key, db=self._rows)
         if wire and not before[0]:
-            memory = self._memory(key, wire)
-            entry = _ENTRY.pack(MEMORY_TYPES.index(memory["type"]), memory["importance"])
-            txn.put(self._index_key(key, memory), entry, db=self._by_time)
+            for name, entry, value in entries(self._memory(key, wire)):
+                txn.put(entry, value, db=self._env.databases[name])
         elif before[0] and not wire:
-            txn.delete(self._index_key(key, self._memory(key, before[0])), db=self._by_time)
-
-    def _index_key(self, key: bytes, memory: Memory) -> bytes:
-        return key[:AGENT] + _time(memory["timestamp"]) + key[AGENT:]
+            for name, entry, _ in entries(self._memory(key, before[0])):
+                txn.delete(entry, db=self._env.databases[name])
 
     def _row(self, txn: Transaction, key: bytes) -> Row | None:
         value = txn.get(key, db=self._rows)
@@ -251,17 +273,50 @@ class LmdbMemoryStore:
     def _newest(self, txn: Transaction, agent: bytes, wanted: MemoryFilter) -> Iterator[bytes]:
         """Ids from the newest on that pass what the index knows: time, type, importance."""
         codes = None if wanted.types is None else {MEMORY_TYPES.index(name) for name in wanted.types}
-        oldest = agent + _time(_LOWEST if wanted.since is None else wanted.since)
-        newest = agent + _time(_HIGHEST if wanted.until is None else wanted.until) + _PAST_ANY_ID
+        forms = {name == "AMENDMENT" for name in wanted.forms}
+        oldest = agent + time_key(LOWEST if wanted.since is None else wanted.since)
+        newest = agent + time_key(HIGHEST if wanted.until is None else wanted.until) + PAST_ANY_ID
         if wanted.after is not None:
-            newest = min(newest, agent + _time(wanted.after[0]) + check_id(wanted.after[1]))
-        with txn.cursor(db=self._by_time) as cursor:
+            newest = min(newest, agent + time_key(wanted.after[0]) + check_id(wanted.after[1]))
+        with txn.cursor(db=self._env.databases[BY_TIME]) as cursor:
             there = cursor.prev() if cursor.set_range(newest) else cursor.last()
             while there and (key := cursor.key()) >= oldest:
-                code, importance = _ENTRY.unpack(cursor.value())
-                if (codes is None or code in codes) and importance >= wanted.min_importance:
-                    yield key[AGENT + 8 :]
+                code, amendment, importance = unpack_entry(cursor.value())
+                if (codes is None or code in codes) and amendment in forms and importance >= wanted.min_importance:
+                    yield key[AGENT + TIME :]
                 there = cursor.prev()
+
+    def _concerning(self, txn: Transaction, agent: bytes, concerns: Sequence[Concern], counts: Counts) -> list[StoredMemory]:
+        found: dict[bytes, StoredMemory] = {}
+
+        def add(memory_id: bytes) -> bool:
+            if memory_id not in found:
+                row = self._get(txn, agent, [memory_id])[0]
+                if row is None or row.memory is None or not counts(row):
+                    return False
+                found[memory_id] = row
+            return True
+
+        for concern in concerns:
+            for key in self._keys(txn, ABOUT, agent + check_id(concern.memory_id)):
+                add(key[-MEMORY_ID:])
+            if concern.statement is not None:
+                history = said_key(agent, concern.statement)
+                own, stop = history + time_key(concern.start), b""
+                for key in self._keys(txn, SAID, history, own):
+                    if stop and not key.startswith(stop):
+                        break
+                    if add(key[-MEMORY_ID:]) and not key.startswith(own):
+                        stop = key[:-MEMORY_ID]
+        return [found[memory_id] for memory_id in sorted(found)]
+
+    def _keys(self, txn: Transaction, name: str, prefix: bytes, start: bytes = b"") -> Iterator[bytes]:
+        """Keys of an index from ``start`` on that begin with ``prefix``."""
+        with txn.cursor(db=self._env.databases[name]) as cursor:
+            there = cursor.set_range(start or prefix)
+            while there and (key := cursor.key()).startswith(prefix):
+                yield key
+                there = cursor.next()
 
     def _live_ids(self, txn: Transaction, agent: bytes, canonical: Canonical) -> list[bytes]:
         ids = []
@@ -282,5 +337,5 @@ class LmdbMemoryStore:
             there = cursor.set_range(after) if after else cursor.first()
             while there and len(page) < PAGE:
                 page.append(cursor.key()[:AGENT])
-                there = cursor.set_range(page[-1] + _PAST_ANY_ID)
+                there = cursor.set_range(page[-1] + PAST_ANY_ID)
         return page

@@ -165,8 +165,10 @@ class EmbeddingAgent(StreamAgent):
 
 
 def _text(memory: Memory) -> str | None:
-    """What has a vector; nothing of an erased memory does."""
-    return None if memory["sealed"] is not None else canonical_text(memory["content"], memory["media_type"])
+    """What has a vector; nothing of an erased memory does, nor an amendment, which nobody searches for."""
+    if memory["sealed"] is not None or memory["form"] == "AMENDMENT":
+        return None
+    return canonical_text(memory["content"], memory["media_type"])
 
 
 def _digest(text: str) -> bytes:

@@ -5,18 +5,21 @@ What a transaction leaves with an agent:
   * and, if the agent sent it and it did not fail, what its call asks for (ordinal ASKED): ``storeMemory`` a memory of the given
     type, ``learn`` a SEMANTIC one, ``query`` a SHORT_TERM one with the question, ``execute`` a WORKING one with the task,
     ``forgetMemory`` a DELETE of that id.
+What a command leaves: STORE, SUPERSEDE and MERGE a memory with its edges, LINK and INVALIDATE an amendment, which has nothing
+but edges and perhaps a reason, FORGET a DELETE. Nothing is ever overwritten: what a later statement means for an earlier one
+is for readers to compute (``streams.core.validity``).
 Invariant: a fact's owner is the agent of its record, so nobody can write or delete another's memories: stores keep facts by
 owner, and an id that is not the owner's has no UPSERT there.
 """
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 from schemas.defaults import plain_memory
 from schemas.records import MEMORY_TYPES, BlockRefRecord, ChainTransaction, Memory, MemoryCommand, MemoryFact, MemoryType
 from streams.agents.import_facts import imported_memory
+from streams.agents.memory_limits import AMENDING, EDGES_OF, MAX_TAGS, is_text, wrong_command, wrong_labels
 from streams.core.ids import chain_memory_id, command_cause, command_memory_id, transaction_id
 from streams.decoding.agent_abi import AGENT_METHODS
 from streams.decoding.reading import Reading
@@ -24,12 +27,6 @@ from streams.errors import PoisonError
 
 ASKED, HAPPENED = 0, 1
 """Ordinals in ``chain_memory_id``."""
-MAX_CONTENT = 65_536
-MAX_TAGS = 32
-MAX_TAG = 64
-MAX_MEDIA_TYPE = 128
-MAX_TIMESTAMP = 253_402_300_799
-"""Last second of the year 9999."""
 ORDERS = frozenset(method.signature for method in AGENT_METHODS)
 """Only a decoded call is an order; text that reads like one is not."""
 TEXT, BYTES = "text/plain", "application/octet-stream"
@@ -63,7 +60,7 @@ def _asked_for(transaction: ChainTransaction, reading: Reading) -> Memory | None
     match reading.intent:
         case "memory_store":
             tags, content = values["tags"], values["content"]
-            if values["kind"] >= len(MEMORY_TYPES) or values["importance"] > 10_000 or _wrong_labels(tags, content):
+            if values["kind"] >= len(MEMORY_TYPES) or values["importance"] > 10_000 or wrong_labels(tags, content):
                 return None
             importance = values["importance"] / 10_000
             return _remember(transaction, ASKED, MEMORY_TYPES[values["kind"]], content, importance=importance, tags=[*tags])
@@ -79,19 +76,8 @@ def _asked_for(transaction: ChainTransaction, reading: Reading) -> Memory | None
 def _spoken(transaction: ChainTransaction, kind: MemoryType, values: Any, importance: float, tag: str) -> Memory | None:
     content = values["text"].encode()
     return (
-        None if _wrong_labels([], content) else _remember(transaction, ASKED, kind, content, importance=importance, tags=[tag])
+        None if wrong_labels([], content) else _remember(transaction, ASKED, kind, content, importance=importance, tags=[tag])
     )
-
-
-def _wrong_labels(tags: list[str], content: bytes) -> str:
-    """What is beyond the limits, or an empty text."""
-    if not content or len(content) > MAX_CONTENT:
-        return f"content of {len(content)} bytes; 1 to {MAX_CONTENT} are allowed"
-    if len(tags) > MAX_TAGS:
-        return f"{len(tags)} tags; at most {MAX_TAGS} are allowed"
-    if not all(0 < len(tag) <= MAX_TAG for tag in tags):
-        return f"a tag that is empty or longer than {MAX_TAG} characters"
-    return ""
 
 
 def _remember(
@@ -105,18 +91,10 @@ def _remember(
         "transaction": transaction["hash"],
         "transaction_index": index,
         "content": content,
-        "media_type": TEXT if _is_text(content) else BYTES,
+        "media_type": TEXT if is_text(content) else BYTES,
         "importance": importance,
         "tags": tags,
     }
-
-
-def _is_text(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def command_facts(key: bytes | None, command: MemoryCommand) -> list[MemoryFact]:
@@ -130,35 +108,30 @@ def command_facts(key: bytes | None, command: MemoryCommand) -> list[MemoryFact]
         return [_delete(cause, agent, command["memory_id"], None)]
     if command["op"] == "IMPORT":
         return [_upsert(cause, imported_memory(command), None)]
-    wrong = _wrong_store(command)
+    if command["op"] not in EDGES_OF:
+        raise PoisonError(f"{command['op']} is no command about memories", "See schemas/MemoryCommand.avsc.")
+    wrong = wrong_command(command)
     if wrong:
-        raise PoisonError(f"STORE: {wrong}", "Mend the command and send it again under a new id.")
-    assert command["type"] is not None
-    memory: Memory = {
-        **plain_memory(command_memory_id(agent, command["id"]), agent, command["type"], "COMMAND", command["timestamp"]),
+        raise PoisonError(f"{command['op']}: {wrong}", "Mend the command and send it again under a new id.")
+    return [_upsert(cause, _commanded(command), None)]
+
+
+def _commanded(command: MemoryCommand) -> Memory:
+    """The memory, or amendment, of a command that is right."""
+    memory_id, kind = command_memory_id(command["agent"], command["id"]), command["type"] or "SEMANTIC"
+    return {
+        **plain_memory(memory_id, command["agent"], kind, "COMMAND", command["timestamp"]),
         "content": command["content"],
         "media_type": command["media_type"],
         "importance": command["importance"],
         "tags": command["tags"],
+        "form": "AMENDMENT" if command["op"] in AMENDING else "MEMORY",
+        "subject": command["subject"],
+        "predicate": command["predicate"],
+        "valid_from": command["valid_from"],
+        "valid_to": command["valid_to"],
+        "edges": command["edges"],
     }
-    return [_upsert(cause, memory, None)]
-
-
-def _wrong_store(command: MemoryCommand) -> str:
-    """What is wrong with a STORE, or an empty text."""
-    if command["type"] is None:
-        return "no memory type"
-    if command["memory_id"] not in (None, command_memory_id(command["agent"], command["id"])):
-        return "memory_id is not the id this command leads to"
-    if not (isfinite(command["importance"]) and 0 <= command["importance"] <= 1):
-        return f"importance {command['importance']} is not from 0 to 1"
-    if not 0 <= command["timestamp"] <= MAX_TIMESTAMP:
-        return f"timestamp {command['timestamp']} is not in unix seconds"
-    if not 0 < len(command["media_type"]) <= MAX_MEDIA_TYPE:
-        return f"a media type that is empty or longer than {MAX_MEDIA_TYPE} characters"
-    if command["media_type"].startswith("text/") and not _is_text(command["content"]):
-        return f"content is not UTF-8, as {command['media_type']} must be"
-    return _wrong_labels(command["tags"], command["content"])
 
 
 def _upsert(cause: bytes, memory: Memory, block: BlockRefRecord | None) -> MemoryFact:

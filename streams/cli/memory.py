@@ -189,7 +189,7 @@ def get_proof(  # noqa: PLR0917  (click passes options by name)
     with gateway_client(settings, url) as client:
         answer = client.proof(agent, memory_id, root=trusted)
         if answer.present:
-            client.proof(agent, memory_id, memory=client.get(agent, memory_id), root=trusted)
+            client.proof(agent, memory_id, memory=client.get(agent, memory_id, include_invalid=True), root=trusted)
     if output is not None:
         try:
             output.write_text(json.dumps(answer.proof, indent=2) + "\n")

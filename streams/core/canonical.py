@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 from streams.core.block import BlockRef, Step, optional_ref
+from streams.core.block_times import BlockTimes
 from streams.core.presence import Presence
 
 MARGIN = 64
@@ -87,6 +88,7 @@ class CanonicalView:
         """Changes of what ``holds`` says of a block below ``floor``: the chain moved where it was thought to be final."""
         self.reorgs: deque[Reorg] = deque(maxlen=REORGS_KEPT)
         self.first = first
+        self.times = BlockTimes()
         self._margin = margin
         self._window_limit = window_limit
         self._undone_limit = undone_limit
@@ -145,6 +147,7 @@ class CanonicalView:
             raise BrokenChainError(f"block {block} does not follow {self.head}")
         self._undone.pop(block.hash, None)
         self._window[block.hash] = block.number
+        self.times.add(block.number, step.timestamp)
         if self.floor is None:
             self.floor = block.number
         self.rewrites += block.number < self.floor
@@ -156,6 +159,7 @@ class CanonicalView:
             self._window.pop(ref.hash, None)
             self._undone.pop(ref.hash, None)  # so that the newest undo counts for the order of forgetting
             self._undone[ref.hash] = ref.number
+        self.times.cut(step.ancestor.number)
         self.undo_count += 1
         self.rewrites += self.floor is not None and step.removed[-1].number < self.floor
         self.reorgs.append(Reorg(step.sequence, len(step.removed), step.removed[0], step.ancestor))

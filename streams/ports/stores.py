@@ -13,8 +13,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.records import Memory, MemoryFact, MemoryType
+from schemas.records import Memory, MemoryFact, MemoryForm, MemoryType
 from streams.core.presence import Presence
+from streams.core.validity import Statement, start_of, statement_of
 
 Canonical = Callable[[bytes], bool]
 """Whether the block of this hash is part of the chain, as the reader knows it. Stores may call it in another thread."""
@@ -62,6 +63,24 @@ class StoredMemory:
     presence: Presence
 
 
+Counts = Callable[[StoredMemory], bool]
+"""Whether a row stands and is known, as the reader sees it. Stores may call it in another thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One memory, as a key to what bears on it: its id and, of a statement, subject, predicate and start."""
+
+    memory_id: bytes
+    statement: Statement | None = None
+    start: int = 0
+
+    @classmethod
+    def of(cls, memory: Memory) -> Concern:
+        """Of a memory."""
+        return cls(memory["id"], statement_of(memory), start_of(memory))
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryFilter:
     """Which memories to read; newest first (timestamp, then id, downwards). ``until``/``since`` are unix seconds, inclusive.
@@ -77,6 +96,7 @@ class MemoryFilter:
     until: int | None = None
     limit: int = 100
     after: tuple[int, bytes] | None = None
+    forms: frozenset[MemoryForm] = frozenset({"MEMORY"})
 
 
 class MemoryStore(Protocol):
@@ -100,6 +120,13 @@ class MemoryStore(Protocol):
 
     async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
         """Ids of all live memories of the agent, sorted."""
+
+    async def concerning(self, agent: bytes, concerns: Sequence[Concern], counts: Counts) -> list[StoredMemory]:
+        """The rows that count and bear on one of ``concerns``, each once, by id: memories with an edge from or to its id;
+        statements of its subject and predicate with its start, and those of the next start at which one counts.
+
+        That is enough for ``streams.core.validity``, without reading a whole history.
+        """
 
     def agents(self) -> AsyncIterator[bytes]:
         """Every agent with at least one row."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from schemas.records import Memory
+from streams.core.moment import Moment
 from streams.ports.stores import StoredMemory
 
 
@@ -18,15 +19,23 @@ def anything(_: Memory) -> bool:
     return True
 
 
+EVER = Moment(0, invalid_too=True)
+"""All that is live."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. ``wanted``: items the asker takes at most; ``admits``: which memories may be among them at all."""
+    """What is asked. ``wanted``: items the asker takes at most; ``admits``: which memories may be among them at all.
+
+    ``when``: the moment asked about; what is not known or not true then is no answer.
+    """
 
     agent: bytes
     text: str
     wanted: int
     min_similarity: float
     admits: Callable[[Memory], bool] = field(default=anything)
+    when: Moment = EVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,6 @@ class Ranking(Protocol):
     """Orders an agent's live memories by how well they answer."""
 
     async def rank(self, question: Question) -> list[Ranked]:
-        """Best first, each memory once, each admitted and live at some look at the view; somewhat more than ``wanted`` if
-        there are as many. No barrier. Equal scores by id, so that the order never depends on an index.
+        """Best first, each memory once, each admitted, known and true at ``when`` and live at some look at the view; somewhat
+        more than ``wanted`` if there are as many. No barrier. Equal scores by id, so that the order never depends on an index.
         """

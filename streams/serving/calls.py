@@ -9,7 +9,7 @@ import uuid
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -43,6 +43,50 @@ from streams.serving.wire import (
 
 A = TypeVar("A", bound=Answer)
 Name = str | bytes
+Ends = Name | Iterable[Name] | Mapping[Name, int | None]
+"""Memory ids, or for each since when it is not true any more; None: since the new one is."""
+
+
+class When(TypedDict, total=False):
+    """The moment a read asks about (see ``streams.core.moment``), and what it waits for."""
+
+    wait_for: str | None
+    wait_for_block: int | str | None
+    wait: float | None
+    as_of_block: int | None
+    as_of_time: int | None
+    valid_at: int | None
+    include_invalid: bool
+
+
+class Noted(TypedDict, total=False):
+    """What every command can say."""
+
+    timestamp: int | None
+    command_id: str | None
+    wait: float
+
+
+class Linked(TypedDict):
+    """A link from the memory that is stored."""
+
+    target: Name
+    relation: str
+    strength: float
+
+
+class Said(Noted, total=False):
+    """What a command can say of a memory."""
+
+    type: MemoryType
+    importance: float
+    tags: Iterable[str]
+    media_type: str | None
+    subject: str | None
+    predicate: str | None
+    valid_from: int | None
+    valid_to: int | None
+    links: Iterable[Linked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +141,6 @@ def _memory(agent: Name, memory_id: Name) -> str:
     return f"{_agent(agent)}/memories/{named(memory_id)}"
 
 
-def _awaited(wait_for: str | None, wait_for_block: int | str | None, wait: float | None) -> dict[str, Any]:
-    return {"wait_for": wait_for, "wait_for_block": wait_for_block, "wait": wait}
-
-
 def query_context(
     agent: Name,
     query: str | None = None,
@@ -114,9 +154,7 @@ def query_context(
     order: str | None = None,
     render: str | None = None,
     truncate: bool | None = None,
-    wait_for: str | None = None,
-    wait_for_block: int | str | None = None,
-    wait: float | None = None,
+    **when: Unpack[When],
 ) -> Call[Context]:
     """A question, a window, or both. Says only what was given, so that an older gateway understands it."""
     body = {
@@ -130,39 +168,63 @@ def query_context(
         "order": order,
         "render": render,
         "truncate": truncate,
-        "wait_for": wait_for,
-        "wait_for_block": wait_for_block,
-        "wait": wait,
+        **when,
     }
     given = {name: value for name, value in body.items() if value is not None}
     return Call("POST", f"{_agent(agent)}/query", Context, body=orjson.dumps(given))
 
 
-def store(
-    agent: Name,
-    data: str | bytes,
-    *,
-    type: MemoryType = "LONG_TERM",  # noqa: A002  (the API's name)
-    importance: float = 0.5,
-    tags: Iterable[str] = (),
-    media_type: str | None = None,
-    timestamp: int | None = None,
-    command_id: str | None = None,
-    wait: float = 0.0,
-) -> Call[Receipt]:
+def store(agent: Name, data: str | bytes, **said: Unpack[Said]) -> Call[Receipt]:
     """A memory to keep. Has a command id in any case, so that sending it twice stores it once."""
+    return Call("POST", f"{_agent(agent)}/memories", Receipt, body=orjson.dumps(_remembered(data, said)))
+
+
+def supersede(agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Call[Receipt]:
+    """A memory to keep in the place of others."""
+    body = _remembered(data, said) | {"supersedes": _ended(old)}
+    return Call("POST", f"{_agent(agent)}/memories/supersede", Receipt, body=orjson.dumps(body))
+
+
+def merge(agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Call[Receipt]:
+    """A memory to keep that says what others said."""
+    body = _remembered(data, said) | {"merges": _ended(old)}
+    return Call("POST", f"{_agent(agent)}/memories/merge", Receipt, body=orjson.dumps(body))
+
+
+def link(
+    agent: Name, source: Name, target: Name, relation: str = "", *, strength: float = 1.0, **noted: Unpack[Noted]
+) -> Call[Receipt]:
+    """Two memories that belong together."""
+    one = {"source": _id(source), "target": _id(target), "relation": relation, "strength": strength}
+    body = _identified(noted) | {"links": [one]}
+    return Call("POST", f"{_agent(agent)}/memories/link", Receipt, body=orjson.dumps(body))
+
+
+def invalidate(agent: Name, old: Ends, reason: str = "", **noted: Unpack[Noted]) -> Call[Receipt]:
+    """Memories that are no longer true."""
+    body = _identified(noted) | {"memories": _ended(old), "reason": reason}
+    return Call("POST", f"{_agent(agent)}/memories/invalidate", Receipt, body=orjson.dumps(body))
+
+
+def _remembered(data: str | bytes, said: Said) -> dict[str, Any]:
     content = {"text": data} if isinstance(data, str) else {"content_base64": b64encode(data).decode()}
-    body = {
-        **content,
-        "media_type": media_type or ("text/plain" if isinstance(data, str) else "application/octet-stream"),
-        "type": type,
-        "importance": importance,
-        "tags": list(tags),
-        "timestamp": timestamp,
-        "command_id": command_id or str(uuid.uuid4()),
-        "wait": wait,
-    }
-    return Call("POST", f"{_agent(agent)}/memories", Receipt, body=orjson.dumps(body))
+    plain = "text/plain" if isinstance(data, str) else "application/octet-stream"
+    links = [{**link, "target": _id(link["target"])} for link in said.get("links", ())]
+    labels = {"media_type": said.get("media_type") or plain, "tags": list(said.get("tags", ())), "links": links}
+    return _identified(said) | content | labels
+
+
+def _identified(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {**fields, "command_id": fields.get("command_id") or str(uuid.uuid4())}
+
+
+def _ended(old: Ends) -> list[dict[str, Any]]:
+    pairs = old.items() if isinstance(old, Mapping) else [(one, None) for one in ([old] if isinstance(old, Name) else old)]
+    return [{"memory_id": _id(memory_id), "until": until} for memory_id, until in pairs]
+
+
+def _id(value: Name) -> str:
+    return to_hex(value) if isinstance(value, bytes) else value
 
 
 def retrieve(
@@ -175,9 +237,8 @@ def retrieve(
     until: int | None = None,
     max_age: int | None = None,
     limit: int = 100,
-    wait_for: str | None = None,
-    wait_for_block: int | str | None = None,
-    wait: float | None = None,
+    amendments: bool = False,
+    **when: Unpack[When],
 ) -> Call[MemoryList]:
     """Memories that match."""
     params = {
@@ -188,21 +249,15 @@ def retrieve(
         "until": until,
         "max_age": max_age,
         "limit": limit,
-        **_awaited(wait_for, wait_for_block, wait),
+        "amendments": amendments or None,
+        **when,
     }
     return Call("GET", f"{_agent(agent)}/memories", MemoryList, params)
 
 
-def get(
-    agent: Name,
-    memory_id: Name,
-    *,
-    wait_for: str | None = None,
-    wait_for_block: int | str | None = None,
-    wait: float | None = None,
-) -> Call[MemoryView]:
+def get(agent: Name, memory_id: Name, **when: Unpack[When]) -> Call[MemoryView]:
     """One memory."""
-    return Call("GET", _memory(agent, memory_id), MemoryView, _awaited(wait_for, wait_for_block, wait))
+    return Call("GET", _memory(agent, memory_id), MemoryView, {**when})
 
 
 def forget(agent: Name, memory_id: Name, *, command_id: str | None = None, wait: float = 0.0) -> Call[Receipt]:

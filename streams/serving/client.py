@@ -21,11 +21,11 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing, closing
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 from streams.serving import calls
-from streams.serving.calls import Call, Name, refusal
+from streams.serving.calls import Call, Ends, Name, Noted, Said, When, refusal
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import AsyncGraph, Graph
@@ -96,22 +96,44 @@ class Client:
     def query_context(self, agent: Name, query: str | None = None, max_results: int = 10, **more: Any) -> Context:
         """The agent's live memories nearest to the question, or those of a window, within a budget of tokens.
 
-        More: ``min_similarity, max_tokens, window, filter, cursor, order, render, truncate``; ``wait_for`` (write_token of a
-        receipt), ``wait_for_block`` and ``wait``: answers when the effect shows, or raises NotVisibleYetError.
+        More: ``min_similarity, max_tokens, window, filter, cursor, order, render, truncate``, the moment as for ``get``;
+        ``wait_for`` (write_token of a receipt), ``wait_for_block`` and ``wait``: answers when the effect shows, or raises
+        NotVisibleYetError.
         """
         return self._send(calls.query_context(agent, query, max_results, **more))
 
-    def store(self, agent: Name, data: str | bytes, **more: Any) -> Receipt:
-        """Keeps a memory. More: ``type, importance, tags, media_type, timestamp, command_id, wait``."""
-        return self._send(calls.store(agent, data, **more))
+    def store(self, agent: Name, data: str | bytes, **said: Unpack[Said]) -> Receipt:
+        """Keeps a memory. More: ``type, importance, tags, media_type, subject, predicate, valid_from, valid_to, links,
+        timestamp, command_id, wait``.
+        """
+        return self._send(calls.store(agent, data, **said))
 
     def retrieve(self, agent: Name, **wanted: Any) -> MemoryList:
-        """Live memories, newest first. ``types, tags, min_importance, since, until, max_age, limit``; can wait."""
+        """Memories, newest first. ``types, tags, min_importance, since, until, max_age, limit, amendments``, and as ``get``."""
         return self._send(calls.retrieve(agent, **wanted))
 
-    def get(self, agent: Name, memory_id: Name, **more: Any) -> MemoryView:
-        """One live memory; can wait as query_context does."""
-        return self._send(calls.get(agent, memory_id, **more))
+    def supersede(self, agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Receipt:
+        """Keeps a memory in the place of ``old``: ids, or a mapping to when each ceased to be true. More: as ``store``."""
+        return self._send(calls.supersede(agent, old, data, **said))
+
+    def merge(self, agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Receipt:
+        """Keeps a memory that says what ``old`` said. More: as ``store``."""
+        return self._send(calls.merge(agent, old, data, **said))
+
+    def link(self, agent: Name, source: Name, target: Name, relation: str = "", **more: Any) -> Receipt:
+        """Says that two memories belong together. More: ``strength, timestamp, command_id, wait``."""
+        return self._send(calls.link(agent, source, target, relation, **more))
+
+    def invalidate(self, agent: Name, old: Ends, reason: str = "", **noted: Unpack[Noted]) -> Receipt:
+        """Says that ``old`` is no longer true; see ``supersede``. More: ``timestamp, command_id, wait``."""
+        return self._send(calls.invalidate(agent, old, reason, **noted))
+
+    def get(self, agent: Name, memory_id: Name, **when: Unpack[When]) -> MemoryView:
+        """One live memory that is true now, or at the moment named: ``as_of_block, as_of_time, valid_at, include_invalid``.
+
+        Can wait as ``query_context`` does.
+        """
+        return self._send(calls.get(agent, memory_id, **when))
 
     def forget(self, agent: Name, memory_id: Name, **more: Any) -> Receipt:
         """Forgets a memory. More: ``command_id``, ``wait``."""
@@ -276,17 +298,33 @@ class AsyncClient:
         """As Client.query_context."""
         return await self._send(calls.query_context(agent, query, max_results, **more))
 
-    async def store(self, agent: Name, data: str | bytes, **more: Any) -> Receipt:
+    async def store(self, agent: Name, data: str | bytes, **said: Unpack[Said]) -> Receipt:
         """As Client.store."""
-        return await self._send(calls.store(agent, data, **more))
+        return await self._send(calls.store(agent, data, **said))
 
     async def retrieve(self, agent: Name, **wanted: Any) -> MemoryList:
         """As Client.retrieve."""
         return await self._send(calls.retrieve(agent, **wanted))
 
-    async def get(self, agent: Name, memory_id: Name, **more: Any) -> MemoryView:
+    async def supersede(self, agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Receipt:
+        """As Client.supersede."""
+        return await self._send(calls.supersede(agent, old, data, **said))
+
+    async def merge(self, agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Receipt:
+        """As Client.merge."""
+        return await self._send(calls.merge(agent, old, data, **said))
+
+    async def link(self, agent: Name, source: Name, target: Name, relation: str = "", **more: Any) -> Receipt:
+        """As Client.link."""
+        return await self._send(calls.link(agent, source, target, relation, **more))
+
+    async def invalidate(self, agent: Name, old: Ends, reason: str = "", **noted: Unpack[Noted]) -> Receipt:
+        """As Client.invalidate."""
+        return await self._send(calls.invalidate(agent, old, reason, **noted))
+
+    async def get(self, agent: Name, memory_id: Name, **when: Unpack[When]) -> MemoryView:
         """As Client.get."""
-        return await self._send(calls.get(agent, memory_id, **more))
+        return await self._send(calls.get(agent, memory_id, **when))
 
     async def forget(self, agent: Name, memory_id: Name, **more: Any) -> Receipt:
         """As Client.forget."""

@@ -1,23 +1,39 @@
 """Reads of memories that are true for one point of the chain.
 
 Invariant: each answer is filtered by the chain view after the last wait, so it holds no row of a block the log had undone
-when the request came, or that the view learned of meanwhile.
+when the request came, or that the view learned of meanwhile; nor does such a row end or hide another memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from schemas.records import Memory
 from streams.core.block import BlockRef
-from streams.ports.stores import MemoryFilter, MemoryStore, StoredMemory
+from streams.core.moment import Moment
+from streams.core.validity import Validity
+from streams.ports.stores import Concern, Counts, MemoryFilter, MemoryStore, StoredMemory
 from streams.serving import metrics
 from streams.serving.chain import ChainReader
 from streams.serving.wire import AsOf, Block
 
 SPARE = 16
 ROUNDS = 8
+
+
+class Shown(NamedTuple):
+    """A memory a read shows, and from when to when it is true."""
+
+    memory: Memory
+    validity: Validity
+
+
+def present() -> Moment:
+    """All that is known, as true now."""
+    return Moment(int(time.time()))
 
 
 class MemoryReads:
@@ -27,13 +43,36 @@ class MemoryReads:
         self.chain = chain
         self._store = store
 
-    def as_of(self) -> AsOf:
-        """The point the view stands at."""
-        return AsOf(sequence=self.chain.view.sequence, head=Block.of(self.chain.view.head))
+    def as_of(self, when: Moment | None = None) -> AsOf:
+        """The point the view stands at, and what a read of that moment was limited to."""
+        view = self.chain.view
+        if when is None:
+            return AsOf(sequence=view.sequence, head=Block.of(view.head))
+        return AsOf(
+            sequence=view.sequence,
+            head=Block.of(view.head),
+            known_block=when.known_block,
+            known_time=when.known_time,
+            valid_at=when.valid_at,
+        )
 
     async def rows(self, agent: bytes, ids: Sequence[bytes]) -> list[StoredMemory | None]:
         """Rows as the store holds them; pass each through ``live`` after the last wait. No barrier."""
         return await self._store.get(agent, ids)
+
+    async def bearing(self, agent: bytes, memories: Collection[Memory], when: Moment) -> list[StoredMemory]:
+        """Rows that may end ``memories``; pass them to ``shown`` after the last wait. No barrier."""
+        if not memories:
+            return []
+        return await self._store.concerning(agent, [Concern.of(memory) for memory in memories], self._counts(when))
+
+    async def candidates(self, agent: bytes, ids: Sequence[bytes], when: Moment) -> list[StoredMemory | None]:
+        """Rows of memories that a search of ``when`` may show, else None. The chain may move on: see ``rows``. No barrier."""
+        rows = await self._store.get(agent, ids)
+        memories = [memory for row in rows if (memory := self.live(row)) and memory["form"] == "MEMORY"]
+        bearing = await self.bearing(agent, memories, when)
+        shown = {memory["id"] for memory, _ in self.shown(memories, bearing, when)}
+        return [row if row is not None and memory_id in shown else None for memory_id, row in zip(ids, rows, strict=True)]
 
     def live(self, row: StoredMemory | None) -> Memory | None:
         """The memory, if it is live in the view as it stands now."""
@@ -44,29 +83,52 @@ class MemoryReads:
         metrics.DROPPED.inc()
         return None
 
-    async def get(self, agent: bytes, memory_id: bytes) -> Memory | None:
-        """One live memory, or None."""
-        await self.chain.barrier()
-        rows = await self._store.get(agent, [memory_id])
-        return self.live(rows[0])
+    def shown(self, memories: Sequence[Memory], bearing: Sequence[StoredMemory], when: Moment) -> list[Shown]:
+        """Those of ``memories``, live as they must be, that a read of ``when`` shows, in their order."""
+        others = [row.memory for row in bearing if row.memory is not None and self.chain.view.live(row.presence)]
+        validity = when.shown(memories, others)
+        return [Shown(memory, validity[memory["id"]]) for memory in memories if memory["id"] in validity]
 
-    async def list(self, agent: bytes, wanted: MemoryFilter) -> list[Memory]:
+    async def get(self, agent: bytes, memory_id: bytes, when: Moment | None = None) -> Shown | None:
+        """One live memory or amendment, or None."""
+        when = when or present()
+        await self.chain.barrier()
+        for _ in range(ROUNDS):
+            stood = self.chain.view.sequence
+            row = (await self._store.get(agent, [memory_id]))[0]
+            bearing = await self.bearing(agent, [row.memory] if row and row.memory else [], when)
+            if self.chain.view.sequence == stood:
+                break
+        memory = self.live(row)
+        found = self.shown([memory], bearing, when) if memory else []
+        return found[0] if found else None
+
+    async def list(self, agent: bytes, wanted: MemoryFilter, when: Moment | None = None) -> list[Shown]:
         """Live memories that match, newest first."""
+        when = when or present()
         await self.chain.barrier()
         limit = wanted.limit + SPARE
+        if when.known_time is not None:
+            wanted = replace(wanted, until=min(when.known_time, when.known_time if wanted.until is None else wanted.until))
         # The view, exact near the tip, may drop rows that passed the store's own filter; more are asked for in their place.
-        # So are they where the chain moved on while the store was asked.
+        # So are they where the chain moved on while the store was asked, and for those that are not true at that moment.
         for _ in range(ROUNDS):
             stood = self.chain.view.sequence
             found = await self._store.query(agent, replace(wanted, limit=limit), self.chain.view.canonical)
+            bearing = await self.bearing(agent, found, when)
             held = [memory for memory in found if self._held(memory)]
+            shown = self.shown(held, bearing, when)
             if self.chain.view.sequence != stood:
                 continue
-            if len(held) >= wanted.limit or len(found) < limit:
+            if len(shown) >= wanted.limit or len(found) < limit:
                 break
             limit *= 4
         metrics.DROPPED.inc(len(found) - len(held))
-        return held[: wanted.limit]
+        return shown[: wanted.limit]
+
+    def _counts(self, when: Moment) -> Counts:
+        live = self.chain.view.live
+        return lambda row: row.memory is not None and when.knows(row.memory) and live(row.presence)
 
     def _held(self, memory: Memory) -> bool:
         if memory["block"] is None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
+from streams.core.moment import Moment
 from streams.decoding.reading import Reader
 from streams.serving.addresses import parse_agent, parse_block, parse_memory_id
 from streams.serving.cache.finder import CachedFinder
@@ -16,6 +17,7 @@ from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
 from streams.serving.graph.reads import GraphReads
+from streams.serving.moments import moment_of
 from streams.serving.packages import Packages
 from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
@@ -58,7 +60,20 @@ def _memory_id(memory_id: Annotated[str, Path(description="Id of the memory: 0x 
     return parse_memory_id(memory_id)
 
 
+async def _moment(
+    served: Annotated[Services, Depends(_services)],
+    as_of_block: Annotated[int | None, Query(ge=0, description="Answer by what was known at this block.")] = None,
+    as_of_time: Annotated[int | None, Query(description="Answer by what was known at this time; unix seconds.")] = None,
+    valid_at: Annotated[int | None, Query(description="What was true then; None is now, or the moment of as_of.")] = None,
+    include_invalid: Annotated[bool, Query(description="Also what is not true then.")] = False,
+) -> Moment:
+    return await moment_of(
+        served.chain, as_of_block=as_of_block, as_of_time=as_of_time, valid_at=valid_at, include_invalid=include_invalid
+    )
+
+
 Served = Annotated[Services, Depends(_services)]
+MomentParam = Annotated[Moment, Depends(_moment)]
 AgentParam = Annotated[bytes, Depends(_agent)]
 
 

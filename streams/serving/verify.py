@@ -6,18 +6,20 @@ anything else, for an answer that does not show what it claims.
 
 from __future__ import annotations
 
+import struct
 from base64 import b64decode
 from typing import TypeVar
+from uuid import UUID
 
 from schemas.defaults import plain_memory
-from schemas.records import BlockRefRecord, Memory
+from schemas.records import BlockRefRecord, Memory, MemoryEdge
 from streams.core.block import BlockRef
 from streams.core.leaf import value_of
 from streams.core.log_entry import entry_hash
 from streams.core.merkle.document import ConsistencyDocument, EntryDocument, MemberDocument, ProofError, parse
 from streams.errors import Category, MonmouthError, Severity
 from streams.serving.addresses import to_hex
-from streams.serving.wire import Block, ConsistencyView, EntryProofView, MemoryView, ProofView
+from streams.serving.wire import Block, ConsistencyView, EdgeView, EntryProofView, MemoryView, ProofView
 
 D = TypeVar("D", MemberDocument, EntryDocument, ConsistencyDocument)
 
@@ -94,7 +96,7 @@ def commits_to(answer: ProofView, document: MemberDocument, memory: MemoryView) 
         return False
     try:
         return value_of(_bytes(answer.opening), record_of(memory)) == document.value
-    except ValueError:
+    except (ValueError, struct.error):  # no digits, no base64, numbers beyond any record
         return False
 
 
@@ -110,6 +112,25 @@ def record_of(view: MemoryView) -> Memory:
         "media_type": view.media_type,
         "importance": view.importance,
         "tags": list(view.tags),
+        "form": view.form,
+        "subject": view.subject,
+        "predicate": view.predicate,
+        "valid_from": view.valid_from,
+        "valid_to": view.valid_to,
+        "edges": [_edge(edge) for edge in view.edges],
+        "session": UUID(view.session).bytes if view.session is not None else None,
+        "imported_from": _bytes(view.imported_from) if view.imported_from is not None else None,
+    }
+
+
+def _edge(view: EdgeView) -> MemoryEdge:
+    return {
+        "kind": view.kind,
+        "source": _bytes(view.source) if view.source is not None else None,
+        "target": _bytes(view.target),
+        "relation": view.relation,
+        "strength": view.strength,
+        "until": view.until,
     }
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from connectors.stores.lmdb_memory import LmdbMemoryStore
+from schemas.defaults import plain_edge
 from schemas.records import MemoryFact
-from streams.ports.stores import MemoryFilter, MemoryStore
+from streams.ports.stores import Canonical, Concern, MemoryFilter, MemoryStore, StoredMemory
 from tests.unit.stores.facts import ALICE, BOB, block, delete, h, upsert
 from tests.unit.stores.reference import DictMemoryStore
 
@@ -21,7 +23,13 @@ FILTERS = (
     MemoryFilter(types=frozenset({"WORKING"}), since=1, limit=1),
     MemoryFilter(min_importance=0.5),
     MemoryFilter(after=(1, h(2))),
+    MemoryFilter(forms=frozenset({"AMENDMENT"})),
 )
+CONCERNS = [Concern(h(n), ("s" * (n // 3), "p"), n % 3) for n in range(5)]
+
+
+def stands(canonical: Canonical, row: StoredMemory) -> bool:
+    return row.presence.live(canonical)
 
 
 @st.composite
@@ -32,7 +40,11 @@ def facts(draw: st.DrawFn) -> MemoryFact:
     cause = draw(st.integers(0, 2))
     if draw(st.booleans()):
         return delete(n, agent, at, cause)
-    fact = upsert(n, agent, None, cause, timestamp=n // 2, type=("SEMANTIC", "WORKING")[n % 2], importance=n / 4)
+    said = {"subject": "s" * (n // 3), "predicate": "p", "valid_from": n % 3} if n else {}
+    edges = [plain_edge("SUPERSEDES", h((n + 1) % 5)), {**plain_edge("LINK", h(0)), "source": h(n)}] if n > 2 else []
+    form = "AMENDMENT" if n == 4 else "MEMORY"
+    kind = ("SEMANTIC", "WORKING")[n % 2]
+    fact = upsert(n, agent, None, cause, timestamp=n // 2, type=kind, importance=n / 4, edges=edges, form=form, **said)
     return {**fact, "block": at}
 
 
@@ -48,6 +60,9 @@ async def picture(store: MemoryStore) -> list[object]:
         for canonical in (lambda _: True, lambda b: b != undone):
             seen.append(await store.live_ids(agent, canonical))
             seen += [await store.query(agent, wanted, canonical) for wanted in FILTERS]
+            counts = partial(stands, canonical)
+            seen += [await store.concerning(agent, [concern], counts) for concern in CONCERNS]
+            seen.append(await store.concerning(agent, CONCERNS, counts))
     return seen
 
 

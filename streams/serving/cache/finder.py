@@ -74,7 +74,7 @@ class CachedFinder:
         if body is not None:
             gateway_metrics.RAG_QUERIES.inc()
             gateway_metrics.QUERY_LATENCY.observe(1000 * (time.monotonic() - started))
-            return Answered(_joined(body, self._reads.as_of()), cached=True)
+            return Answered(_joined(body, self._reads.as_of(request.when)), cached=True)
         before, ticket = self._freshness.moment(versions), self.cache.ticket()
         found = await self._finder.find(request)
         body = _timeless(found)

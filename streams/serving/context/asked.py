@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.core.moment import Moment
 from streams.serving.context.request import EVERYTHING, ContextRequest, Only
 from streams.serving.context.window import Actions, Priority, Semantic, Temporal, Window
 from streams.serving.wire.context import (
@@ -14,7 +15,7 @@ from streams.serving.wire.context import (
 )
 
 
-def request_of(agent: bytes, wanted: QueryRequest) -> ContextRequest:
+def request_of(agent: bytes, wanted: QueryRequest, when: Moment) -> ContextRequest:
     """The request; what has no order there is sorted here, so that equal questions are equal."""
     return ContextRequest(
         agent=agent,
@@ -28,6 +29,7 @@ def request_of(agent: bytes, wanted: QueryRequest) -> ContextRequest:
         order=wanted.order,
         render=wanted.render,
         truncate=wanted.truncate,
+        when=when,
     )
 
 

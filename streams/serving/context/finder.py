@@ -1,14 +1,19 @@
 """Answers requests for context.
 
-Invariants: every item was live in the chain view after the last wait, so a ranking, whose index is a superset, decides nothing
-alone; equal requests at the same state of memory have equal answers.
+Invariants: every item was live in the chain view after the last wait, and known and true at the moment asked about by records
+that were live then too, so a ranking, whose index is a superset, decides nothing alone; equal requests at the same state of
+memory have equal answers.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from streams.core.moment import Moment
+from streams.core.validity import Validity
+from streams.ports.stores import StoredMemory
 from streams.retrieval.ranked import Question, Ranking
 from streams.serving import metrics
 from streams.serving.addresses import to_hex
@@ -18,9 +23,9 @@ from streams.serving.context.request import ContextRequest
 from streams.serving.context.walk import admitted, members
 from streams.serving.context.window import Temporal
 from streams.serving.faults import ConflictError
-from streams.serving.reads import MemoryReads
+from streams.serving.reads import MemoryReads, present
 from streams.serving.vectors import QueryVectors
-from streams.serving.wire import Citation, Context, ContextItem, Omitted
+from streams.serving.wire import Citation, Context, ContextItem, Omitted, ValidityView
 from streams.settings import RagSettings
 
 ATTEMPTS = 8
@@ -41,7 +46,7 @@ class ContextFinder:
 
     async def find(self, request: ContextRequest) -> Context:
         """The context. Raises BadRequestError, UnavailableError, ConflictError, StoreError."""
-        started = time.monotonic()
+        started, when = time.monotonic(), request.when or present()
         limit = self._settings.max_context_tokens
         budget = min(limit, request.max_tokens or limit)
         if request.query is not None:
@@ -49,40 +54,50 @@ class ContextFinder:
         await self._reads.chain.barrier()
         for _ in range(ATTEMPTS):
             stood = self._reads.chain.view.sequence
-            found = await self._found(request)
+            found = await self._found(request, when)
+            bearing = await self._reads.bearing(request.agent, [candidate.memory for candidate in found.ranked], when)
             chosen = await self._assembler.choose(request, found, budget)
             if self._reads.chain.view.sequence == stood:
                 break  # else rows that were no candidates then may stand now
         # No wait from here on: what the view says now is what the answer holds.
-        answer = self._answer(request, budget, found, self._still_live(request, chosen))
+        validity = self._validity(chosen, bearing, when)
+        answer = self._answer(request, budget, found, self._still_true(request, chosen, validity), validity)
         metrics.RAG_QUERIES.inc()
         metrics.QUERY_LATENCY.observe(1000 * (time.monotonic() - started))
         return answer
 
-    async def _found(self, request: ContextRequest) -> Found:
+    async def _found(self, request: ContextRequest, when: Moment) -> Found:
         if request.query is None:
             start = None if request.cursor is None else place_of(request.cursor, _walk(request))
-            held = await members(self._reads, request.agent, request.window or EVER, request.only, start)
+            held = await members(self._reads, request.agent, request.window or EVER, request.only, start, when=when)
             live = [c for c in held.ranked if self._reads.live(c.row)]
             return Found(live, walking=True, not_text=held.not_text, end=held.end, more=held.more)
         least = self._settings.min_similarity if request.min_similarity is None else request.min_similarity
-        admits = await admitted(self._reads, request.agent, request.window, request.only)
-        best = await self._ranking.rank(Question(request.agent, request.query, request.max_results, least, admits))
+        admits = await admitted(self._reads, request.agent, request.window, request.only, when)
+        question = Question(request.agent, request.query, request.max_results, least, admits, when)
+        best = await self._ranking.rank(question)
         return Found([c for c in best if self._reads.live(c.row)][: request.max_results], walking=False)
 
-    def _still_live(self, request: ContextRequest, chosen: Chosen) -> Chosen:
-        live = [piece for piece in chosen.pieces if self._reads.live(piece.found.row)]
-        if len(live) == len(chosen.pieces):
+    def _validity(self, chosen: Chosen, bearing: Sequence[StoredMemory], when: Moment) -> dict[bytes, Validity]:
+        """Of those chosen that are live now, and true."""
+        live = [memory for piece in chosen.pieces if (memory := self._reads.live(piece.found.row))]
+        return {memory["id"]: validity for memory, validity in self._reads.shown(live, bearing, when)}
+
+    def _still_true(self, request: ContextRequest, chosen: Chosen, validity: Mapping[bytes, Validity]) -> Chosen:
+        still = [piece for piece in chosen.pieces if piece.found.memory["id"] in validity]
+        if len(still) == len(chosen.pieces):
             return chosen
         if request.render is not None:
             raise ConflictError("the chain moved on each time the context was put together", "Ask again in a moment.")
-        return replace(chosen, pieces=live, tokens=sum(piece.tokens for piece in live))
+        return replace(chosen, pieces=still, tokens=sum(piece.tokens for piece in still))
 
-    def _answer(self, request: ContextRequest, budget: int, found: Found, chosen: Chosen) -> Context:
+    def _answer(
+        self, request: ContextRequest, budget: int, found: Found, chosen: Chosen, validity: Mapping[bytes, Validity]
+    ) -> Context:
         return Context(
             agent=to_hex(request.agent),
             query=request.query,
-            items=[_item(piece, found.walking) for piece in chosen.pieces],
+            items=[_item(piece, found.walking, validity[piece.found.memory["id"]]) for piece in chosen.pieces],
             tokens=chosen.tokens,
             tokens_allowed=budget,
             left_out=chosen.over_budget,
@@ -93,15 +108,15 @@ class ContextFinder:
             ),
             prompt=chosen.prompt,
             next=None if chosen.next is None else cursor_of(chosen.next, _walk(request)),
-            as_of=self._reads.as_of(),
+            as_of=self._reads.as_of(request.when),
         )
 
 
 def _walk(request: ContextRequest) -> bytes:
-    return walk_name(request.agent, request.window or EVER, request.only)
+    return walk_name(request.agent, request.window or EVER, (request.only, request.when))
 
 
-def _item(piece: Piece, walking: bool) -> ContextItem:
+def _item(piece: Piece, walking: bool, validity: Validity) -> ContextItem:
     found, memory = piece.found, piece.found.memory
     return ContextItem(
         text=piece.text,
@@ -114,4 +129,5 @@ def _item(piece: Piece, walking: bool) -> ContextItem:
         tags=list(memory["tags"]),
         timestamp=memory["timestamp"],
         citation=Citation.of(memory),
+        validity=ValidityView.of(validity),
     )

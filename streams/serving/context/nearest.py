@@ -60,9 +60,9 @@ class Nearest:
             hits = await self._index.search(agent, vector, limit)
             fresh = [hit for hit in hits if hit.memory_id not in seen and hit.score >= threshold]
             seen.update(hit.memory_id for hit in fresh)
-            rows = await self._reads.rows(agent, [hit.memory_id for hit in fresh])
+            rows = await self._reads.candidates(agent, [hit.memory_id for hit in fresh], question.when)
             for hit, row in zip(fresh, rows, strict=True):
-                memory = self._reads.live(row)
+                memory = row.memory if row else None
                 if memory and row and question.admits(memory) and (text := text_of(memory)) is not None:
                     found[hit.memory_id] = Ranked(memory, row, text, hit.score, hit.score)
             exhausted = len(hits) < limit or hits[-1].score < threshold

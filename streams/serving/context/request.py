@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.records import Memory, MemoryType
+from streams.core.moment import Moment
 from streams.ports.stores import MemoryFilter
 from streams.serving.context.order import Order
 from streams.serving.context.render import Style
@@ -57,7 +58,7 @@ class ContextRequest:
 
     ``query`` None: the window itself, newest first, and from ``cursor`` on older ones. With a question the window says which
     memories may answer it. ``min_similarity`` None takes the server's setting; ``max_tokens`` can only lower its limit.
-    ``truncate``: one memory that is too long may be cut.
+    ``truncate``: one memory that is too long may be cut. ``when`` None is now.
     """
 
     agent: bytes
@@ -71,6 +72,7 @@ class ContextRequest:
     order: Order = "score"
     render: Style | None = None
     truncate: bool = False
+    when: Moment | None = None
 
 
 Admits = Callable[[Memory], bool]

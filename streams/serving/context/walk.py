@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from schemas.records import Memory
+from streams.core.moment import Moment
 from streams.ports.stores import StoredMemory
 from streams.retrieval.ranked import Ranked
 from streams.serving.context.history import Place
@@ -41,14 +42,14 @@ class Members:
     more: bool
 
 
-async def lay(reads: MemoryReads, agent: bytes, window: Window, only: Only, start: Place | None) -> Laid:
+async def lay(reads: MemoryReads, agent: bytes, window: Window, only: Only, start: Place | None, *, when: Moment) -> Laid:
     """The window behind ``start``. Raises as reads do."""
     filling, end, looked = Filling(window), start, 0
     wanted = replace(only.filter(window), limit=min(PAGE, 2 * window.size))
     while looked < EXAMINED:
         after = None if end is None else (end.timestamp, end.memory_id)
-        page = await reads.list(agent, replace(wanted, after=after))
-        for memory in page:
+        page = await reads.list(agent, replace(wanted, after=after), when)
+        for memory, _ in page:
             if not filling.take(memory):
                 return Laid(filling, end, more=True)
             end = Place(memory["timestamp"], memory["id"])
@@ -58,9 +59,11 @@ async def lay(reads: MemoryReads, agent: bytes, window: Window, only: Only, star
     return Laid(filling, end, more=True)
 
 
-async def members(reads: MemoryReads, agent: bytes, window: Window, only: Only, start: Place | None) -> Members:
+async def members(
+    reads: MemoryReads, agent: bytes, window: Window, only: Only, start: Place | None, *, when: Moment
+) -> Members:
     """The window's memories, newest first, scored by how much they belong."""
-    laid = await lay(reads, agent, window, only, start)
+    laid = await lay(reads, agent, window, only, start, when=when)
     found: Sequence[Memory] = laid.filling.members
     rows: list[StoredMemory | None] = await reads.rows(agent, [memory["id"] for memory in found])
     ranked: list[Ranked] = []
@@ -74,16 +77,16 @@ async def members(reads: MemoryReads, agent: bytes, window: Window, only: Only, 
     return Members(ranked, not_text, laid.end, laid.more)
 
 
-async def admitted(reads: MemoryReads, agent: bytes, window: Window | None, only: Only) -> Admits:
+async def admitted(reads: MemoryReads, agent: bytes, window: Window | None, only: Only, when: Moment) -> Admits:
     """Which memories may answer a question asked of this window."""
     if window is None:
         return only.admits
     if isinstance(window, Actions):
-        laid = await lay(reads, agent, replace(window, size=EXAMINED), only, None)
+        laid = await lay(reads, agent, replace(window, size=EXAMINED), only, None, when=when)
         chosen = frozenset(memory["id"] for memory in laid.filling.members)
         return lambda memory: memory["id"] in chosen
     newest = 0
     if isinstance(window, Temporal):
-        first = await reads.list(agent, replace(only.filter(), limit=1))
-        newest = first[0]["timestamp"] if first else 0
+        first = await reads.list(agent, replace(only.filter(), limit=1), when)
+        newest = first[0].memory["timestamp"] if first else 0
     return lambda memory: only.admits(memory) and admits(window, memory, newest)

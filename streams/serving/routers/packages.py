@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Response
 
 from streams.serving.addresses import to_hex
 from streams.serving.faults import BadRequestError
-from streams.serving.routers.memories import until
 from streams.serving.services import AgentParam, Served
 from streams.serving.wire import WAIT_LIMIT, ImportRequest, ImportView, PackageView
+from streams.serving.writes import until
 
 router = APIRouter(prefix="/v1/agents/{agent}", tags=["packages"])
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from streams.serving.addresses import parse_block
 from streams.serving.context.asked import request_of
+from streams.serving.moments import moment_of
 from streams.serving.services import AgentParam, Served
 from streams.serving.waits import Awaited
 from streams.serving.wire import Context, QueryRequest
@@ -21,6 +22,13 @@ async def query_context(agent: AgentParam, wanted: QueryRequest, served: Served)
     """The agent's live memories nearest to the question, or those of a window, within a budget of tokens, with citations."""
     block = wanted.wait_for_block
     await served.waits.settle(agent, Awaited(wanted.wait_for, None if block is None else parse_block(str(block)), wanted.wait))
-    answered = await served.finder.answer(request_of(agent, wanted))
+    when = await moment_of(
+        served.chain,
+        as_of_block=wanted.as_of_block,
+        as_of_time=wanted.as_of_time,
+        valid_at=wanted.valid_at,
+        include_invalid=wanted.include_invalid,
+    )
+    answered = await served.finder.answer(request_of(agent, wanted, when))
     headers = {CACHE_HEADER: "hit" if answered.cached else "miss"}
     return Response(answered.body, media_type="application/json", headers=headers)

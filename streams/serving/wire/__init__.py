@@ -5,6 +5,7 @@ Addresses, ids and hashes are 0x-hex strings; timestamps unix seconds; opaque co
 
 from streams.serving.wire.base import (
     CONTENT_LIMIT,
+    EDGES_LIMIT,
     LIST_LIMIT,
     QUERY_LIMIT,
     RESULTS_LIMIT,
@@ -20,19 +21,33 @@ from streams.serving.wire.base import (
 from streams.serving.wire.changes import CHANGE_TYPES, Change, ChangeType, FeedEnd
 from streams.serving.wire.context import Context, ContextFilter, ContextItem, Omitted, QueryRequest, WindowShape
 from streams.serving.wire.language import EmbeddingRequest, EmbeddingView, FeaturesView, Guess, IntentView
-from streams.serving.wire.memories import Citation, MemoryList, MemoryView, Receipt, StoreRequest, text_of
+from streams.serving.wire.memories import Citation, EdgeView, MemoryList, MemoryView, ValidityView, text_of
 from streams.serving.wire.packages import ImportRequest, ImportView, PackageView
 from streams.serving.wire.proofs import ConsistencyView, EntryProofView, LogEntry, LogList, LogView, ProofView, RootView
 from streams.serving.wire.standing import CacheState, ChainState, Component, Health, Ready, ReorgView, TopQuestion
+from streams.serving.wire.writes import (
+    AmendRequest,
+    Ended,
+    InvalidateRequest,
+    Link,
+    LinkBetween,
+    LinkRequest,
+    MergeRequest,
+    Receipt,
+    StoreRequest,
+    SupersedeRequest,
+)
 
 __all__ = [
     "CHANGE_TYPES",
     "CONTENT_LIMIT",
+    "EDGES_LIMIT",
     "LIST_LIMIT",
     "QUERY_LIMIT",
     "RESULTS_LIMIT",
     "TAGS_LIMIT",
     "WAIT_LIMIT",
+    "AmendRequest",
     "Answer",
     "AsOf",
     "Block",
@@ -46,8 +61,10 @@ __all__ = [
     "Context",
     "ContextFilter",
     "ContextItem",
+    "EdgeView",
     "EmbeddingRequest",
     "EmbeddingView",
+    "Ended",
     "EntryProofView",
     "ErrorBody",
     "FeaturesView",
@@ -57,11 +74,16 @@ __all__ = [
     "ImportRequest",
     "ImportView",
     "IntentView",
+    "InvalidateRequest",
+    "Link",
+    "LinkBetween",
+    "LinkRequest",
     "LogEntry",
     "LogList",
     "LogView",
     "MemoryList",
     "MemoryView",
+    "MergeRequest",
     "Omitted",
     "PackageView",
     "ProofView",
@@ -71,8 +93,10 @@ __all__ = [
     "ReorgView",
     "RootView",
     "StoreRequest",
+    "SupersedeRequest",
     "Text",
     "TopQuestion",
+    "ValidityView",
     "WindowShape",
     "Wire",
     "text_of",

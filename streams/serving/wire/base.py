@@ -15,6 +15,7 @@ RESULTS_LIMIT = 100
 LIST_LIMIT = 1_000
 TAGS_LIMIT = 32
 WAIT_LIMIT = 30.0
+EDGES_LIMIT = 64
 
 
 def _encodable(text: str) -> str:
@@ -63,7 +64,10 @@ class Block(Answer):
 
 
 class AsOf(Answer):
-    """The point of the log an answer is true for."""
+    """The point of the log an answer is true for, and the moment the request asked for, if it named one."""
 
     sequence: int | None
     head: Block | None
+    known_block: int | None = None
+    known_time: int | None = None
+    valid_at: int | None = None

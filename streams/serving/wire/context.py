@@ -19,7 +19,7 @@ from streams.serving.wire.base import (
     Text,
     Wire,
 )
-from streams.serving.wire.memories import Citation
+from streams.serving.wire.memories import Citation, ValidityView
 
 FAR = 2**53
 WINDOW = 50
@@ -80,6 +80,10 @@ class QueryRequest(Wire):
     )
     max_results: int = Field(10, ge=1, le=RESULTS_LIMIT, description="Of a question; a window has its own size.")
     min_similarity: float | None = Field(None, ge=-1, le=1, description="Least cosine; None takes the server's setting.")
+    as_of_block: int | None = Field(None, ge=0, description="Answer by what was known at this block.")
+    as_of_time: int | None = Field(None, description="Answer by what was known at this time; unix seconds.")
+    valid_at: int | None = Field(None, description="What was true then; None is now, or the moment of as_of.")
+    include_invalid: bool = Field(False, description="Also what is not true then.")
     max_tokens: int | None = Field(None, ge=1, description="Bound on the tokens of all texts; None takes the server's setting.")
     window: WindowShape | None = None
     filter: ContextFilter | None = None
@@ -118,6 +122,7 @@ class ContextItem(Answer):
     tags: list[str]
     timestamp: int
     citation: Citation
+    validity: ValidityView | None = None
 
     @property
     def memory_id(self) -> str:

@@ -1,15 +1,17 @@
-"""Shapes of memories, of requests that write them, and of where they come from."""
+"""Shapes of memories: what they say, where they come from, when they are true."""
 
 from __future__ import annotations
 
 from base64 import b64encode
+from uuid import UUID
 
 from pydantic import Field
 
-from schemas.records import Memory, MemorySource, MemoryType
+from schemas.records import EdgeKind, Memory, MemoryEdge, MemoryForm, MemorySource, MemoryType
 from streams.core.block import BlockRef
+from streams.core.validity import Validity
 from streams.serving.addresses import to_hex
-from streams.serving.wire.base import TAGS_LIMIT, WAIT_LIMIT, Answer, AsOf, Block, Text, Wire
+from streams.serving.wire.base import Answer, AsOf, Block
 
 
 def text_of(memory: Memory) -> str | None:
@@ -34,44 +36,65 @@ class Citation(Answer):
     @classmethod
     def of(cls, memory: Memory) -> Citation:
         """From the record."""
-        chain = memory["source"] == "CHAIN"
+        index = memory["transaction_index"]
         return cls(
             memory_id=to_hex(memory["id"]),
             source=memory["source"],
             block=Block.of(BlockRef.of(memory["block"])) if memory["block"] else None,
             transaction=to_hex(memory["transaction"]) if memory["transaction"] else None,
-            transaction_index=memory["transaction_index"] if chain else None,
+            transaction_index=index if index >= 0 else None,
         )
 
 
-class StoreRequest(Wire):
-    """A memory to keep. Exactly one of ``text`` and ``content_base64``."""
+class ValidityView(Answer):
+    """From when to when a memory is true, by all that is known at the moment of the read; see ``streams/core/validity.py``."""
 
-    text: Text | None = Field(None, description="Content as text.")
-    content_base64: str | None = Field(None, description="Content as bytes, in base64.")
-    media_type: Text = Field("text/plain", min_length=1, max_length=128)
-    type: MemoryType = "LONG_TERM"
-    importance: float = Field(0.5, ge=0, le=1)
-    tags: list[Text] = Field(default_factory=list, max_length=TAGS_LIMIT)
-    timestamp: int | None = Field(None, ge=0, le=2**53, description="Unix seconds; None is now.")
-    command_id: str | None = Field(None, description="UUID; repeat one to be sure that a retry stores nothing twice.")
-    wait: float = Field(0, ge=0, le=WAIT_LIMIT, description="Seconds to wait until reads show the memory.")
+    valid_from: int
+    valid_to: int | None
+    superseded_by: list[str]
+    invalidated_by: list[str]
+    contradicts: list[str]
+
+    @classmethod
+    def of(cls, validity: Validity) -> ValidityView:
+        """From what was computed."""
+        return cls(
+            valid_from=validity.valid_from,
+            valid_to=validity.valid_to,
+            superseded_by=list(map(to_hex, validity.superseded_by)),
+            invalidated_by=list(map(to_hex, validity.invalidated_by)),
+            contradicts=list(map(to_hex, validity.contradicts)),
+        )
 
 
-class Receipt(Answer):
-    """A command the log has acknowledged. ``visible``: reads show its effect already.
+class EdgeView(Answer):
+    """What a memory says about another. ``source`` null: from this memory."""
 
-    ``write_token``: for ``wait_for`` of a read of this agent, which then shows it.
-    """
+    kind: EdgeKind
+    source: str | None
+    target: str
+    relation: str
+    strength: float
+    until: int | None
 
-    command_id: str
-    memory_id: str
-    visible: bool
-    write_token: str = ""
+    @classmethod
+    def of(cls, edge: MemoryEdge) -> EdgeView:
+        """From the record."""
+        return cls(
+            kind=edge["kind"],
+            source=to_hex(edge["source"]) if edge["source"] is not None else None,
+            target=to_hex(edge["target"]),
+            relation=edge["relation"],
+            strength=edge["strength"],
+            until=edge["until"],
+        )
 
 
 class MemoryView(Answer):
-    """A live memory. ``text`` for text media types, else ``content_base64``."""
+    """A live memory. ``text`` for text media types, else ``content_base64``.
+
+    ``valid_from`` and ``valid_to`` are what the memory itself says; ``validity`` is what it all comes to.
+    """
 
     id: str
     agent: str
@@ -83,9 +106,18 @@ class MemoryView(Answer):
     tags: list[str]
     timestamp: int
     citation: Citation
+    form: MemoryForm = "MEMORY"
+    subject: str | None = None
+    predicate: str | None = None
+    valid_from: int | None = None
+    valid_to: int | None = None
+    edges: list[EdgeView] = Field(default_factory=list)
+    session: str | None = None
+    imported_from: str | None = None
+    validity: ValidityView | None = None
 
     @classmethod
-    def of(cls, memory: Memory) -> MemoryView:
+    def of(cls, memory: Memory, validity: Validity | None = None) -> MemoryView:
         """From the record."""
         text = text_of(memory)
         return cls(
@@ -99,6 +131,15 @@ class MemoryView(Answer):
             tags=list(memory["tags"]),
             timestamp=memory["timestamp"],
             citation=Citation.of(memory),
+            form=memory["form"],
+            subject=memory["subject"],
+            predicate=memory["predicate"],
+            valid_from=memory["valid_from"],
+            valid_to=memory["valid_to"],
+            edges=[EdgeView.of(edge) for edge in memory["edges"]],
+            session=str(UUID(bytes=memory["session"])) if memory["session"] is not None else None,
+            imported_from=to_hex(memory["imported_from"]) if memory["imported_from"] is not None else None,
+            validity=ValidityView.of(validity) if validity is not None else None,
         )
 
 

@@ -34,6 +34,14 @@ def rig(embedder: CachedEmbedder) -> Rig:
     return Rig(embedder)
 
 
+async def test_an_amendment_has_no_vector(rig: Rig) -> None:
+    amended = upsert(1, at=B1, form="AMENDMENT", content=b"no longer true")
+    await rig.apply([amended, upsert(2, at=B1)], B1)
+    assert set(rig.table) == {ALICE + h(2)}
+    await rig.revert([amended], B1)
+    assert set(rig.table) == {ALICE + h(2)}
+
+
 async def test_a_memory_gets_the_vector_of_its_canonical_text(rig: Rig) -> None:
     await rig.apply([upsert(1, at=B1, content=b"  sent\n0x8BA1f109551bD432803012645Ac136ddd64DBA72 ")], B1)
     row = rig.table[ALICE + h(1)]

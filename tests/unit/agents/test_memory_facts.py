@@ -7,17 +7,10 @@ from typing import Any
 import pytest
 
 from schemas.codec import codec
-from schemas.defaults import plain_command
+from schemas.defaults import plain_command, plain_edge
 from schemas.records import MemoryCommand
-from streams.agents.memory_facts import (
-    ASKED,
-    HAPPENED,
-    MAX_CONTENT,
-    MAX_TAG,
-    MAX_TAGS,
-    command_facts,
-    transaction_facts,
-)
+from streams.agents.memory_facts import ASKED, HAPPENED, command_facts, transaction_facts
+from streams.agents.memory_limits import MAX_CONTENT, MAX_EDGES, MAX_RELATION, MAX_STATEMENT, MAX_TAG, MAX_TAGS
 from streams.core.ids import chain_memory_id, command_cause, command_memory_id, transaction_id
 from streams.decoding.nl.parser import default_reader
 from streams.errors import PoisonError
@@ -31,6 +24,13 @@ COMMAND: dict[str, Any] = {
     "content": b"note",
     "tags": ["x"],
 }
+
+
+OWN = command_memory_id(AGENT, b"\x01" * 16)
+
+
+def link(target: bytes, **fields: Any) -> Any:
+    return {**plain_edge("LINK", target), **fields}
 
 
 def facts_of(**fields: Any):
@@ -149,6 +149,38 @@ def test_forget_command() -> None:
     assert (fact["op"], fact["memory_id"], fact["owner"], fact["block"]) == ("DELETE", ID, AGENT, None)
 
 
+def test_a_store_says_what_it_is_about_and_when_it_is_true() -> None:
+    said = {"subject": "alice", "predicate": "lives in", "valid_from": -5, "valid_to": 7, "edges": [link(ID, relation="r")]}
+    (fact,) = command_facts(AGENT, command(type="PROCEDURAL", **said))
+    assert fact["memory"] is not None
+    assert {name: fact["memory"][name] for name in said} == said  # type: ignore[literal-required]
+    assert (fact["memory"]["type"], fact["memory"]["form"]) == ("PROCEDURAL", "MEMORY")
+
+
+@pytest.mark.parametrize(("op", "kind"), [("SUPERSEDE", "SUPERSEDES"), ("MERGE", "MERGES")])
+def test_what_takes_the_place_of_others_is_a_memory(op: str, kind: Any) -> None:
+    edges = [{**plain_edge(kind, ID), "until": 7}, plain_edge(kind, b"\x08" * 32), link(ID)]
+    (fact,) = command_facts(AGENT, command(op=op, edges=edges))
+    assert (fact["op"], fact["memory_id"]) == ("UPSERT", OWN)
+    assert fact["memory"] is not None
+    assert (fact["memory"]["form"], fact["memory"]["content"], fact["memory"]["edges"]) == ("MEMORY", b"note", edges)
+
+
+@pytest.mark.parametrize(("op", "kind", "reason"), [("LINK", "LINK", b""), ("INVALIDATE", "INVALIDATES", b"he moved")])
+def test_amendments_are_records_with_nothing_to_find(op: str, kind: Any, reason: bytes) -> None:
+    edges = [{**plain_edge(kind, ID), "source": b"\x08" * 32 if op == "LINK" else None}]
+    (fact,) = command_facts(AGENT, command(op=op, edges=edges, type=None, content=reason))
+    assert fact["memory"] is not None
+    assert (fact["memory"]["form"], fact["memory"]["type"], fact["memory"]["content"]) == ("AMENDMENT", "SEMANTIC", reason)
+    assert fact["memory"]["edges"] == edges
+    assert codec().decode(codec().encode("MemoryFact", fact)) == ("MemoryFact", fact)
+
+
+def test_commands_about_other_things_are_refused() -> None:
+    with pytest.raises(PoisonError, match="GRANT is no command about memories"):
+        command_facts(AGENT, command(op="GRANT"))
+
+
 def test_a_store_may_name_the_id_it_leads_to() -> None:
     assert command_facts(AGENT, command(memory_id=command_memory_id(AGENT, b"\x01" * 16)))
 
@@ -174,6 +206,33 @@ def test_a_store_may_name_the_id_it_leads_to() -> None:
         (AGENT, {"tags": ["t"] * (MAX_TAGS + 1)}, "33 tags"),
         (AGENT, {"tags": ["t" * (MAX_TAG + 1)]}, "a tag"),
         (AGENT, {"tags": [""]}, "a tag"),
+        (AGENT, {"subject": "alice"}, "predicate"),
+        (AGENT, {"predicate": "lives in"}, "predicate"),
+        (AGENT, {"subject": "", "predicate": "lives in"}, "subject or predicate"),
+        (AGENT, {"subject": "s" * (MAX_STATEMENT + 1), "predicate": "p"}, "subject or predicate"),
+        (AGENT, {"valid_from": 10, "valid_to": 10}, "not after 10"),
+        (AGENT, {"valid_to": 1_700_000_000}, "not after 1700000000"),
+        (AGENT, {"valid_from": 2**62}, "unix seconds"),
+        (AGENT, {"edges": [plain_edge("SUPERSEDES", ID)]}, "a command of its own"),
+        (AGENT, {"edges": [link(ID, relation=str(n)) for n in range(MAX_EDGES + 1)]}, "65 edges"),
+        (AGENT, {"edges": [link(ID), link(ID)]}, "twice"),
+        (AGENT, {"edges": [link(b"short")]}, "32 bytes"),
+        (AGENT, {"edges": [link(ID, source=b"short")]}, "32 bytes"),
+        (AGENT, {"edges": [link(ID, source=ID)]}, "to itself"),
+        (AGENT, {"edges": [link(OWN)]}, "to itself"),
+        (AGENT, {"edges": [link(ID, strength=1.1)]}, "strength"),
+        (AGENT, {"edges": [link(ID, strength=float("nan"))]}, "strength"),
+        (AGENT, {"edges": [link(ID, relation="r" * (MAX_RELATION + 1))]}, "relation"),
+        (AGENT, {"edges": [link(ID, until=5)]}, "no until"),
+        (AGENT, {"op": "LINK"}, "names no memory"),
+        (AGENT, {"op": "INVALIDATE", "edges": [link(ID)]}, "names no memory"),
+        (AGENT, {"op": "SUPERSEDE"}, "names no memory"),
+        (AGENT, {"op": "MERGE"}, "names no memory"),
+        (AGENT, {"op": "SUPERSEDE", "edges": [{**plain_edge("SUPERSEDES", ID), "relation": "x"}]}, "only a LINK"),
+        (AGENT, {"op": "SUPERSEDE", "edges": [{**plain_edge("SUPERSEDES", ID), "until": 2**62}]}, "until"),
+        (AGENT, {"op": "SUPERSEDE", "edges": [plain_edge("SUPERSEDES", ID)], "content": b""}, "content of 0 bytes"),
+        (AGENT, {"op": "SUPERSEDE", "edges": [plain_edge("SUPERSEDES", ID)], "type": None}, "no memory type"),
+        (AGENT, {"op": "INVALIDATE", "edges": [plain_edge("INVALIDATES", ID)], "content": b"\xff"}, "UTF-8"),
     ],
 )
 def test_wrong_commands_are_poison_and_say_why(key: bytes | None, fields: dict[str, Any], reason: str) -> None:
@@ -184,6 +243,8 @@ def test_wrong_commands_are_poison_and_say_why(key: bytes | None, fields: dict[s
 def test_limits_themselves_are_allowed() -> None:
     at_limit = command(content=b"x" * MAX_CONTENT, tags=["t" * MAX_TAG] * MAX_TAGS, importance=1.0)
     assert command_facts(AGENT, at_limit)
+    edges = [link(ID, relation=f"{n}".ljust(MAX_RELATION)) for n in range(MAX_EDGES)]
+    assert command_facts(AGENT, command(edges=edges, subject="s" * MAX_STATEMENT, predicate="p"))
     assert command_facts(AGENT, command(content=b"\xff", media_type="image/png", importance=0.0))
 
 

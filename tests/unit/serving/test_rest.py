@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from streams.agents.memory_facts import MAX_CONTENT, MAX_TAG, MAX_TAGS, MAX_TIMESTAMP, command_facts
+from streams.agents.memory_facts import command_facts
+from streams.agents.memory_limits import MAX_CONTENT, MAX_TAG, MAX_TAGS, MAX_TIMESTAMP
 from streams.core.ids import command_memory_id
 from streams.decoding.features import priority
 from streams.metrics import REGISTRY

@@ -143,12 +143,12 @@ class World:
         self.blocks = [block(0, 0, bytes(32))]
         self.chain.view.apply(step_new(0, self.blocks[0]))
 
-    def grow(self, fork: int = 0) -> BlockRef:
+    def grow(self, fork: int = 0, time: int = 0) -> BlockRef:
         """One block more, seen by the view."""
         ref = block(self.blocks[-1].number + 1, fork, self.blocks[-1].hash)
         self.blocks.append(ref)
         assert self.chain.view.sequence is not None
-        self.chain.view.apply(step_new(self.chain.view.sequence + 1, ref))
+        self.chain.view.apply(step_new(self.chain.view.sequence + 1, ref, time=time))
         return ref
 
     async def remember(self, *facts: MemoryFact) -> None:

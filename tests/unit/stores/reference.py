@@ -8,7 +8,19 @@ import numpy as np
 
 from schemas.records import Memory, MemoryFact
 from streams.core.presence import Fact, Presence
-from streams.ports.stores import Canonical, Changes, Footing, Hit, MemoryFilter, StoredMemory, VectorRow, Version
+from streams.ports.stores import (
+    Canonical,
+    Changes,
+    Concern,
+    Counts,
+    Footing,
+    Hit,
+    MemoryFilter,
+    StoredMemory,
+    VectorRow,
+    Version,
+)
+from tests.concerns import concerning
 from tests.versions import Versions, blocks_of
 
 
@@ -67,6 +79,7 @@ class DictMemoryStore:
             if (wanted.types is None or m["type"] in wanted.types)
             and (wanted.tags is None or wanted.tags & set(m["tags"]))
             and m["importance"] >= wanted.min_importance
+            and m["form"] in wanted.forms
             and (wanted.since is None or m["timestamp"] >= wanted.since)
             and (wanted.until is None or m["timestamp"] <= wanted.until)
             and (wanted.after is None or (m["timestamp"], m["id"]) < wanted.after)
@@ -75,6 +88,9 @@ class DictMemoryStore:
 
     async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
         return sorted(m["id"] for m in self._live(agent, canonical))
+
+    async def concerning(self, agent: bytes, concerns: Sequence[Concern], counts: Counts) -> list[StoredMemory]:
+        return concerning([row for key in self.facts if key[0] == agent and (row := self._stored(key))], concerns, counts)
 
     async def agents(self) -> AsyncIterator[bytes]:
         for agent in sorted({key[0] for key in self.facts}):

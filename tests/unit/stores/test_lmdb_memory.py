@@ -16,10 +16,11 @@ import pytest
 
 from connectors.stores.lmdb_memory import LmdbMemoryStore
 from connectors.stores.lmdb_vectors import LmdbVectorStore
+from schemas.defaults import plain_edge
 from streams.core.presence import everything
 from streams.errors import StoreError
-from streams.ports.stores import MemoryFilter
-from tests.unit.stores.facts import ALICE, BOB, delete, h, upsert
+from streams.ports.stores import Concern, MemoryFilter, Version
+from tests.unit.stores.facts import ALICE, BOB, delete, h, memory, upsert
 
 CHILD = """
 import asyncio, sys
@@ -189,6 +190,52 @@ async def test_the_folder_of_another_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="format"):
         LmdbMemoryStore(tmp_path)
     await vectors.close()
+
+
+def rewrite(folder: Path, form: bytes, *dropped: bytes) -> None:
+    """Gives a closed store another format, without some of its indices."""
+    with lmdb.open(str(folder), max_dbs=8) as raw:
+        databases = [raw.open_db(name) for name in dropped]
+        with raw.begin(write=True) as transaction:
+            transaction.put(b"format", form)
+            for database in databases:
+                transaction.drop(database)
+
+
+@pytest.mark.parametrize(
+    ("form", "lacks"),
+    [
+        (b"monmouth/memories/1", [b"about", b"said", b"agents", b"changes", b"sequences"]),
+        (b"monmouth/memories/2", [b"about", b"said", b"blocks"]),
+        (b"monmouth/memories/3", [b"about", b"said"]),
+    ],
+)
+async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Path, form: bytes, lacks: list[bytes]) -> None:
+    facts = [
+        upsert(1, subject="s", predicate="p"),
+        upsert(2, subject="s", predicate="p", edges=[plain_edge("SUPERSEDES", h(1))]),
+        delete(3),
+    ]
+    store = LmdbMemoryStore(tmp_path)
+    await store.apply(facts)
+    asked = Concern(h(1)), Concern.of(memory(1, subject="s", predicate="p"))
+    found = [await store.concerning(ALICE, [concern], lambda _: True) for concern in asked]
+    await store.close()
+    rewrite(tmp_path, form, *lacks)
+    store = LmdbMemoryStore(tmp_path)
+    assert [await store.concerning(ALICE, [concern], lambda _: True) for concern in asked] == found
+    assert [len(rows) for rows in found] == [1, 2]
+    assert await store.version(ALICE) != Version()
+    await store.revert(facts)
+    assert await store.live_ids(ALICE, everything) == []
+    await store.close()
+
+
+async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    await LmdbMemoryStore(tmp_path).close()
+    rewrite(tmp_path, b"monmouth/memories/99")
+    with pytest.raises(StoreError, match="memories/99, not monmouth/memories/4"):
+        LmdbMemoryStore(tmp_path)
 
 
 async def test_one_process_opens_a_store_many_times(tmp_path: Path) -> None:

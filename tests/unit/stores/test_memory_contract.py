@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from connectors.stores.lmdb_memory import LmdbMemoryStore
+from schemas.defaults import plain_edge
 from streams.core.presence import everything
 from streams.errors import StoreError
-from streams.ports.stores import MemoryFilter, MemoryStore
+from streams.ports.stores import Concern, MemoryFilter, MemoryStore, StoredMemory
 from tests.unit.stores.facts import ALICE, BOB, block, delete, h, memory, upsert
 from tests.unit.stores.reference import DictMemoryStore
 
@@ -127,6 +128,60 @@ async def test_filters(store: MemoryStore) -> None:
     assert await found(MemoryFilter(tags=frozenset({"b", "z"}))) == [h(3), h(2)]
     assert await found(MemoryFilter(tags=frozenset({"z"}))) == []
     assert await found(MemoryFilter(types=frozenset())) == []
+
+
+async def test_amendments_are_listed_only_if_asked_for(store: MemoryStore) -> None:
+    await store.apply([upsert(1), upsert(2, form="AMENDMENT", edges=[plain_edge("INVALIDATES", h(1))])])
+    assert [m["id"] for m in await store.query(ALICE, MemoryFilter(), everything)] == [h(1)]
+    both = MemoryFilter(forms=frozenset({"MEMORY", "AMENDMENT"}))
+    assert [m["id"] for m in await store.query(ALICE, both, everything)] == [h(2), h(1)]
+    assert [m["type"] for m in await store.query(ALICE, both, everything)] == ["EPISODIC", "EPISODIC"]
+    assert await ids(store) == [h(1), h(2)]
+
+
+def stands(_: StoredMemory) -> bool:
+    return True
+
+
+async def bearing(store: MemoryStore, *concerns: Concern, counts=stands, agent: bytes = ALICE) -> list[bytes]:
+    return [row.memory["id"] for row in await store.concerning(agent, concerns, counts) if row.memory is not None]
+
+
+async def test_edges_are_found_from_both_ends(store: MemoryStore) -> None:
+    link = {**plain_edge("LINK", h(1)), "source": h(2)}
+    await store.apply([upsert(1), upsert(3, edges=[plain_edge("MERGES", h(1)), plain_edge("MERGES", h(4))])])
+    await store.apply([upsert(5, at=block(2), form="AMENDMENT", edges=[link]), upsert(5, BOB, edges=[link])])
+    assert await bearing(store, Concern(h(1))) == [h(3), h(5)]
+    assert await bearing(store, Concern(h(2)), Concern(h(4))) == [h(3), h(5)]
+    assert await bearing(store, Concern(h(3))) == await bearing(store) == []
+    assert await bearing(store, Concern(h(1)), agent=BOB) == [h(5)]
+    assert await bearing(store, Concern(h(1)), counts=lambda row: row.memory is not None and row.memory["id"] != h(3)) == [h(5)]
+    await store.revert([upsert(5, at=block(2), form="AMENDMENT", edges=[link])])
+    assert await bearing(store, Concern(h(1))) == [h(3)]
+
+
+async def test_statements_are_found_up_to_the_next_that_counts(store: MemoryStore) -> None:
+    def said(n: int, start: int, **fields: object):
+        return upsert(n, subject="alice", predicate="lives in", valid_from=start, **fields)
+
+    await store.apply([said(1, -7), said(2, 5), said(3, 5), said(4, 6), said(5, 8), said(6, 8), said(7, 2**40)])
+    await store.apply([upsert(8, subject="alice", predicate="likes", valid_from=6)])
+    await store.apply([upsert(9, subject="alicel", predicate="ives in", valid_from=6)])
+    asked = Concern(h(2), ("alice", "lives in"), 5)
+    assert await bearing(store, asked) == [h(2), h(3), h(4)]
+    assert await bearing(store, asked, counts=lambda row: row.memory is not None and row.memory["id"] != h(4)) == [
+        h(2), h(3), h(5), h(6),
+    ]  # fmt: skip
+    assert await bearing(store, Concern(h(1), ("alice", "lives in"), -7)) == [h(1), h(2), h(3)]
+    assert await bearing(store, Concern(h(7), ("alice", "lives in"), 2**40)) == [h(7)]
+    assert await bearing(store, Concern(h(7), ("alice", "lives in"), 7)) == [h(5), h(6)]
+    await store.revert([said(4, 6)])
+    assert await bearing(store, asked) == [h(2), h(3), h(5), h(6)]
+
+
+async def test_a_memory_that_starts_with_its_timestamp_is_a_statement_too(store: MemoryStore) -> None:
+    await store.apply([upsert(1, subject="s", predicate="p", timestamp=5), upsert(2, subject="s", predicate="p", timestamp=9)])
+    assert await bearing(store, Concern.of(memory(1, subject="s", predicate="p", timestamp=5))) == [h(1), h(2)]
 
 
 async def test_agents_do_not_meet(store: MemoryStore) -> None:

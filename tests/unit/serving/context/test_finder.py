@@ -92,7 +92,7 @@ async def test_a_branch_that_takes_over_while_the_store_is_asked_is_listed_whole
 
     monkeypatch.setattr(world.memories, "query", slow)
     found = await world.reads.list(ALICE, MemoryFilter(limit=5))
-    assert [memory["content"] for memory in found] == [b"swapped eth for usdc"]
+    assert [shown.memory["content"] for shown in found] == [b"swapped eth for usdc"]
 
 
 async def test_row_of_a_block_the_view_has_not_seen_is_left_out(world: World) -> None:

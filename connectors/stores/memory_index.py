@@ -1,0 +1,57 @@
+"""What the embedded memory store finds memories by, besides their id: entries of its index databases, as keys and values.
+
+``by_time``: agent (20) + timestamp (8, big-endian, offset to be unsigned) + id -> type code (1; the highest bit is set for an
+amendment) + importance (f64), so that a query walks from the newest and skips what cannot match without reading rows.
+``about``: agent + id of either end of an edge + id of the memory that holds the edge -> nothing.
+``said``: agent + digest of subject and predicate (16) + start (as a timestamp) + id -> nothing.
+Invariant: the entries of a memory are a function of it, so that they can be taken out again, or made anew from the rows.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from blake3 import blake3
+
+from schemas.records import MEMORY_TYPES, Memory
+from streams.core.validity import Statement, start_of, statement_of
+
+BY_TIME, ABOUT, SAID = "by_time", "about", "said"
+PAST_ANY_ID = b"\xff" * 33
+LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1
+TIME = 8
+_ENTRY = struct.Struct("<Bd")
+_AMENDMENT = 0x80
+_DIGEST = 16
+
+
+def time_key(timestamp: int) -> bytes:
+    """Eight bytes in the order of time."""
+    return (max(LOWEST, min(timestamp, HIGHEST)) - LOWEST).to_bytes(TIME, "big")
+
+
+def said_key(agent: bytes, statement: Statement) -> bytes:
+    """What the keys of all statements with this subject and predicate begin with."""
+    subject, predicate = (part.encode() for part in statement)
+    return agent + blake3(len(subject).to_bytes(4, "little") + subject + predicate).digest(_DIGEST)
+
+
+def entries(memory: Memory) -> Iterator[tuple[str, bytes, bytes]]:
+    """Database, key, value."""
+    agent, memory_id = memory["agent"], memory["id"]
+    code = MEMORY_TYPES.index(memory["type"]) | (_AMENDMENT if memory["form"] == "AMENDMENT" else 0)
+    yield BY_TIME, agent + time_key(memory["timestamp"]) + memory_id, _ENTRY.pack(code, memory["importance"])
+    for edge in memory["edges"]:
+        for end in (edge["source"], edge["target"]):
+            if end is not None:
+                yield ABOUT, agent + end + memory_id, b""
+    statement = statement_of(memory)
+    if statement is not None:
+        yield SAID, said_key(agent, statement) + time_key(start_of(memory)) + memory_id, b""
+
+
+def unpack_entry(value: bytes) -> tuple[int, bool, float]:
+    """Type code, whether it is an amendment, importance: of a value in ``by_time``."""
+    code, importance = _ENTRY.unpack(value)
+    return code & ~_AMENDMENT, bool(code & _AMENDMENT), importance

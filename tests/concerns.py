@@ -1,0 +1,22 @@
+"""What bears on a memory, found by looking at every row: for stores kept in dictionaries, and to compare real ones with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from streams.core.validity import start_of, statement_of
+from streams.ports.stores import Concern, Counts, StoredMemory
+
+
+def concerning(rows: Iterable[StoredMemory], concerns: Sequence[Concern], counts: Counts) -> list[StoredMemory]:
+    """See ``MemoryStore.concerning``; ``rows``: all of the agent."""
+    standing = {row.memory["id"]: row for row in rows if row.memory is not None and counts(row)}
+    memories = [row.memory for row in standing.values() if row.memory is not None]
+    found: set[bytes] = set()
+    for concern in concerns:
+        found |= {m["id"] for m in memories if any(concern.memory_id in (e["source"], e["target"]) for e in m["edges"])}
+        if concern.statement is not None:
+            history = [m for m in memories if statement_of(m) == concern.statement]
+            later = min((start_of(m) for m in history if start_of(m) > concern.start), default=None)
+            found |= {m["id"] for m in history if start_of(m) in (concern.start, later)}
+    return [standing[memory_id] for memory_id in sorted(found)]
