@@ -6,7 +6,7 @@ Invariants:
   * ``read`` sees one snapshot, at least as new as the last commit of any process at its start; no snapshot outlives its call,
     so old pages are never pinned. Reader slots of processes that died are cleared at opening and when slots run out.
   * Of several owners of a lane only the newest claim writes: the check is part of the write's transaction, so one who was
-    paused in the middle of its work and wakes up changes nothing.
+    paused in the middle of its work and wakes up changes nothing. An upgrade of the format ends all claims of older versions.
   * Within one process a folder is open once, whoever asks: LMDB forbids a second handle.
 The map is address space, not disk: the file grows with its content and stays sparse.
 """
@@ -36,7 +36,9 @@ MAP_SIZE = 64 << 30
 MAX_READERS = 510
 READ_THREADS = 4
 FORMAT_KEY = b"format"
-LANE_PREFIX = b"lane/"
+LANE_PREFIX = b"owner/"
+OLD_LANE_PREFIX = b"lane/"
+"""Of versions that know no upgrade."""
 IDENTITY_KEY = b"identity"
 TOKEN_BYTES = 8
 # LMDB answers a short write, the usual sign of a disk that has just become full, with an input/output error.
@@ -82,6 +84,17 @@ def _claim(transaction: Transaction, lane: bytes) -> Claim:
     return claim
 
 
+def _shut_out(transaction: Transaction) -> None:
+    """Ends the claims of processes of an older version that still run, and lets them make no other: after the highest token
+    there is none. They would write rows that the new format's indices do not know of.
+    """
+    with transaction.cursor() as cursor:
+        there = cursor.set_range(OLD_LANE_PREFIX)
+        while there and (lane := cursor.key()).startswith(OLD_LANE_PREFIX):
+            cursor.put(lane, b"\xff" * TOKEN_BYTES)
+            there = cursor.next()
+
+
 def _identity(transaction: Transaction) -> bytes:
     """Drawn when the files are made."""
     found: bytes = transaction.get(IDENTITY_KEY, default=b"")
@@ -117,6 +130,7 @@ class LmdbEnvironment:
                 self.databases = {name: self._env.open_db(name.encode(), txn=transaction) for name in databases}
                 if upgrade is not None:
                     upgrade(transaction, self.databases)
+                    _shut_out(transaction)
                     transaction.put(FORMAT_KEY, form.encode())
         except lmdb.Error as error:
             self._env.close()
@@ -222,8 +236,8 @@ def open_environment(
 ) -> LmdbEnvironment:
     """The process's handle of ``folder``, made if missing. ``form`` names what lies in it and in which format.
 
-    ``upgrades``: by older format, what makes this one of it. Stop the processes of an older version before: they would write on
-    without what the new format keeps. Raises StoreError if the folder cannot be used or holds something else.
+    ``upgrades``: by older format, what makes this one of it.
+    Raises StoreError if the folder cannot be used or holds something else.
     """
     folder = folder.resolve()
     with _lock:

@@ -268,6 +268,27 @@ async def test_a_store_of_the_version_before_is_brought_up(tmp_path: Path) -> No
     await vectors.close()
 
 
+def _older_claim(folder: Path) -> bytes:
+    """Takes a lane as the version before did; the token."""
+    with lmdb.open(str(folder), max_dbs=8) as env, env.begin(write=True) as txn:
+        token = (int.from_bytes(txn.get(b"lane/memory/0", default=b""), "big") + 1).to_bytes(8, "big")
+        txn.put(b"lane/memory/0", token)
+        return token
+
+
+async def test_an_upgrade_shuts_out_writers_of_the_version_before(tmp_path: Path) -> None:
+    await LmdbMemoryStore(tmp_path).close()
+    _age(tmp_path, b"monmouth/memories/2", {})
+    token = _older_claim(tmp_path)
+    store = LmdbMemoryStore(tmp_path)
+    await (await store.claim(b"memory/0")).apply([upsert(1)])
+    await store.close()
+    with lmdb.open(str(tmp_path), max_dbs=8) as env, env.begin() as txn:
+        assert txn.get(b"lane/memory/0") != token  # what it compares before each write
+    with pytest.raises(OverflowError):
+        _older_claim(tmp_path)
+
+
 async def test_a_store_of_an_unknown_version_is_refused(tmp_path: Path) -> None:
     await LmdbMemoryStore(tmp_path).close()
     _age(tmp_path, b"monmouth/memories/99", {})
