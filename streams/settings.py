@@ -87,6 +87,9 @@ class RagSettings(BaseModel):
     models_path: Path = Path("models")
     embedding_backend: Literal["onnx", "onnx-int8", "torch"] = "onnx"
     max_context_tokens: int = Field(32_000, ge=1)
+    index_mib: int = Field(
+        512, ge=1, description="Memory for indexes of agents in the gateway; an agent that needs more is searched by vectors."
+    )
     min_similarity: float = Field(0.1, ge=-1, le=1, description="Least cosine of a memory in a context.")
 
 

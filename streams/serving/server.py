@@ -49,6 +49,8 @@ from streams.serving.probes import (
 from streams.serving.progress import ProgressTail
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
+from streams.serving.retrieval.hybrid import Hybrid
+from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.roots import RootTail
 from streams.serving.services import Services
 from streams.serving.tail import TopicTail
@@ -100,7 +102,9 @@ class Gateway:
         self._feed_log = FeedLog(lambda fold: TopicTail(settings.kafka, MEMORY_LOG, fold, newest=True), client.reader, verifier)
         reads = MemoryReads(self.chain, stores.memories)
         graph = GraphReads(self.chain, self.edges)
-        ranking = GraphRanking(Nearest(reads, stores.vectors, self._vectors), graph)
+        indexes = AgentIndexes(stores.memories, stores.vectors, self.chain, embedder.dimension, settings.rag.index_mib << 20)
+        hybrid = Hybrid(reads, indexes, self._vectors, Nearest(reads, stores.vectors, self._vectors))
+        ranking = GraphRanking(hybrid, graph)
         proofs = Prover(reads, stores.memories, self.roots, self._keys, settings.gateway.proof_seconds)
         signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
         self.services = Services(

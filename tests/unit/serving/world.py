@@ -36,6 +36,8 @@ from streams.serving.probes import (
 )
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
+from streams.serving.retrieval.hybrid import Hybrid
+from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.roots import Root
 from streams.serving.services import Services
 from streams.serving.vectors import QueryVectors
@@ -109,7 +111,9 @@ class World:
         self.vectors = QueryVectors(self.embedder)
         self.facts = Facts()
         self.reads = MemoryReads(self.chain, self.memories)
-        self.ranking = Nearest(self.reads, self.index, self.vectors)
+        self.indexes = AgentIndexes(self.memories, self.index, self.chain, self.embedder.dimension, 64 << 20)
+        self.nearest = Nearest(self.reads, self.index, self.vectors)
+        self.ranking = Hybrid(self.reads, self.indexes, self.vectors, self.nearest)
         self.finder = ContextFinder(self.reads, self.ranking, self.vectors, rag or RagSettings())
         freshness = Freshness(self.chain, self.memories, [self.index])
         self.now = 0.0

@@ -9,6 +9,7 @@ import pytest
 from schemas.records import Memory
 from streams.core.block import BlockRef
 from streams.ports.stores import MemoryFilter
+from streams.serving.context.finder import ContextFinder
 from streams.serving.context.request import ContextRequest
 from streams.serving.faults import UnavailableError
 from streams.settings import RagSettings
@@ -111,6 +112,7 @@ async def test_never_another_agents_memory_even_if_the_index_leaks(world: World)
 
 
 async def test_asks_for_more_when_many_hits_are_not_live(world: World) -> None:
+    world.finder = ContextFinder(world.reads, world.nearest, world.vectors, RagSettings())
     base = world.blocks[-1]
     gone: BlockRef = world.grow()
     await world.remember(*(upsert(ALICE, gone, i, "swapped eth") for i in range(200)))

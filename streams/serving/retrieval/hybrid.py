@@ -1,0 +1,68 @@
+"""The ranking of one agent's memories by all signals, from its index; by vectors alone where there can be no index.
+
+Invariant: what is returned was live and admitted at some look at the view, and is the agent's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import numpy as np
+
+from streams.ports.stores import StoredMemory
+from streams.retrieval.index import MemoryIndex
+from streams.retrieval.question import Asked
+from streams.retrieval.rank import Scored, arranged, ranked
+from streams.retrieval.ranked import Question, Ranked, Ranking
+from streams.serving.reads import MemoryReads
+from streams.serving.retrieval.indexes import AgentIndexes
+from streams.serving.vectors import QueryVectors
+from streams.serving.wire import text_of
+
+SPARE = 16
+ROUNDS = 6
+INLINE = 512
+"""Rows up to which a ranking takes less than the way to a thread and back."""
+
+
+class Hybrid:
+    """A Ranking. ``otherwise``: the one for agents without an index."""
+
+    def __init__(self, reads: MemoryReads, indexes: AgentIndexes, vectors: QueryVectors, otherwise: Ranking) -> None:
+        self._reads = reads
+        self._indexes = indexes
+        self._vectors = vectors
+        self._otherwise = otherwise
+
+    async def rank(self, question: Question) -> list[Ranked]:
+        asked = Asked.of(question.text, await self._vectors.vector(question.text))
+        async with self._indexes.of(question.agent) as index:
+            if index is not None:
+                return await self._ranked(question, asked, index)
+        return await self._otherwise.rank(question)
+
+    async def _ranked(self, question: Question, asked: Asked, index: MemoryIndex) -> list[Ranked]:
+        """Candidates above the threshold, ``wanted`` at least if there are so many: looks further as rows drop out."""
+        limit = 2 * question.wanted + SPARE
+        fit: list[tuple[Scored, Ranked]] = []
+        for _ in range(ROUNDS):
+            search = partial(ranked, [index], asked, limit)
+            found = search() if len(index) <= INLINE else await asyncio.to_thread(search)
+            rows = await self._reads.rows(question.agent, [each.id for each in found])
+            fit = [pair for each, row in zip(found, rows, strict=True) if (pair := self._fits(question, each, row))]
+            if len(found) < limit or len(fit) >= question.wanted + SPARE // 2:
+                break
+            limit *= 4
+        fit = fit[: question.wanted + SPARE]
+        order = arranged([each for each, _ in fit], [candidate.text for _, candidate in fit])
+        return [fit[at][1] for at in order]
+
+    def _fits(self, question: Question, each: Scored, row: StoredMemory | None) -> tuple[Scored, Ranked] | None:
+        # Without a vector, which is still to come, a shared word has to do.
+        near = each.words if each.similarity is None else each.similarity >= question.min_similarity
+        memory = self._reads.live(row) if near else None
+        if row is None or memory is None or not question.admits(memory) or (text := text_of(memory)) is None:
+            return None
+        similarity = 0.0 if each.similarity is None else float(np.clip(each.similarity, -1.0, 1.0))
+        return each, Ranked(memory, row, text, each.score, similarity)

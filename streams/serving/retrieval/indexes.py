@@ -1,0 +1,82 @@
+"""Indexes of the agents asked of lately, within a bound on their memory.
+
+Invariants: the bytes held never exceed ``capacity`` for longer than one refresh takes; the least recently used agent's index
+leaves first; nobody is handed an index of an agent that was not asked for by name.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from streams.ports.stores import MemoryStore, VectorStore
+from streams.retrieval.index import MemoryIndex
+from streams.serving.chain import ChainReader
+from streams.serving.retrieval import metrics
+from streams.serving.retrieval.kept import KeptIndex, UntoldError
+
+
+class AgentIndexes:
+    """``capacity``: bytes over all agents, and for one."""
+
+    def __init__(self, memories: MemoryStore, vectors: VectorStore, chain: ChainReader, dimension: int, capacity: int) -> None:
+        self._memories = memories
+        self._vectors = vectors
+        self._chain = chain
+        self._dimension = dimension
+        self._capacity = capacity
+        self._kept: OrderedDict[bytes, KeptIndex] = OrderedDict()
+        self._bytes = 0
+        metrics.INDEX_BYTES.set_function(lambda: self._bytes)
+        metrics.INDEX_AGENTS.set_function(lambda: len(self._kept))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now."""
+        return self._bytes
+
+    def __contains__(self, agent: bytes) -> bool:
+        return agent in self._kept
+
+    @asynccontextmanager
+    async def of(self, agent: bytes) -> AsyncIterator[MemoryIndex | None]:
+        """The agent's index, up to date, for this block alone. None: the stores cannot tell what changed, or it is too large.
+
+        Raises StoreError.
+        """
+        kept = self._kept.get(agent)
+        if kept is None:
+            kept = self._kept[agent] = KeptIndex(agent, self._dimension)
+        self._kept.move_to_end(agent)
+        async with kept.lock:
+            try:
+                await kept.refresh(self._memories, self._vectors, self._chain.view, self._capacity)
+            except UntoldError:
+                self.drop(agent)
+                yield None
+                return
+            finally:
+                self._settle(agent, kept)
+            if kept.too_large:
+                metrics.INDEX_TOO_LARGE.inc()
+            yield None if kept.too_large else kept.index
+
+    def drop(self, agent: bytes) -> None:
+        """Forgets what is held of the agent."""
+        kept = self._kept.pop(agent, None)
+        if kept is not None:
+            self._bytes -= kept.charged
+            kept.charged = 0
+
+    def _settle(self, agent: bytes, kept: KeptIndex) -> None:
+        """Accounts for the index and evicts others until all fit. One that was evicted while in use is gone after its use."""
+        if self._kept.get(agent) is not kept:
+            return
+        size = kept.nbytes
+        self._bytes += size - kept.charged
+        kept.charged = size
+        while self._bytes > self._capacity and self._kept:
+            oldest = next(iter(self._kept))
+            metrics.INDEX_EVICTIONS.inc()
+            self.drop(oldest)

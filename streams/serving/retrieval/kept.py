@@ -1,0 +1,183 @@
+"""One agent's index, kept equal to what the stores and the chain view say.
+
+Rows are read when their version moved. A row whose facts all lie below the view's floor is settled: only the store can change
+it. The others are open, and looked at again as the chain moves.
+Invariant: after ``refresh`` the index holds exactly the texts that were live in the view at its end, so equal states of memory
+give equal answers, whatever was undone on the way there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from streams.core.canonical import CanonicalView
+from streams.core.presence import Presence
+from streams.ports.stores import MemoryStore, StoredMemory, VectorRow, VectorStore, Version
+from streams.retrieval.document import document_of
+from streams.retrieval.index import MemoryIndex
+from streams.serving.retrieval import metrics
+
+PAGE = 1_000
+UNVERSIONED = 256
+"""Rows without a vector that are asked for again at each look, where the vector store cannot tell what is new."""
+ROUNDS = 8
+OPEN_BYTES = 500
+
+
+class UntoldError(Exception):
+    """The memory store cannot tell what changed."""
+
+
+class KeptIndex:
+    """Hold ``lock`` while refreshing or using ``index``."""
+
+    def __init__(self, agent: bytes, dimension: int) -> None:
+        self.agent = agent
+        self.lock = asyncio.Lock()
+        self.charged = 0
+        self.too_large = False
+        self._undone = 0
+        self._dimension = dimension
+        self._forget()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, estimated."""
+        return self.index.nbytes + OPEN_BYTES * len(self._open)
+
+    def _forget(self) -> None:
+        self.index = MemoryIndex(self._dimension)
+        self._open: dict[bytes, Presence] = {}
+        self._bare: set[bytes] = set()
+        self._memories: Version | None = None
+        self._vectors: Version | None = None
+        self._stood: int | None = None
+        self._stale = True
+        self._settled_below = 0
+
+    async def refresh(self, memories: MemoryStore, vectors: VectorStore, view: CanonicalView, capacity: int) -> None:
+        """Brings the index to what is live now. Ends early, ``too_large`` set, where it outgrows ``capacity`` bytes.
+
+        Raises UntoldError, StoreError. A failure leaves what the next refresh repairs.
+        """
+        self.too_large = False
+        if self._rewritten(view):
+            self._forget()
+        await self._follow(memories, vectors, view, capacity)
+        for _ in range(ROUNDS):
+            flipped = self._flipped(view)
+            if not flipped:
+                break
+            await self._read(flipped, memories, vectors, view)
+        self._settle(view)
+
+    async def _follow(self, memories: MemoryStore, vectors: VectorStore, view: CanonicalView, capacity: int) -> None:
+        """Reads what changed in either store, page by page, until nothing is left."""
+        while not self.too_large:
+            known = await vectors.version(self.agent)  # before rows are read: what comes later is read again
+            version = await memories.version(self.agent)
+            if version is None:
+                raise UntoldError
+            if version != self._memories:
+                ids = await self._changed_memories(memories, known)
+            elif known is None:
+                ids = sorted(self._bare)[:UNVERSIONED]
+            elif known != self._vectors:
+                ids = await self._changed_vectors(vectors)
+            else:
+                return
+            await self._read(ids, memories, vectors, view)
+            if self.nbytes > capacity:
+                self._forget()
+                self.too_large = True
+            if known is None and version == self._memories:
+                return
+
+    async def _changed_memories(self, memories: MemoryStore, known: Version | None) -> list[bytes]:
+        page = await memories.changes(self.agent, self._memories, PAGE)
+        if page is None:
+            raise UntoldError
+        if page.start_over:
+            self._forget()
+            self._vectors = known
+            metrics.INDEX_BUILDS.inc()
+        self._memories = page.version
+        return page.ids
+
+    async def _changed_vectors(self, vectors: VectorStore) -> list[bytes]:
+        page = await vectors.changes(self.agent, self._vectors, PAGE)
+        if page is None:
+            raise UntoldError
+        if page.start_over and self._vectors is not None and self._vectors.sequence > 0:
+            self._forget()  # vectors may have gone untold: all rows are read again
+            return []
+        self._vectors = page.version
+        return page.ids
+
+    async def _read(self, ids: Sequence[bytes], memories: MemoryStore, vectors: VectorStore, view: CanonicalView) -> None:
+        if not ids:
+            return
+        rows = await memories.get(self.agent, ids)
+        found = await vectors.find([(self.agent, memory_id) for memory_id in ids])
+        metrics.INDEX_ROWS.inc(len(ids))
+        self._stale = True
+        live = [row is not None and row.memory is not None and view.live(row.presence) for row in rows]
+        for memory_id, row in zip(ids, rows, strict=True):
+            if row is None or row.memory is None:
+                self._open.pop(memory_id, None)
+            else:
+                self._open[memory_id] = row.presence
+        if len(ids) > UNVERSIONED:
+            await asyncio.to_thread(self._put, ids, rows, found, live)
+        else:
+            self._put(ids, rows, found, live)
+
+    def _put(
+        self,
+        ids: Iterable[bytes],
+        rows: Iterable[StoredMemory | None],
+        found: Iterable[VectorRow | None],
+        live: Iterable[bool],
+    ) -> None:
+        for memory_id, row, vector, lives in zip(ids, rows, found, live, strict=True):
+            document = document_of(row.memory) if lives and row is not None and row.memory is not None else None
+            self._bare.discard(memory_id)
+            if document is None:
+                self.index.remove(memory_id)
+                if lives:
+                    self._open.pop(memory_id, None)  # it has no text, whatever the chain does
+                continue
+            self.index.put(document, None if vector is None else vector.vector)
+            if vector is None:
+                self._bare.add(memory_id)
+
+    def _flipped(self, view: CanonicalView) -> list[bytes]:
+        """Open rows of which the index says something else than the view."""
+        if not self._stale and self._stood == view.sequence:
+            return []
+        return [memory_id for memory_id, presence in self._open.items() if view.live(presence) != (memory_id in self.index)]
+
+    def _settle(self, view: CanonicalView) -> None:
+        if not self._stale and self._stood == view.sequence:
+            return
+        floor = view.floor
+        if floor is not None:
+            settled = [
+                memory_id
+                for memory_id, presence in self._open.items()
+                if all(fact.block_number < floor for fact in presence.upserts | presence.deletes)
+            ]
+            for memory_id in settled:
+                del self._open[memory_id]
+            self._settled_below = max(self._settled_below, floor)
+        self._undone = view.undo_count
+        self._stood, self._stale = view.sequence, False
+
+    def _rewritten(self, view: CanonicalView) -> bool:
+        """Whether an undo since the last look reached rows that were taken for settled."""
+        count = view.undo_count - self._undone
+        if count <= 0:
+            return False
+        recent = list(view.reorgs)[-count:]
+        return count > len(recent) or min(undo.ancestor.number for undo in recent) + 1 < self._settled_below

@@ -1,0 +1,82 @@
+"""What the gateway ranks by."""
+
+from __future__ import annotations
+
+from streams.retrieval.ranked import Question
+from streams.serving.context.request import ContextRequest
+from tests.steps import step_undo
+from tests.unit.serving.world import ALICE, BOB, World, upsert
+
+
+async def texts(world: World, question: str, wanted: int = 5, **more: float) -> list[str]:
+    asked = Question(ALICE, question, wanted, more.get("min_similarity", -1.0))
+    return [found.text for found in await world.ranking.rank(asked)]
+
+
+async def test_same_words_in_another_form_are_found_where_the_cosine_sees_nothing(world: World) -> None:
+    ref = world.grow()
+    await world.remember(
+        upsert(ALICE, ref, 0, "Swimming in lakes"), upsert(ALICE, ref, 1, "voted on the treasury", timestamp=9_000)
+    )
+    found = await world.ranking.rank(Question(ALICE, "the lake where I swam", 5, -1.0))
+    assert found[0].text == "Swimming in lakes"
+
+
+async def test_near_duplicates_stand_last(world: World) -> None:
+    ref = world.grow()
+    said = ["swapped 1 ETH for DAI", "Swapped 1 ETH for DAI.", "swapped 2 ETH for DAI", "voted"]
+    await world.remember(*(upsert(ALICE, ref, i, text, timestamp=9_000 * i) for i, text in enumerate(said)))
+    found = await texts(world, "swapped 1 ETH for DAI")
+    assert {found[0], found[-1]} == set(said[:2])
+
+
+async def test_nothing_that_is_undone_has_a_part_in_any_score(world: World) -> None:
+    base = world.blocks[-1]
+    gone = world.grow()
+    await world.remember(*(upsert(ALICE, gone, i, f"swapped eth {i}") for i in range(5)))
+    await texts(world, "swapped eth")
+    world.chain.view.apply(step_undo(2, [gone], base))
+    world.blocks.pop()
+    ref = world.grow(fork=1)
+    facts = [upsert(ALICE, ref, 0, "swapped eth for dai"), upsert(ALICE, ref, 1, "voted")]
+    await world.remember(*facts)
+    asked = Question(ALICE, "swapped eth", 5, -1.0)
+    after = [(found.text, found.score) for found in await world.ranking.rank(asked)]
+    fresh = World()
+    fresh.grow()
+    fresh.chain.view.apply(step_undo(2, [fresh.blocks.pop()], base))
+    fresh.grow(fork=1)
+    await fresh.remember(*facts)
+    assert [(found.text, found.score) for found in await fresh.ranking.rank(asked)] == after
+    fresh.close()
+
+
+async def test_a_memory_whose_vector_is_to_come_is_found_by_its_words(world: World) -> None:
+    ref = world.grow()
+    await world.memories.apply([upsert(ALICE, ref, 0, "swapped eth for dai")])
+    assert await texts(world, "swapped eth", min_similarity=0.9) == ["swapped eth for dai"]
+    assert await texts(world, "nothing alike", min_similarity=0.9) == []
+
+
+async def test_only_admitted_ones_however_far_down(world: World) -> None:
+    ref = world.grow()
+    await world.remember(*(upsert(ALICE, ref, i, f"swapped eth {i}") for i in range(120)))
+    await world.remember(upsert(ALICE, ref, 120, "voted on treasury"))
+    asked = Question(ALICE, "swapped eth", 3, -1.0, lambda memory: b"voted" in memory["content"])
+    assert [found.text for found in await world.ranking.rank(asked)] == ["voted on treasury"]
+
+
+async def test_never_another_agents(world: World) -> None:
+    ref = world.grow()
+    await world.remember(upsert(BOB, ref, 0, "swapped eth for dai"), upsert(ALICE, ref, 1, "voted"))
+    assert await texts(world, "swapped eth") == ["voted"]
+    answer = await world.finder.find(ContextRequest(BOB, "voted", 5, -1.0))
+    assert [item.text for item in answer.items] == ["swapped eth for dai"]
+
+
+async def test_where_there_is_no_room_vectors_answer(world: World) -> None:
+    ref = world.grow()
+    await world.remember(upsert(ALICE, ref, 0, "swapped eth for dai"))
+    world.indexes._capacity = 1
+    assert await texts(world, "swapped eth") == ["swapped eth for dai"]
+    assert world.index.limits != []
