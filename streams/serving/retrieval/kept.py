@@ -53,7 +53,7 @@ class KeptIndex:
         self._memories: Version | None = None
         self._vectors: Version | None = None
         self._stood: int | None = None
-        self._stale = True
+        self._fresh: dict[bytes, None] = {}
         self._settled_below = 0
 
     async def refresh(self, memories: MemoryStore, vectors: VectorStore, view: CanonicalView, capacity: int) -> None:
@@ -121,7 +121,7 @@ class KeptIndex:
         rows = await memories.get(self.agent, ids)
         found = await vectors.find([(self.agent, memory_id) for memory_id in ids])
         metrics.INDEX_ROWS.inc(len(ids))
-        self._stale = True
+        self._fresh |= dict.fromkeys(ids)
         live = [row is not None and row.memory is not None and view.live(row.presence) for row in rows]
         for memory_id, row in zip(ids, rows, strict=True):
             if row is None or row.memory is None:
@@ -154,25 +154,20 @@ class KeptIndex:
 
     def _flipped(self, view: CanonicalView) -> list[bytes]:
         """Open rows of which the index says something else than the view."""
-        if not self._stale and self._stood == view.sequence:
-            return []
-        return [memory_id for memory_id, presence in self._open.items() if view.live(presence) != (memory_id in self.index)]
+        rows = self._open if self._stood != view.sequence else self._fresh
+        return [i for i in rows if i in self._open and view.live(self._open[i]) != (i in self.index)]
 
     def _settle(self, view: CanonicalView) -> None:
-        if not self._stale and self._stood == view.sequence:
-            return
-        floor = view.floor
-        if floor is not None:
-            settled = [
-                memory_id
-                for memory_id, presence in self._open.items()
-                if all(fact.block_number < floor for fact in presence.upserts | presence.deletes)
-            ]
-            for memory_id in settled:
+        """Takes rows whose facts are all below the floor, or of no block, off the list of open ones."""
+        floor = view.floor or 0
+        rows = list(self._open) if floor > self._settled_below else [i for i in self._fresh if i in self._open]
+        for memory_id in rows:
+            presence = self._open[memory_id]
+            if all(fact.block_number < floor for fact in presence.upserts | presence.deletes):
                 del self._open[memory_id]
-            self._settled_below = max(self._settled_below, floor)
+        self._settled_below = max(self._settled_below, floor)
         self._undone = view.undo_count
-        self._stood, self._stale = view.sequence, False
+        self._stood, self._fresh = view.sequence, {}
 
     def _rewritten(self, view: CanonicalView) -> bool:
         """Whether an undo since the last look reached rows that were taken for settled."""
