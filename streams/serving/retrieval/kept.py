@@ -1,7 +1,7 @@
 """One agent's index, kept equal to what the stores and the chain view say.
 
-Rows are read when their version moved. A row whose facts all lie below the view's floor is settled: only the store can change
-it. The others are open, and looked at again as the chain moves.
+Rows are read when their version moved. A row whose facts all lie in the chain below the view's floor is settled: only the store
+can change it, or a rewrite of what was thought final. The others are open, and looked at again as the chain moves.
 Invariant: after ``refresh`` the index holds exactly the texts that were live in the view at its end, so equal states of memory
 give equal answers, whatever was undone on the way there.
 """
@@ -37,7 +37,6 @@ class KeptIndex:
         self.lock = asyncio.Lock()
         self.charged = 0
         self.too_large = False
-        self._undone = 0
         self._dimension = dimension
         self._forget()
 
@@ -55,6 +54,7 @@ class KeptIndex:
         self._stood: int | None = None
         self._fresh: dict[bytes, None] = {}
         self._settled_below = 0
+        self._rewrites: int | None = None
 
     async def refresh(self, memories: MemoryStore, vectors: VectorStore, view: CanonicalView, capacity: int) -> None:
         """Brings the index to what is live now. Ends early, ``too_large`` set, where it outgrows ``capacity`` bytes.
@@ -62,8 +62,9 @@ class KeptIndex:
         Raises UntoldError, StoreError. A failure leaves what the next refresh repairs.
         """
         self.too_large = False
-        if self._rewritten(view):
+        if self._rewrites != view.rewrites:  # what was below the floor is not as it was
             self._forget()
+        rewrites = view.rewrites
         await self._follow(memories, vectors, view, capacity)
         for _ in range(ROUNDS):
             flipped = self._flipped(view)
@@ -71,6 +72,7 @@ class KeptIndex:
                 break
             await self._read(flipped, memories, vectors, view)
         self._settle(view)
+        self._rewrites = rewrites  # one that came meanwhile is met by the next refresh
 
     async def _follow(self, memories: MemoryStore, vectors: VectorStore, view: CanonicalView, capacity: int) -> None:
         """Reads what changed in either store, page by page, until nothing is left."""
@@ -158,21 +160,14 @@ class KeptIndex:
         return [i for i in rows if i in self._open and view.live(self._open[i]) != (i in self.index)]
 
     def _settle(self, view: CanonicalView) -> None:
-        """Takes rows whose facts are all below the floor, or of no block, off the list of open ones."""
+        """Takes rows whose facts are all of no block, or of the chain below the floor, off the list of open ones."""
         floor = view.floor or 0
         rows = list(self._open) if floor > self._settled_below else [i for i in self._fresh if i in self._open]
         for memory_id in rows:
             presence = self._open[memory_id]
-            if all(fact.block_number < floor for fact in presence.upserts | presence.deletes):
+            if all(
+                fact.block_number < floor and view.canonical(fact.block_hash) for fact in presence.upserts | presence.deletes
+            ):
                 del self._open[memory_id]
         self._settled_below = max(self._settled_below, floor)
-        self._undone = view.undo_count
         self._stood, self._fresh = view.sequence, {}
-
-    def _rewritten(self, view: CanonicalView) -> bool:
-        """Whether an undo since the last look reached rows that were taken for settled."""
-        count = view.undo_count - self._undone
-        if count <= 0:
-            return False
-        recent = list(view.reorgs)[-count:]
-        return count > len(recent) or min(undo.ancestor.number for undo in recent) + 1 < self._settled_below

@@ -173,16 +173,16 @@ async def test_what_moves_while_the_answer_is_computed_keeps_it_from_being_kept(
     ref = world.grow()
     first, other = upsert(ALICE, ref, 0, "swapped eth"), upsert(ALICE, ref, 1, "swapped eth too")
     await world.remember(first)
-    search = world.index.search
+    rows = world.reads.rows
     moves: list[Any] = [lambda: world.remember(other), lambda: world.memories.revert([other]), None]
 
     async def restless(*asked: Any) -> Any:
-        found = await search(*asked)
+        found = await rows(*asked)
         if moves and (move := moves.pop(0)) is not None:
             await move()
         return found
 
-    monkeypatch.setattr(world.index, "search", restless)
+    monkeypatch.setattr(world.reads, "rows", restless)
     before = value("monmouth_cache_unkept_total", reason="moved")
     assert (await ask(http))[1] == "miss"  # a row came
     assert (await ask(http))[1] == "miss"  # a row went
@@ -220,15 +220,15 @@ async def test_purging_an_agent_takes_its_answers_also_one_under_way(
     await ask(http, BOB)
     assert world.cached.purge(ALICE) == 1
     assert (await ask(http, BOB))[1] == "hit"
-    search = world.index.search
+    rows = world.reads.rows
 
     async def purging(*asked: Any) -> Any:
         world.cached.purge(ALICE)
-        return await search(*asked)
+        return await rows(*asked)
 
-    monkeypatch.setattr(world.index, "search", purging)
+    monkeypatch.setattr(world.reads, "rows", purging)
     assert (await ask(http))[1] == "miss"
-    monkeypatch.setattr(world.index, "search", search)
+    monkeypatch.setattr(world.reads, "rows", rows)
     assert (await ask(http))[1] == "miss"  # the one before was not kept
     assert (await ask(http))[1] == "hit"
 
