@@ -20,8 +20,8 @@ from streams.core.graph.tally import SCALE
 DAMPING = 85
 """Percent."""
 MASS = 1 << 36
-SHARE = 1 << 24
-"""A rank times a share fits 64 bits: MASS x SHARE = 2^60."""
+SHARE = 1 << 26
+"""A rank times a share fits 64 bits: MASS x SHARE = 2^62."""
 ROUNDS = 200
 """Where ranks still move after so many rounds, it is by less than 0.85^200 of all."""
 
@@ -69,8 +69,7 @@ def _stationary(nodes: Sequence[bytes], links: Links, starts: Sequence[bytes]) -
         return {}
     place = {node: index for index, node in enumerate(nodes)}
     sources, targets, shares = _shares(place, links)
-    start = np.zeros(len(nodes), np.int64)
-    start[[place[node] for node in starts]] = SHARE // len(starts)
+    start = np.array([place[node] for node in starts], np.int64)
     ranks = _restarted(np.zeros(len(nodes), np.int64), start)
     for _ in range(ROUNDS):
         flow = np.zeros(len(nodes), np.int64)
@@ -83,10 +82,11 @@ def _stationary(nodes: Sequence[bytes], links: Links, starts: Sequence[bytes]) -
 
 
 def _restarted(flow: Integers, start: Integers) -> Integers:
-    """``flow`` with all mass that is missing put at the starts; what rounding leaves goes to the first of them."""
-    left = MASS - int(flow.sum())
-    found = flow + left * start // SHARE
-    found[int(np.flatnonzero(start)[0])] += MASS - int(found.sum())
+    """``flow`` with all mass that is missing put at the starts, in equal parts but for one unit."""
+    each, more = divmod(MASS - int(flow.sum()), len(start))
+    found = flow.copy()
+    found[start] += each
+    found[start[:more]] += 1
     return found
 
 

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from streams.serving.calls import Call, Name, named
-from streams.serving.wire.graph import EdgeList, InsightsView, Neighbours, PathView, PatternList, ProfileView, RankList
+from streams.serving.wire.graph import (
+    EdgeList,
+    IdentityList,
+    InsightsView,
+    Neighbours,
+    PathView,
+    PatternList,
+    ProfileView,
+    RankList,
+)
 
 GRAPH = "/v1/graph"
 
@@ -41,6 +50,14 @@ def profile(agent: Name, *, as_of_block: int | None = None, as_of_time: int | No
 def insights(agent: Name, *, as_of_block: int | None = None, as_of_time: int | None = None) -> Call[InsightsView]:
     """Trend, rhythm, risk, trust."""
     return Call("GET", f"{GRAPH}/{named(agent)}/insights", InsightsView, _as_of(as_of_block, as_of_time))
+
+
+def identities(
+    *, capability: str | None = None, limit: int = 100, as_of_block: int | None = None, as_of_time: int | None = None
+) -> Call[IdentityList]:
+    """Identities in believed registries."""
+    params = {"capability": capability, "limit": limit, **_as_of(as_of_block, as_of_time)}
+    return Call("GET", f"{GRAPH}/identities", IdentityList, params)
 
 
 def patterns(

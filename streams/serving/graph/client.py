@@ -7,7 +7,16 @@ from typing import Any, Protocol, TypeVar
 from streams.serving.calls import Call, Name
 from streams.serving.graph import calls
 from streams.serving.wire import Answer
-from streams.serving.wire.graph import EdgeList, InsightsView, Neighbours, PathView, PatternList, ProfileView, RankList
+from streams.serving.wire.graph import (
+    EdgeList,
+    IdentityList,
+    InsightsView,
+    Neighbours,
+    PathView,
+    PatternList,
+    ProfileView,
+    RankList,
+)
 
 A = TypeVar("A", bound=Answer)
 
@@ -52,6 +61,10 @@ class Graph:
         """Trend, rhythm, risk, trust."""
         return self._send(calls.insights(agent, **more))
 
+    def identities(self, **more: Any) -> IdentityList:
+        """Identities in believed registries."""
+        return self._send(calls.identities(**more))
+
     def patterns(self, **more: Any) -> PatternList:
         """Frequent pairs, hubs, bridges."""
         return self._send(calls.patterns(**more))
@@ -86,6 +99,10 @@ class AsyncGraph:
     async def insights(self, agent: Name, **more: Any) -> InsightsView:
         """As Graph.insights."""
         return await self._send(calls.insights(agent, **more))
+
+    async def identities(self, **more: Any) -> IdentityList:
+        """As Graph.identities."""
+        return await self._send(calls.identities(**more))
 
     async def patterns(self, **more: Any) -> PatternList:
         """As Graph.patterns."""

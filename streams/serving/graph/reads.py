@@ -106,6 +106,15 @@ class GraphReads:
         given: dict[Name, Feedback] = feedback(said) if mine else {}
         return Profile(sent[-1].standing, [(one, given.get(one.name, Feedback())) for one in mine])
 
+    async def identities(self, capability: str | None, moment: Moment, limit: int) -> list[tuple[Identity, Feedback]]:
+        """Identities in believed registries, by name; those with a capability, if one is given."""
+        await self._barrier(moment)
+        said = [event.said for event in self._source.table.said(self._visible(moment)) if event.said is not None]
+        found = sorted(identities(said).items())
+        wanted = [one for _, one in found if capability is None or capability in one.capabilities][:limit]
+        given = feedback(said) if wanted else {}
+        return [(one, given.get(one.name, Feedback())) for one in wanted]
+
     async def insights(self, agent: bytes, moment: Moment) -> Insights | None:
         """What an agent's newest transactions say; None if it never sent one."""
         await self._barrier(moment)

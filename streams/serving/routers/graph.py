@@ -17,6 +17,8 @@ from streams.serving.wire.graph import (
     EdgeList,
     EdgeView,
     GraphPoint,
+    IdentityList,
+    IdentityView,
     InsightsView,
     Neighbour,
     Neighbours,
@@ -102,6 +104,18 @@ async def graph_patterns(
         return PatternList(total=len(wanted), items=items, as_of=_point(moment, picture))
 
     return await served.graph.study(moment, found)
+
+
+@router.get("/identities", operation_id="graph_identities")
+async def graph_identities(
+    served: Served,
+    moment: MomentParam,
+    capability: Annotated[str | None, Query(max_length=64, description="Only those that name it.")] = None,
+    limit: LimitParam = 100,
+) -> IdentityList:
+    """Identities in the registries that the gateway believes, with their feedback."""
+    found = await served.graph.identities(capability, moment, limit)
+    return IdentityList(items=[IdentityView.of(*pair) for pair in found])
 
 
 @router.get("/{node}/neighbours", operation_id="graph_neighbours")

@@ -140,6 +140,12 @@ class IdentityView(Answer):
         )
 
 
+class IdentityList(Answer):
+    """Identities, by registry and number."""
+
+    items: list[IdentityView]
+
+
 class ProfileView(Answer):
     """What an agent's transactions and the registries say of it. ``reputation``: 0.5, then 0.9 r + 0.1 outcome."""
 

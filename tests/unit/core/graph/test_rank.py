@@ -33,7 +33,7 @@ def dense(links: Links, nodes: list[bytes], starts: set[bytes]) -> dict[bytes, f
 def near(found: dict[bytes, int], wanted: dict[bytes, float]) -> None:
     assert found.keys() == wanted.keys()
     for name, rank in found.items():
-        assert rank / SCALE == pytest.approx(wanted[name], abs=2e-6)
+        assert rank / SCALE == pytest.approx(wanted[name], abs=1e-7)
     assert abs(sum(found.values()) - SCALE) <= len(found)
 
 
@@ -59,6 +59,15 @@ def test_order_and_partition_of_the_edges_change_no_bit(drawn: list[Edge], rando
     assert list(pagerank(links_of(Snapshot(drawn))).items()) == list(pagerank(links_of(merged)).items())
     seeds = [node(1), node(2)]
     assert eigentrust(trust_links(Snapshot(drawn)), seeds) == eigentrust(trust_links(merged), seeds[::-1])
+
+
+def test_no_node_gains_by_its_place_in_the_order() -> None:
+    hub, leaves = bytes(20), [n.to_bytes(20, "big") for n in range(1, 3_000)]
+    ranks = pagerank({(leaf, hub): SCALE for leaf in leaves})
+    assert len({ranks[leaf] // 100 for leaf in leaves}) <= 2  # to the tenth place
+    wanted = dense({(leaf, hub): SCALE for leaf in leaves[:300]}, [hub, *leaves[:300]], {hub, *leaves[:300]})
+    found = pagerank({(leaf, hub): SCALE for leaf in leaves[:300]})
+    assert max(abs(found[name] / SCALE - rank) for name, rank in wanted.items()) < 1e-8
 
 
 def test_trust_without_a_seed_is_refused() -> None:

@@ -30,6 +30,7 @@ async def test_every_question_can_be_asked(world: World) -> None:
         assert (await graph.profile(ALICE)).transactions == 5
         assert (await graph.insights(ALICE)).success == 1.0
         assert {one.kind for one in (await graph.patterns()).items} == {"FREQUENT_PAIR", "BRIDGE"}
+        assert (await graph.identities()).items == []
         assert (await graph.patterns(kind="HUB")).total == 0
         assert (await graph.top()).by == "pagerank"
         trusted = await graph.top(seeds=[ALICE], limit=2)

@@ -100,7 +100,7 @@ async def test_paths_and_relationships(http: httpx.AsyncClient, dealings: Dealin
 async def test_ranks_and_patterns(http: httpx.AsyncClient, dealings: Dealings) -> None:
     dealings.block(*(paid(ALICE, bytes([n]) * 20) for n in range(1, 12)), *[paid(BOB, CAROL)] * 5, paid(DAVE, ALICE))
     ranks = await got(http, "top", limit=3)
-    assert [one["node"] for one in ranks["items"][:2]] == [name(ALICE), name(CAROL)]
+    assert {one["node"] for one in ranks["items"][:2]} == {name(ALICE), name(CAROL)}
     trust = await got(http, "top", by="trust", seed=[name(ALICE)])
     assert trust["items"][0]["node"] == name(ALICE)
     assert all(one["rank"] == 0 for one in trust["items"] if one["node"] in {name(BOB), name(CAROL), name(DAVE)})
@@ -145,6 +145,13 @@ async def test_identities_and_feedback_come_from_believed_registries_alone(http:
     assert identity["feedback"] == {"count": 1, "clients": 1, "mean": 0.9, "revoked": 1, "responses": 0}
     (earlier,) = (await got(http, f"{name(ALICE)}/profile", as_of_block=3))["identities"]
     assert (earlier["feedback"]["count"], earlier["feedback"]["mean"]) == (2, 0.7)
+    skills = encode(["string", "bytes"], ["capabilities", b"swap,lend"])
+    described = log(IDENTITY, "MetadataSet(uint256,string,string,bytes)", 7, bytes(32), data=skills)
+    dealings.block(paid(ALICE, IDENTITY, 0, logs=[described]))
+    (able,) = (await got(http, "identities", capability="lend"))["items"]
+    assert (able["agent_id"], able["capabilities"], able["feedback"]["count"]) == ("7", ["swap", "lend"], 1)
+    assert (await got(http, "identities", capability="cook"))["items"] == []
+    assert (await got(http, "identities", as_of_block=0))["items"] == []
     passed = log(IDENTITY, "Transfer(address,address,uint256)", ALICE, BOB, 7)
     dealings.block(paid(ALICE, IDENTITY, 0, logs=[passed]))
     assert (await got(http, f"{name(ALICE)}/profile"))["identities"] == []
