@@ -26,6 +26,8 @@ from streams.settings import Settings
 @click.option("--order", type=click.Choice(["score", "time", "edges"]), help="edges: the best first and last.")
 @click.option("--render", type=click.Choice(["plain", "cited"]), help="Print one text for a prompt.")
 @click.option("--truncate", is_flag=True, help="Cut one memory that is too long for the rest of the budget.")
+@click.option("--proofs", is_flag=True, help="Have every item proven, and check the proofs.")
+@click.option("--root", "trusted", metavar="HEX", help="With --proofs: the root you trust; the proofs must be for it.")
 @click.option("--wait-for", metavar="TOKEN", help="write_token of a receipt: answer when its effect shows.")
 @click.option("--wait-for-block", metavar="N|HASH", help="Answer when that block is taken in.")
 @click.option("--wait", type=click.FloatRange(0, 30), help="Seconds to wait for these at most (default: 5).")
@@ -45,6 +47,8 @@ def query(  # noqa: PLR0917  (click passes options by name)
     order: str | None,
     render: str | None,
     truncate: bool,
+    proofs: bool,
+    trusted: str | None,
     wait_for: str | None,
     wait_for_block: str | None,
     wait: float | None,
@@ -61,6 +65,8 @@ def query(  # noqa: PLR0917  (click passes options by name)
     """
     if size is not None and window is None:
         raise click.UsageError("--size is the size of a --window")
+    if trusted is not None and not proofs:
+        raise click.UsageError("--root is for --proofs")
     with gateway_client(settings, url) as client:
         context = client.query_context(
             agent,
@@ -73,6 +79,8 @@ def query(  # noqa: PLR0917  (click passes options by name)
             order=order,
             render=render,
             truncate=truncate or None,
+            proofs=proofs or None,
+            root=trusted,
             wait_for=wait_for,
             wait_for_block=wait_for_block,
             wait=wait,
@@ -91,6 +99,8 @@ def query(  # noqa: PLR0917  (click passes options by name)
         console.print(Text(f"   {when(item.timestamp)}  {source(item.citation)}", "dim"))
     if context.left_out:
         console.print(Text(f"{context.left_out} more went over the token budget", "dim"))
+    if context.root is not None:
+        console.print(Text(f"all proven under root {context.root.merkle_root}", "dim"), soft_wrap=True)
     if context.next:
         console.print(Text(f"older: --cursor {context.next}", "dim"), soft_wrap=True)
 

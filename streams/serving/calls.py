@@ -133,6 +133,11 @@ def named(value: Name) -> str:
     return to_hex(value) if isinstance(value, bytes) else quote(value, safe="")
 
 
+def agent_name(agent: Name) -> str:
+    """The agent as answers name it."""
+    return to_hex(agent) if isinstance(agent, bytes) else "0x" + agent.lower().removeprefix("0x")
+
+
 def _agent(agent: Name) -> str:
     return f"/v1/agents/{named(agent)}"
 
@@ -154,6 +159,7 @@ def query_context(
     order: str | None = None,
     render: str | None = None,
     truncate: bool | None = None,
+    proofs: bool | None = None,
     **when: Unpack[When],
 ) -> Call[Context]:
     """A question, a window, or both. Says only what was given, so that an older gateway understands it."""
@@ -168,6 +174,7 @@ def query_context(
         "order": order,
         "render": render,
         "truncate": truncate,
+        "proofs": proofs,
         **when,
     }
     given = {name: value for name, value in body.items() if value is not None}

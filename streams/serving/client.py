@@ -43,6 +43,7 @@ from streams.serving.transport import (
     unreachable,
 )
 from streams.serving.verify import verify_consistency, verify_entry, verify_proof
+from streams.serving.verify_context import verify_context
 from streams.serving.wire import (
     Answer,
     ChainState,
@@ -98,9 +99,13 @@ class Client:
 
         More: ``min_similarity, max_tokens, window, filter, cursor, order, render, truncate``, the moment as for ``get``;
         ``wait_for`` (write_token of a receipt), ``wait_for_block`` and ``wait``: answers when the effect shows, or raises
-        NotVisibleYetError.
+        NotVisibleYetError; ``proofs``: every item is proven and has been verified, against ``root`` if you trust one.
         """
-        return self._send(calls.query_context(agent, query, max_results, **more))
+        root = more.pop("root", None)
+        answer = self._send(calls.query_context(agent, query, max_results, **more))
+        if more.get("proofs"):
+            verify_context(answer, calls.agent_name(agent), root)
+        return answer
 
     def store(self, agent: Name, data: str | bytes, **said: Unpack[Said]) -> Receipt:
         """Keeps a memory. More: ``type, importance, tags, media_type, subject, predicate, valid_from, valid_to, links,
@@ -296,7 +301,11 @@ class AsyncClient:
 
     async def query_context(self, agent: Name, query: str | None = None, max_results: int = 10, **more: Any) -> Context:
         """As Client.query_context."""
-        return await self._send(calls.query_context(agent, query, max_results, **more))
+        root = more.pop("root", None)
+        answer = await self._send(calls.query_context(agent, query, max_results, **more))
+        if more.get("proofs"):
+            verify_context(answer, calls.agent_name(agent), root)
+        return answer
 
     async def store(self, agent: Name, data: str | bytes, **said: Unpack[Said]) -> Receipt:
         """As Client.store."""

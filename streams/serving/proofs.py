@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from schemas.records import Memory
 from streams.core.leaf import path_and_opening, tree_of
@@ -58,6 +59,16 @@ class Prover:
 
     async def proof(self, agent: bytes, memory_id: bytes) -> ProofView:
         """Inclusion or absence. Raises as ``root`` does, and ConflictError if the store and the root do not meet."""
+        _, (proof,) = await self.proofs(agent, [memory_id])
+        return proof
+
+    async def proofs(self, agent: bytes, memory_ids: Sequence[bytes]) -> tuple[Root, list[ProofView]]:
+        """One root, and inclusion or absence of each memory under it, in order. Raises as ``proof`` does."""
+        root, tree = await self._met(agent)
+        return root, [self._proved(root, tree, memory_id) for memory_id in memory_ids]
+
+    async def _met(self, agent: bytes) -> tuple[Root, SparseTree]:
+        """The published root and its tree, once the store makes it."""
         deadline = time.monotonic() + self._patience
         pause = FIRST_PAUSE
         while True:
@@ -68,7 +79,7 @@ class Prover:
                 if tree.root == root.merkle_root:
                     self._keep(agent, tree)
             if tree.root == root.merkle_root:
-                return self._proved(root, tree, memory_id)
+                return root, tree
             if time.monotonic() + pause > deadline:
                 raise _apart(tree, root)
             await asyncio.sleep(pause)

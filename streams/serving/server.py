@@ -30,6 +30,7 @@ from streams.serving.chain import ChainTail
 from streams.serving.commands import KafkaCommandLog
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
+from streams.serving.context.proven import ProvenContexts
 from streams.serving.feed.log import FeedLog
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
@@ -107,11 +108,12 @@ class Gateway:
         ranking = GraphRanking(hybrid, graph)
         proofs = Prover(reads, stores.memories, self.roots, self._keys, settings.gateway.proof_seconds)
         signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+        finder = ContextFinder(reads, ranking, self._vectors, settings.rag)
         self.services = Services(
             chain=self.chain,
             reads=reads,
             finder=CachedFinder(
-                ContextFinder(reads, ranking, self._vectors, settings.rag),
+                finder,
                 reads,
                 Freshness(self.chain, stores.memories, [stores.vectors]),  # all that the ranking reads of an agent
                 _limits(settings.cache),
@@ -126,6 +128,7 @@ class Gateway:
             graph=graph,
             feeds=Feeds(self._feed_log, reads),
             waits=Waits(reads, stores.vectors, self.progress, WriteTokens(self._keys), settings.kafka.partitions),
+            proven=ProvenContexts(finder, proofs, reads),
             probes=Probes(
                 {
                     "broker": broker_probe(self.chain),

@@ -13,6 +13,7 @@ from streams.serving.addresses import parse_agent, parse_block, parse_memory_id
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
+from streams.serving.context.proven import ProvenContexts
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
@@ -45,6 +46,7 @@ class Services:
     graph: GraphReads
     feeds: Feeds
     waits: Waits
+    proven: ProvenContexts
 
 
 def _services(request: Request) -> Services:

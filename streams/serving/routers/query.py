@@ -29,6 +29,10 @@ async def query_context(agent: AgentParam, wanted: QueryRequest, served: Served)
         valid_at=wanted.valid_at,
         include_invalid=wanted.include_invalid,
     )
-    answered = await served.finder.answer(request_of(agent, wanted, when))
+    request = request_of(agent, wanted, when)
+    if wanted.proofs:
+        proven = await served.proven.find(request)
+        return Response(proven.model_dump_json(), media_type="application/json")
+    answered = await served.finder.answer(request)
     headers = {CACHE_HEADER: "hit" if answered.cached else "miss"}
     return Response(answered.body, media_type="application/json", headers=headers)

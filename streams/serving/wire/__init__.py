@@ -19,7 +19,7 @@ from streams.serving.wire.base import (
     Wire,
 )
 from streams.serving.wire.changes import CHANGE_TYPES, Change, ChangeType, FeedEnd
-from streams.serving.wire.context import Context, ContextFilter, ContextItem, Omitted, QueryRequest, WindowShape
+from streams.serving.wire.context import Context, ContextFilter, ContextItem, ItemProof, Omitted, QueryRequest, WindowShape
 from streams.serving.wire.language import EmbeddingRequest, EmbeddingView, FeaturesView, Guess, IntentView
 from streams.serving.wire.memories import Citation, EdgeView, MemoryList, MemoryView, ValidityView, text_of
 from streams.serving.wire.packages import ImportRequest, ImportView, PackageView
@@ -75,6 +75,7 @@ __all__ = [
     "ImportView",
     "IntentView",
     "InvalidateRequest",
+    "ItemProof",
     "Link",
     "LinkBetween",
     "LinkRequest",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,7 +19,8 @@ from streams.serving.wire.base import (
     Text,
     Wire,
 )
-from streams.serving.wire.memories import Citation, ValidityView
+from streams.serving.wire.memories import Citation, MemoryView, ValidityView
+from streams.serving.wire.proofs import RootView
 
 FAR = 2**53
 WINDOW = 50
@@ -93,6 +94,7 @@ class QueryRequest(Wire):
     )
     render: Literal["plain", "cited"] | None = Field(None, description="Also as one numbered text, with sources if cited.")
     truncate: bool = Field(False, description="One memory that is too long for the rest of the budget may be cut.")
+    proofs: bool = Field(False, description="Prove every item against the agent's published root.")
     wait_for: str | None = Field(None, max_length=256, description="write_token of a receipt: answer when its effect shows.")
     wait_for_block: int | str | None = Field(None, description="Number or hash: answer when that block is taken in.")
     wait: float = Field(5.0, ge=0, le=WAIT_LIMIT, description="Seconds to wait at most; then 504.")
@@ -104,6 +106,16 @@ class QueryRequest(Wire):
         if self.query is not None and self.cursor is not None:
             raise ValueError("a cursor walks over a window; a question has none")
         return self
+
+
+class ItemProof(Answer):
+    """That ``memory``, as it is here, lies under the context's root: ``opening`` is the key that commits to it, ``proof`` the
+    self-contained document.
+    """
+
+    memory: MemoryView
+    opening: str
+    proof: dict[str, Any]
 
 
 class ContextItem(Answer):
@@ -123,6 +135,7 @@ class ContextItem(Answer):
     timestamp: int
     citation: Citation
     validity: ValidityView | None = None
+    proof: ItemProof | None = None
 
     @property
     def memory_id(self) -> str:
@@ -148,7 +161,7 @@ class Context(Answer):
     ``left_out``: items that matched but went over the budget.
 
     ``prompt``: the items as one text, if that was asked for. ``next``: cursor of the window behind this one; None at the end of
-    history, and for a question.
+    history, and for a question. ``root``: what the items' proofs are for, if they were asked for.
     """
 
     agent: str
@@ -160,4 +173,5 @@ class Context(Answer):
     omitted: Omitted = Omitted()
     prompt: str | None = None
     next: str | None = None
+    root: RootView | None = None
     as_of: AsOf

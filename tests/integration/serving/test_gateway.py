@@ -260,6 +260,10 @@ async def test_client_refuses_proofs_that_show_something_else(live: Live) -> Non
         answer = await client.proof(ALICE, facts[0]["memory_id"])
         with pytest.raises(ProofRefusedError, match="not the one published or trusted"):
             await client.proof(ALICE, facts[0]["memory_id"], root="0x" + "00" * 32)
+        context = await client.query_context(ALICE, "memory", min_similarity=-1, proofs=True, root=answer.root.merkle_root)
+        assert len(context.items) == len(facts)
+        with pytest.raises(ProofRefusedError, match="trusted"):
+            await client.query_context(ALICE, "memory", min_similarity=-1, proofs=True, root="0x" + "00" * 32)
     verify_proof(answer, one)
     siblings = [("00" if s[:2] != "00" else "11") + s[2:] for s in answer.proof["siblings"]]
     for wrong, about, message in (

@@ -21,6 +21,7 @@ from streams.serving.cache.freshness import Freshness
 from streams.serving.cache.levels import Limits
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
+from streams.serving.context.proven import ProvenContexts
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
@@ -143,6 +144,7 @@ class World:
             graph=GraphReads(self.chain, self.edges),
             feeds=self.feeds,
             waits=Waits(self.reads, self.index, self.progress, WriteTokens(KEY), 1),
+            proven=ProvenContexts(self.finder, self.prover, self.reads),
         )
         self.blocks = [block(0, 0, bytes(32))]
         self.chain.view.apply(step_new(0, self.blocks[0]))
