@@ -30,9 +30,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "graph": ("streams.cli.graph:graph", "Ask who deals with whom, and whom to trust."),
     "export": ("streams.cli.packages:export", "Write an agent's memories to a file."),
     "import": ("streams.cli.packages:import_", "Take a file in as memories."),
+    "watch": ("streams.cli.watch:watch", "Follow what happens to an agent's memories."),
     "mcp": ("streams.cli.mcp:mcp", "Serve memories to language models (Model Context Protocol)."),
     "root": ("streams.cli.query:root", "Show an agent's lattice root."),
     "proof": ("streams.cli.proof:proof", "Check proofs."),
+    "openapi": ("streams.cli.openapi:openapi", "Print the description of the REST interface."),
     "devchain": ("streams.cli.devchain:devchain", "Run the development chain as a node."),
     "model": ("streams.cli.model:model", "Fetch and check the embedding model."),
 }

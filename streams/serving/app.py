@@ -15,6 +15,7 @@ from starlette.routing import Route
 from streams import __version__
 from streams.errors import Category, MonmouthError
 from streams.metrics import count_error
+from streams.serving.described import completed
 from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
@@ -25,7 +26,7 @@ from streams.serving.wire import ErrorBody
 
 log = logging.getLogger(__name__)
 
-ERRORS = {status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 500, 503, 504)}
+ERRORS = {status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 504)}
 MESSAGE_LIMIT = 500
 INWARD = {Category.DATABASE, Category.CONFIGURATION}  # their messages name files; they stay in the log
 ROUTERS = (
@@ -55,6 +56,8 @@ def create_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
         dependencies=[Depends(HTTPBearer(auto_error=False))],  # for the document alone: Authentication asks, below
     )
     app.state.services = services
+    described = app.openapi
+    app.openapi = lambda: app.openapi_schema or completed(described())  # type: ignore[method-assign]
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(Route("/mcp", mcp, methods=["POST"], include_in_schema=False))

@@ -13,18 +13,19 @@ from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
 from urllib.parse import quote, urlencode
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from schemas.records import MemoryType
 from streams.serving.addresses import to_hex
 from streams.serving.client_errors import GatewayError, UnreadableError, error_of
 from streams.serving.wire import (
-    Answer,
+    CacheState,
     ChainState,
     Change,
     ChangeType,
     ConsistencyView,
     Context,
+    DocumentView,
     EmbeddingView,
     EntryProofView,
     ErrorBody,
@@ -37,11 +38,12 @@ from streams.serving.wire import (
     MemoryView,
     PackageView,
     ProofView,
+    Ready,
     Receipt,
     RootView,
 )
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=BaseModel)
 Name = str | bytes
 Ends = Name | Iterable[Name] | Mapping[Name, int | None]
 """Memory ids, or for each since when it is not true any more; None: since the new one is."""
@@ -289,6 +291,11 @@ def proof(agent: Name, memory_id: Name) -> Call[ProofView]:
     return Call("GET", f"{_memory(agent, memory_id)}/proof", ProofView)
 
 
+def proof_document(agent: Name, memory_id: Name) -> Call[DocumentView]:
+    """The proof alone."""
+    return Call("GET", f"{_memory(agent, memory_id)}/proof/document", DocumentView)
+
+
 def export(agent: Name, *, format: str = "lines", compress: bool = False) -> Call[PackageView]:  # noqa: A002  (the API's name)
     """All live memories in one package."""
     return Call("GET", f"{_agent(agent)}/export", PackageView, {"format": format, "compress": compress})
@@ -334,6 +341,21 @@ def parse_intent(transaction: Mapping[str, Any]) -> Call[IntentView]:
 def chain() -> Call[ChainState]:
     """Head, finality, reorganisations."""
     return Call("GET", "/v1/chain", ChainState)
+
+
+def cache() -> Call[CacheState]:
+    """Of the gateway's caches; the operator's."""
+    return Call("GET", "/v1/cache", CacheState)
+
+
+def live() -> Call[Ready]:
+    """Whether the process serves at all."""
+    return Call("GET", "/livez", Ready)
+
+
+def ready() -> Call[Ready]:
+    """Whether answers would be true."""
+    return Call("GET", "/readyz", Ready)
 
 
 def health() -> Call[Health]:

@@ -24,6 +24,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel
+
 from streams.serving import calls
 from streams.serving.calls import Call, Ends, Name, Noted, Said, When, refusal
 from streams.serving.client_errors import GatewayError
@@ -45,7 +47,7 @@ from streams.serving.transport import (
 from streams.serving.verify import verify_consistency, verify_entry, verify_proof
 from streams.serving.verify_context import verify_context
 from streams.serving.wire import (
-    Answer,
+    CacheState,
     ChainState,
     Change,
     ChangeType,
@@ -62,11 +64,12 @@ from streams.serving.wire import (
     MemoryView,
     PackageView,
     ProofView,
+    Ready,
     Receipt,
     RootView,
 )
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=BaseModel)
 
 STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
 
@@ -183,6 +186,10 @@ class Client:
         """Takes in a package or another product's file. More: ``accept_unknown``, ``wait``."""
         return self._send(calls.import_package(agent, package, **more))
 
+    def proof_document(self, agent: Name, memory_id: Name) -> dict[str, Any]:
+        """The proof alone, not verified, for ``monmouth proof verify``."""
+        return self._send(calls.proof_document(agent, memory_id)).root
+
     def logs(self) -> LogList:
         """Every partition's log of final lattice states."""
         return self._send(calls.logs())
@@ -214,6 +221,18 @@ class Client:
     def chain(self) -> ChainState:
         """Head, finality, reorganisations."""
         return self._send(calls.chain())
+
+    def cache(self) -> CacheState:
+        """Hit rate and sizes of the gateway's caches; for the operator."""
+        return self._send(calls.cache())
+
+    def live(self) -> Ready:
+        """Whether the process serves at all."""
+        return self._send(calls.live())
+
+    def ready(self) -> Ready:
+        """Whether answers would be true. Raises NotReadyError with the reasons."""
+        return self._send(calls.ready())
 
     def health(self) -> Health:
         """All components, probed."""
@@ -378,6 +397,10 @@ class AsyncClient:
         """As Client.import_package."""
         return await self._send(calls.import_package(agent, package, **more))
 
+    async def proof_document(self, agent: Name, memory_id: Name) -> dict[str, Any]:
+        """As Client.proof_document."""
+        return (await self._send(calls.proof_document(agent, memory_id))).root
+
     async def logs(self) -> LogList:
         """As Client.logs."""
         return await self._send(calls.logs())
@@ -409,6 +432,18 @@ class AsyncClient:
     async def chain(self) -> ChainState:
         """As Client.chain."""
         return await self._send(calls.chain())
+
+    async def cache(self) -> CacheState:
+        """As Client.cache."""
+        return await self._send(calls.cache())
+
+    async def live(self) -> Ready:
+        """As Client.live."""
+        return await self._send(calls.live())
+
+    async def ready(self) -> Ready:
+        """As Client.ready."""
+        return await self._send(calls.ready())
 
     async def health(self) -> Health:
         """As Client.health."""

@@ -128,6 +128,12 @@ class NotVisibleYetError(GatewayError):
     name = "not_visible_yet"
 
 
+class NotReadyError(GatewayError):
+    """Answers would not be true yet, or not all of them; the message says which part is missing."""
+
+    name = "not_ready"
+
+
 class InternalError(GatewayError):
     """A defect of the gateway; its log has the details."""
 
@@ -157,6 +163,7 @@ TYPES: dict[str, type[GatewayError]] = {
         OverflowedError,
         UnavailableError,
         NotVisibleYetError,
+        NotReadyError,
         InternalError,
     )
 } | {category.value: PartFailedError for category in Category}

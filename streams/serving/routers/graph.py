@@ -55,7 +55,7 @@ def _moment(
 NodeParam = Annotated[bytes, Depends(_node)]
 OtherParam = Annotated[bytes, Depends(_other)]
 MomentParam = Annotated[Moment, Depends(_moment)]
-LimitParam = Annotated[int, Query(ge=1, le=GRAPH_LIMIT)]
+LimitParam = Annotated[int, Query(ge=1, le=GRAPH_LIMIT, description="Most items to list.")]
 
 
 def _point(moment: Moment, picture: Picture) -> GraphPoint:
@@ -123,7 +123,7 @@ async def graph_neighbours(
     node: NodeParam,
     served: Served,
     moment: MomentParam,
-    depth: Annotated[int, Query(ge=1, le=MAX_DEPTH)] = 1,
+    depth: Annotated[int, Query(ge=1, le=MAX_DEPTH, description="Most steps.")] = 1,
     limit: LimitParam = 50,
 ) -> Neighbours:
     """Nodes within ``depth`` steps; edges count in both directions."""

@@ -32,7 +32,10 @@ async def log(partition: PartitionParam, served: Served) -> LogView:
 
 @router.get("/{partition}/entries/{index}", operation_id="log_entry")
 async def log_entry(
-    partition: PartitionParam, index: Annotated[int, Path(ge=0, le=LARGEST)], served: Served, size: SizeParam = None
+    partition: PartitionParam,
+    index: Annotated[int, Path(ge=0, le=LARGEST, description="Number of the entry, from 0.")],
+    served: Served,
+    size: SizeParam = None,
 ) -> EntryProofView:
     """A final state, with the proof that it is that entry of the log of ``size`` entries."""
     return await served.logs.entry(partition, index, size)

@@ -87,11 +87,11 @@ async def retrieve(  # noqa: PLR0917  (parameters are the query string)
     when: MomentParam,
     type: Annotated[list[MemoryType] | None, Query(description="Kinds; repeat for several.")] = None,  # noqa: A002
     tag: Annotated[list[str] | None, Query(description="Labels; repeat for several.")] = None,
-    min_importance: Annotated[float, Query(ge=0, le=1)] = 0.0,
+    min_importance: Annotated[float, Query(ge=0, le=1, description="Least importance.")] = 0.0,
     since: Annotated[int | None, Query(description="Unix seconds, inclusive.")] = None,
     until: Annotated[int | None, Query(description="Unix seconds, inclusive.")] = None,
     max_age: Annotated[int | None, Query(ge=0, description="Seconds back from now; instead of since.")] = None,
-    limit: Annotated[int, Query(ge=1, le=LIST_LIMIT)] = 100,
+    limit: Annotated[int, Query(ge=1, le=LIST_LIMIT, description="Most memories to list.")] = 100,
     amendments: Annotated[bool, Query(description="Also links and invalidations.")] = False,
 ) -> MemoryList:
     """Live memories that match and are true at the moment asked about, newest first."""
@@ -122,7 +122,9 @@ async def get(agent: AgentParam, memory_id: MemoryIdParam, served: Served, when:
     return MemoryView.of(*shown)
 
 
-@router.delete("/{memory_id}", operation_id="forget", status_code=202)
+@router.delete(
+    "/{memory_id}", operation_id="forget", status_code=202, responses={200: {"model": Receipt, "description": "Gone."}}
+)
 async def forget(  # noqa: PLR0917  (parameters are the query string)
     agent: AgentParam,
     memory_id: MemoryIdParam,

@@ -23,7 +23,16 @@ from streams.serving.wire.context import Context, ContextFilter, ContextItem, It
 from streams.serving.wire.language import EmbeddingRequest, EmbeddingView, FeaturesView, Guess, IntentView
 from streams.serving.wire.memories import Citation, EdgeView, MemoryList, MemoryView, ValidityView, text_of
 from streams.serving.wire.packages import ImportRequest, ImportView, PackageView
-from streams.serving.wire.proofs import ConsistencyView, EntryProofView, LogEntry, LogList, LogView, ProofView, RootView
+from streams.serving.wire.proofs import (
+    ConsistencyView,
+    DocumentView,
+    EntryProofView,
+    LogEntry,
+    LogList,
+    LogView,
+    ProofView,
+    RootView,
+)
 from streams.serving.wire.standing import CacheState, ChainState, Component, Health, Ready, ReorgView, TopQuestion
 from streams.serving.wire.writes import (
     AmendRequest,
@@ -61,6 +70,7 @@ __all__ = [
     "Context",
     "ContextFilter",
     "ContextItem",
+    "DocumentView",
     "EdgeView",
     "EmbeddingRequest",
     "EmbeddingView",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ConfigDict, RootModel
+
 from streams.serving.wire.base import Answer, Block
 
 
@@ -31,6 +33,12 @@ class ProofView(Answer):
     root: RootView
     opening: str | None
     proof: dict[str, Any]
+
+
+class DocumentView(RootModel[dict[str, Any]]):
+    """A proof document by itself, as ``monmouth proof verify`` reads it."""
+
+    model_config = ConfigDict(frozen=True)
 
 
 class LogEntry(Answer):
