@@ -5,6 +5,7 @@ They keep the port's contract, and break where a test tells them to: ``broken`` 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from schemas.records import Memory, MemoryCommand, MemoryFact
 from streams.agents.memory_facts import command_facts
 from streams.core.canonical import CanonicalView, ChainStep
 from streams.core.presence import Fact, Presence
-from streams.errors import StoreError
+from streams.errors import MonmouthError, StoreError
 from streams.ports.stores import (
     Canonical,
     Changes,
@@ -260,14 +261,19 @@ def fact_of(command: MemoryCommand) -> MemoryFact:
 
 
 class FakeGraph:
-    """A GraphSource filled by hand."""
+    """A GraphSource filled by hand. ``failure``: what every barrier raises; ``slow``: seconds it takes."""
+
+    failure: MonmouthError | None = None
+    slow = 0.0
 
     def __init__(self, limit: int = 10_000) -> None:
         self.final: int | None = None
         self.table = GraphTable(limit, lambda: self.final)
 
     async def barrier(self) -> None:
-        pass
+        await asyncio.sleep(self.slow)
+        if self.failure is not None:
+            raise self.failure
 
 
 class FakeProgress:

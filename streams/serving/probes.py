@@ -16,6 +16,7 @@ from streams.errors import MonmouthError
 from streams.ports.stores import MemoryStore, VectorStore
 from streams.serving import metrics
 from streams.serving.chain import ChainReader
+from streams.serving.graph.tail import GraphSource
 from streams.serving.vectors import QueryVectors
 from streams.serving.wire import Component
 
@@ -23,6 +24,7 @@ Probe = Callable[[], Awaitable[str]]
 """Raises if the part does not work; returns "" if it is well, or a complaint if it works but not as it should."""
 
 PROBE_SECONDS = 2.0
+GRAPH_SECONDS = 1.0
 MAX_AGE = 1.0
 LAG_TOLERATED = 1_000
 NOBODY = bytes(20)
@@ -85,6 +87,21 @@ def chain_view_probe(chain: ChainReader) -> Probe:
             raise MonmouthError(f"the chain view is {lag} offsets behind the log")
         await chain.barrier()
         return "" if chain.view.head is not None else "the log holds no block yet"
+
+    return probe
+
+
+def graph_probe(graph: GraphSource) -> Probe:
+    """Reads graph.edges to its end. A gateway whose graph gives no answers is well but for the graph."""
+
+    async def probe() -> str:
+        try:
+            await asyncio.wait_for(graph.barrier(), GRAPH_SECONDS)
+        except TimeoutError:
+            return f"the graph is more than {GRAPH_SECONDS:g} s behind the log"
+        except MonmouthError as error:
+            return f"the graph gives no answers: {error.message}"
+        return ""
 
     return probe
 

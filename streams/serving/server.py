@@ -44,6 +44,7 @@ from streams.serving.probes import (
     broker_probe,
     chain_view_probe,
     embedder_probe,
+    graph_probe,
     memory_store_probe,
     vector_store_probe,
 )
@@ -136,6 +137,7 @@ class Gateway:
                     "memory_store": memory_store_probe(stores.memories),
                     "vector_store": vector_store_probe(stores.vectors, embedder.dimension),
                     "embedder": embedder_probe(self._vectors),
+                    "graph": graph_probe(self.edges),
                 }
             ),
         )

@@ -201,7 +201,7 @@ AIMS: dict[str, tuple[str, ...]] = {
     "stop-worker": AGENTS,
     "rebalance-storm": AGENTS,
     "lose-checkpoints": AGENTS,
-    "lose-state": ("memory", "embedding", "lattice"),
+    "lose-state": ("memory", "embedding", "lattice", "graph"),
     **faults_stores.AIMS,
     **faults_time.AIMS,
 }

@@ -35,5 +35,6 @@ async def stop_both(stage: Stage, random: Random) -> None:
 
 
 FAULTS: dict[str, Callable[[Stage, Random], Awaitable[None]]] = {"clock-jump": clock_jump, "stop-both": stop_both}
-AIMS = {"clock-jump": ("intent", "memory", "embedding", "lattice"), "stop-both": ("intent", "memory", "embedding", "lattice")}
+EVERY = ("intent", "memory", "embedding", "lattice", "graph")
+AIMS = {"clock-jump": EVERY, "stop-both": EVERY}
 NEEDS = {"clock-jump": Needs(clock=True)}

@@ -16,7 +16,18 @@ from streams.core.block import BlockRef
 from streams.core.ids import command_cause
 from streams.errors import PoisonError
 from streams.settings import Settings
-from streams.topics import COMMANDS, DLQ, INTENTS, MEMORY_LOG, MEMORY_STATE, ROOTS, TRANSACTIONS, physical
+from streams.topics import (
+    COMMANDS,
+    DLQ,
+    EDGES,
+    INTENTS,
+    MEMORY_LOG,
+    MEMORY_STATE,
+    REGISTRY,
+    ROOTS,
+    TRANSACTIONS,
+    physical,
+)
 from tests.chaos.naming import decode, entry
 from tests.chaos.vectors import vectors
 from tests.checker.events import Applied, Chain, Digest, Distinct, Due, Entry, Event, Log, Marker, Row
@@ -30,6 +41,7 @@ INPUTS = {
     "memory": (TRANSACTIONS, COMMANDS),
     "embedding": (MEMORY_LOG,),
     "lattice": (MEMORY_LOG,),
+    "graph": (TRANSACTIONS,),
 }
 OUTPUT = {"intent": INTENTS, "memory": MEMORY_LOG}
 """Marked output of a stream agent: a marker there shows that the input up to the same sequence was processed."""
@@ -199,7 +211,7 @@ def _standing(partitions: Mapping[int, list[Raw]]) -> Iterator[bytes]:
 
 
 async def _tables(settings: Settings, expected: Expected) -> list[Event]:
-    """memory.state, memory.roots and the memory store."""
+    """memory.state, memory.roots, the graph and the memory store."""
     found: list[Event] = []
     for key in expected.live:
         found += [Due(sink=MEMORY_STATE, id=key.hex()), Due(sink="memory store", id=key.hex())]
@@ -213,6 +225,7 @@ async def _tables(settings: Settings, expected: Expected) -> list[Event]:
             found.append(Digest(source="oracle", subject=f"memory {key.hex()}", block="end", value=wanted))
     found += await _store(settings, expected)
     found += await _roots(settings, expected)
+    found += await _graph(settings, expected)
     return found
 
 
@@ -233,6 +246,20 @@ async def _store(settings: Settings, expected: Expected) -> list[Event]:
     finally:
         await store.close()
     return rows
+
+
+async def _graph(settings: Settings, expected: Expected) -> list[Event]:
+    """graph.edges and agents.registry, whole rows."""
+    found: list[Event] = []
+    for topic, kind in ((EDGES, "GraphEdge"), (REGISTRY, "AgentProfile")):
+        for key, row in (await table(settings.kafka, topic, kind)).items():
+            found.append(Row(sink=topic, id=key.hex(), block=row["block"]["hash"].hex()))
+            found.append(Digest(source=topic, subject=f"{topic} {key.hex()}", block="end", value=repr(row)))
+    for (topic, key), row in expected.graph.items():
+        wanted = repr(decode(codec().encode("GraphEdge" if topic == EDGES else "AgentProfile", row))[1])
+        found.append(Due(sink=topic, id=key.hex()))
+        found.append(Digest(source="oracle", subject=f"{topic} {key.hex()}", block="end", value=wanted))
+    return found
 
 
 async def _roots(settings: Settings, expected: Expected) -> list[Event]:

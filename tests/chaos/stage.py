@@ -39,7 +39,7 @@ from tests.checker.events import Event, Kill, Start
 from tests.conftest import ROOT
 from tests.newer import newer_tree
 
-AGENTS = ("intent", "memory", "embedding", "lattice")
+AGENTS = ("intent", "memory", "embedding", "lattice", "graph")
 PARTITIONS = 2
 WORKERS = 2
 MODELS = Path(os.environ.get("MONMOUTH_MODELS") or ROOT / ".monmouth" / "models")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from blake3 import blake3
@@ -46,7 +46,7 @@ class Expected:
     intents: Counter[bytes]
     memories: dict[bytes, Memory]
     world: World
-    graph: dict[tuple[str, bytes], Any]
+    graph: dict[tuple[str, bytes], Any] = field(default_factory=dict)
 
     @property
     def live(self) -> set[bytes]:

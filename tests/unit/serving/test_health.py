@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
+from streams.errors import MonmouthError
 from streams.metrics import REGISTRY
 from streams.serving import probes
 from tests.unit.serving.world import World
@@ -23,8 +24,8 @@ async def test_all_well(http: httpx.AsyncClient) -> None:
     body = health.json()
     assert body["status"] == "healthy"
     assert body["score"] == 1.0
-    assert set(body["components"]) == {"broker", "chain_view", "memory_store", "vector_store", "embedder"}
-    assert REGISTRY.get_sample_value("monmouth_components_healthy_total") == 5
+    assert set(body["components"]) == {"broker", "chain_view", "memory_store", "vector_store", "embedder", "graph"}
+    assert REGISTRY.get_sample_value("monmouth_components_healthy_total") == 6
 
 
 def stick(world: World) -> None:
@@ -75,8 +76,8 @@ async def test_each_broken_part_is_named(
     assert health.status_code == 503
     body = health.json()
     assert {name for name, part in body["components"].items() if part["status"] == "failed"} == failed
-    assert body["score"] == pytest.approx(1 - len(failed) / 5)
-    assert REGISTRY.get_sample_value("monmouth_system_health_score") == pytest.approx(1 - len(failed) / 5)
+    assert body["score"] == pytest.approx(1 - len(failed) / 6)
+    assert REGISTRY.get_sample_value("monmouth_system_health_score") == pytest.approx(1 - len(failed) / 6)
     assert (await http.get("/livez")).status_code == 200
 
 
@@ -101,6 +102,20 @@ async def test_complaint_is_degraded_and_still_ready(http: httpx.AsyncClient, wo
     assert body["components"]["embedder"]["message"] == "vectors have length 2.000 instead of 1"
     assert (await http.get("/readyz")).status_code == 200
     assert REGISTRY.get_sample_value("monmouth_components_degraded_total") == 1
+
+
+async def test_a_graph_without_answers_is_a_complaint_and_no_more(
+    http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.edges.failure = MonmouthError("the tail broke")
+    health = (await http.get("/health")).json()
+    assert (health["status"], health["components"]["graph"]["status"]) == ("degraded", "degraded")
+    assert "the tail broke" in health["components"]["graph"]["message"]
+    assert (await http.get("/readyz")).status_code == 200
+    assert (await http.get("/v1/graph/top")).status_code == 503
+    world.edges.failure, world.edges.slow = None, 5.0
+    monkeypatch.setattr(probes, "GRAPH_SECONDS", 0.01)
+    assert "behind the log" in await probes.graph_probe(world.edges)()
 
 
 async def test_flood_of_health_requests_probes_once(http: httpx.AsyncClient, world: World) -> None:

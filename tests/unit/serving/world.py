@@ -32,6 +32,7 @@ from streams.serving.probes import (
     broker_probe,
     chain_view_probe,
     embedder_probe,
+    graph_probe,
     memory_store_probe,
     vector_store_probe,
 )
@@ -126,6 +127,7 @@ class World:
             "memory_store": memory_store_probe(self.memories),
             "vector_store": vector_store_probe(self.index, self.embedder.dimension),
             "embedder": embedder_probe(self.vectors),
+            "graph": graph_probe(self.edges),
         }
         signer = Signer(signing_key)
         self.feeds = Feeds(self.facts.feed(), self.reads, quiet=0.2)
