@@ -352,6 +352,13 @@ class StandingRecord(TypedDict):
     last: int
 
 
+class Erasure(TypedDict):
+    agent: bytes
+    command: bytes
+    timestamp: int
+    memories: int
+
+
 class GraphEdge(TypedDict):
     id: bytes
     source: bytes

@@ -25,6 +25,7 @@ ROOTS = "memory.roots"
 EDGES = "graph.edges"
 REGISTRY = "agents.registry"
 ACCESS = "agents.access"
+ERASURES = "memory.erasures"
 CHECKPOINTS = "checkpoints"
 DLQ = "dlq"
 
@@ -73,6 +74,7 @@ TOPICS: dict[str, TopicSpec] = {
         TopicSpec(EDGES, "compact", ("GraphEdge",), "graph", "source + event id"),
         TopicSpec(REGISTRY, "compact", ("AgentProfile",), "graph", "agent"),
         TopicSpec(ACCESS, "compact", ("AgentAccess",), "memory", "agent"),
+        TopicSpec(ERASURES, "compact", ("Erasure",), "memory", "agent"),
         TopicSpec(
             CHECKPOINTS, "compact", ("Checkpoint",), "stream agents", "stream agent / partition / slot", segment_bytes=16 * MIB
         ),

@@ -1,6 +1,7 @@
 """A real broker for the session, and topics of its own for each test. Loaded as a plugin, so that all tests share one broker.
 
-``broker``: bootstrap text of the broker. ``kafka_settings``: Settings with topics under a prefix of their own, two partitions.
+``broker``: bootstrap text of the broker. ``broker_folder``: where all its files lie. ``kafka_settings``: Settings with topics
+under a prefix of their own, two partitions.
 Jars come from MONMOUTH_JARS or the checkout's .monmouth/jars, fetched there once.
 """
 
@@ -34,8 +35,13 @@ def jars_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory, jars_dir: Path) -> Iterator[str]:
-    local = LocalBroker(tmp_path_factory.mktemp("broker"), jars=jars_dir, properties=PROPERTIES, record_startup=False)
+def broker_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("broker")
+
+
+@pytest.fixture(scope="session")
+def broker(broker_folder: Path, jars_dir: Path) -> Iterator[str]:
+    local = LocalBroker(broker_folder, jars=jars_dir, properties=PROPERTIES, record_startup=False)
     try:
         local.start()
     except JarsUnavailableError as error:

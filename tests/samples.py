@@ -101,6 +101,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "identities": [{"registry": a(8), "agent_id": b"\x07", "owner": a(2), "uri": "ipfs://x", "wallet": a(9)}],
         "capabilities": ["swap"], "feedback_given": 1, "anps": 12.5,
     },
+    "Erasure": {"agent": a(2), "command": b"c" * 16, "timestamp": 1_700_000_000, "memories": 3},
     "LatticeRoot": {
         "agent": a(2), "count": 1, "lattice": bytes(2048), "checksum": h(19), "merkle_root": h(23), "block": BLOCK,
     },

@@ -12,7 +12,8 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from schemas.records import Memory, MemoryCommand, MemoryFact
+from schemas.records import Erasure, Memory, MemoryCommand, MemoryFact
+from streams.agents.erasure import erasure_of
 from streams.agents.memory_facts import command_facts
 from streams.core.canonical import CanonicalView, ChainStep
 from streams.core.presence import Fact, Presence
@@ -238,20 +239,36 @@ class FakeChain:
 
 
 class FakeCommandLog:
-    """Keeps commands; with a ``store``, plays the memory agent at once."""
+    """Keeps commands; with a ``store``, plays the memory agent at once, but for ERASE, which waits for ``erase``."""
 
     def __init__(self, store: FakeMemoryStore | None = None) -> None:
         self.sent: list[MemoryCommand] = []
         self.refusal: Exception | None = None
+        self.erased: dict[bytes, Erasure] = {}
         self._store = store
 
     async def send(self, command: MemoryCommand) -> Acknowledged:
         if self.refusal is not None:
             raise self.refusal
         self.sent.append(command)
+        if command["op"] == "ERASE":
+            return None
         if self._store is not None:
             await self._store.apply(command_facts(command["agent"], command))
         return Acknowledged(0, len(self.sent) - 1)
+
+    def erase(self, agent: bytes) -> None:
+        """Plays the memory agent on the newest ERASE."""
+        assert self._store is not None
+        command = [sent for sent in self.sent if (sent["op"], sent["agent"]) == ("ERASE", agent)][-1]
+        gone = [key for key in self._store.rows if key[0] == agent]
+        for key in gone:
+            del self._store.rows[key]
+        self.erased.setdefault(agent, erasure_of(command, len(gone)))
+
+    async def fresh(self, agent: bytes) -> Erasure | None:
+        """As an ErasureTable."""
+        return self.erased.get(agent)
 
 
 def fact_of(command: MemoryCommand) -> MemoryFact:

@@ -71,6 +71,11 @@ class Access:
         wire = self._state.get(b"a" + agent)
         return nothing_granted(agent) if wire is None else codec().decode(wire)[1]
 
+    def forget(self, agent: bytes) -> Emit:
+        """Takes back all that was ever set for ``agent``."""
+        self._state.delete(b"a" + agent)
+        return Emit(topics.ACCESS, agent, "AgentAccess", None)
+
     def take(self, records: Sequence[Record]) -> tuple[list[Record], list[Emit]]:
         """Records that may go on, and what the others changed. Raises PoisonError for a command that does not count."""
         others: list[Record] = []

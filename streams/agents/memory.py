@@ -6,7 +6,8 @@ relative to each other. Invariants:
   * what a key of memory.state last says is the memory if it is live, and a tombstone if not;
   * ``revert`` of a block after its ``apply`` leaves local state, memory.state and the store as they were;
   * facts reach the store in the order they were decided, and are durable there before anything is committed; where old work is
-    done again, none that stands leaves the store on the way.
+    done again, none that stands leaves the store on the way;
+  * of an agent that was erased nothing is kept, whatever comes of it later and however old work is done again (``erasure``).
 
 No limit on memories per agent is applied, here or by readers. An eviction cannot be taken back, so it has to wait until no
 reorg can reach its block, and it must be a fact in memory.log, since lattice and vectors follow facts alone.
@@ -19,13 +20,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from schemas.codec import codec
-from schemas.records import MemoryFact
+from schemas.records import MemoryCommand, MemoryFact
 from streams import topics
 from streams.agents.access import Access, Authority
 from streams.agents.base import Emit, LocalState, Record, StreamAgent
-from streams.agents.memory_facts import command_facts, transaction_facts
+from streams.agents.erasure import Erasures, erasure_of, standing_facts
+from streams.agents.memory_facts import command_facts, delete_fact, transaction_facts
 from streams.agents.memory_rows import MemoryRows, fact_name
 from streams.core.block import BlockRef
+from streams.core.ids import command_cause
 from streams.core.presence import Fact
 from streams.decoding.nl.parser import default_reader
 from streams.decoding.reading import Reader
@@ -43,7 +46,7 @@ class MemoryAgent(StreamAgent):
     name: ClassVar[str] = "memory"
     inputs: ClassVar[tuple[str, ...]] = (topics.TRANSACTIONS, topics.COMMANDS)
     logs: ClassVar[tuple[str, ...]] = (topics.MEMORY_LOG,)
-    tables: ClassVar[tuple[str, ...]] = (topics.MEMORY_STATE, topics.ACCESS)
+    tables: ClassVar[tuple[str, ...]] = (topics.MEMORY_STATE, topics.ACCESS, topics.ERASURES)
     stateful: ClassVar[bool] = True
     keeps_state: ClassVar[bool] = True
 
@@ -61,6 +64,7 @@ class MemoryAgent(StreamAgent):
         self._reader = reader or default_reader()
         self._rows = MemoryRows(state)
         self._access = Access(state, authority)
+        self._erasures = Erasures(state)
         self._pending: list[tuple[bool, MemoryFact]] = []
         self._held: dict[tuple[str, bytes, bytes, Fact], MemoryFact] = {}
 
@@ -72,6 +76,13 @@ class MemoryAgent(StreamAgent):
 
     def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
         """Emits the facts of the records, then the memories they touched. Raises PoisonError for a command that is wrong."""
+        for run, passed_over, erasure in self._erasures.runs(records):
+            self._pass_over(passed_over, 1)
+            yield from self._apply(block, run)
+            if erasure is not None:
+                yield from self._erase(erasure)
+
+    def _apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterator[Emit]:
         records, access = self._access.take(records)
         facts = [fact for record in records for fact in self._facts(record)]
         for fact in facts:
@@ -83,11 +94,35 @@ class MemoryAgent(StreamAgent):
 
     def revert(self, block: BlockRef, records: Sequence[Record]) -> Iterable[Emit]:
         """Takes the facts of the records back and emits the memories as they are then."""
+        records, passed_over = self._erasures.split(records)
+        self._pass_over(passed_over, -1)
         facts = [fact for record in reversed(records) for fact in reversed(self._facts(record))]
         for fact in facts:
             self._rows.revert(fact)
         self._pending += ((False, fact) for fact in facts)
         yield from self._touched(facts)
+
+    def _erase(self, record: Record) -> Iterator[Emit]:
+        """Takes everything of an agent out of state and store, and says so: a DELETE for each memory, for those who follow."""
+        command: MemoryCommand = record.value
+        agent = command["agent"]
+        if record.key != agent:
+            raise PoisonError("ERASE must have its agent as the record key", "Write it with the agent's 20 bytes as the key.")
+        self._access.take([record])  # whether somebody who may says so
+        rows = self._rows.erase(agent)
+        self._erasures.add(agent)
+        self._pending += ((False, fact) for memory_id, presence in rows for fact in standing_facts(agent, memory_id, presence))
+        stored = [memory_id for memory_id, presence in rows if presence.upserts]
+        facts = [delete_fact(command_cause(agent, command["id"]), agent, memory_id, None) for memory_id in stored]
+        yield from (Emit(topics.MEMORY_LOG, agent, "MemoryFact", {**fact}) for fact in facts)
+        yield from self._touched(facts)
+        yield self._access.forget(agent)
+        yield Emit(topics.ERASURES, agent, "Erasure", erasure_of(command, len(stored)))
+
+    def _pass_over(self, records: Iterable[Record], sign: int) -> None:
+        for record in records:
+            for fact in self._facts(record):
+                self._rows.pass_over(fact, sign)
 
     async def flush(self) -> None:
         """Writes to the store, in runs of one direction."""

@@ -48,7 +48,7 @@ def transaction_facts(transaction: ChainTransaction, reading: Reading) -> list[M
     if transaction["role"] == "SENDER" and transaction["status"] != 0 and reading.method in ORDERS:
         if reading.intent == "memory_forget":
             owner, memory_id = transaction["agent"], reading.values["memory_id"]
-            facts.append(_delete(cause, owner, memory_id, transaction["block"]))
+            facts.append(delete_fact(cause, owner, memory_id, transaction["block"]))
         asked = _asked_for(transaction, reading)
         facts += [_upsert(cause, asked, transaction["block"])] if asked else []
     return facts
@@ -105,7 +105,7 @@ def command_facts(key: bytes | None, command: MemoryCommand) -> list[MemoryFact]
     if command["op"] == "FORGET":
         if command["memory_id"] is None:
             raise PoisonError("FORGET names no memory", "Set memory_id.")
-        return [_delete(cause, agent, command["memory_id"], None)]
+        return [delete_fact(cause, agent, command["memory_id"], None)]
     if command["op"] == "IMPORT":
         return [_upsert(cause, imported_memory(command), None)]
     if command["op"] not in EDGES_OF:
@@ -145,5 +145,6 @@ def _upsert(cause: bytes, memory: Memory, block: BlockRefRecord | None) -> Memor
     }
 
 
-def _delete(cause: bytes, owner: bytes, memory_id: bytes, block: BlockRefRecord | None) -> MemoryFact:
+def delete_fact(cause: bytes, owner: bytes, memory_id: bytes, block: BlockRefRecord | None) -> MemoryFact:
+    """That a memory is forgotten."""
     return {"op": "DELETE", "cause": cause, "memory_id": memory_id, "owner": owner, "memory": None, "block": block}

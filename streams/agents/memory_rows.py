@@ -59,6 +59,18 @@ class MemoryRows:
             self._write(fact, changed, memory if changed.upserts else b"")
             self._count(fact, -1)
 
+    def erase(self, owner: bytes) -> list[tuple[bytes, Presence]]:
+        """Forgets all memories of an agent; their ids, with the facts that stood. The digest stays: it speaks of the chain."""
+        prefix = _key(owner, b"")
+        rows = [(key[len(prefix) :], self._decode(row)[0]) for key, row in self._state.scan(prefix)]
+        for memory_id, _ in rows:
+            self._state.delete(prefix + memory_id)
+        return rows
+
+    def pass_over(self, fact: MemoryFact, sign: int) -> None:
+        """Counts a fact in (1) or out (-1) that is of an erased agent, and is not kept."""
+        self._count(fact, sign)
+
     def live(self, owner: bytes, memory_id: bytes) -> Memory | None:
         """The memory, if it is live."""
         presence, wire = self._decode(self._state.get(_key(owner, memory_id)))

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("streams.cli.packages:import_", "Take a file in as memories."),
     "watch": ("streams.cli.watch:watch", "Follow what happens to an agent's memories."),
     "mcp": ("streams.cli.mcp:mcp", "Serve memories to language models (Model Context Protocol)."),
+    "erase": ("streams.cli.erase:erase", "Erase an agent for good; check receipts."),
     "root": ("streams.cli.query:root", "Show an agent's lattice root."),
     "proof": ("streams.cli.proof:proof", "Check proofs."),
     "openapi": ("streams.cli.openapi:openapi", "Print the description of the REST interface."),

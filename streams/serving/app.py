@@ -20,13 +20,25 @@ from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
 from streams.serving.mcp.endpoint import McpEndpoint
-from streams.serving.routers import cache, changes, commitments, graph, logs, memories, packages, query, state, understanding
+from streams.serving.routers import (
+    cache,
+    changes,
+    commitments,
+    erasure,
+    graph,
+    logs,
+    memories,
+    packages,
+    query,
+    state,
+    understanding,
+)
 from streams.serving.services import Services
 from streams.serving.wire import ErrorBody
 
 log = logging.getLogger(__name__)
 
-ERRORS = {status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 504)}
+ERRORS = {status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 410, 413, 422, 429, 500, 503, 504)}
 MESSAGE_LIMIT = 500
 INWARD = {Category.DATABASE, Category.CONFIGURATION}  # their messages name files; they stay in the log
 ROUTERS = (
@@ -35,6 +47,7 @@ ROUTERS = (
     packages.router,
     changes.router,
     commitments.router,
+    erasure.router,
     logs.router,
     understanding.router,
     graph.router,

@@ -28,6 +28,7 @@ from streams.serving.wire import (
     DocumentView,
     EmbeddingView,
     EntryProofView,
+    ErasureView,
     ErrorBody,
     Health,
     ImportView,
@@ -279,6 +280,11 @@ def watch(
 ) -> Call[Change]:
     """The change feed; its answer is a stream of events."""
     return Call("GET", f"{_agent(agent)}/changes", Change, {"type": list(types), "cursor": cursor, "start": start})
+
+
+def erase(agent: Name, *, wait: float = 0.0) -> Call[ErasureView]:
+    """Everything of an agent, for good."""
+    return Call("DELETE", _agent(agent), ErasureView, {"wait": wait})
 
 
 def root(agent: Name) -> Call[RootView]:

@@ -55,6 +55,7 @@ from streams.serving.wire import (
     Context,
     EmbeddingView,
     EntryProofView,
+    ErasureView,
     Health,
     ImportView,
     IntentView,
@@ -167,6 +168,10 @@ class Client:
                 yield from self._followed(feed)
             except GatewayError as error:
                 time.sleep(feed.pause(error))
+
+    def erase(self, agent: Name, *, wait: float = 0.0) -> ErasureView:
+        """Erases the agent for good. Its receipt, if all was gone after ``wait`` seconds; else ask again."""
+        return self._send(calls.erase(agent, wait=wait))
 
     def root(self, agent: Name) -> RootView:
         """The agent's published root."""
@@ -378,6 +383,10 @@ class AsyncClient:
                 raise feed.broken_off()
             except GatewayError as error:
                 await asyncio.sleep(feed.pause(error))
+
+    async def erase(self, agent: Name, *, wait: float = 0.0) -> ErasureView:
+        """As Client.erase."""
+        return await self._send(calls.erase(agent, wait=wait))
 
     async def root(self, agent: Name) -> RootView:
         """As Client.root."""

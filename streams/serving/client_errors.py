@@ -74,6 +74,12 @@ class NotFoundError(GatewayError):
     name = "not_found"
 
 
+class ErasedError(GatewayError):
+    """The agent was erased, for good."""
+
+    name = "erased"
+
+
 class MethodNotAllowedError(GatewayError):
     """The gateway has the path, but not this method: it is of another version."""
 
@@ -154,6 +160,7 @@ TYPES: dict[str, type[GatewayError]] = {
         UnauthenticatedError,
         ForbiddenError,
         NotFoundError,
+        ErasedError,
         MethodNotAllowedError,
         NotSettledError,
         NeverPublishedError,

@@ -50,6 +50,13 @@ class ConflictError(Refusal):
     severity = Severity.MEDIUM
 
 
+class GoneError(Refusal):
+    """The agent was erased."""
+
+    status = 410
+    error = "erased"
+
+
 class NeverPublishedError(Refusal):
     """Asked to prove from a commitment that was never made."""
 

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
@@ -31,6 +32,8 @@ from streams.serving.commands import KafkaCommandLog
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.context.proven import ProvenContexts
+from streams.serving.eraser import Eraser
+from streams.serving.erasures import ErasureTail
 from streams.serving.feed.log import FeedLog
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
@@ -60,7 +63,7 @@ from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Waits
 from streams.serving.write_token import WriteTokens
 from streams.settings import CacheSettings, Settings
-from streams.signing import Verifier, load_or_create_signer
+from streams.signing import Signer, Verifier, load_or_create_signer
 from streams.topics import MEMORY_LOG
 from streams.vault.sealing import open_keys
 
@@ -68,6 +71,8 @@ BACKLOG = 256
 DRAIN_SECONDS = 10
 PROBE_EVERY = 5.0
 TEND_EVERY = 60.0
+ERASURES = Path("erasures")
+"""Folder of the receipts of erasures, in the state folder."""
 
 
 class Stores(NamedTuple):
@@ -96,6 +101,7 @@ class Gateway:
         self.roots = RootTail(settings.kafka, settings.gateway.barrier_seconds)
         self.edges = EdgeTail(settings.kafka, settings.graph, settings.gateway.barrier_seconds, self._final)
         self.progress = ProgressTail(settings.kafka, settings.gateway.barrier_seconds)
+        self._erasures = ErasureTail(settings.kafka, settings.gateway.barrier_seconds)
         self._commands = KafkaCommandLog(
             settings.kafka, load_or_create_signer(settings.path(settings.security.signing_key_file))
         )
@@ -110,15 +116,16 @@ class Gateway:
         proofs = Prover(reads, stores.memories, self.roots, self._keys, settings.gateway.proof_seconds)
         signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
         finder = ContextFinder(reads, ranking, self._vectors, settings.rag)
+        kept = CachedFinder(
+            finder,
+            reads,
+            Freshness(self.chain, stores.memories, [stores.vectors]),  # all that the ranking reads of an agent
+            _limits(settings.cache),
+        )
         self.services = Services(
             chain=self.chain,
             reads=reads,
-            finder=CachedFinder(
-                finder,
-                reads,
-                Freshness(self.chain, stores.memories, [stores.vectors]),  # all that the ranking reads of an agent
-                _limits(settings.cache),
-            ),
+            finder=kept,
             commands=self._commands,
             proofs=proofs,
             packages=Packages(proofs, self._commands, signer, verifier),
@@ -130,6 +137,7 @@ class Gateway:
             feeds=Feeds(self._feed_log, reads),
             waits=Waits(reads, stores.vectors, self.progress, WriteTokens(self._keys), settings.kafka.partitions),
             proven=ProvenContexts(finder, proofs, reads),
+            eraser=self._eraser(stores, embedder.dimension, signer, kept),
             probes=Probes(
                 {
                     "broker": broker_probe(self.chain),
@@ -170,6 +178,7 @@ class Gateway:
         self.roots.start()
         self.edges.start()
         self.progress.start()
+        self._erasures.start()
         config = uvicorn.Config(
             create_app(self.services, gateway.host),
             log_config=None,
@@ -183,6 +192,7 @@ class Gateway:
             asyncio.create_task(self._server.serve([listener]), name="http"),
             asyncio.create_task(self._probe(), name="probes"),
             asyncio.create_task(self._tend(), name="cache"),
+            asyncio.create_task(self.services.eraser.resume(), name="erasures"),
         ]
         while not self._server.started:
             await asyncio.sleep(0.01)
@@ -204,11 +214,27 @@ class Gateway:
         await self.roots.stop()
         await self.edges.stop()
         await self.progress.stop()
+        await self._erasures.stop()
         await self._commands.stop()
         await asyncio.to_thread(self._vectors.close)
         self._keys.close()
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.stop)
+
+    def _eraser(self, stores: Stores, dimension: int, signer: Signer, finder: CachedFinder) -> Eraser:
+        return Eraser(
+            commands=self._commands,
+            erasures=self._erasures,
+            roots=self.roots,
+            memories=stores.memories,
+            vectors=stores.vectors,
+            dimension=dimension,
+            keys=self._keys,
+            signer=signer,
+            folder=self._settings.path(ERASURES),
+            installation=self._settings.security.installation,
+            purges=(finder.purge,),
+        )
 
     def _final(self) -> int | None:
         final = self.chain.view.final

@@ -7,13 +7,16 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
+from schemas.codec import codec
 from streams.core.moment import Moment
 from streams.decoding.reading import Reader
-from streams.serving.addresses import parse_agent, parse_block, parse_memory_id
+from streams.serving.addresses import parse_agent, parse_block, parse_memory_id, to_hex
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
 from streams.serving.context.proven import ProvenContexts
+from streams.serving.eraser import Eraser
+from streams.serving.faults import GoneError
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
@@ -43,6 +46,7 @@ class Services:
     vectors: QueryVectors
     reader: Reader
     gate: Gate
+    eraser: Eraser
     graph: GraphReads
     feeds: Feeds
     waits: Waits
@@ -56,6 +60,12 @@ def _services(request: Request) -> Services:
 
 def _agent(agent: Annotated[str, Path(description="Address of the agent: 0x and 40 hex digits.")]) -> bytes:
     return parse_agent(agent)
+
+
+def _known_agent(agent: Annotated[bytes, Depends(_agent)]) -> bytes:
+    if codec().erased(agent):
+        raise GoneError(f"{to_hex(agent)} was erased", "GET /v1/agents/AGENT/erasure gives the receipt.")
+    return agent
 
 
 def _memory_id(memory_id: Annotated[str, Path(description="Id of the memory: 0x and 64 hex digits.")]) -> bytes:
@@ -76,7 +86,9 @@ async def _moment(
 
 Served = Annotated[Services, Depends(_services)]
 MomentParam = Annotated[Moment, Depends(_moment)]
-AgentParam = Annotated[bytes, Depends(_agent)]
+AgentParam = Annotated[bytes, Depends(_known_agent)]
+"""An agent that was not erased."""
+AnyAgentParam = Annotated[bytes, Depends(_agent)]
 
 
 async def _waited(

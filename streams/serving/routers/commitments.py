@@ -6,14 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from streams.serving.services import AgentParam, MemoryIdParam, Served, Waited
+from streams.serving.services import AgentParam, AnyAgentParam, MemoryIdParam, Served, Waited
 from streams.serving.wire import ProofView, RootView
 
 router = APIRouter(prefix="/v1/agents/{agent}", tags=["commitments"])
 
 
 @router.get("/root", operation_id="root")
-async def root(agent: AgentParam, served: Served) -> RootView:
+async def root(agent: AnyAgentParam, served: Served) -> RootView:
     """The agent's newest published root."""
     return (await served.proofs.root(agent)).view()
 

@@ -20,6 +20,7 @@ from streams.serving.wire.base import (
 )
 from streams.serving.wire.changes import CHANGE_TYPES, Change, ChangeType, FeedEnd
 from streams.serving.wire.context import Context, ContextFilter, ContextItem, ItemProof, Omitted, QueryRequest, WindowShape
+from streams.serving.wire.erasure import ErasureView
 from streams.serving.wire.language import EmbeddingRequest, EmbeddingView, FeaturesView, Guess, IntentView
 from streams.serving.wire.memories import Citation, EdgeView, MemoryList, MemoryView, ValidityView, text_of
 from streams.serving.wire.packages import ImportRequest, ImportView, PackageView
@@ -76,6 +77,7 @@ __all__ = [
     "EmbeddingView",
     "Ended",
     "EntryProofView",
+    "ErasureView",
     "ErrorBody",
     "FeaturesView",
     "FeedEnd",

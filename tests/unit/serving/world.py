@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 from blake3 import blake3
@@ -22,6 +24,7 @@ from streams.serving.cache.levels import Limits
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.context.proven import ProvenContexts
+from streams.serving.eraser import Eraser
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
@@ -47,6 +50,8 @@ from streams.serving.waits import Waits
 from streams.serving.write_token import WriteTokens
 from streams.settings import RagSettings
 from streams.signing import Signer, Verifier
+from streams.vault.keys import FileKeyStore
+from streams.vault.master import MasterKey
 from tests.feeds import Facts
 from tests.identity import OPERATOR_TOKEN, bearer
 from tests.serving_fakes import (
@@ -130,6 +135,22 @@ class World:
             "graph": graph_probe(self.edges),
         }
         signer = Signer(signing_key)
+        self._folder = tempfile.TemporaryDirectory()
+        folder = Path(self._folder.name)
+        self.keys = FileKeyStore(folder / "agents.keys", lambda: MasterKey(bytes(32)))
+        self.erasures = self.commands
+        self.eraser = Eraser(
+            commands=self.commands,
+            erasures=self.erasures,
+            roots=self.roots,
+            memories=self.memories,
+            vectors=self.index,
+            dimension=self.embedder.dimension,
+            keys=self.keys,
+            signer=signer,
+            folder=folder / "erasures",
+            installation="test",
+        )
         self.feeds = Feeds(self.facts.feed(), self.reads, quiet=0.2)
         self.services = Services(
             chain=self.chain,
@@ -147,6 +168,7 @@ class World:
             feeds=self.feeds,
             waits=Waits(self.reads, self.index, self.progress, WriteTokens(KEY), 1),
             proven=ProvenContexts(self.finder, self.prover, self.reads),
+            eraser=self.eraser,
         )
         self.blocks = [block(0, 0, bytes(32))]
         self.chain.view.apply(step_new(0, self.blocks[0]))
@@ -178,6 +200,8 @@ class World:
 
     def close(self) -> None:
         self.vectors.close()
+        self.keys.close()
+        self._folder.cleanup()
 
 
 @asynccontextmanager

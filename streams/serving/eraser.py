@@ -1,0 +1,163 @@
+"""Erases an agent: has everything removed, waits until it is, destroys its keys, and signs for it.
+
+Order: a note that it began (with the root as it was), the ERASE command, the removal by the stream agents (memories and access
+by the memory agent, vectors by the embedding agent, the root by the lattice agent), the keys, caches, the receipt. Each step
+may be done twice, and who finds a note goes on from there: a crash anywhere loses nothing but time.
+Invariant: a receipt is written only after the log says that the ERASE was carried out, no store holds a row or vector of the
+agent, the published root is the empty one, and the keys are destroyed. What was sealed is unreadable from then on, wherever
+copies of it lie: in segments of topics, free pages of stores, on other machines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from blake3 import blake3
+
+from schemas.defaults import plain_command
+from schemas.records import Erasure
+from streams.core.presence import everything
+from streams.errors import MonmouthError, StoreError
+from streams.ports.stores import MemoryStore, VectorStore
+from streams.private_file import make_once
+from streams.serving.addresses import parse_agent, to_hex
+from streams.serving.commands import CommandLog
+from streams.serving.erasures import ErasureTable
+from streams.serving.roots import Root, RootTable
+from streams.signing import Signer
+from streams.vault.keys import KeyStore
+from streams.vault.receipt import FORMAT, signed
+
+log = logging.getLogger(__name__)
+
+PAUSE = 0.1
+RESUME_SECONDS = 600.0
+
+
+@runtime_checkable
+class Compactable(Protocol):
+    """A store whose files keep what was deleted until they are compacted."""
+
+    async def compact(self) -> None:
+        """Begins to rewrite them without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eraser:
+    """``folder``: where notes and receipts are kept, the latter for good. ``purges``: caches, to be told of an agent."""
+
+    commands: CommandLog
+    erasures: ErasureTable
+    roots: RootTable
+    memories: MemoryStore
+    vectors: VectorStore
+    dimension: int
+    keys: KeyStore
+    signer: Signer
+    folder: Path
+    installation: str
+    purges: Sequence[Callable[[bytes], object]] = ()
+    _busy: dict[bytes, asyncio.Lock] = field(default_factory=dict)
+
+    def receipt(self, agent: bytes) -> dict[str, Any] | None:
+        """The receipt, if the agent was erased."""
+        path = self._path(agent, "receipt.json")
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def begun(self, agent: bytes) -> bool:
+        """Whether somebody asked for it."""
+        return self._path(agent, "begun.json").exists()
+
+    async def erase(self, agent: bytes, patience: float) -> dict[str, Any] | None:
+        """The receipt; None if the stream agents are not done after ``patience`` seconds: ask again.
+
+        Raises UnavailableError, StoreError.
+        """
+        async with self._busy.setdefault(agent, asyncio.Lock()):
+            found = self.receipt(agent)
+            if found is None:
+                found = await self._erase(agent, time.monotonic() + patience)
+        if found is not None:
+            self._busy.pop(agent, None)
+        return found
+
+    async def resume(self) -> None:
+        """Goes on with what was begun and is not done."""
+        for note in sorted(self.folder.glob("*.begun.json")):
+            agent = parse_agent(note.name.partition(".")[0])
+            try:
+                await self.erase(agent, RESUME_SECONDS)
+            except MonmouthError as error:
+                log.warning("the erasure of %s waits: %s", to_hex(agent), error)
+
+    async def _erase(self, agent: bytes, deadline: float) -> dict[str, Any] | None:
+        note = await self._note(agent)
+        command_id = blake3(b"monmouth erase" + agent).digest(length=16)
+        await self.commands.send(plain_command(command_id, agent, "ERASE", note["requested_at"]))
+        while (done := await self._removed(agent)) is None:
+            if time.monotonic() + PAUSE > deadline:
+                return None
+            await asyncio.sleep(PAUSE)
+        if isinstance(self.vectors, Compactable):
+            await self.vectors.compact()
+        keys = await asyncio.to_thread(self.keys.destroy, agent)
+        for purge in self.purges:
+            purge(agent)
+        receipt = {
+            "format": FORMAT,
+            "installation": self.installation,
+            "agent": to_hex(agent),
+            "command_id": str(uuid.UUID(bytes=done["command"])),
+            "requested_at": note["requested_at"],
+            "finished_at": int(time.time()),
+            "memories": done["memories"],
+            "keys_destroyed": [key.hex() for key in keys],
+            "root_before": note["root_before"],
+            "root_after": _said(await self.roots.fresh(agent)),
+        }
+        self._write(agent, "receipt.json", signed(receipt, self.signer))
+        self._path(agent, "begun.json").unlink(missing_ok=True)
+        return self.receipt(agent)
+
+    async def _note(self, agent: bytes) -> dict[str, Any]:
+        if not self.begun(agent):
+            root = await self.roots.fresh(agent)
+            self._write(agent, "begun.json", {"requested_at": int(time.time()), "root_before": _said(root)})
+        note: dict[str, Any] = json.loads(self._path(agent, "begun.json").read_text())
+        return note
+
+    async def _removed(self, agent: bytes) -> Erasure | None:
+        """What the memory agent says, once nothing is left anywhere."""
+        done = await self.erasures.fresh(agent)
+        if done is None or await self.memories.live_ids(agent, everything):
+            return None
+        root = await self.roots.fresh(agent)
+        probe = np.zeros(self.dimension, np.float32)
+        probe[0] = 1.0
+        if (root is not None and root.count) or await self.vectors.search(agent, probe, 1):
+            return None
+        return done
+
+    def _path(self, agent: bytes, name: str) -> Path:
+        return self.folder / f"{to_hex(agent)}.{name}"
+
+    def _write(self, agent: bytes, name: str, document: dict[str, Any]) -> None:
+        try:
+            make_once(self._path(agent, name), lambda: json.dumps(document, indent=2) + "\n")
+        except OSError as error:
+            raise StoreError(f"{self.folder} cannot be written: {error.strerror or error}") from None
+
+
+def _said(root: Root | None) -> dict[str, Any] | None:
+    if root is None:
+        return None
+    return {"count": root.count, "checksum": to_hex(root.checksum), "merkle_root": to_hex(root.merkle_root)}

@@ -1,0 +1,59 @@
+"""Which agents the memory agent has erased, from the compacted topic memory.erasures.
+
+Memory: about 300 bytes for each erased agent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from schemas.codec import SchemaError, codec
+from schemas.records import Erasure
+from streams.serving import metrics
+from streams.serving.tail import TopicTail
+from streams.settings import KafkaSettings
+from streams.topics import ERASURES
+
+log = logging.getLogger(__name__)
+
+
+class ErasureTable(Protocol):
+    """Erasures by agent."""
+
+    async def fresh(self, agent: bytes) -> Erasure | None:
+        """As of everything committed before the call; None if the agent's ERASE was not carried out."""
+
+
+class ErasureTail:
+    """An ErasureTable on Kafka."""
+
+    def __init__(self, settings: KafkaSettings, timeout: float) -> None:
+        """``timeout``: seconds that ``fresh`` may wait."""
+        self.tail = TopicTail(settings, ERASURES, self._fold)
+        self._timeout = timeout
+        self._erasures: dict[bytes, Erasure] = {}
+
+    def start(self) -> None:
+        """Begins to follow the topic."""
+        self.tail.start()
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self.tail.stop()
+
+    async def fresh(self, agent: bytes) -> Erasure | None:
+        await self.tail.barrier(self._timeout)
+        return self._erasures.get(agent)
+
+    async def _fold(self, records: Sequence[Any]) -> None:
+        for record in records:
+            try:
+                name, found = codec().decode(record.value)
+                if name != "Erasure" or found["agent"] != record.key:
+                    raise SchemaError(f"a {name} that is not this key's erasure")
+                self._erasures[record.key] = found
+            except SchemaError as error:
+                log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
+                metrics.GARBAGE.labels(ERASURES).inc()

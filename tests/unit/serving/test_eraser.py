@@ -1,0 +1,208 @@
+"""Erasing through the gateway: order, crashes between steps, the receipt, what is refused afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas.codec import using
+from streams.serving.eraser import Eraser
+from streams.serving.faults import UnavailableError
+from streams.signing import Signer, Verifier
+from streams.vault.errors import ErasedError, VaultError
+from streams.vault.receipt import EMPTY_ROOT, check
+from streams.vault.sealing import SealingCodec
+from tests.unit.serving.world import ALICE, BOB, World, upsert
+
+TRUSTED = Verifier([Signer(b"s" * 32).public])
+URL = f"/v1/agents/0x{ALICE.hex()}"
+
+
+async def settled(world: World, agent: bytes = ALICE) -> None:
+    """What the stream agents do about an ERASE."""
+    while not world.commands.sent or world.commands.sent[-1]["op"] != "ERASE":
+        await asyncio.sleep(0.01)
+    world.commands.erase(agent)
+    await world.index.delete(
+        [(agent, hit.memory_id) for hit in await world.index.search(agent, world.embedder.embed(["x"])[0], 99)]
+    )
+    world.roots.rows.pop(agent, None)
+
+
+async def filled(world: World) -> None:
+    ref = world.grow()
+    await world.remember(upsert(ALICE, ref, 0, "one"), upsert(ALICE, ref, 1, "two"), upsert(BOB, ref, 2, "other"))
+    for agent in (ALICE, BOB):
+        await world.publish(agent)
+        world.keys.get_or_create(agent)
+
+
+async def test_nothing_is_signed_and_no_key_destroyed_before_everything_is_gone(http: httpx.AsyncClient, world: World) -> None:
+    await filled(world)
+    keys = world.keys.get(ALICE)
+    assert keys is not None
+    begun = await http.delete(URL)
+    assert (begun.status_code, begun.json()["receipt"]) == (202, None)
+    assert (await http.get(f"{URL}/erasure")).json() == {"agent": f"0x{ALICE.hex()}", "done": False, "receipt": None}
+    world.commands.erase(ALICE)  # memories are gone; a vector and the root are still there
+    assert (await http.delete(URL)).status_code == 202
+    assert world.keys.get(ALICE) is not None
+    await settled(world)
+    done = await http.delete(URL, params={"wait": 5})
+    assert done.status_code == 200
+    receipt = check(done.json()["receipt"], TRUSTED)
+    assert receipt["memories"] == 2
+    assert receipt["keys_destroyed"] == [keys.newest.key_id.hex()]
+    assert receipt["root_before"]["count"] == 2
+    assert receipt["root_after"] is None
+    assert world.keys.erased(ALICE)
+    sent = [command for command in world.commands.sent if command["op"] == "ERASE"]
+    assert len({(command["id"], command["timestamp"]) for command in sent}) == 1  # asked three times, one command
+    assert (await http.delete(URL)).json() == done.json() == (await http.get(f"{URL}/erasure")).json()
+    assert await world.memories.live_ids(BOB, lambda _: True)
+    assert world.keys.get(BOB) is not None
+    assert BOB in world.roots.rows
+
+
+async def test_an_erased_agent_is_refused_everywhere_but_for_its_receipt(http: httpx.AsyncClient, world: World) -> None:
+    await filled(world)
+    await asyncio.gather(http.delete(URL, params={"wait": 5}), settled(world))
+    with using(SealingCodec(world.keys)):
+        for method, path, body in (
+            ("GET", "/memories", None),
+            ("POST", "/memories", {"text": "again"}),
+            ("POST", "/query", {"query": "one"}),
+            ("GET", "/export", None),
+        ):
+            answer = await http.request(method, URL + path, json=body)
+            assert (answer.status_code, answer.json()["error"]) == (410, "erased"), path
+        assert (await http.get(f"{URL}/erasure")).status_code == 200
+        assert (await http.get(f"/v1/agents/0x{BOB.hex()}/memories")).status_code == 200
+        assert (await http.get(f"/v1/agents/0x{BOB.hex()}/erasure")).status_code == 404
+
+
+@pytest.mark.parametrize("point", ["note", "command", "removal", "keys", "receipt"])
+async def test_a_crash_at_any_step_is_finished_at_the_next_start(
+    world: World, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(world)
+    before = world.roots.rows[ALICE]
+
+    class CrashError(RuntimeError):
+        pass
+
+    def crash(*_: Any) -> Any:
+        raise CrashError
+
+    eraser = world.eraser
+    with monkeypatch.context() as patched:
+        if point == "note":
+            eraser = replace(eraser, roots=_Broken())  # type: ignore[arg-type]
+        elif point == "command":
+            world.commands.refusal = UnavailableError("away")
+        elif point == "keys":
+            patched.setattr(world.keys, "destroy", crash)
+        elif point == "receipt":
+            patched.setattr("streams.serving.eraser.signed", crash)
+        work = asyncio.gather(eraser.erase(ALICE, 0.0 if point == "removal" else 5.0), return_exceptions=True)
+        if point in {"keys", "receipt"}:
+            await settled(world)
+        (outcome,) = await work
+        assert outcome is None if point == "removal" else isinstance(outcome, Exception)
+    world.commands.refusal = None
+    assert world.eraser.receipt(ALICE) is None
+    if point == "note":
+        assert not world.eraser.begun(ALICE)
+        await asyncio.gather(world.eraser.erase(ALICE, 5.0), settled(world))
+    else:
+        await asyncio.gather(replace(world.eraser, _busy={}).resume(), settled(world))
+    receipt = world.eraser.receipt(ALICE)
+    assert receipt is not None
+    check(receipt, TRUSTED)
+    assert receipt["root_before"] == {"count": 2, "checksum": "0x" + "00" * 32, "merkle_root": f"0x{before.merkle_root.hex()}"}
+    assert not world.eraser.begun(ALICE)
+    with pytest.raises(ErasedError):
+        world.keys.get(ALICE)
+
+
+class _Broken:
+    async def fresh(self, agent: bytes) -> None:
+        raise UnavailableError("no connection")
+
+
+async def test_many_who_ask_at_once_get_one_receipt(world: World) -> None:
+    await filled(world)
+    *found, _ = await asyncio.gather(*(world.eraser.erase(ALICE, 5.0) for _ in range(5)), settled(world))
+    assert found[0] is not None
+    assert all(receipt == found[0] for receipt in found)
+
+
+async def test_an_agent_that_never_was_can_be_erased(world: World) -> None:
+    receipt, _ = await asyncio.gather(world.eraser.erase(b"\x07" * 20, 5.0), settled(world, b"\x07" * 20))
+    assert receipt is not None
+    assert (check(receipt, TRUSTED)["memories"], receipt["root_before"]) == (0, None)
+    with pytest.raises(ErasedError):
+        world.keys.get_or_create(b"\x07" * 20)
+
+
+async def receipt_of(world: World) -> dict[str, Any]:
+    await filled(world)
+    receipt, _ = await asyncio.gather(world.eraser.erase(ALICE, 5.0), settled(world))
+    assert receipt is not None
+    return receipt
+
+
+async def test_every_altered_receipt_is_refused(world: World) -> None:
+    receipt = await receipt_of(world)
+    other: dict[str, Any] = {
+        "agent": f"0x{BOB.hex()}",
+        "memories": 3,
+        "requested_at": 0,
+        "finished_at": 0,
+        "keys_destroyed": ["00" * 8],
+        "root_before": None,
+        "root_after": dict(EMPTY_ROOT),
+        "command_id": "x",
+        "installation": "other",
+    }
+    assert set(other) == set(receipt) - {"format", "signature"}
+    for name, value in other.items():
+        with pytest.raises(VaultError, match="signature does not hold"):
+            check({**receipt, name: value}, TRUSTED)
+    spoilt = receipt["signature"][:-2] + ("00" if receipt["signature"][-2:] != "00" else "11")
+    for signature in (spoilt, "", "zz", 5, None):
+        with pytest.raises(VaultError, match="signature does not hold"):
+            check({**receipt, "signature": signature}, TRUSTED)
+    with pytest.raises(VaultError, match="not in the trusted keys"):
+        try:
+            check(receipt, Verifier([Signer(bytes(32)).public]))
+        except VaultError as error:
+            raise VaultError(error.hint) from None
+    for wrong in (None, [], {}, {**receipt, "format": "other"}, {**receipt, "more": 1}):
+        with pytest.raises(VaultError, match="no receipt"):
+            check(wrong, TRUSTED)
+
+
+async def test_a_signed_receipt_that_says_something_is_left_is_refused(world: World) -> None:
+    from streams.vault.receipt import signed  # noqa: PLC0415
+
+    receipt = await receipt_of(world)
+    signer = Signer(b"s" * 32)
+    assert check(signed({**receipt, "root_after": dict(EMPTY_ROOT)}, signer), TRUSTED)
+    for fields in ({"keys_destroyed": []}, {"root_after": {**EMPTY_ROOT, "count": 1}}):
+        with pytest.raises(VaultError, match="everything is gone"):
+            check(signed({**receipt, **fields}, signer), TRUSTED)
+
+
+async def test_the_receipt_is_a_file_that_lasts(world: World, tmp_path: Path) -> None:
+    receipt = await receipt_of(world)
+    files = sorted(path.name for path in world.eraser.folder.iterdir())
+    assert files == [f"0x{ALICE.hex()}.receipt.json"]
+    assert json.loads((world.eraser.folder / files[0]).read_text()) == receipt
+    assert isinstance(world.eraser, Eraser)
