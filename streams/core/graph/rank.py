@@ -25,6 +25,7 @@ SHARE = 1 << 26
 ROUNDS = 200
 """Where ranks still move after so many rounds, it is by less than 0.85^200 of all."""
 
+SAID = frozenset({"IDENTITY", "FEEDBACK", "VALIDATION"})
 Links = Mapping[tuple[bytes, bytes], int]
 Integers = NDArray[np.int64]
 
@@ -39,9 +40,13 @@ def links_of(graph: Snapshot) -> dict[tuple[bytes, bytes], int]:
 
 
 def trust_links(graph: Snapshot) -> dict[tuple[bytes, bytes], int]:
-    """As ``links_of``, each weight times the strength: relations that fail count less."""
+    """As ``links_of``, each weight times the strength: relations that fail count less. What is only said in a registry, and may
+    be praise or blame, is no dealing and counts nothing.
+    """
     found: dict[tuple[bytes, bytes], int] = {}
     for edge in graph.edges:
+        if edge.kind in SAID:
+            continue
         key = edge.source, edge.target
         found[key] = found.get(key, 0) + edge.weight * edge.strength // SCALE
     return found

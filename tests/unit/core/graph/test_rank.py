@@ -83,6 +83,11 @@ def test_relations_that_fail_earn_less_trust() -> None:
     assert trust[node(2)] == pytest.approx(4 * trust[node(3)], rel=1e-4)
 
 
+def test_what_is_said_in_a_registry_earns_no_trust() -> None:
+    said = [one._replace(kind=kind) for one in graph((1, 3)).edges for kind in ("FEEDBACK", "VALIDATION", "IDENTITY")]
+    assert trust_links(Snapshot([*graph((1, 2)).edges, *said])).keys() == {(node(1), node(2))}
+
+
 HONEST = [(a, b) for a in range(1, 6) for b in range(1, 6) if a != b]
 """Five that all deal with each other."""
 
