@@ -35,8 +35,11 @@ class GraphRanking:
         if not weights:
             return await self._inner.rank(question)
         found = await self._inner.rank(replace(question, wanted=MORE * question.wanted))
-        lifted = [replace(one, score=one.score + BONUS * bonus(weights, one.text)) for one in found]
-        return sorted(lifted, key=lambda one: (-one.score, one.memory["id"]))
+        order: list[Ranked] = []
+        for one in found:
+            gained = BONUS * bonus(weights, one.text)
+            _put(order, replace(one, score=one.score + gained) if gained else one, lifted=gained > 0)
+        return order
 
     async def _related(self, question: Question) -> Mapping[bytes, float]:
         addresses = sorted(named(question.text))
@@ -47,3 +50,13 @@ class GraphRanking:
         except MonmouthError as error:
             log.warning("no cue from the graph: %s", error.message)
             return {}
+
+
+def _put(order: list[Ranked], one: Ranked, *, lifted: bool) -> None:
+    """Behind all others, or, where it was lifted, before the first that scores less: the order of the rest, which need not be
+    that of their scores, stays.
+    """
+    ahead = len(order)
+    if lifted:
+        ahead = next((at for at, other in enumerate(order) if other.score < one.score), ahead)
+    order.insert(ahead, one)

@@ -54,6 +54,18 @@ async def test_a_memory_of_a_close_address_comes_first(setting: tuple[Fixed, Gra
     assert inner.asked == [replace(about(f"what of 0x{BOB.hex()}?"), wanted=4)]
 
 
+async def test_the_order_of_what_is_not_lifted_stays(setting: tuple[Fixed, GraphRanking]) -> None:
+    inner, ranking = setting
+    plain = [one for one in inner.found if "again" not in one.text]
+    (close,) = [one for one in inner.found if "again" in one.text]
+    inner.found = [replace(plain[0], score=0.51), replace(plain[1], score=0.9), replace(close, score=0.5)]  # spread out
+    found = await ranking.rank(about(f"what of 0x{BOB.hex()}?"))
+    assert [one.memory["id"] for one in found] == [one.memory["id"] for one in (close, *plain)]
+    inner.found = [replace(plain[0], score=0.9), replace(plain[1], score=0.6), replace(close, score=0.5)]
+    found = await ranking.rank(about(f"what of 0x{BOB.hex()}?"))
+    assert [one.memory["id"] for one in found] == [one.memory["id"] for one in (*plain, close)]
+
+
 @pytest.mark.parametrize("text", ["what of the rent?", f"what of 0x{'77' * 20}?"])
 async def test_a_question_without_a_known_address_is_left_alone(setting: tuple[Fixed, GraphRanking], text: str) -> None:
     inner, ranking = setting
