@@ -209,6 +209,24 @@ class SessionTerms(TypedDict):
     merge_from: bytes | None
 
 
+class Session(TypedDict):
+    id: bytes
+    agent: bytes
+    state: Literal["OPEN", "CLOSED", "MERGED"]
+    opened: int
+    expires: int
+    ended: int | None
+    max_memories: int
+    collaborators: list[bytes]
+    context: str
+    goal: str
+    promote: bool
+    merged_into: bytes | None
+    count: int
+    taken: int
+    signature: bytes | None
+
+
 class Grant(TypedDict):
     grantee: bytes
     rights: list[str]

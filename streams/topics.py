@@ -26,6 +26,7 @@ EDGES = "graph.edges"
 REGISTRY = "agents.registry"
 ACCESS = "agents.access"
 ERASURES = "memory.erasures"
+SESSIONS = "memory.sessions"
 CHECKPOINTS = "checkpoints"
 DLQ = "dlq"
 
@@ -73,6 +74,7 @@ TOPICS: dict[str, TopicSpec] = {
         TopicSpec(ROOTS, "compact", ("LatticeRoot", "LatticeLog"), "lattice", "agent; partition + index"),
         TopicSpec(EDGES, "compact", ("GraphEdge",), "graph", "source + event id"),
         TopicSpec(REGISTRY, "compact", ("AgentProfile",), "graph", "agent"),
+        TopicSpec(SESSIONS, "compact", ("Session",), "memory", "agent + session id"),
         TopicSpec(ACCESS, "compact", ("AgentAccess",), "memory", "agent"),
         TopicSpec(ERASURES, "compact", ("Erasure",), "memory", "agent"),
         TopicSpec(

@@ -1,0 +1,228 @@
+"""Sessions of the agents of one partition: commands to facts about their memories, and the latest record of each session.
+
+Keys of local state: ``s`` + agent (20) + session id (16): the Session record in wire form; ``n`` + agent + session id + number (8,
+big-endian, in order of arrival): a Memory the session holds, in wire form; ``o`` + agent + memory id (32): where it lies.
+Invariants:
+  * what a session holds is a function of the commands of its agent in log order: no clock, no block;
+  * a memory that a session takes lives in the log as any other, marked with the session; when the session ends with promotion,
+    a long-term copy takes its place in the same transaction, else it is deleted; nothing of a session is ever left behind.
+Assumes a session's memories are forgotten by command: a transaction that forgets one does not keep its copy from being promoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from schemas.codec import codec
+from schemas.records import Memory, MemoryCommand, MemoryFact, MemoryType, Session
+from streams import topics
+from streams.agents.base import Emit, LocalState
+from streams.core import session as rules
+from streams.core.ids import command_cause, content_id
+from streams.core.session import SessionRefused
+from streams.errors import PoisonError
+from streams.signing import Signer, Verifier
+
+DOMAIN = b"monmouth/Session/1"
+PASSING: frozenset[MemoryType] = frozenset({"SHORT_TERM", "WORKING"})
+"""Types that become LONG_TERM when a session's memory is kept."""
+MOST_EDGES = 64
+
+
+def promoted_id(agent: bytes, session_id: bytes, memory_id: bytes) -> bytes:
+    """Names what stays of a session's memory."""
+    return content_id("monmouth/memory/promoted", agent, session_id, memory_id)
+
+
+class Sessions:
+    """Sessions of one partition, in ``state``."""
+
+    def __init__(self, state: LocalState, signer: Signer | None = None) -> None:
+        """``signer``: stands behind the records that are published."""
+        self._state = state
+        self._signer = signer
+        self._touched: dict[bytes, Session] = {}
+
+    def concern(self, command: MemoryCommand) -> bool:
+        """Whether a command is about a session, or about a memory that one holds."""
+        if command["session"] is not None or command["op"].startswith("SESSION_"):
+            return True
+        return command["op"] == "FORGET" and self._place(command["agent"], command["memory_id"] or b"") is not None
+
+    def of(self, agent: bytes, session_id: bytes) -> Session | None:
+        """One session."""
+        wire = self._state.get(b"s" + agent + session_id)
+        return None if wire is None else cast("Session", codec().decode(wire)[1])
+
+    def facts(self, command: MemoryCommand, stored: list[MemoryFact]) -> list[MemoryFact]:
+        """Facts of a command that concerns a session. ``stored``: those it leads to without one. Raises PoisonError."""
+        try:
+            return list(self._facts(command, stored))
+        except SessionRefused as refused:
+            raise PoisonError(f"{command['op']}: {refused}", "Open a session, or leave the session out.") from None
+
+    def touched(self) -> Iterator[Emit]:
+        """Sessions that changed since the last call, as they are now."""
+        for key, session in self._touched.items():
+            unsigned = {**session, "signature": None}
+            signature = None if self._signer is None else self._signer.sign_bytes(_payload(unsigned))
+            yield Emit(topics.SESSIONS, key, "Session", {**unsigned, "signature": signature})
+        self._touched = {}
+
+    def _facts(self, command: MemoryCommand, stored: list[MemoryFact]) -> Iterator[MemoryFact]:
+        agent, session_id, now = command["agent"], command["session"], command["timestamp"]
+        if command["op"] == "FORGET":
+            self._forget(agent, command["memory_id"] or b"")
+            yield from stored
+            return
+        if session_id is None:
+            raise SessionRefused("no session is named")
+        if command["op"] == "SESSION_OPEN":
+            yield from self._open(command, session_id)
+            return
+        session = self._known(agent, session_id)
+        rules.demand_author(session, command["author"], stores=command["op"] == "STORE")
+        terms = command["session_terms"] or {}
+        match command["op"]:
+            case "STORE":
+                yield from self._store(command, session, stored)
+            case "SESSION_CHANGE":
+                yield from self._cut(command, self._put(rules.changed(dict(session), terms, now)))
+            case "SESSION_MERGE":
+                yield from self._merge(command, session, terms.get("merge_from"))
+            case "SESSION_CLOSE":
+                if session["state"] == rules.OPEN:
+                    keep = terms.get("promote")
+                    yield from self._end(command, session, session["promote"] if keep is None else bool(keep))
+            case other:
+                raise SessionRefused(f"{other} is nothing a session takes part in")
+
+    def _open(self, command: MemoryCommand, session_id: bytes) -> Iterator[MemoryFact]:
+        agent = command["agent"]
+        if command["author"] not in (None, agent):
+            raise SessionRefused("a session is its owner's to open")
+        if self.of(agent, session_id) is not None:
+            return  # sent again
+        session = rules.opened(session_id, agent, command["session_terms"], command["timestamp"])
+        for oldest in rules.to_close([dict(found) for found in self._open_of(agent)]):
+            yield from self._end(command, cast("Session", oldest), oldest["promote"])
+        self._put(session)
+
+    def _store(self, command: MemoryCommand, session: Session, stored: list[MemoryFact]) -> Iterator[MemoryFact]:
+        agent = session["agent"]
+        (fact,) = stored
+        memory = fact["memory"]
+        assert memory is not None
+        if self._place(agent, memory["id"]) is not None:
+            return  # sent again
+        after = rules.taken(dict(session), command["timestamp"])
+        author = command["author"]
+        held: Memory = {**memory, "source": "SESSION", "session": session["id"]}
+        if author not in (None, agent):
+            assert author is not None
+            held["tags"] = [*memory["tags"], f"by:0x{author.hex()}"]
+        self._hold(session["id"], after["taken"], held)
+        yield {**fact, "memory": held}
+        yield from self._cut(command, self._put(after))
+
+    def _merge(self, command: MemoryCommand, into: Session, source: bytes | None) -> Iterator[MemoryFact]:
+        now = command["timestamp"]
+        after = rules.changed(dict(into), {}, now)
+        if source is None or source == into["id"]:
+            raise SessionRefused("merge_from names no other session")
+        other = self._known(into["agent"], source)
+        if other["state"] == rules.MERGED and other["merged_into"] == into["id"]:
+            return  # sent again
+        gone = rules.ended(dict(other), now, into["id"])
+        for key, memory in list(self._held(other)):
+            self._state.delete(key)
+            after = {**after, "count": after["count"] + 1, "taken": after["taken"] + 1}
+            self._hold(into["id"], after["taken"], memory)
+        self._put(gone)
+        yield from self._cut(command, self._put(after))
+
+    def _end(self, command: MemoryCommand, session: Session, keep: bool) -> Iterator[MemoryFact]:
+        cause = command_cause(command["agent"], command["id"])
+        for key, memory in list(self._held(session)):
+            if keep:
+                yield _upsert(cause, _promoted(memory, session["id"]))
+            yield self._drop(key, memory, cause)
+        self._put(rules.ended(dict(session), command["timestamp"]))
+
+    def _cut(self, command: MemoryCommand, session: Session) -> Iterator[MemoryFact]:
+        """Drops the oldest memories beyond the limit."""
+        many = rules.surplus(dict(session))
+        if many:
+            cause = command_cause(command["agent"], command["id"])
+            held = self._held(session)
+            for key, memory in [next(held) for _ in range(many)]:
+                yield self._drop(key, memory, cause)
+            self._put({**session, "count": session["count"] - many})
+
+    def _forget(self, agent: bytes, memory_id: bytes) -> None:
+        place = self._place(agent, memory_id)
+        assert place is not None
+        session = self._known(agent, place[:16])
+        self._state.delete(b"n" + agent + place)
+        self._state.delete(b"o" + agent + memory_id)
+        self._put({**session, "count": session["count"] - 1})
+
+    def _drop(self, key: bytes, memory: Memory, cause: bytes) -> MemoryFact:
+        self._state.delete(key)
+        self._state.delete(b"o" + memory["agent"] + memory["id"])
+        owner = memory["agent"]
+        return {"op": "DELETE", "cause": cause, "memory_id": memory["id"], "owner": owner, "memory": None, "block": None}
+
+    def _hold(self, session_id: bytes, number: int, memory: Memory) -> None:
+        place = session_id + number.to_bytes(8, "big")
+        self._state.put(b"n" + memory["agent"] + place, codec().encode("Memory", memory))
+        self._state.put(b"o" + memory["agent"] + memory["id"], place)
+
+    def _held(self, session: Session) -> Iterator[tuple[bytes, Memory]]:
+        for key, wire in self._state.scan(b"n" + session["agent"] + session["id"]):
+            yield key, cast("Memory", codec().decode(wire)[1])
+
+    def _place(self, agent: bytes, memory_id: bytes) -> bytes | None:
+        return self._state.get(b"o" + agent + memory_id)
+
+    def _open_of(self, agent: bytes) -> Iterator[Session]:
+        for _, wire in self._state.scan(b"s" + agent):
+            session = cast("Session", codec().decode(wire)[1])
+            if session["state"] == rules.OPEN:
+                yield session
+
+    def _known(self, agent: bytes, session_id: bytes) -> Session:
+        session = self.of(agent, session_id)
+        if session is None:
+            raise SessionRefused("there is no such session")
+        return session
+
+    def _put(self, session: object) -> Session:
+        after = cast("Session", session)
+        key = after["agent"] + after["id"]
+        self._state.put(b"s" + key, codec().encode("Session", after))
+        self._touched[key] = after
+        return after
+
+
+def _promoted(memory: Memory, session_id: bytes) -> Memory:
+    origin: Memory = {**memory, "id": promoted_id(memory["agent"], session_id, memory["id"]), "session": None}
+    if origin["type"] in PASSING:
+        origin["type"] = "LONG_TERM"
+    return origin
+
+
+def _upsert(cause: bytes, memory: Memory) -> MemoryFact:
+    owner = memory["agent"]
+    return {"op": "UPSERT", "cause": cause, "memory_id": memory["id"], "owner": owner, "memory": memory, "block": None}
+
+
+def _payload(unsigned: object) -> bytes:
+    return DOMAIN + codec().encode("Session", cast("dict[str, object]", unsigned))
+
+
+def vouched_for(session: Session, trusted: Verifier) -> bool:
+    """Whether a worker that is trusted wrote it."""
+    signature = session["signature"]
+    return signature is not None and trusted.holds(signature, _payload({**session, "signature": None}))
