@@ -225,6 +225,7 @@ class Session(TypedDict):
     count: int
     taken: int
     signature: bytes | None
+    sealed: bytes | None
 
 
 class Grant(TypedDict):

@@ -84,6 +84,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "id": bytes(range(16)), "agent": a(2), "state": "MERGED", "opened": 1_700_000_000, "expires": 1_700_003_600,
         "ended": 1_700_000_100, "max_memories": 10, "collaborators": [a(7)], "context": "c", "goal": "g", "promote": False,
         "merged_into": bytes(16), "count": 3, "taken": 5, "signature": bytes(72),
+        "sealed": b"sealed",
     },
     "Intent": {
         "chain_id": 1337, "block": BLOCK, "timestamp": 1_700_000_000, "agent": a(2), "transaction": h(21),

@@ -1,18 +1,20 @@
 """Sessions of the agents of one partition: commands to facts about their memories, and the latest record of each session.
 
-Keys of local state: ``s`` + agent (20) + session id (16): the Session record in wire form; ``n`` + agent + session id + number (8,
-big-endian, in order of arrival): a Memory the session holds, in wire form; ``o`` + agent + memory id (32): where it lies.
+Keys of local state: ``s`` + agent (20) + session id (16): the Session record in wire form; ``n`` + agent + session id + number
+(8, big-endian, in order of arrival): a Memory the session holds, in wire form; ``o`` + agent + memory id (32): where it lies,
+or session id and GONE for one that it held and lost; ``g`` + agent + session id + memory id: which of these there are.
 Invariants:
   * what a session holds is a function of the commands of its agent in log order: no clock, no block;
   * a memory that a session takes lives in the log as any other, marked with the session; when the session ends with promotion,
-    a long-term copy takes its place in the same transaction, else it is deleted; nothing of a session is ever left behind.
-Assumes a session's memories are forgotten by command: a transaction that forgets one does not keep its copy from being promoted.
+    a copy without the mark takes its place in the same transaction, else it is deleted; nothing of a session is left behind;
+  * a command sent again takes nothing a second time, also of what the session has lost meanwhile.
+Assumes a session's memories are forgotten by command: a transaction that forgets one does not keep it from being promoted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 from schemas.codec import codec
 from schemas.records import Memory, MemoryCommand, MemoryFact, MemoryType, Session
@@ -25,9 +27,9 @@ from streams.errors import PoisonError
 from streams.signing import Signer, Verifier
 
 DOMAIN = b"monmouth/Session/1"
+GONE = b"\xff" * 8
 PASSING: frozenset[MemoryType] = frozenset({"SHORT_TERM", "WORKING"})
 """Types that become LONG_TERM when a session's memory is kept."""
-MOST_EDGES = 64
 
 
 def promoted_id(agent: bytes, session_id: bytes, memory_id: bytes) -> bytes:
@@ -42,7 +44,7 @@ class Sessions:
         """``signer``: stands behind the records that are published."""
         self._state = state
         self._signer = signer
-        self._touched: dict[bytes, Session] = {}
+        self._touched: dict[bytes, Session | None] = {}
 
     def concern(self, command: MemoryCommand) -> bool:
         """Whether a command is about a session, or about a memory that one holds."""
@@ -62,9 +64,20 @@ class Sessions:
         except SessionRefused as refused:
             raise PoisonError(f"{command['op']}: {refused}", "Open a session, or leave the session out.") from None
 
+    def erase(self, agent: bytes) -> None:
+        """Leaves nothing of the agent's sessions; their records become tombstones."""
+        for kind in (b"n", b"o", b"g", b"s"):
+            for key, _ in list(self._state.scan(kind + agent)):
+                self._state.delete(key)
+                if kind == b"s":
+                    self._touched[key[1:]] = None
+
     def touched(self) -> Iterator[Emit]:
         """Sessions that changed since the last call, as they are now."""
         for key, session in self._touched.items():
+            if session is None:
+                yield Emit(topics.SESSIONS, key, "Session", None)
+                continue
             unsigned = {**session, "signature": None}
             signature = None if self._signer is None else self._signer.sign_bytes(_payload(unsigned))
             yield Emit(topics.SESSIONS, key, "Session", {**unsigned, "signature": signature})
@@ -83,7 +96,7 @@ class Sessions:
             return
         session = self._known(agent, session_id)
         rules.demand_author(session, command["author"], stores=command["op"] == "STORE")
-        terms = command["session_terms"] or {}
+        terms: dict[str, Any] = {**(command["session_terms"] or {})}
         match command["op"]:
             case "STORE":
                 yield from self._store(command, session, stored)
@@ -114,7 +127,7 @@ class Sessions:
         (fact,) = stored
         memory = fact["memory"]
         assert memory is not None
-        if self._place(agent, memory["id"]) is not None:
+        if self._state.get(b"o" + agent + memory["id"]) is not None:
             return  # sent again
         after = rules.taken(dict(session), command["timestamp"])
         author = command["author"]
@@ -147,7 +160,13 @@ class Sessions:
         for key, memory in list(self._held(session)):
             if keep:
                 yield _upsert(cause, _promoted(memory, session["id"]))
-            yield self._drop(key, memory, cause)
+            self._state.delete(key)
+            self._state.delete(b"o" + memory["agent"] + memory["id"])
+            yield _deleted(cause, memory)
+        lost = b"g" + session["agent"] + session["id"]
+        for key, _ in list(self._state.scan(lost)):
+            self._state.delete(key)
+            self._state.delete(b"o" + session["agent"] + key[len(lost) :])
         self._put(rules.ended(dict(session), command["timestamp"]))
 
     def _cut(self, command: MemoryCommand, session: Session) -> Iterator[MemoryFact]:
@@ -157,22 +176,22 @@ class Sessions:
             cause = command_cause(command["agent"], command["id"])
             held = self._held(session)
             for key, memory in [next(held) for _ in range(many)]:
-                yield self._drop(key, memory, cause)
+                self._lose(key, memory["agent"], memory["id"])
+                yield _deleted(cause, memory)
             self._put({**session, "count": session["count"] - many})
 
     def _forget(self, agent: bytes, memory_id: bytes) -> None:
         place = self._place(agent, memory_id)
         assert place is not None
         session = self._known(agent, place[:16])
-        self._state.delete(b"n" + agent + place)
-        self._state.delete(b"o" + agent + memory_id)
+        self._lose(b"n" + agent + place, agent, memory_id)
         self._put({**session, "count": session["count"] - 1})
 
-    def _drop(self, key: bytes, memory: Memory, cause: bytes) -> MemoryFact:
+    def _lose(self, key: bytes, agent: bytes, memory_id: bytes) -> None:
+        session_id = key[21:37]
         self._state.delete(key)
-        self._state.delete(b"o" + memory["agent"] + memory["id"])
-        owner = memory["agent"]
-        return {"op": "DELETE", "cause": cause, "memory_id": memory["id"], "owner": owner, "memory": None, "block": None}
+        self._state.put(b"o" + agent + memory_id, session_id + GONE)
+        self._state.put(b"g" + agent + session_id + memory_id, b"")
 
     def _hold(self, session_id: bytes, number: int, memory: Memory) -> None:
         place = session_id + number.to_bytes(8, "big")
@@ -184,7 +203,8 @@ class Sessions:
             yield key, cast("Memory", codec().decode(wire)[1])
 
     def _place(self, agent: bytes, memory_id: bytes) -> bytes | None:
-        return self._state.get(b"o" + agent + memory_id)
+        place = self._state.get(b"o" + agent + memory_id)
+        return None if place is None or place.endswith(GONE) else place
 
     def _open_of(self, agent: bytes) -> Iterator[Session]:
         for _, wire in self._state.scan(b"s" + agent):
@@ -218,8 +238,13 @@ def _upsert(cause: bytes, memory: Memory) -> MemoryFact:
     return {"op": "UPSERT", "cause": cause, "memory_id": memory["id"], "owner": owner, "memory": memory, "block": None}
 
 
+def _deleted(cause: bytes, memory: Memory) -> MemoryFact:
+    owner, memory_id = memory["agent"], memory["id"]
+    return {"op": "DELETE", "cause": cause, "memory_id": memory_id, "owner": owner, "memory": None, "block": None}
+
+
 def _payload(unsigned: object) -> bytes:
-    return DOMAIN + codec().encode("Session", cast("dict[str, object]", unsigned))
+    return DOMAIN + codec().encode_open("Session", cast("dict[str, object]", unsigned))
 
 
 def vouched_for(session: Session, trusted: Verifier) -> bool:

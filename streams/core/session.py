@@ -1,7 +1,7 @@
 """Ephemeral zones: what a session may become, as pure functions of its state and one command.
 
 Assumes times are what commands claim; nothing here looks at a clock. Invariants: a session goes from OPEN to an end and never
-back; it holds at most ``max_memories``, an agent at most ``MOST_OPEN`` open ones; a command that changes nothing changes nothing.
+back; it holds at most ``max_memories``, and an agent has at most ``MOST_OPEN`` open ones.
 Defaults (row E1 of the feature list): one hour, 1,000 memories, 5 sessions an agent.
 """
 
@@ -42,6 +42,7 @@ def opened(session_id: bytes, agent: bytes, terms: Terms | None, now: int) -> Se
         "count": 0,
         "taken": 0,
         "signature": None,
+        "sealed": None,
     }
     return changed(blank, terms or {}, now)
 
@@ -77,7 +78,7 @@ def _wrong(terms: Terms, agent: bytes) -> str:
     return ""
 
 
-def demand_author(session: Session, author: bytes | None, stores: bool) -> None:
+def demand_author(session: Mapping[str, Any], author: bytes | None, stores: bool) -> None:
     """Whether ``author`` (None: the owner) may say this: the owner all, a collaborator STORE alone. Raises SessionRefused."""
     if author in (None, session["agent"]) or (stores and author in session["collaborators"]):
         return
@@ -111,7 +112,7 @@ def to_close(open_sessions: Sequence[Session]) -> list[Session]:
 
 def is_over(session: Session, now: int) -> bool:
     """Whether it takes nothing more."""
-    return session["state"] != OPEN or now >= session["expires"]
+    return bool(session["state"] != OPEN or now >= session["expires"])
 
 
 def _demand_open(session: Session, now: int) -> None:

@@ -28,11 +28,30 @@ CLEAR: Mapping[str, frozenset[str]] = {
     "MemoryCommand": frozenset(
         "id agent op memory_id type importance timestamp signature session author public_key proof sealed".split()  # noqa: SIM905
     ),
+    "Session": frozenset(
+        [
+            "id",
+            "agent",
+            "state",
+            "opened",
+            "expires",
+            "ended",
+            "max_memories",
+            "collaborators",
+            "promote",
+            "merged_into",
+            "count",
+            "taken",
+            "signature",
+            "sealed",
+        ]
+    ),
     "Embedding": frozenset("memory_id agent block model model_hash backend sealed".split()),  # noqa: SIM905
 }
 EMPTY: Mapping[str, Mapping[str, Any]] = {
     "Memory": {**plain_memory(b"", b"", "EPISODIC", "CHAIN", 0)},
     "MemoryCommand": {**plain_command(b"", b"", "STORE", 0)},
+    "Session": {"context": "", "goal": ""},
     "Embedding": {"vector": b"", "text_digest": bytes(32)},
 }
 """What stands in the place of private fields."""

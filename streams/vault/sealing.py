@@ -2,8 +2,8 @@
 
 Every record goes to a topic or into a store through ``schemas.codec.codec()``, so this is the one place where plaintext and
 ciphertext meet: stream agents and the gateway see open records only, topics and files sealed ones only.
-Sealed are the private fields (see ``private_part``) of Memory, alone or in a MemoryFact, of MemoryCommand and of Embedding, and
-the bytes that stores hand to ``seal``. A record without private content, such as FORGET or ERASE, stays open.
+Sealed are the private fields (see ``private_part``) of Memory, alone or in a MemoryFact, of MemoryCommand, Session and
+Embedding, and the bytes that stores hand to ``seal``. A record without private content, such as FORGET or ERASE, stays open.
 Invariants:
   * sealing is deterministic, so a replay writes the bytes that were written before;
   * a record of an erased agent reads as one that is ``is_erased``, empty, with its ids and its leaf, and is written as that;
@@ -29,7 +29,7 @@ from streams.vault.keys import AGENT, AgentKeys, FileKeyStore, KeyStore
 from streams.vault.master import open_master_key
 from streams.vault.private_part import CLEAR, PrivatePart
 
-ID = {"Memory": "id", "MemoryCommand": "id", "Embedding": "memory_id"}
+ID = {"Memory": "id", "MemoryCommand": "id", "Session": "id", "Embedding": "memory_id"}
 
 
 class SealingCodec(Codec):
