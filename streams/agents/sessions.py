@@ -27,6 +27,8 @@ from streams.errors import PoisonError
 from streams.signing import Signer, Verifier
 
 DOMAIN = b"monmouth/Session/1"
+MOST_ENDED = 64
+"""Ended sessions an agent's records are kept of."""
 GONE = b"\xff" * 8
 PASSING: frozenset[MemoryType] = frozenset({"SHORT_TERM", "WORKING"})
 """Types that become LONG_TERM when a session's memory is kept."""
@@ -118,7 +120,7 @@ class Sessions:
         if self.of(agent, session_id) is not None:
             return  # sent again
         session = rules.opened(session_id, agent, command["session_terms"], command["timestamp"])
-        for oldest in rules.to_close([dict(found) for found in self._open_of(agent)]):
+        for oldest in rules.to_close([dict(found) for found in self._all(agent) if found["state"] == rules.OPEN]):
             yield from self._end(command, cast("Session", oldest), oldest["promote"])
         self._put(session)
 
@@ -153,6 +155,7 @@ class Sessions:
             after = {**after, "count": after["count"] + 1, "taken": after["taken"] + 1}
             self._hold(into["id"], after["taken"], memory)
         self._put(gone)
+        self._let_go(into["agent"])
         yield from self._cut(command, self._put(after))
 
     def _end(self, command: MemoryCommand, session: Session, keep: bool) -> Iterator[MemoryFact]:
@@ -168,6 +171,14 @@ class Sessions:
             self._state.delete(key)
             self._state.delete(b"o" + session["agent"] + key[len(lost) :])
         self._put(rules.ended(dict(session), command["timestamp"]))
+        self._let_go(session["agent"])
+
+    def _let_go(self, agent: bytes) -> None:
+        """Of the sessions that ended first, beyond those that are kept."""
+        over = [found for found in self._all(agent) if found["state"] != rules.OPEN]
+        for old in sorted(over, key=lambda found: (found["ended"] or 0, found["id"]))[:-MOST_ENDED]:
+            self._state.delete(b"s" + agent + old["id"])
+            self._touched[agent + old["id"]] = None
 
     def _cut(self, command: MemoryCommand, session: Session) -> Iterator[MemoryFact]:
         """Drops the oldest memories beyond the limit."""
@@ -206,11 +217,8 @@ class Sessions:
         place = self._state.get(b"o" + agent + memory_id)
         return None if place is None or place.endswith(GONE) else place
 
-    def _open_of(self, agent: bytes) -> Iterator[Session]:
-        for _, wire in self._state.scan(b"s" + agent):
-            session = cast("Session", codec().decode(wire)[1])
-            if session["state"] == rules.OPEN:
-                yield session
+    def _all(self, agent: bytes) -> list[Session]:
+        return [cast("Session", codec().decode(wire)[1]) for _, wire in self._state.scan(b"s" + agent)]
 
     def _known(self, agent: bytes, session_id: bytes) -> Session:
         session = self.of(agent, session_id)

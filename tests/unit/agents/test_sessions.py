@@ -12,7 +12,7 @@ from schemas.codec import codec
 from schemas.defaults import NO_TERMS, plain_command
 from schemas.records import MemoryCommand, MemoryFact, Session
 from streams.agents.memory_facts import command_facts
-from streams.agents.sessions import Sessions, promoted_id, vouched_for
+from streams.agents.sessions import MOST_ENDED, Sessions, promoted_id, vouched_for
 from streams.core.ids import command_memory_id
 from streams.core.session import LONGEST_SECONDS, MEMORIES, MOST_COLLABORATORS, MOST_OPEN, SECONDS
 from streams.errors import PoisonError
@@ -205,6 +205,18 @@ def test_what_ended_takes_nothing_more(zone: Zone) -> None:
     for op in ("STORE", "SESSION_CHANGE"):
         with pytest.raises(PoisonError, match="has ended"):
             zone.say(op, 3, terms={})
+
+
+def test_of_ended_sessions_the_last_are_remembered() -> None:
+    zone = Zone()
+    for number in range(MOST_ENDED + 3):
+        session = number.to_bytes(16, "big")
+        zone.say("SESSION_OPEN", 2 * number + 1, session, now=NOW + number)
+        zone.say("SESSION_CLOSE", 2 * number + 2, session, now=NOW + number)
+    assert {key: record is None for key, record in zone.records.items()} == {
+        AGENT + number.to_bytes(16, "big"): number < 3 for number in range(MOST_ENDED + 3)
+    }
+    assert len(list(zone.state.scan(b"s"))) == MOST_ENDED
 
 
 def test_an_erased_agent_leaves_nothing(zone: Zone) -> None:

@@ -1,0 +1,129 @@
+"""Sessions of every agent, from the compacted topic memory.sessions, and the close of those that have expired.
+
+Invariants: a record counts only if a trusted worker signed it; what is in a session is seen by its owner and collaborators, and
+by them only where they ask for that session; an expired session is closed by a command in the log, under an id that all
+gateways agree on, so that it ends once, and what it holds is kept or dropped as it says of itself.
+Memory: about 300 bytes a session; of an agent's ended ones the log keeps the last 64.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from blake3 import blake3
+
+from schemas.codec import SchemaError, codec
+from schemas.defaults import plain_command
+from schemas.records import MemoryCommand, Session
+from streams.agents.sessions import vouched_for
+from streams.core.session import OPEN, is_over
+from streams.serving import metrics
+from streams.serving.commands import CommandLog
+from streams.serving.faults import UnavailableError
+from streams.serving.tail import TopicTail
+from streams.settings import KafkaSettings
+from streams.signing import Verifier
+from streams.topics import SESSIONS
+
+log = logging.getLogger(__name__)
+AGENT = 20
+CLOSE_EVERY = 5.0
+
+
+class SessionTable(Protocol):
+    """Sessions by agent."""
+
+    async def fresh(self, agent: bytes) -> dict[bytes, Session]:
+        """By id, as of everything committed before the call. Raises UnavailableError."""
+
+
+def zones(sessions: dict[bytes, Session], session_id: bytes) -> frozenset[bytes]:
+    """Marks that memories of this session carry: its own, and those of the sessions merged into it."""
+    found = {session_id}
+    while more := {other["id"] for other in sessions.values() if other["merged_into"] in found} - found:
+        found |= more
+    return frozenset(found)
+
+
+class SessionTail:
+    """A SessionTable on Kafka."""
+
+    def __init__(self, settings: KafkaSettings, verifier: Verifier, timeout: float) -> None:
+        """``timeout``: seconds that ``fresh`` may wait."""
+        self.tail = TopicTail(settings, SESSIONS, self._fold)
+        self._verifier = verifier
+        self._timeout = timeout
+        self._rows: dict[bytes, dict[bytes, Session]] = {}
+
+    def start(self) -> None:
+        """Begins to follow the topic."""
+        self.tail.start()
+
+    async def stop(self) -> None:
+        """Stops following."""
+        await self.tail.stop()
+
+    async def fresh(self, agent: bytes) -> dict[bytes, Session]:
+        await self.tail.barrier(self._timeout)
+        return dict(self._rows.get(agent, {}))
+
+    def expired(self, now: float) -> Iterator[Session]:
+        """Open sessions whose time is over."""
+        for sessions in self._rows.values():
+            yield from (found for found in sessions.values() if found["state"] == OPEN and is_over(dict(found), int(now)))
+
+    async def _fold(self, records: Sequence[Any]) -> None:
+        for record in records:
+            try:
+                self._take(record.key or b"", record.value)
+            except SchemaError as error:
+                log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
+                metrics.GARBAGE.labels(SESSIONS).inc()
+
+    def _take(self, key: bytes, value: bytes | None) -> None:
+        agent, session_id = key[:AGENT], key[AGENT:]
+        if value is None:
+            self._rows.get(agent, {}).pop(session_id, None)
+            return
+        name, row = codec().decode(value)
+        if name != "Session" or row["agent"] + row["id"] != key:
+            raise SchemaError(f"a {name} that is not this key's")
+        if not vouched_for(row, self._verifier):
+            raise SchemaError("a session that no trusted worker signed")
+        self._rows.setdefault(agent, {})[session_id] = row
+
+
+def close_command(session: Session) -> MemoryCommand:
+    """The close of a session whose time is over: the same command whoever writes it."""
+    name = blake3(b"monmouth/session/expired" + session["agent"] + session["id"]).digest(16)
+    command = plain_command(name, session["agent"], "SESSION_CLOSE", session["expires"])
+    return {**command, "session": session["id"]}
+
+
+class Closer:
+    """Closes sessions when their time is over."""
+
+    def __init__(self, sessions: SessionTail, commands: CommandLog, clock: Callable[[], float] = time.time) -> None:
+        self._sessions = sessions
+        self._commands = commands
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(CLOSE_EVERY)
+
+    async def sweep(self) -> int:
+        """Closes what has expired; how many. One that cannot be closed now is tried again next time."""
+        closed = 0
+        for session in list(self._sessions.expired(self._clock())):
+            with suppress(UnavailableError):
+                await self._commands.send(close_command(session))
+                closed += 1
+        return closed
