@@ -117,6 +117,7 @@ class DictMemoryStore:
     def _matches(memory: Memory, wanted: MemoryFilter) -> bool:
         return (
             (wanted.types is None or memory["type"] in wanted.types)
+            and wanted.in_place(memory)
             and (wanted.tags is None or bool(wanted.tags & set(memory["tags"])))
             and memory["importance"] >= wanted.min_importance
             and memory["form"] in wanted.forms

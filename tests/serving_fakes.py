@@ -12,7 +12,7 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from schemas.records import Erasure, Memory, MemoryCommand, MemoryFact
+from schemas.records import Erasure, Memory, MemoryCommand, MemoryFact, Session
 from streams.agents.erasure import erasure_of
 from streams.agents.memory_facts import command_facts
 from streams.core.canonical import CanonicalView, ChainStep
@@ -97,6 +97,7 @@ class FakeMemoryStore(Breakable):
             memory
             for memory in self._live(agent, canonical)
             if (wanted.types is None or memory["type"] in wanted.types)
+            and wanted.in_place(memory)
             and (wanted.tags is None or wanted.tags & set(memory["tags"]))
             and memory["importance"] >= wanted.min_importance
             and memory["form"] in wanted.forms
@@ -301,6 +302,16 @@ class FakeProgress:
 
     async def fresh(self, stream_agent: str, partition: int) -> Standing | None:
         return self.standings.get(stream_agent)
+
+
+class FakeSessions:
+    """A SessionTable set by hand."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, dict[bytes, Session]] = {}
+
+    async def fresh(self, agent: bytes) -> dict[bytes, Session]:
+        return dict(self.rows.get(agent, {}))
 
 
 class FakeRoots:

@@ -263,7 +263,7 @@ class LmdbMemoryStore:
             if not row[1].live(canonical):
                 continue
             memory = self._memory(key, row[0])
-            if wanted.tags is not None and wanted.tags.isdisjoint(memory["tags"]):
+            if not wanted.in_place(memory) or (wanted.tags is not None and wanted.tags.isdisjoint(memory["tags"])):
                 continue
             memories.append(memory)
             if len(memories) >= wanted.limit:

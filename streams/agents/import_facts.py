@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import isfinite
 
 from schemas.records import MEMORY_TYPES, Memory, MemoryCommand
+from streams.core.session import in_zone
 from streams.errors import PoisonError
 from streams.portability.foreign import LAST_SECOND, LONGEST, LONGEST_TAG, MOST_TAGS
 
@@ -34,6 +35,8 @@ def _wrong(command: MemoryCommand, memory: Memory) -> str:
         return "memory_id is not the memory's id"
     if memory["type"] not in MEMORY_TYPES or memory["sealed"] is not None:
         return "a memory that this version cannot read"
+    if in_zone(memory):
+        return "a memory of a session that had not ended"
     if memory["source"] == "CHAIN" and memory["block"] is None:
         return "a memory from the chain without its block"
     return _wrong_size(memory) or _wrong_number(memory)

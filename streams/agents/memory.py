@@ -2,7 +2,8 @@
 
 Assumes records of chain.transactions arrive block by block and records of memory.commands outside blocks, in any order
 relative to each other. Invariants:
-  * the facts of a record are a pure function of it (``streams.agents.memory_facts``), so memory.log needs no state;
+  * the facts of a record are a pure function of it (``streams.agents.memory_facts``), so memory.log needs no state, but where
+    the command is about a session: then of the commands of its agent up to it (``streams.agents.sessions``);
   * what a key of memory.state last says is the memory if it is live, and a tombstone if not;
   * ``revert`` of a block after its ``apply`` leaves local state, memory.state and the store as they were;
   * facts reach the store in the order they were decided, and are durable there before anything is committed; where old work is
@@ -27,6 +28,7 @@ from streams.agents.base import Emit, LocalState, Record, StreamAgent
 from streams.agents.erasure import Erasures, erasure_of, standing_facts
 from streams.agents.memory_facts import command_facts, delete_fact, transaction_facts
 from streams.agents.memory_rows import MemoryRows, fact_name
+from streams.agents.sessions import Sessions
 from streams.core.block import BlockRef
 from streams.core.ids import command_cause
 from streams.core.presence import Fact
@@ -46,7 +48,7 @@ class MemoryAgent(StreamAgent):
     name: ClassVar[str] = "memory"
     inputs: ClassVar[tuple[str, ...]] = (topics.TRANSACTIONS, topics.COMMANDS)
     logs: ClassVar[tuple[str, ...]] = (topics.MEMORY_LOG,)
-    tables: ClassVar[tuple[str, ...]] = (topics.MEMORY_STATE, topics.ACCESS, topics.ERASURES)
+    tables: ClassVar[tuple[str, ...]] = (topics.MEMORY_STATE, topics.ACCESS, topics.ERASURES, topics.SESSIONS)
     stateful: ClassVar[bool] = True
     keeps_state: ClassVar[bool] = True
 
@@ -65,6 +67,7 @@ class MemoryAgent(StreamAgent):
         self._rows = MemoryRows(state)
         self._access = Access(state, authority)
         self._erasures = Erasures(state)
+        self._sessions = Sessions(state, authority.signer)
         self._pending: list[tuple[bool, MemoryFact]] = []
         self._held: dict[tuple[str, bytes, bytes, Fact], MemoryFact] = {}
 
@@ -91,6 +94,7 @@ class MemoryAgent(StreamAgent):
         yield from (Emit(topics.MEMORY_LOG, fact["owner"], "MemoryFact", {**fact}) for fact in facts)
         yield from self._touched(facts)
         yield from access
+        yield from self._sessions.touched()
 
     def revert(self, block: BlockRef, records: Sequence[Record]) -> Iterable[Emit]:
         """Takes the facts of the records back and emits the memories as they are then."""
@@ -110,6 +114,7 @@ class MemoryAgent(StreamAgent):
             raise PoisonError("ERASE must have its agent as the record key", "Write it with the agent's 20 bytes as the key.")
         self._access.take([record])  # whether somebody who may says so
         rows = self._rows.erase(agent)
+        self._sessions.erase(agent)
         self._erasures.add(agent)
         self._pending += ((False, fact) for memory_id, presence in rows for fact in standing_facts(agent, memory_id, presence))
         stored = [memory_id for memory_id, presence in rows if presence.upserts]
@@ -117,6 +122,7 @@ class MemoryAgent(StreamAgent):
         yield from (Emit(topics.MEMORY_LOG, agent, "MemoryFact", {**fact}) for fact in facts)
         yield from self._touched(facts)
         yield self._access.forget(agent)
+        yield from self._sessions.touched()
         yield Emit(topics.ERASURES, agent, "Erasure", erasure_of(command, len(stored)))
 
     def _pass_over(self, records: Iterable[Record], sign: int) -> None:
@@ -161,10 +167,20 @@ class MemoryAgent(StreamAgent):
 
     def _facts(self, record: Record) -> list[MemoryFact]:
         if record.type == "MemoryCommand":
-            return command_facts(record.key, record.value)
+            return self._commanded(record.key, record.value)
         if record.type == "ChainTransaction":
             return transaction_facts(record.value, self._reader.read(record.value))
         raise PoisonError(f"{record.topic} holds a {record.type}, which is no input of the memory agent")
+
+    def _commanded(self, key: bytes | None, command: MemoryCommand) -> list[MemoryFact]:
+        if not self._sessions.concern(command):
+            return command_facts(key, command)
+        stored = [] if command["op"].startswith("SESSION_") else command_facts(key, command)
+        if key != command["agent"]:
+            raise PoisonError(
+                "a command must have its agent as the record key", "Write it with the agent's 20 bytes as the key."
+            )
+        return self._sessions.facts(command, stored)
 
     def _touched(self, facts: Iterable[MemoryFact]) -> Iterator[Emit]:
         for owner, memory_id in dict.fromkeys((fact["owner"], fact["memory_id"]) for fact in facts):

@@ -6,7 +6,7 @@ or session id and GONE for one that it held and lost; ``g`` + agent + session id
 Invariants:
   * what a session holds is a function of the commands of its agent in log order: no clock, no block;
   * a memory that a session takes lives in the log as any other, marked with the session; when the session ends with promotion,
-    a copy without the mark takes its place in the same transaction, else it is deleted; nothing of a session is left behind;
+    a copy that is no session's takes its place in the same transaction, else it is deleted; nothing else is left behind;
   * a command sent again takes nothing a second time, also of what the session has lost meanwhile.
 Assumes a session's memories are forgotten by command: a transaction that forgets one does not keep it from being promoted.
 """
@@ -61,9 +61,11 @@ class Sessions:
 
     def facts(self, command: MemoryCommand, stored: list[MemoryFact]) -> list[MemoryFact]:
         """Facts of a command that concerns a session. ``stored``: those it leads to without one. Raises PoisonError."""
+        before = dict(self._touched)
         try:
             return list(self._facts(command, stored))
         except SessionRefused as refused:
+            self._touched = before
             raise PoisonError(f"{command['op']}: {refused}", "Open a session, or leave the session out.") from None
 
     def erase(self, agent: bytes) -> None:
@@ -131,6 +133,8 @@ class Sessions:
         assert memory is not None
         if self._state.get(b"o" + agent + memory["id"]) is not None:
             return  # sent again
+        if memory["subject"] is not None or memory["edges"]:
+            raise SessionRefused("what is said in a session bears on nothing outside of it: no statements, no edges")
         after = rules.taken(dict(session), command["timestamp"])
         author = command["author"]
         held: Memory = {**memory, "source": "SESSION", "session": session["id"]}
@@ -235,7 +239,7 @@ class Sessions:
 
 
 def _promoted(memory: Memory, session_id: bytes) -> Memory:
-    origin: Memory = {**memory, "id": promoted_id(memory["agent"], session_id, memory["id"]), "session": None}
+    origin: Memory = {**memory, "id": promoted_id(memory["agent"], session_id, memory["id"]), "source": "COMMAND"}
     if origin["type"] in PASSING:
         origin["type"] = "LONG_TERM"
     return origin

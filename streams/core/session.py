@@ -110,6 +110,14 @@ def to_close(open_sessions: Sequence[Session]) -> list[Session]:
     return ordered[: max(0, len(ordered) - MOST_OPEN + 1)]
 
 
+def in_zone(memory: Mapping[str, Any]) -> bool:
+    """Whether a memory lies in a session that has not ended, and shows only where that session is asked for.
+
+    What stays of a session keeps its id, as the thread it came from, and another source.
+    """
+    return bool(memory["source"] == "SESSION")
+
+
 def is_over(session: Session, now: int) -> bool:
     """Whether it takes nothing more."""
     return bool(session["state"] != OPEN or now >= session["expires"])

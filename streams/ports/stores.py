@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from schemas.records import Memory, MemoryFact, MemoryForm, MemoryType
 from streams.core.presence import Presence
+from streams.core.session import in_zone
 from streams.core.validity import Statement, start_of, statement_of
 
 Canonical = Callable[[bytes], bool]
@@ -86,7 +87,7 @@ class MemoryFilter:
     """Which memories to read; newest first (timestamp, then id, downwards). ``until``/``since`` are unix seconds, inclusive.
 
     ``types`` and ``tags``: a memory matches if it has any of them. ``after``: only what lies behind this (timestamp, id) in the
-    order, whether a memory is there or not.
+    order, whether a memory is there or not. ``sessions``: what lies in one of these; none: what lies in no session.
     """
 
     types: frozenset[MemoryType] | None = None
@@ -97,6 +98,11 @@ class MemoryFilter:
     limit: int = 100
     after: tuple[int, bytes] | None = None
     forms: frozenset[MemoryForm] = frozenset({"MEMORY"})
+    sessions: frozenset[bytes] = frozenset()
+
+    def in_place(self, memory: Memory) -> bool:
+        """Whether it lies in one of ``sessions``; without these, whether it lies in none at all."""
+        return in_zone(memory) and memory["session"] in self.sessions if self.sessions else not in_zone(memory)
 
 
 class MemoryStore(Protocol):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from schemas.records import Memory
 from streams.core.canonical_text import canonical_text
+from streams.core.session import in_zone
 from streams.retrieval.cues import asks, entities, figures, tells_number, tells_time
 from streams.retrieval.words import raw_words, stemmed
 
@@ -64,7 +65,7 @@ def author_words(memory: Memory) -> list[str]:
 def document_of(memory: Memory) -> Document | None:
     """The document, or None if the memory has no text."""
     text = canonical_text(memory["content"], memory["media_type"])
-    if text is None or memory["form"] != "MEMORY" or memory["sealed"] is not None:
+    if text is None or memory["form"] != "MEMORY" or in_zone(memory) or memory["sealed"] is not None:
         return None
     spoken = raw_words(text)[:MAX_WORDS]
     authors = author_words(memory)

@@ -30,6 +30,7 @@ from streams.serving.routers import (
     memories,
     packages,
     query,
+    sessions,
     state,
     understanding,
 )
@@ -45,6 +46,7 @@ ROUTERS = (
     query.router,
     memories.router,
     packages.router,
+    sessions.router,
     changes.router,
     commitments.router,
     erasure.router,

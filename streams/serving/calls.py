@@ -42,6 +42,8 @@ from streams.serving.wire import (
     Ready,
     Receipt,
     RootView,
+    SessionList,
+    SessionView,
 )
 
 A = TypeVar("A", bound=BaseModel)
@@ -300,6 +302,53 @@ def proof(agent: Name, memory_id: Name) -> Call[ProofView]:
 def proof_document(agent: Name, memory_id: Name) -> Call[DocumentView]:
     """The proof alone."""
     return Call("GET", f"{_memory(agent, memory_id)}/proof/document", DocumentView)
+
+
+def open_session(agent: Name, *, session_id: str | None = None, **terms: Any) -> Call[SessionView]:
+    """A session. Has an id in any case, so that opening it twice opens one."""
+    body = {**terms, "id": session_id or str(uuid.uuid4())}
+    return Call("POST", f"{_agent(agent)}/sessions", SessionView, body=orjson.dumps(body))
+
+
+def list_sessions(agent: Name) -> Call[SessionList]:
+    """Sessions of an agent."""
+    return Call("GET", f"{_agent(agent)}/sessions", SessionList)
+
+
+def get_session(agent: Name, session_id: str) -> Call[SessionView]:
+    """One session."""
+    return Call("GET", _session(agent, session_id), SessionView)
+
+
+def change_session(agent: Name, session_id: str, **terms: Any) -> Call[SessionView]:
+    """What of a session changes."""
+    return Call("PATCH", _session(agent, session_id), SessionView, body=orjson.dumps(terms))
+
+
+def merge_session(agent: Name, session_id: str, other_id: str, *, wait: float = 5.0) -> Call[SessionView]:
+    """Another session's memories, to go over into this one."""
+    path = f"{_session(agent, session_id)}/merge/{quote(other_id, safe='')}"
+    return Call("POST", path, SessionView, {"wait": wait})
+
+
+def close_session(agent: Name, session_id: str, *, promote: bool | None = None, wait: float = 5.0) -> Call[SessionView]:
+    """A session to end."""
+    return Call("DELETE", _session(agent, session_id), SessionView, {"promote": promote, "wait": wait})
+
+
+def store_in_session(agent: Name, session_id: str, data: str | bytes, **more: Any) -> Call[Receipt]:
+    """A memory to keep in a session."""
+    plain = store(agent, data, **{"type": "WORKING", **more})
+    return Call("POST", f"{_session(agent, session_id)}/memories", Receipt, body=plain.body)
+
+
+def retrieve_from_session(agent: Name, session_id: str, *, limit: int = 100) -> Call[MemoryList]:
+    """What a session holds."""
+    return Call("GET", f"{_session(agent, session_id)}/memories", MemoryList, {"limit": limit})
+
+
+def _session(agent: Name, session_id: str) -> str:
+    return f"{_agent(agent)}/sessions/{quote(session_id, safe='')}"
 
 
 def export(agent: Name, *, format: str = "lines", compress: bool = False) -> Call[PackageView]:  # noqa: A002  (the API's name)

@@ -68,6 +68,8 @@ from streams.serving.wire import (
     Ready,
     Receipt,
     RootView,
+    SessionList,
+    SessionView,
 )
 
 A = TypeVar("A", bound=BaseModel)
@@ -182,6 +184,38 @@ class Client:
         answer = self._send(calls.proof(agent, memory_id))
         verify_proof(answer, memory, root)
         return answer
+
+    def open_session(self, agent: Name, **terms: Any) -> SessionView:
+        """Opens a session. ``seconds, max_memories, collaborators, context, goal, promote, session_id, wait``."""
+        return self._send(calls.open_session(agent, **terms))
+
+    def list_sessions(self, agent: Name) -> SessionList:
+        """Open sessions, and the last that ended."""
+        return self._send(calls.list_sessions(agent))
+
+    def get_session(self, agent: Name, session_id: str) -> SessionView:
+        """One session."""
+        return self._send(calls.get_session(agent, session_id))
+
+    def change_session(self, agent: Name, session_id: str, **terms: Any) -> SessionView:
+        """Extends a session, or changes its terms."""
+        return self._send(calls.change_session(agent, session_id, **terms))
+
+    def merge_session(self, agent: Name, session_id: str, other_id: str, **more: Any) -> SessionView:
+        """Takes the memories of another session over; that one ends."""
+        return self._send(calls.merge_session(agent, session_id, other_id, **more))
+
+    def close_session(self, agent: Name, session_id: str, **more: Any) -> SessionView:
+        """Ends a session. More: ``promote``, ``wait``."""
+        return self._send(calls.close_session(agent, session_id, **more))
+
+    def store_in_session(self, agent: Name, session_id: str, data: str | bytes, **more: Any) -> Receipt:
+        """Keeps a memory in a session. More: as ``store``."""
+        return self._send(calls.store_in_session(agent, session_id, data, **more))
+
+    def retrieve_from_session(self, agent: Name, session_id: str, **more: Any) -> MemoryList:
+        """What a session holds, newest first."""
+        return self._send(calls.retrieve_from_session(agent, session_id, **more))
 
     def export(self, agent: Name, *, format: str = "lines", compress: bool = False) -> PackageView:  # noqa: A002
         """All live memories in one signed package. ``format``: lines or avro."""
@@ -397,6 +431,38 @@ class AsyncClient:
         answer = await self._send(calls.proof(agent, memory_id))
         verify_proof(answer, memory, root)
         return answer
+
+    async def open_session(self, agent: Name, **terms: Any) -> SessionView:
+        """Opens a session. ``seconds, max_memories, collaborators, context, goal, promote, session_id, wait``."""
+        return await self._send(calls.open_session(agent, **terms))
+
+    async def list_sessions(self, agent: Name) -> SessionList:
+        """Open sessions, and the last that ended."""
+        return await self._send(calls.list_sessions(agent))
+
+    async def get_session(self, agent: Name, session_id: str) -> SessionView:
+        """One session."""
+        return await self._send(calls.get_session(agent, session_id))
+
+    async def change_session(self, agent: Name, session_id: str, **terms: Any) -> SessionView:
+        """Extends a session, or changes its terms."""
+        return await self._send(calls.change_session(agent, session_id, **terms))
+
+    async def merge_session(self, agent: Name, session_id: str, other_id: str, **more: Any) -> SessionView:
+        """Takes the memories of another session over; that one ends."""
+        return await self._send(calls.merge_session(agent, session_id, other_id, **more))
+
+    async def close_session(self, agent: Name, session_id: str, **more: Any) -> SessionView:
+        """Ends a session. More: ``promote``, ``wait``."""
+        return await self._send(calls.close_session(agent, session_id, **more))
+
+    async def store_in_session(self, agent: Name, session_id: str, data: str | bytes, **more: Any) -> Receipt:
+        """Keeps a memory in a session. More: as ``store``."""
+        return await self._send(calls.store_in_session(agent, session_id, data, **more))
+
+    async def retrieve_from_session(self, agent: Name, session_id: str, **more: Any) -> MemoryList:
+        """What a session holds, newest first."""
+        return await self._send(calls.retrieve_from_session(agent, session_id, **more))
 
     async def export(self, agent: Name, *, format: str = "lines", compress: bool = False) -> PackageView:  # noqa: A002
         """As Client.export."""

@@ -1,6 +1,7 @@
 """Packages of an agent's memories, out of the stores and back into the log.
 
-Out: all live memories, believed only if they make the published root; the package is attested with the installation's key.
+Out: all live memories but those of open sessions, believed only if all of them make the published root; the package is
+attested with the installation's key.
 In: a package is taken in whole or not at all as far as it can be judged (every memory is checked before the first is written);
 the commands that follow are named by package and memory, so that an import cut short is finished by repeating it.
 A package that a trusted key attested is restored: its memories stay what they were. Of any other, what it says of its sources
@@ -19,6 +20,7 @@ from blake3 import blake3
 from schemas.defaults import plain_command
 from schemas.records import Memory, MemoryCommand
 from streams.agents.memory_facts import command_facts
+from streams.core.session import in_zone
 from streams.errors import PoisonError
 from streams.portability import container, lines
 from streams.portability.attest import attested, demand_attested
@@ -59,7 +61,8 @@ class Packages:
 
     async def export(self, agent: bytes, form: str = "lines", compress: bool = False) -> tuple[Package, bytes]:
         """The package and its file. Raises NotFoundError if the agent has no memories, ConflictError as proofs do."""
-        root, memories = await self._proofs.settled(agent)
+        root, held = await self._proofs.settled(agent)
+        memories = [memory for memory in held if not in_zone(memory)]
         if not memories:
             raise NotFoundError("there are no memories to export")
         return await asyncio.to_thread(self._written, root, memories, form, compress)

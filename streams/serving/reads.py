@@ -14,6 +14,7 @@ from typing import NamedTuple
 from schemas.records import Memory
 from streams.core.block import BlockRef
 from streams.core.moment import Moment
+from streams.core.session import in_zone
 from streams.core.validity import Validity
 from streams.ports.stores import Concern, Counts, MemoryFilter, MemoryStore, StoredMemory
 from streams.serving import metrics
@@ -69,7 +70,7 @@ class MemoryReads:
     async def candidates(self, agent: bytes, ids: Sequence[bytes], when: Moment) -> list[StoredMemory | None]:
         """Rows of memories that a search of ``when`` may show, else None. The chain may move on: see ``rows``. No barrier."""
         rows = await self._store.get(agent, ids)
-        memories = [memory for row in rows if (memory := self.live(row)) and memory["form"] == "MEMORY"]
+        memories = [memory for row in rows if (memory := self.live(row)) and memory["form"] == "MEMORY" and not in_zone(memory)]
         bearing = await self.bearing(agent, memories, when)
         shown = {memory["id"] for memory, _ in self.shown(memories, bearing, when)}
         return [row if row is not None and memory_id in shown else None for memory_id, row in zip(ids, rows, strict=True)]
@@ -116,7 +117,7 @@ class MemoryReads:
             stood = self.chain.view.sequence
             found = await self._store.query(agent, replace(wanted, limit=limit), self.chain.view.canonical)
             bearing = await self.bearing(agent, found, when)
-            held = [memory for memory in found if self._held(memory)]
+            held = await self._standing(agent, found)
             shown = self.shown(held, bearing, when)
             if self.chain.view.sequence != stood:
                 continue
@@ -125,6 +126,15 @@ class MemoryReads:
             limit *= 4
         metrics.DROPPED.inc(len(found) - len(held))
         return shown[: wanted.limit]
+
+    async def _standing(self, agent: bytes, found: Sequence[Memory]) -> Sequence[Memory]:
+        """Those whose block is canonical, or that stand on something else: an import is no matter of the chain."""
+        doubtful = [memory["id"] for memory in found if not self._held(memory)]
+        if not doubtful:
+            return found
+        rows = await self._store.get(agent, doubtful)
+        gone = {memory_id for memory_id, row in zip(doubtful, rows, strict=True) if self.live(row) is None}
+        return [memory for memory in found if memory["id"] not in gone]
 
     def _counts(self, when: Moment) -> Counts:
         live = self.chain.view.live

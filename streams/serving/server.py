@@ -58,6 +58,7 @@ from streams.serving.retrieval.hybrid import Hybrid
 from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.roots import RootTail
 from streams.serving.services import Services
+from streams.serving.sessions import Closer, SessionTail
 from streams.serving.tail import TopicTail
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Waits
@@ -99,6 +100,7 @@ class Gateway:
         self._keys = open_keys(settings)
         self.chain = ChainTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
         self.roots = RootTail(settings.kafka, settings.gateway.barrier_seconds)
+        self.sessions = SessionTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
         self.edges = EdgeTail(settings.kafka, settings.graph, settings.gateway.barrier_seconds, self._final)
         self.progress = ProgressTail(settings.kafka, settings.gateway.barrier_seconds)
         self._erasures = ErasureTail(settings.kafka, settings.gateway.barrier_seconds)
@@ -128,6 +130,7 @@ class Gateway:
             finder=kept,
             commands=self._commands,
             proofs=proofs,
+            sessions=self.sessions,
             packages=Packages(proofs, self._commands, signer, verifier),
             logs=LogProver(self.roots),
             vectors=self._vectors,
@@ -176,6 +179,7 @@ class Gateway:
         measure_disk(self._settings.state_dir)
         self.chain.start()
         self.roots.start()
+        self.sessions.start()
         self.edges.start()
         self.progress.start()
         self._erasures.start()
@@ -191,6 +195,7 @@ class Gateway:
         self._tasks = [
             asyncio.create_task(self._server.serve([listener]), name="http"),
             asyncio.create_task(self._probe(), name="probes"),
+            asyncio.create_task(Closer(self.sessions, self._commands).run(), name="sessions"),
             asyncio.create_task(self._tend(), name="cache"),
             asyncio.create_task(self.services.eraser.resume(), name="erasures"),
         ]
@@ -212,6 +217,7 @@ class Gateway:
         await self._feed_log.stop()
         await self.chain.stop()
         await self.roots.stop()
+        await self.sessions.stop()
         await self.edges.stop()
         await self.progress.stop()
         await self._erasures.stop()

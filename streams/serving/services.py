@@ -26,6 +26,7 @@ from streams.serving.packages import Packages
 from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
+from streams.serving.sessions import SessionTable
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Awaited, Waits
 from streams.serving.wire import WAIT_LIMIT
@@ -41,6 +42,7 @@ class Services:
     commands: CommandLog
     proofs: Prover
     packages: Packages
+    sessions: SessionTable
     logs: LogProver
     probes: Probes
     vectors: QueryVectors

@@ -34,6 +34,7 @@ from streams.serving.wire.proofs import (
     ProofView,
     RootView,
 )
+from streams.serving.wire.sessions import OpenRequest, SessionList, SessionTermsRequest, SessionView
 from streams.serving.wire.standing import CacheState, ChainState, Component, Health, Ready, ReorgView, TopQuestion
 from streams.serving.wire.writes import (
     AmendRequest,
@@ -98,6 +99,7 @@ __all__ = [
     "MemoryView",
     "MergeRequest",
     "Omitted",
+    "OpenRequest",
     "PackageView",
     "ProofView",
     "QueryRequest",
@@ -105,6 +107,9 @@ __all__ = [
     "Receipt",
     "ReorgView",
     "RootView",
+    "SessionList",
+    "SessionTermsRequest",
+    "SessionView",
     "StoreRequest",
     "SupersedeRequest",
     "Text",

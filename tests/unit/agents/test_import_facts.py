@@ -35,6 +35,7 @@ def test_a_memory_stands_as_it_was_and_in_no_block(fields: dict[str, Any]) -> No
         {"agent": OTHER},
         {"sealed": b"x"},
         {"source": "CHAIN"},
+        {"source": "SESSION"},
         {"content": b""},
         {"content": bytes(65_537)},
         {"media_type": ""},

@@ -14,7 +14,7 @@ from schemas.records import MemoryCommand, MemoryFact, Session
 from streams.agents.memory_facts import command_facts
 from streams.agents.sessions import MOST_ENDED, Sessions, promoted_id, vouched_for
 from streams.core.ids import command_memory_id
-from streams.core.session import LONGEST_SECONDS, MEMORIES, MOST_COLLABORATORS, MOST_OPEN, SECONDS
+from streams.core.session import LONGEST_SECONDS, MEMORIES, MOST_COLLABORATORS, MOST_OPEN, SECONDS, in_zone
 from streams.errors import PoisonError
 from streams.signing import Signer, Verifier
 from tests.fakes import MemoryState
@@ -96,9 +96,9 @@ def test_memories_are_marked_and_promoted_at_the_end(zone: Zone) -> None:
     zone.say("SESSION_CLOSE", 4, now=NOW + 9)
     kept = {promoted_id(AGENT, S1, memory_id(n)): n for n in (2, 3)}
     assert set(zone.live) == set(kept)
-    assert {m["content"]: (m["type"], m["session"]) for m in zone.live.values()} == {
-        b"note 2": ("LONG_TERM", None),
-        b"note 3": ("SEMANTIC", None),
+    assert {m["content"]: (m["type"], m["source"]) for m in zone.live.values()} == {
+        b"note 2": ("LONG_TERM", "COMMAND"),
+        b"note 3": ("SEMANTIC", "COMMAND"),
     }
     assert (zone.session()["state"], zone.session()["ended"], zone.session()["count"]) == ("CLOSED", NOW + 9, 0)
     assert not zone.leftovers
@@ -261,7 +261,7 @@ def test_whatever_is_said_sessions_hold_what_is_live_and_marked(said: list[tuple
             zone.say(op, number if op == "STORE" else 100 + place, None if op == "FORGET" else session, **fields)
         except PoisonError:
             continue
-    marked = {key for key, memory in zone.live.items() if memory["session"] is not None}
+    marked = {key for key, memory in zone.live.items() if in_zone(memory)}
     held = {wire_id for _, wire in zone.state.scan(b"n") for wire_id in [codec().decode(wire)[1]["id"]]}
     assert marked == held
     counts = [cast("Session", codec().decode(wire)[1]) for _, wire in zone.state.scan(b"s")]
@@ -269,4 +269,4 @@ def test_whatever_is_said_sessions_hold_what_is_live_and_marked(said: list[tuple
     for number, session in ((200, S1), (201, S2)):
         if zone.sessions.of(AGENT, session) is not None:
             zone.say("SESSION_CLOSE", number, session)
-    assert not zone.leftovers and all(memory["session"] is None for memory in zone.live.values())
+    assert not zone.leftovers and not any(map(in_zone, zone.live.values()))

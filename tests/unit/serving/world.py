@@ -62,6 +62,7 @@ from tests.serving_fakes import (
     FakeMemoryStore,
     FakeProgress,
     FakeRoots,
+    FakeSessions,
     FakeVectorStore,
 )
 from tests.steps import block, step_new
@@ -113,6 +114,7 @@ class World:
         self.embedder = FakeEmbedder()
         self.commands = FakeCommandLog(self.memories)
         self.roots = FakeRoots()
+        self.sessions = FakeSessions()
         self.edges = FakeGraph()
         self.progress = FakeProgress()
         self.vectors = QueryVectors(self.embedder)
@@ -158,6 +160,7 @@ class World:
             finder=self.cached,
             commands=self.commands,
             proofs=self.prover,
+            sessions=self.sessions,
             packages=Packages(self.prover, self.commands, signer, Verifier([signer.public])),
             logs=LogProver(self.roots),
             probes=Probes(probes),

@@ -80,6 +80,7 @@ class DictMemoryStore:
             and (wanted.tags is None or wanted.tags & set(m["tags"]))
             and m["importance"] >= wanted.min_importance
             and m["form"] in wanted.forms
+            and wanted.in_place(m)
             and (wanted.since is None or m["timestamp"] >= wanted.since)
             and (wanted.until is None or m["timestamp"] <= wanted.until)
             and (wanted.after is None or (m["timestamp"], m["id"]) < wanted.after)

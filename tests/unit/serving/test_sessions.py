@@ -1,0 +1,171 @@
+"""Sessions over REST: the fold behind it is the stream agent's own, so what is answered is what the log leads to."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas.codec import codec
+from schemas.records import MemoryCommand
+from streams.agents.memory_facts import command_facts
+from streams.agents.sessions import Sessions
+from streams.serving.commands import Acknowledged
+from streams.serving.sessions import Closer, SessionTail, close_command, zones
+from streams.settings import KafkaSettings
+from streams.signing import Signer, Verifier
+from tests.fakes import MemoryState
+from tests.unit.serving.world import ALICE, BOB, World, client
+
+A = f"/v1/agents/0x{ALICE.hex()}"
+SIGNER = Signer(b"w" * 32)
+
+
+class Folding:
+    """A CommandLog whose commands the session fold carries out at once, into the world's store and table."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.sessions, self.count = world, Sessions(MemoryState(), SIGNER), 0
+
+    async def send(self, command: MemoryCommand) -> Acknowledged:
+        stored = [] if command["op"].startswith("SESSION_") else command_facts(command["agent"], command)
+        facts = self.sessions.facts(command, stored) if self.sessions.concern(command) else stored
+        await self.world.memories.apply(facts)
+        for emit in self.sessions.touched():
+            rows = self.world.sessions.rows.setdefault(emit.key[:20], {})
+            if emit.value is None:
+                rows.pop(emit.key[20:], None)
+            else:
+                rows[emit.key[20:]] = emit.value  # type: ignore[assignment]
+        self.count += 1
+        return Acknowledged(0, self.count)
+
+
+@pytest.fixture
+def folded(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(world.commands, "send", Folding(world).send)
+    yield world
+
+
+async def opened(http: httpx.AsyncClient, **terms: Any) -> str:
+    answer = await http.post(f"{A}/sessions", json=terms)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def texts(http: httpx.AsyncClient, path: str) -> list[str]:
+    answer = await http.get(path)
+    assert answer.status_code == 200, answer.text
+    return sorted(item["text"] for item in answer.json()["items"])
+
+
+async def test_a_session_from_its_opening_to_its_end(folded: World) -> None:
+    async with client(folded) as http:
+        session = await opened(http, goal="trade", collaborators=[f"0x{BOB.hex()}"], max_memories=2)
+        path = f"{A}/sessions/{session}"
+        for text in ("one", "two", "three"):
+            answer = await http.post(f"{path}/memories", json={"text": text, "type": "WORKING", "wait": 1})
+            assert answer.status_code == 201, answer.text
+        assert await texts(http, f"{path}/memories") == ["three", "two"], "the oldest went"
+        assert await texts(http, f"{A}/memories") == [], "what is in a session shows there alone"
+        assert (await http.get(path)).json()["count"] == 2
+        assert (await http.patch(path, json={"goal": "hold", "seconds": 60})).json()["goal"] == "hold"
+        assert (await http.get(f"{A}/sessions")).json()["items"][0]["id"] == session
+        ended = (await http.delete(path)).json()
+        assert (ended["state"], ended["visible"]) == ("CLOSED", True)
+        assert await texts(http, f"{A}/memories") == ["three", "two"], "and stays as long-term memories"
+        assert await texts(http, f"{path}/memories") == []
+        refused = await http.post(f"{path}/memories", json={"text": "late"})
+        assert (refused.status_code, refused.json()["error"]) == (400, "bad_request")
+
+
+async def test_merged_sessions_show_as_one(folded: World) -> None:
+    async with client(folded) as http:
+        one, two = await opened(http), await opened(http)
+        await http.post(f"{A}/sessions/{one}/memories", json={"text": "first"})
+        await http.post(f"{A}/sessions/{two}/memories", json={"text": "second"})
+        answer = await http.post(f"{A}/sessions/{two}/merge/{one}")
+        assert (answer.status_code, answer.json()["count"]) == (200, 2)
+        assert await texts(http, f"{A}/sessions/{two}/memories") == ["first", "second"]
+        assert (await http.get(f"{A}/sessions/{one}")).json()["merged_into"] == two
+        await http.delete(f"{A}/sessions/{two}?promote=false")
+        assert await texts(http, f"{A}/memories") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", f"{A}/sessions/{uuid.UUID(int=5)}", None, 404),
+        ("GET", f"{A}/sessions/none", None, 400),
+        ("POST", f"{A}/sessions", {"id": "none"}, 400),
+        ("POST", f"{A}/sessions", {"seconds": 0}, 422),
+        ("POST", f"{A}/sessions", {"max_memories": 1_001}, 422),
+        ("POST", f"{A}/sessions", {"collaborators": [f"0x{ALICE.hex()}"]}, 400),
+        ("POST", f"{A}/sessions", {"collaborators": ["0x00"]}, 400),
+        ("PATCH", f"{A}/sessions/{uuid.UUID(int=5)}", {"goal": "x"}, 404),
+        ("DELETE", f"{A}/sessions/{uuid.UUID(int=5)}", None, 404),
+        ("POST", f"{A}/sessions/{uuid.UUID(int=5)}/memories", {"text": "x"}, 404),
+        ("POST", f"{A}/sessions/{uuid.UUID(int=5)}/merge/{uuid.UUID(int=6)}", None, 404),
+        ("GET", f"{A}/sessions/{uuid.UUID(int=5)}/memories", None, 404),
+    ],
+)
+async def test_refusals(folded: World, method: str, path: str, body: Any, status: int) -> None:
+    async with client(folded) as http:
+        answer = await http.request(method, path, json=body)
+    assert answer.status_code == status, answer.text
+    assert set(answer.json()) == {"error", "message", "hint"}
+
+
+@pytest.mark.parametrize(
+    "body", [{"timestamp": 5}, {"subject": "a", "predicate": "b"}, {"links": [{"target": "0x" + "01" * 32}]}]
+)
+async def test_what_bears_on_the_outside_is_refused_inside(folded: World, body: dict[str, Any]) -> None:
+    async with client(folded) as http:
+        session = await opened(http)
+        assert (await http.post(f"{A}/sessions/{session}/memories", json={"text": "x", **body})).status_code == 400
+
+
+async def test_a_session_whose_time_is_over_is_closed_by_all_gateways_once(folded: World) -> None:
+    async with client(folded) as http:
+        session = await opened(http, seconds=1)
+        await http.post(f"{A}/sessions/{session}/memories", json={"text": "kept"})
+        table = SessionTail(KafkaSettings(), Verifier([SIGNER.public]), 1.0)
+        for agent, rows in folded.sessions.rows.items():
+            for key, row in rows.items():
+                table._take(agent + key, codec().encode("Session", row))
+        clock = time.time()
+        closers = [Closer(table, folded.commands, lambda: clock) for _ in range(2)]
+        assert [await closer.sweep() for closer in closers] == [0, 0]
+        clock += 5
+        assert [await closer.sweep() for closer in closers] == [1, 1], "of the table as each still sees it"
+        assert (await http.get(f"{A}/sessions/{session}")).json()["state"] == "CLOSED"
+        assert await texts(http, f"{A}/memories") == ["kept"]
+        row = folded.sessions.rows[ALICE][uuid.UUID(session).bytes]
+        assert close_command(row) == close_command(row)
+
+
+async def test_records_nobody_vouches_for_do_not_count(folded: World) -> None:
+    async with client(folded) as http:
+        await opened(http)
+    (key, row), *_ = folded.sessions.rows[ALICE].items()
+    for forged, signers in (({**row, "collaborators": [BOB]}, [SIGNER.public]), ({**row}, [])):
+        table = SessionTail(KafkaSettings(), Verifier(signers), 1.0)
+        await table._fold(
+            [type("Record", (), {"key": ALICE + key, "value": codec().encode("Session", forged), "partition": 0, "offset": 0})]
+        )
+        assert not list(table.expired(row["expires"] + 1))
+    good = SessionTail(KafkaSettings(), Verifier([SIGNER.public]), 1.0)
+    good._take(ALICE + key, codec().encode("Session", row))
+    assert [found["id"] for found in good.expired(row["expires"] + 1)] == [key]
+    good._take(ALICE + key, None)
+    assert not list(good.expired(row["expires"] + 1))
+
+
+def test_zones_follow_merges() -> None:
+    rows: Any = {n: {"id": n, "merged_into": into} for n, into in ((b"a", b"b"), (b"b", b"c"), (b"c", None), (b"d", None))}
+    assert zones(rows, b"c") == {b"a", b"b", b"c"}
+    assert zones(rows, b"d") == {b"d"}
