@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.defaults import plain_command
 from streams import topics
 from streams.agents.base import Emit, Record
 from streams.agents.memory import MemoryAgent
@@ -57,12 +58,13 @@ def blocks(draw: st.DrawFn, number: int) -> Step:
 def commands(draw: st.DrawFn) -> Step:
     """One STORE or FORGET; ids are few, so repeats and hits are common."""
     agent, forget = draw(st.sampled_from(AGENTS)), draw(st.booleans())
-    value: dict[str, Any] = {
-        "id": bytes([draw(st.integers(1, 2))]) * 16, "agent": agent, "op": "FORGET" if forget else "STORE",
-        "memory_id": draw(st.sampled_from(IDS)) if forget else None, "type": None if forget else "WORKING",
-        "content": b"" if forget else b"note", "media_type": "text/plain", "importance": 0.5, "tags": [],
-        "timestamp": 1_700_000_000, "signature": None,
-    }  # fmt: skip
+    name = bytes([draw(st.integers(1, 2))]) * 16
+    value = {
+        **plain_command(name, agent, "FORGET" if forget else "STORE", 1_700_000_000),
+        "memory_id": draw(st.sampled_from(IDS)) if forget else None,
+        "type": None if forget else "WORKING",
+        "content": b"" if forget else b"note",
+    }
     return None, [record_of(topics.COMMANDS, "MemoryCommand", value, key=agent)]
 
 
