@@ -38,7 +38,11 @@ class GraphRanking:
         order: list[Ranked] = []
         for one in found:
             gained = BONUS * bonus(weights, one.text)
-            _put(order, replace(one, score=one.score + gained) if gained else one, lifted=gained > 0)
+            if gained:
+                lifted = replace(one, score=one.score + gained)
+                order.insert(_place(order, lifted.score), lifted)
+            else:
+                order.append(one)
         return order
 
     async def _related(self, question: Question) -> Mapping[bytes, float]:
@@ -52,11 +56,6 @@ class GraphRanking:
             return {}
 
 
-def _put(order: list[Ranked], one: Ranked, *, lifted: bool) -> None:
-    """Behind all others, or, where it was lifted, before the first that scores less: the order of the rest, which need not be
-    that of their scores, stays.
-    """
-    ahead = len(order)
-    if lifted:
-        ahead = next((at for at, other in enumerate(order) if other.score < one.score), ahead)
-    order.insert(ahead, one)
+def _place(order: list[Ranked], score: float) -> int:
+    """Before the first that scores less; the order of the rest, which need not be that of their scores, stays."""
+    return next((at for at, other in enumerate(order) if other.score < score), len(order))
