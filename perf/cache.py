@@ -273,7 +273,7 @@ def move(args: argparse.Namespace) -> None:
     """The simulation."""
     from tests.cache_simulation import simulate  # noqa: PLC0415  (not needed for the load)
 
-    verdict = simulate(args.seed, args.moves)
+    verdict = simulate(args.seed, args.moves, undone_limit=args.remembered)
     print(
         f"{verdict.operations:,} mixed operations (seed {args.seed}): {verdict.questions:,} questions, "
         f"{verdict.hits:,} answered from the cache, {len(verdict.stale)} stale"
@@ -294,6 +294,7 @@ def main() -> None:
     parser.add_argument("--l1", type=int, default=1_024, help="entries of the first level")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--moves", type=int, default=0, help="run the simulation with so many operations instead")
+    parser.add_argument("--remembered", type=int, default=100_000, help="undone blocks that the simulation's view remembers")
     args = parser.parse_args()
     if args.moves:
         move(args)

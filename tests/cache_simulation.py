@@ -1,9 +1,10 @@
 """Questions to a cached finder while all it reads from moves, each answer against an oracle that caches nothing.
 
 One seeded run: a log of blocks, undos (some of them below the floor of the view) and finality; a view, a store of memories and
-a store of vectors that follow it each at its own pace, so that stores are ahead of the view or behind it; commands; purges,
-sweeps, expiry. Something may also move at every wait inside the answering of a question. What is answered must be what the
-oracle says at one of the moments between question and answer, and must speak of the view as it stood at the end.
+a store of vectors that follow it each at its own pace, so that stores are ahead of the view or behind it; commands; memories
+that start or end to be true as time goes by; purges, sweeps, expiry. Something may also move at every wait inside the answering
+of a question. What is answered must be what the oracle says at one of the moments between question and answer, and must speak
+of the view as it stood at the end.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import numpy as np
 import orjson
 
 from schemas.defaults import plain_memory
-from schemas.records import MemoryFact
+from schemas.records import Memory, MemoryFact
 from streams.core.block import BlockRef, Step
 from streams.core.canonical import CanonicalView, ChainStep
+from streams.core.moment import Moment
+from streams.core.validity import start_of
 from streams.ports.stores import Footing, StoredMemory, VectorRow, Version
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.cache.freshness import Freshness
@@ -37,6 +40,7 @@ QUERIES = tuple(f"question {n}" for n in range(4))
 VECTOR = np.ones(1, np.float32)
 RESTLESS = 0.02
 """Chance that something moves at a wait."""
+MANY, FEW = 100_000, 4
 MakeFreshness = Callable[..., Freshness]
 
 
@@ -64,9 +68,9 @@ class Restless(FakeMemoryStore):
         self.world.wait()
         return found
 
-    async def footing(self, agent: bytes, since: int) -> Footing | None:
+    async def footing(self, agent: bytes, since: int, now: int) -> Footing | None:
         self.world.wait()
-        found = await super().footing(agent, since)
+        found = await super().footing(agent, since, now)
         self.world.wait()
         return found
 
@@ -86,8 +90,8 @@ class RestlessVectors(FakeVectorStore):
 class LoggedChain:
     """A ChainReader whose barrier reads to where the log ended at the call, or further."""
 
-    def __init__(self, world: Simulation) -> None:
-        self.view = CanonicalView(margin=2, undone_limit=4)
+    def __init__(self, world: Simulation, undone_limit: int) -> None:
+        self.view = CanonicalView(margin=4, undone_limit=undone_limit)
         self.world = world
         self.read = 0
 
@@ -106,9 +110,9 @@ class LoggedChain:
 
 
 class Simulation:
-    """``make``: builds the freshness under test; ``operations`` are asked for one by one."""
+    """``make``: builds the freshness under test. ``undone_limit``: undone blocks that the view remembers."""
 
-    def __init__(self, seed: int, make: MakeFreshness = Freshness, ttl: float = 60.0) -> None:
+    def __init__(self, seed: int, make: MakeFreshness = Freshness, undone_limit: int = MANY, ttl: float = 60.0) -> None:
         self.random = random.Random(seed)
         self.log: list[ChainStep] = []
         self.facts: dict[bytes, list[MemoryFact]] = {}
@@ -119,13 +123,13 @@ class Simulation:
         self.stored = self.embedded = 0
         self.moments: set[str] | None = None
         self.asking: ContextRequest | None = None
-        self.memories, self.vectors, self.chain = Restless(self), RestlessVectors(self), LoggedChain(self)
+        self.memories, self.vectors, self.chain = Restless(self), RestlessVectors(self), LoggedChain(self, undone_limit)
         self.finder = CachedFinder(
             self,
             MemoryReads(self.chain, self.memories),
             make(self.chain, self.memories, [self.vectors]),
             Limits(size=200_000, hot=8, ttl=ttl),
-            lambda: self.now,
+            clock=lambda: self.now,
         )
         self.verdict = Verdict(0, 0, 0, [], Counter())
         self._new_block()
@@ -171,15 +175,18 @@ class Simulation:
         return self._text(request, rows, {i for agent, i in self.vectors.rows if agent == request.agent})
 
     def _text(self, request: ContextRequest, rows: Sequence[tuple[bytes, StoredMemory]], known: set[bytes]) -> str:
-        live = [i for i, row in rows if i in known and row.memory is not None and self.chain.view.live(row.presence)]
-        return " ".join(sorted(i.hex()[-6:] for i in live)[: request.max_results])
+        assert request.when is not None
+        live = [row.memory for i, row in rows if i in known and row.memory and self.chain.view.live(row.presence)]
+        starts = {memory["id"]: start_of(memory, request.when.now) for memory in live if _true(memory, request.when.now)}
+        return " ".join(sorted(f"{i.hex()[-6:]}@{start}" for i, start in starts.items())[: request.max_results])
 
     def _context(self, request: ContextRequest, text: str) -> Context:
         as_of = MemoryReads(self.chain, self.memories).as_of()
         return Context.model_construct(agent=request.agent.hex(), query=text, items=[], tokens=0, left_out=0, as_of=as_of)
 
     async def _ask(self) -> None:
-        request = ContextRequest(self.random.choice(AGENTS), self.random.choice(QUERIES), self.random.choice((3, 50)))
+        agent, query, results = self.random.choice(AGENTS), self.random.choice(QUERIES), self.random.choice((3, 50))
+        request = ContextRequest(agent, query, results, when=Moment(int(self.now)))
         self.verdict.questions += 1
         self.moments, self.asking = set(), request
         self._note()
@@ -200,7 +207,7 @@ class Simulation:
     def _move(self) -> None:
         """One thing moves."""
         moves: list[tuple[Callable[[], None], float]] = [
-            (self._new_block, 4), (self._undo, 1), (self._final, 1), (self._again, 0.7), (self._store, 5), (self._embed, 5),
+            (self._new_block, 4), (self._undo, 1), (self._final, 1), (self._again, 0.7), (self._store, 6), (self._embed, 6),
             (self._see, 3), (self._command, 1), (self._tick, 1), (self._purge, 0.1), (self._sweep, 0.1),
         ]  # fmt: skip
         (move,) = self.random.choices([m for m, _ in moves], [w for _, w in moves])
@@ -224,7 +231,8 @@ class Simulation:
         self.log.append(step_new(len(self.log), ref))
 
     def _undo(self) -> None:
-        depth = min(self.random.choice((1, 1, 1, 2, 3, 6)), len(self.chain_of_log) - 1)
+        (wanted,) = self.random.choices((1, 2, 3, 4, 10), (50, 25, 15, 8, 2))
+        depth = min(wanted, len(self.chain_of_log) - 1)
         if depth:
             removed = self.chain_of_log[-depth:][::-1]
             del self.chain_of_log[-depth:]
@@ -245,12 +253,16 @@ class Simulation:
         if held and (self.random.random() < 0.3 or len(held) > 12):
             return fact | {"op": "DELETE", "memory_id": self.random.choice(held), "memory": None}  # type: ignore[return-value]
         memory_id = self.made.to_bytes(32, "big")
-        memory = plain_memory(memory_id, agent, "EPISODIC", "COMMAND", 1)
+        memory = plain_memory(memory_id, agent, "EPISODIC", "COMMAND", self._time(20 if self.random.random() < 0.1 else -1))
+        memory["valid_from"], memory["valid_to"] = (self._time(30) if self.random.random() < 0.1 else None for _ in range(2))
         return fact | {"memory_id": memory_id, "memory": memory}  # type: ignore[return-value]
 
+    def _time(self, ahead: int) -> int:
+        return int(self.now) + self.random.randint(-200, ahead)
+
     def _store(self) -> None:
-        """The memory agent takes one step of the log."""
-        if self.stored < len(self.log):
+        """The memory agent takes some steps of the log."""
+        for _ in range(min(self.random.randint(1, 3), len(self.log) - self.stored)):
             step = self.log[self.stored]
             self.stored += 1
             if step.step is Step.NEW:
@@ -259,8 +271,8 @@ class Simulation:
                 _now(self.memories.revert(self.facts[ref.hash]))
 
     def _embed(self) -> None:
-        """The embedding agent takes one step that the memory agent took before."""
-        if self.embedded < self.stored:
+        """The embedding agent takes some steps that the memory agent took before."""
+        for _ in range(min(self.random.randint(1, 3), self.stored - self.embedded)):
             step = self.log[self.embedded]
             self.embedded += 1
             if step.step is Step.NEW:
@@ -298,6 +310,11 @@ class Simulation:
         self.finder.tend()
 
 
+def _true(memory: Memory, now: int) -> bool:
+    ends = memory["valid_to"]
+    return start_of(memory, now) <= now and (ends is None or now < ends)
+
+
 def _now(call: Any) -> None:
     """Runs a coroutine of a fake, which waits for nothing."""
     try:
@@ -312,6 +329,6 @@ def _decoded(body: bytes) -> dict[str, Any]:
     return decoded
 
 
-def simulate(seed: int, operations: int, make: MakeFreshness = Freshness) -> Verdict:
+def simulate(seed: int, operations: int, make: MakeFreshness = Freshness, undone_limit: int = MANY) -> Verdict:
     """One run."""
-    return asyncio.run(Simulation(seed, make).run(operations))
+    return asyncio.run(Simulation(seed, make, undone_limit).run(operations))

@@ -10,7 +10,7 @@ from streams.agents.base import Record
 from streams.core.presence import Fact, Presence
 from streams.ports.stores import Canonical, Changes, Concern, Counts, Footing, MemoryFilter, StoredMemory, Version
 from tests.concerns import concerning
-from tests.versions import Versions, blocks_of
+from tests.versions import Versions, footing_of
 
 
 class MemoryState:
@@ -90,8 +90,8 @@ class DictMemoryStore:
     async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
         return self.versions.changes(agent, since, limit)
 
-    async def footing(self, agent: bytes, since: int) -> Footing | None:
-        return Footing(self.versions.of(agent), blocks_of((row.presence for row in self.rows.get(agent, {}).values()), since))
+    async def footing(self, agent: bytes, since: int, now: int) -> Footing | None:
+        return footing_of(self.versions.of(agent), self.rows.get(agent, {}).values(), since, now)
 
     async def close(self) -> None:
         pass

@@ -37,7 +37,7 @@ from streams.serving.graph.table import GraphTable
 from streams.serving.progress import Standing
 from streams.serving.roots import Root
 from tests.concerns import concerning
-from tests.versions import Versions, blocks_of
+from tests.versions import Versions, footing_of
 
 
 def _fact(record: MemoryFact) -> Fact:
@@ -126,11 +126,10 @@ class FakeMemoryStore(Breakable):
         self._check()
         return self.versions.changes(agent, since, limit)
 
-    async def footing(self, agent: bytes, since: int) -> Footing | None:
+    async def footing(self, agent: bytes, since: int, now: int) -> Footing | None:
         self._check()
-        return Footing(
-            self.versions.of(agent), blocks_of((row.presence for (owner, _), row in self.rows.items() if owner == agent), since)
-        )
+        rows = [row for (owner, _), row in self.rows.items() if owner == agent]
+        return footing_of(self.versions.of(agent), rows, since, now)
 
     async def close(self) -> None:
         self.broken = True

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from streams.core.presence import Presence
-from streams.ports.stores import Changes, Version
+from streams.core.validity import turns_of
+from streams.ports.stores import Changes, Footing, StoredMemory, Version
 
 
 def blocks_of(presences: Iterable[Presence], since: int) -> list[tuple[int, bytes]]:
     """The blocks that facts name, from a number on."""
     facts = {fact for presence in presences for fact in (*presence.upserts, *presence.deletes)}
     return sorted({(fact.block_number, fact.block_hash) for fact in facts if fact.block_hash and fact.block_number >= since})
+
+
+def footing_of(version: Version, rows: Iterable[StoredMemory], since: int, now: int) -> Footing:
+    """What the rows stand on."""
+    rows = list(rows)
+    memories = [row.memory for row in rows if row.memory is not None]
+    turns = [turn for memory in memories for turn in turns_of(memory) if turn > now]
+    if any(memory["timestamp"] > now for memory in memories):
+        turns = [now + 1]
+    return Footing(version, blocks_of((row.presence for row in rows), since), min(turns, default=None))
 
 
 class Versions:

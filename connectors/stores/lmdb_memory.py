@@ -29,9 +29,11 @@ from connectors.stores.memory_index import (
     PAST_ANY_ID,
     SAID,
     TIME,
+    TURNS,
     entries,
     said_key,
     time_key,
+    time_of,
     unpack_entry,
 )
 from connectors.stores.memory_row import RowError, decode_row, encode_row
@@ -41,9 +43,9 @@ from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
 from streams.ports.stores import Canonical, Changes, Concern, Counts, Footing, MemoryFilter, StoredMemory, Version
 
-FORMAT = "monmouth/memories/4"
-OLDER, BEFORE = ("monmouth/memories/1", "monmouth/memories/2"), "monmouth/memories/3"
-"""The same rows; the one before has all indices but ``about`` and ``said``."""
+FORMAT = "monmouth/memories/5"
+OLDER, BEFORE = ("monmouth/memories/1", "monmouth/memories/2"), ("monmouth/memories/3", "monmouth/memories/4")
+"""The same rows; those before have all indices but ``turns``, or but ``about`` and ``said``."""
 ROWS = "rows"
 PAGE = 1_000
 
@@ -93,7 +95,7 @@ def _index(txn: Transaction, databases: Mapping[str, Any]) -> None:
 
 
 def _index_memories(txn: Transaction, databases: Mapping[str, Any]) -> None:
-    """Makes ``about`` and ``said``."""
+    """Makes the indices of ``memory_index``."""
     with txn.cursor(db=databases[ROWS]) as cursor:
         for key, value in cursor:
             try:
@@ -105,14 +107,16 @@ def _index_memories(txn: Transaction, databases: Mapping[str, Any]) -> None:
                 txn.put(entry, content, db=databases[name])
 
 
-UPGRADES = {**dict.fromkeys(OLDER, _index), BEFORE: _index_memories}
+UPGRADES = {**dict.fromkeys(OLDER, _index), **dict.fromkeys(BEFORE, _index_memories)}
 
 
 class LmdbMemoryStore:
     """MemoryStore in ``folder``. Open as many as wanted, in any process; reads see every acknowledged write."""
 
     def __init__(self, folder: Path, map_size: int = MAP_SIZE) -> None:
-        self._env = open_environment(folder, (ROWS, BY_TIME, ABOUT, SAID, *DATABASES, BLOCKS), FORMAT, map_size, UPGRADES)
+        self._env = open_environment(
+            folder, (ROWS, BY_TIME, ABOUT, SAID, TURNS, *DATABASES, BLOCKS), FORMAT, map_size, UPGRADES
+        )
         self._index = ChangeIndex(self._env.databases)
         self._blocks = BlockIndex(self._env.databases[BLOCKS])
         self._rows = self._env.databases[ROWS]
@@ -167,9 +171,9 @@ class LmdbMemoryStore:
         check_agent(agent)
         return await self._read(partial(self._index.changes, agent=agent, since=since, limit=limit))
 
-    async def footing(self, agent: bytes, since: int) -> Footing:
+    async def footing(self, agent: bytes, since: int, now: int) -> Footing:
         self._refuse_closed()
-        return self._env.peek(partial(self._footing, agent=check_agent(agent), since=since))
+        return self._env.peek(partial(self._footing, agent=check_agent(agent), since=since, now=now))
 
     async def close(self) -> None:
         if not self._closed and self._claim is None:
@@ -328,8 +332,15 @@ class LmdbMemoryStore:
                 there = cursor.next()
         return ids
 
-    def _footing(self, txn: Transaction, agent: bytes, since: int) -> Footing:
-        return Footing(self._index.version(txn, agent), self._blocks.since(txn, agent, since))
+    def _footing(self, txn: Transaction, agent: bytes, since: int, now: int) -> Footing:
+        later = agent + time_key(now + 1)
+        turn = next((key[AGENT : AGENT + TIME] for key in self._keys(txn, TURNS, agent, later)), None)
+        ahead = next(self._keys(txn, BY_TIME, agent, later), None) is not None
+        return Footing(
+            version=self._index.version(txn, agent),
+            blocks=self._blocks.since(txn, agent, since),
+            turn=now + 1 if ahead else None if turn is None else time_of(turn),
+        )
 
     def _agents(self, txn: Transaction, after: bytes) -> list[bytes]:
         page: list[bytes] = []

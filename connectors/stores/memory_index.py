@@ -3,6 +3,7 @@
 ``by_time``: agent (20) + timestamp (8, big-endian, offset to be unsigned) + id -> type code (1; the highest bit is set for an
 amendment) + importance (f64), so that a query walks from the newest and skips what cannot match without reading rows.
 ``about``: agent + id of either end of an edge + id of the memory that holds the edge -> nothing.
+``turns``: agent + time (as a timestamp) + id -> nothing, for each of the memory's ``turns_of``.
 ``said``: agent + digest of subject and predicate (16) + start (as a timestamp) + id -> nothing.
 Invariant: the entries of a memory are a function of it, so that they can be taken out again, or made anew from the rows.
 """
@@ -15,9 +16,9 @@ from collections.abc import Iterator
 from blake3 import blake3
 
 from schemas.records import MEMORY_TYPES, Memory
-from streams.core.validity import Statement, start_of, statement_of
+from streams.core.validity import Statement, start_of, statement_of, turns_of
 
-BY_TIME, ABOUT, SAID = "by_time", "about", "said"
+BY_TIME, ABOUT, SAID, TURNS = "by_time", "about", "said", "turns"
 PAST_ANY_ID = b"\xff" * 33
 LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1
 TIME = 8
@@ -31,6 +32,11 @@ def time_key(timestamp: int) -> bytes:
     return (max(LOWEST, min(timestamp, HIGHEST)) - LOWEST).to_bytes(TIME, "big")
 
 
+def time_of(key: bytes) -> int:
+    """The inverse of ``time_key``."""
+    return int.from_bytes(key, "big") + LOWEST
+
+
 def said_key(agent: bytes, statement: Statement) -> bytes:
     """What the keys of all statements with this subject and predicate begin with."""
     subject, predicate = (part.encode() for part in statement)
@@ -42,6 +48,8 @@ def entries(memory: Memory) -> Iterator[tuple[str, bytes, bytes]]:
     agent, memory_id = memory["agent"], memory["id"]
     code = MEMORY_TYPES.index(memory["type"]) | (_AMENDMENT if memory["form"] == "AMENDMENT" else 0)
     yield BY_TIME, agent + time_key(memory["timestamp"]) + memory_id, _ENTRY.pack(code, memory["importance"])
+    for turn in turns_of(memory):
+        yield TURNS, agent + time_key(turn) + memory_id, b""
     for edge in memory["edges"]:
         for end in (edge["source"], edge["target"]):
             if end is not None:

@@ -10,6 +10,7 @@ Assumes steps are applied in log order, each once. Invariants:
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ MARGIN = 64
 WINDOW_LIMIT = 65_536
 UNDONE_LIMIT = 262_144
 REORGS_KEPT = 32
+LOWS_KEPT = 4_096
 
 
 class BrokenChainError(ValueError):
@@ -88,6 +90,8 @@ class CanonicalView:
         """Changes of what ``holds`` says of a block below ``floor``: the chain moved where it was thought to be final."""
         self.reorgs: deque[Reorg] = deque(maxlen=REORGS_KEPT)
         self.first = first
+        self._lows: list[tuple[int, int]] = []
+        self._lows_from = 0
         self.times = BlockTimes()
         self._margin = margin
         self._window_limit = window_limit
@@ -123,6 +127,15 @@ class CanonicalView:
         """Whether a memory with these facts is live in the chain up to ``head``."""
         numbers = {fact.block_hash: fact.block_number for fact in presence.upserts | presence.deletes}
         return presence.live(lambda block_hash: self.holds(numbers[block_hash], block_hash))
+
+    def lowest_since(self, undo_count: int) -> int | None:
+        """Height of the lowest common ancestor of the undos after the first ``undo_count``, of which there must be one.
+
+        None if that is not known any more.
+        """
+        if undo_count < self._lows_from:
+            return None
+        return self._lows[bisect_right(self._lows, undo_count, key=lambda low: low[0])][1]
 
     def apply(self, step: ChainStep) -> None:
         """Folds in one step. Raises BrokenChainError, and changes nothing, if it does not follow."""
@@ -162,7 +175,16 @@ class CanonicalView:
         self.times.cut(step.ancestor.number)
         self.undo_count += 1
         self.rewrites += self.floor is not None and step.removed[-1].number < self.floor
+        self._note_low(step.ancestor.number)
         self.reorgs.append(Reorg(step.sequence, len(step.removed), step.removed[0], step.ancestor))
+
+    def _note_low(self, number: int) -> None:
+        """Keeps, of (undos so far, height), those that no later undo reached below: heights that rise."""
+        while self._lows and self._lows[-1][1] >= number:
+            self._lows.pop()
+        self._lows.append((self.undo_count, number))
+        if len(self._lows) > LOWS_KEPT:
+            self._lows_from = self._lows.pop(0)[0]
 
     def _check_undo(self, step: ChainStep) -> None:
         if not step.removed or step.ancestor is None:

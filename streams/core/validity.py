@@ -47,6 +47,12 @@ class Validity:
         return self.valid_from <= time and (self.valid_to is None or time < self.valid_to)
 
 
+def turns_of(memory: Record) -> list[int]:
+    """The times from which on what a memory says of validity, its own or of others, reads differently; its timestamp aside."""
+    turns = [memory["valid_from"], memory["valid_to"], *(edge["until"] for edge in memory["edges"] if edge["kind"] in ENDING)]
+    return [time for time in turns if time is not None]
+
+
 def start_of(memory: Record, now: int | None = None) -> int:
     """From when a memory is true. ``now``: see ``validities``."""
     said: int | None = memory["valid_from"]

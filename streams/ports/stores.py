@@ -50,10 +50,16 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Footing:
-    """What an agent's rows stand on: ``blocks`` (number, hash) that their facts name, lowest first, at ``version``."""
+    """What reads of an agent's rows depend on beside the rows, at ``version``.
+
+    ``blocks``: (number, hash) that their facts name, lowest first. ``turn``: the first second, later than the one asked about,
+    from which on they may read differently, since something they say starts or ends to be true; None if there is none. Where
+    a memory claims to be from later than that (see ``streams.core.validity``), it is the next second.
+    """
 
     version: Version
     blocks: list[tuple[int, bytes]]
+    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +152,8 @@ class MemoryStore(Protocol):
         None: this store cannot tell.
         """
 
-    async def footing(self, agent: bytes, since: int) -> Footing | None:
-        """The blocks of number ``since`` and above that facts of the agent's rows name. None: this store cannot tell."""
+    async def footing(self, agent: bytes, since: int, now: int) -> Footing | None:
+        """With blocks of number ``since`` and above, and the first turn after ``now``. None: this store cannot tell."""
 
     async def claim(self, lane: bytes) -> MemoryStore:
         """The same store for a new owner of ``lane`` (a stream agent's partition); see ``VectorStore.claim``."""

@@ -38,7 +38,7 @@ from streams.serving.feed.log import FeedLog
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
-from streams.serving.graph.ranking import GraphRanking
+from streams.serving.graph.ranking import GraphRanking, asks_graph
 from streams.serving.graph.reads import GraphReads
 from streams.serving.graph.tail import EdgeTail
 from streams.serving.packages import Packages
@@ -121,8 +121,9 @@ class Gateway:
         kept = CachedFinder(
             finder,
             reads,
-            Freshness(self.chain, stores.memories, [stores.vectors]),  # all that the ranking reads of an agent
+            Freshness(self.chain, stores.memories, [stores.vectors]),  # all of an agent that is read, but the graph
             _limits(settings.cache),
+            elsewhere=lambda request: asks_graph(request.query),
         )
         self.services = Services(
             chain=self.chain,

@@ -54,7 +54,7 @@ async def follow_memories(store: MemoryStore, steps: Sequence[tuple[bool, list[M
         for agent, follower in followers.items():
             whole = {i: row for i, row in zip(IDS, await store.get(agent, IDS), strict=True) if row is not None}
             named.check(agent, await store.version(agent), whole)
-            footing = await store.footing(agent, 0)
+            footing = await store.footing(agent, 0, 0)
             assert footing is not None and footing.blocks == blocks_of((row.presence for row in whole.values()), 0)
             if look:
                 await follower.follow()

@@ -1,6 +1,7 @@
 """The finder with its answers kept: the same answers, sooner.
 
-Assumes that the caller's right to ask was checked before: a request names one agent, whose rows alone its answer holds.
+Assumes that the caller's right to ask was checked before: a request names one agent, whose rows alone its answer holds; and
+that requests which differ in ``when.now`` alone are equal.
 Invariant: what comes out is what the finder would answer at a moment between the call and the return, the point of the chain it
 speaks of included; nothing is served that was not checked against stores and view after the view was brought up to date.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from streams.serving import metrics as gateway_metrics
@@ -17,7 +18,7 @@ from streams.serving.cache import metrics
 from streams.serving.cache.freshness import Freshness, Stamp
 from streams.serving.cache.levels import Limits, Question, TwoLevels
 from streams.serving.context.request import ContextRequest
-from streams.serving.reads import MemoryReads
+from streams.serving.reads import MemoryReads, present
 from streams.serving.wire import AsOf, Context
 
 
@@ -45,11 +46,15 @@ class CachedFinder:
         reads: MemoryReads,
         freshness: Freshness,
         limits: Limits | None,
+        *,
         clock: Callable[[], float] = time.monotonic,
+        elsewhere: Callable[[ContextRequest], bool] = lambda _: False,
     ) -> None:
+        """``elsewhere``: whether the answer depends on more than ``freshness`` knows of; it is not kept then."""
         self._finder = finder
         self._reads = reads
         self._freshness = freshness
+        self._elsewhere = elsewhere
         self.cache: TwoLevels[Stamp] | None = None if limits is None else TwoLevels(limits, clock, metrics.observe)
         if self.cache is not None:
             metrics.follow(self.cache)
@@ -62,6 +67,11 @@ class CachedFinder:
         """The answer in JSON. Raises what the finder behind raises."""
         if self.cache is None:
             return Answered(_whole(await self._finder.find(request)), cached=False)
+        if self._elsewhere(request):
+            metrics.UNKEPT.labels("elsewhere").inc()
+            return Answered(_whole(await self._finder.find(request)), cached=False)
+        when = request.when or present()
+        request = replace(request, when=when)
         started = time.monotonic()
         await self._reads.chain.barrier()
         versions = await self._freshness.versions(request.agent)
@@ -70,12 +80,12 @@ class CachedFinder:
             return Answered(_whole(await self._finder.find(request)), cached=False)
         question = Question(request.agent, request)
         # No wait between the look at the view and the answer: what it says now is what the answer holds.
-        body = self.cache.look_up(question, lambda stamp: self._freshness.fresh(stamp, versions))
+        body = self.cache.look_up(question, lambda stamp: self._freshness.fresh(stamp, versions, when.now))
         if body is not None:
             gateway_metrics.RAG_QUERIES.inc()
             gateway_metrics.QUERY_LATENCY.observe(1000 * (time.monotonic() - started))
-            return Answered(_joined(body, self._reads.as_of(request.when)), cached=True)
-        before, ticket = self._freshness.moment(versions), self.cache.ticket()
+            return Answered(_joined(body, self._reads.as_of(when)), cached=True)
+        before, ticket = self._freshness.moment(versions, when.now), self.cache.ticket()
         found = await self._finder.find(request)
         body = _timeless(found)
         stamp = await self._freshness.stamp(request.agent, before)

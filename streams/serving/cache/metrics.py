@@ -22,7 +22,7 @@ TOP = Gauge(
 )
 UNKEPT = Counter(
     "monmouth_cache_unkept_total",
-    "Answers that were not kept: something moved while they were computed, or a store cannot tell its version.",
+    "Answers not kept: something moved meanwhile, a store cannot tell its version, or they depend on other agents too.",
     ["reason"],
     registry=REGISTRY,
 )

@@ -23,6 +23,11 @@ MORE = 2
 """Times as many are ranked, so that a neighbour just below the cut can come in."""
 
 
+def asks_graph(text: str | None) -> bool:
+    """Whether the answer to this question depends on the graph, and so on what other agents do."""
+    return text is not None and bool(named(text))
+
+
 class GraphRanking:
     """A Ranking around another."""
 

@@ -126,7 +126,7 @@ class World:
         self.finder = ContextFinder(self.reads, self.ranking, self.vectors, rag or RagSettings())
         freshness = Freshness(self.chain, self.memories, [self.index])
         self.now = 0.0
-        self.cached = CachedFinder(self.finder, self.reads, freshness, Limits(1 << 20, 64, 300), lambda: self.now)
+        self.cached = CachedFinder(self.finder, self.reads, freshness, Limits(1 << 20, 64, 300), clock=lambda: self.now)
         self.prover = Prover(self.reads, self.memories, self.roots, KEY, patience)
         probes = {
             "broker": broker_probe(self.chain),

@@ -21,7 +21,7 @@ from streams.ports.stores import (
     Version,
 )
 from tests.concerns import concerning
-from tests.versions import Versions, blocks_of
+from tests.versions import Versions, footing_of
 
 
 def fact_of(record: MemoryFact) -> Fact:
@@ -103,11 +103,9 @@ class DictMemoryStore:
     async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
         return self.versions.changes(agent, since, limit)
 
-    async def footing(self, agent: bytes, since: int) -> Footing | None:
-        return Footing(
-            self.versions.of(agent),
-            blocks_of((row.presence for key in self.facts if key[0] == agent and (row := self._stored(key))), since),
-        )
+    async def footing(self, agent: bytes, since: int, now: int) -> Footing | None:
+        rows = [row for key in self.facts if key[0] == agent and (row := self._stored(key))]
+        return footing_of(self.versions.of(agent), rows, since, now)
 
     async def close(self) -> None: ...
 

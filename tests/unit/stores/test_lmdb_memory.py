@@ -194,7 +194,7 @@ async def test_the_folder_of_another_store_is_refused(tmp_path: Path) -> None:
 
 def rewrite(folder: Path, form: bytes, *dropped: bytes) -> None:
     """Gives a closed store another format, without some of its indices."""
-    with lmdb.open(str(folder), max_dbs=8) as raw:
+    with lmdb.open(str(folder), max_dbs=12) as raw:
         databases = [raw.open_db(name) for name in dropped]
         with raw.begin(write=True) as transaction:
             transaction.put(b"format", form)
@@ -207,7 +207,8 @@ def rewrite(folder: Path, form: bytes, *dropped: bytes) -> None:
     [
         (b"monmouth/memories/1", [b"about", b"said", b"agents", b"changes", b"sequences"]),
         (b"monmouth/memories/2", [b"about", b"said", b"blocks"]),
-        (b"monmouth/memories/3", [b"about", b"said"]),
+        (b"monmouth/memories/3", [b"about", b"said", b"turns"]),
+        (b"monmouth/memories/4", [b"turns"]),
     ],
 )
 async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Path, form: bytes, lacks: list[bytes]) -> None:
@@ -215,6 +216,7 @@ async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Pa
         upsert(1, subject="s", predicate="p"),
         upsert(2, subject="s", predicate="p", edges=[plain_edge("SUPERSEDES", h(1))]),
         delete(3),
+        upsert(4, valid_to=9_000),
     ]
     store = LmdbMemoryStore(tmp_path)
     await store.apply(facts)
@@ -226,6 +228,7 @@ async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Pa
     assert [await store.concerning(ALICE, [concern], lambda _: True) for concern in asked] == found
     assert [len(rows) for rows in found] == [1, 2]
     assert await store.version(ALICE) != Version()
+    assert (await store.footing(ALICE, 0, 8_000)).turn == 9_000
     await store.revert(facts)
     assert await store.live_ids(ALICE, everything) == []
     await store.close()
@@ -234,7 +237,7 @@ async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Pa
 async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     await LmdbMemoryStore(tmp_path).close()
     rewrite(tmp_path, b"monmouth/memories/99")
-    with pytest.raises(StoreError, match="memories/99, not monmouth/memories/4"):
+    with pytest.raises(StoreError, match="memories/99, not monmouth/memories/5"):
         LmdbMemoryStore(tmp_path)
 
 

@@ -17,6 +17,7 @@ from xxhash import xxh3_64_digest
 from connectors.stores import LmdbMemoryStore, LmdbVectorStore, ReadOnlyVectorStore
 from connectors.stores.change_index import SPARE
 from connectors.stores.milvus import MilvusVectorStore
+from schemas.defaults import plain_edge
 from streams.core.presence import everything
 from streams.errors import StoreError
 from streams.ports.stores import MemoryStore, VectorRow, VectorStore, Version
@@ -174,7 +175,7 @@ async def test_removed_ids_are_swept_out_and_readers_start_over(tmp_path: Path) 
     assert again.start_over and sorted(again.ids) == [h(n) for n in range(SPARE + 60, 400)]
     assert again.version > known.version and await store.version(BOB) == bobs
     await store.close()
-    with lmdb.open(str(tmp_path), max_dbs=8) as env, env.begin() as txn:
+    with lmdb.open(str(tmp_path), max_dbs=12) as env, env.begin() as txn:
         for name in (b"changes", b"sequences"):
             assert txn.stat(env.open_db(name, txn=txn))["entries"] == 400 - SPARE - 60 + 1
 
@@ -185,7 +186,7 @@ async def test_an_agent_with_no_row_leaves_no_byte(tmp_path: Path) -> None:
     await store.apply(facts)
     await store.revert(facts)
     await store.close()
-    with lmdb.open(str(tmp_path), max_dbs=8) as env, env.begin() as txn:
+    with lmdb.open(str(tmp_path), max_dbs=12) as env, env.begin() as txn:
         for name in (b"rows", b"by_time", b"agents", b"changes", b"sequences", b"blocks"):
             assert list(txn.cursor(db=env.open_db(name, txn=txn))) == []
 
@@ -231,7 +232,7 @@ async def test_a_short_agent_and_a_closed_store_are_refused(tmp_path: Path) -> N
 
 def _age(folder: Path, form: bytes, junk: dict[bytes, bytes]) -> None:
     """Makes of a store what the version before would have left."""
-    with lmdb.open(str(folder), max_dbs=8) as env, env.begin(write=True) as txn:
+    with lmdb.open(str(folder), max_dbs=12) as env, env.begin(write=True) as txn:
         for name in (b"agents", b"changes", b"sequences", b"blocks"):
             txn.drop(env.open_db(name, txn=txn), delete=name not in junk)
         for name, key in junk.items():
@@ -259,7 +260,7 @@ async def test_a_store_of_the_version_before_is_brought_up(tmp_path: Path) -> No
         for agent in (ALICE, BOB):
             page = await store.changes(agent, None, 100)
             assert page.ids == [h(n) for n in range(30)] and page.version == await store.version(agent) > Version()
-    assert (await memories.footing(BOB, 2)).blocks == [(n, block(n)["hash"]) for n in (2, 3)]
+    assert (await memories.footing(BOB, 2, 0)).blocks == [(n, block(n)["hash"]) for n in (2, 3)]
     assert len(await memories.live_ids(BOB, everything)) == 30
     assert (await vectors.search(BOB, AXES[3], 1))[0].memory_id == h(3)
     await memories.revert([upsert(n, at=block(1 + n // 10)) for n in range(30)])
@@ -270,7 +271,7 @@ async def test_a_store_of_the_version_before_is_brought_up(tmp_path: Path) -> No
 
 def _older_claim(folder: Path) -> bytes:
     """Takes a lane as the version before did; the token."""
-    with lmdb.open(str(folder), max_dbs=8) as env, env.begin(write=True) as txn:
+    with lmdb.open(str(folder), max_dbs=12) as env, env.begin(write=True) as txn:
         token = (int.from_bytes(txn.get(b"lane/memory/0", default=b""), "big") + 1).to_bytes(8, "big")
         txn.put(b"lane/memory/0", token)
         return token
@@ -283,7 +284,7 @@ async def test_an_upgrade_shuts_out_writers_of_the_version_before(tmp_path: Path
     store = LmdbMemoryStore(tmp_path)
     await (await store.claim(b"memory/0")).apply([upsert(1)])
     await store.close()
-    with lmdb.open(str(tmp_path), max_dbs=8) as env, env.begin() as txn:
+    with lmdb.open(str(tmp_path), max_dbs=12) as env, env.begin() as txn:
         assert txn.get(b"lane/memory/0") != token  # what it compares before each write
     with pytest.raises(OverflowError):
         _older_claim(tmp_path)
@@ -298,7 +299,7 @@ async def test_a_store_of_an_unknown_version_is_refused(tmp_path: Path) -> None:
 
 async def test_the_footing_is_the_blocks_of_the_standing_facts(memories: MemoryStore) -> None:
     async def blocks(since: int = 0, agent: bytes = ALICE) -> list[tuple[int, bytes]]:
-        footing = await memories.footing(agent, since)
+        footing = await memories.footing(agent, since, 0)
         assert footing is not None and footing.version == await memories.version(agent)
         return footing.blocks
 
@@ -313,3 +314,28 @@ async def test_the_footing_is_the_blocks_of_the_standing_facts(memories: MemoryS
     await memories.revert([upsert(2, at=two), upsert(4, at=fork)])
     assert await blocks() == []
     assert await blocks(agent=BOB) == [(3, three["hash"])]
+
+
+async def test_the_turn_is_the_next_time_at_which_something_starts_or_ends(memories: MemoryStore) -> None:
+    async def turn(now: int, agent: bytes = ALICE) -> int | None:
+        footing = await memories.footing(agent, 0, now)
+        assert footing is not None
+        return footing.turn
+
+    ends = [
+        plain_edge("INVALIDATES", h(1)) | {"until": 500},
+        plain_edge("LINK", h(1)) | {"until": 550},
+        plain_edge("MERGES", h(2)),
+    ]
+    facts = [
+        upsert(1, timestamp=10, valid_from=100, valid_to=300),
+        upsert(2, timestamp=20, valid_from=-50),
+        upsert(3, timestamp=30, edges=ends),
+        upsert(4, BOB, timestamp=10, valid_to=200),
+    ]
+    await memories.apply(facts)
+    assert [await turn(now) for now in (30, 99, 100, 299, 300, 499, 500)] == [100, 100, 300, 300, 500, 500, None]
+    assert [await turn(now) for now in (5, 29)] == [6, 30]  # a memory from later than now reads differently every second
+    assert await turn(100, BOB) == 200 and await turn(200, BOB) is None and await turn(0, b"\x01" * 20) is None
+    await memories.revert([facts[2]])
+    assert await turn(300) is None

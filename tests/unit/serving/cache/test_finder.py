@@ -15,8 +15,9 @@ from streams.ports.stores import VectorRow, Version
 from streams.serving.addresses import to_hex
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.cache.freshness import Freshness
-from streams.serving.cache.levels import Event
+from streams.serving.cache.levels import Event, Limits
 from streams.serving.context.request import ContextRequest
+from streams.serving.graph.ranking import asks_graph
 from tests.identity import bearer
 from tests.steps import block, step_final, step_new, step_undo
 from tests.unit.serving.world import ALICE, BOB, World, client, upsert
@@ -124,14 +125,18 @@ async def test_an_undo_above_the_agent_s_last_row_evicts_nothing(world: World, h
     assert await ask(http) == ([], "miss")
 
 
-async def test_more_undos_than_the_view_remembers_evict(world: World, http: httpx.AsyncClient) -> None:
+async def test_more_undos_than_the_view_remembers_evict(
+    world: World, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.core.canonical.LOWS_KEPT", 2)
     ref = world.grow()
     await world.remember(upsert(ALICE, ref, 0, "swapped eth"))
     await ask(http)
-    for fork in range(1, 34):
-        removed = block(ref.number + 1, fork, ref.hash)
+    for _ in range(3):
+        tip = world.grow()
+        removed = block(tip.number + 1, 1, tip.hash)
         world.chain.view.apply(step_new(step(world), removed))
-        undo(world, [removed], ref)
+        undo(world, [removed], tip)
     assert await ask(http) == (["swapped eth"], "miss")
 
 
@@ -165,6 +170,34 @@ async def test_an_undo_below_what_was_thought_final_evicts(world: World, http: h
     assert await ask(http) == ([], "hit")
     world.chain.view.apply(step_new(step(world), ref))
     assert await ask(http) == (["swapped eth"], "miss")
+
+
+async def test_an_answer_holds_until_something_in_it_starts_or_ends_to_be_true(
+    world: World, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [5_000]
+    monkeypatch.setattr("streams.serving.moments.time.time", lambda: clock[0])
+    fact = upsert(ALICE, world.grow(), 0, "swapped eth")
+    assert fact["memory"] is not None
+    fact["memory"]["valid_from"], fact["memory"]["valid_to"] = 6_000, 7_000
+    await world.remember(fact)
+    seen = []
+    for clock[0] in (5_000, 5_999, 6_000, 6_999, 7_000, 9_000, 5_500):
+        texts, kept = await ask(http)
+        seen.append((len(texts), kept))
+    assert seen == [(0, "miss"), (0, "hit"), (1, "miss"), (1, "hit"), (0, "miss"), (0, "hit"), (0, "miss")]
+
+
+async def test_a_question_that_asks_the_graph_is_not_kept(world: World) -> None:
+    freshness = Freshness(world.chain, world.memories, [world.index])
+    finder = CachedFinder(
+        world.finder, world.reads, freshness, Limits(1 << 20, 4, 300), elsewhere=lambda request: asks_graph(request.query)
+    )
+    before = value("monmouth_cache_unkept_total", reason="elsewhere")
+    for query, cached in ((f"paid {to_hex(BOB)}", False), ("paid bob", True), (None, True)):
+        answers = [await finder.answer(ContextRequest(ALICE, query)) for _ in range(2)]
+        assert (answers[1].cached, answers[0].body == answers[1].body) == (cached, True)
+    assert value("monmouth_cache_unkept_total", reason="elsewhere") == before + 2
 
 
 async def test_what_moves_while_the_answer_is_computed_keeps_it_from_being_kept(

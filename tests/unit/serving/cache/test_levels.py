@@ -202,7 +202,8 @@ def test_the_bytes_counted_are_the_bytes_held(agents: int) -> None:
         version = Version(10**6 + n, 10**6 + n)
         question = Question(agent, ContextRequest(agent, f"what about number {10**6 + n}?"))
         cache.look_up(question, lambda _: True)
-        cache.put(question, Stamp((version, Version(*version)), 10**6 + n, True, 10**6 + n, 1_000 + n, 0), body, 0)
+        stamp = Stamp((version, Version(*version)), 10**6 + n, 10**9 + n, None, True, 10**6 + n, 1_000 + n, 0)
+        cache.put(question, stamp, body, 0)
     held = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert 0.7 * cache.l2_bytes < held < 1.05 * cache.l2_bytes
