@@ -14,6 +14,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from schemas.records import MemoryType
+from streams.core.graph.search import MAX_DEPTH
 from streams.serving.mcp.caller import Caller, the_agent
 from streams.serving.wire import (
     CONTENT_LIMIT,
@@ -30,11 +31,17 @@ from streams.serving.wire import (
     RootView,
 )
 from streams.serving.wire import Context as Found
+from streams.serving.wire.base import EDGES_LIMIT
+from streams.serving.wire.graph import InsightsView, Neighbours
 
 AgentArg = Annotated[
     str | None, Field(description="Address of the agent, 0x and 40 hex digits. Omit it to use the agent this server is for.")
 ]
 MemoryIdArg = Annotated[str, Field(description="Id of the memory, 0x and 64 hex digits, as other tools return it.")]
+MemoryIdsArg = Annotated[
+    list[str], Field(min_length=1, max_length=EDGES_LIMIT, description="Ids of the memories meant, as other tools return them.")
+]
+ContentArg = Annotated[str, Field(min_length=1, max_length=CONTENT_LIMIT, description="What to remember, in plain words.")]
 WaitArg = Annotated[
     float, Field(ge=0, le=WAIT_LIMIT, description="Seconds to wait until reads show the effect; 0 returns at once.")
 ]
@@ -149,6 +156,64 @@ class Tools:
         """
         return await self._caller(ctx).forget(the_agent(agent, self._agent), memory_id, command_id=command_id, wait=wait)
 
+    async def supersede_memory(  # noqa: PLR0917
+        self,
+        ctx: Context,
+        memory_ids: MemoryIdsArg,
+        content: ContentArg,
+        agent: AgentArg = None,
+        command_id: CommandIdArg = None,
+        wait: WaitArg = 5,
+    ) -> Receipt:
+        """Replace memories that have become outdated by a new one: what was said stays on record with the time it was true. Use
+        this instead of forget_memory when something changed; use invalidate_memory when nothing takes its place.
+        """
+        agent = the_agent(agent, self._agent)
+        return await self._caller(ctx).supersede(agent, memory_ids, content, command_id=command_id, wait=wait)
+
+    async def merge_memories(  # noqa: PLR0917
+        self,
+        ctx: Context,
+        memory_ids: MemoryIdsArg,
+        content: ContentArg,
+        agent: AgentArg = None,
+        command_id: CommandIdArg = None,
+        wait: WaitArg = 5,
+    ) -> Receipt:
+        """Put one memory in the place of several that say the same or belong together; it must say all that they said."""
+        agent = the_agent(agent, self._agent)
+        return await self._caller(ctx).merge(agent, memory_ids, content, command_id=command_id, wait=wait)
+
+    async def invalidate_memory(  # noqa: PLR0917
+        self,
+        ctx: Context,
+        memory_ids: MemoryIdsArg,
+        reason: Annotated[str, Field(max_length=500, description="Why it is no longer true, in a few words.")] = "",
+        agent: AgentArg = None,
+        command_id: CommandIdArg = None,
+        wait: WaitArg = 5,
+    ) -> Receipt:
+        """Say that memories are no longer true. They are in no answer any more, unless one asks about the time before."""
+        agent = the_agent(agent, self._agent)
+        return await self._caller(ctx).invalidate(agent, memory_ids, reason, command_id=command_id, wait=wait)
+
+    async def link_memories(  # noqa: PLR0917
+        self,
+        ctx: Context,
+        source: MemoryIdArg,
+        target: MemoryIdArg,
+        relation: Annotated[str, Field(max_length=64, description="What the first is to the second: causes, ...")] = "",
+        strength: Annotated[float, Field(ge=0, le=1)] = 1.0,
+        agent: AgentArg = None,
+        command_id: CommandIdArg = None,
+        wait: WaitArg = 5,
+    ) -> Receipt:
+        """Say that two memories of an agent belong together, and how."""
+        agent = the_agent(agent, self._agent)
+        return await self._caller(ctx).link(
+            agent, source, target, relation, strength=strength, command_id=command_id, wait=wait
+        )
+
     async def prove_memory(self, ctx: Context, memory_id: MemoryIdArg, agent: AgentArg = None) -> Proven:
         """Prove that a memory is, or is not, among an agent's memories under its published root. The proof is checked before it
         is returned, and anybody can check it again offline.
@@ -181,6 +246,22 @@ class Tools:
         """How many live memories an agent has, and the root they were published under."""
         return await self._caller(ctx).root(the_agent(agent, self._agent))
 
+    async def agent_insights(self, ctx: Context, agent: AgentArg = None) -> InsightsView:
+        """What an agent's newest transactions say of it: trend, rhythm, risk, trust. Use it before you deal with an unknown
+        address, or to sum up how an agent has been doing.
+        """
+        return await self._caller(ctx).graph.insights(the_agent(agent, self._agent))
+
+    async def agent_neighbours(
+        self,
+        ctx: Context,
+        agent: AgentArg = None,
+        depth: Annotated[int, Field(ge=1, le=MAX_DEPTH, description="Steps away.")] = 1,
+        limit: Annotated[int, Field(ge=1, le=200)] = 20,
+    ) -> Neighbours:
+        """Whom an agent deals with on the chain: accounts and contracts within a few steps, the strongest ties first."""
+        return await self._caller(ctx).graph.neighbours(the_agent(agent, self._agent), depth=depth, limit=limit)
+
     async def chain_state(self, ctx: Context) -> ChainState:
         """The chain's head and finality as the memories reflect them, and the latest reorganisations."""
         return await self._caller(ctx).chain()
@@ -196,8 +277,14 @@ class Tools:
             (self.list_memories, reads),
             (self.get_memory, reads),
             (self.forget_memory, ends),
+            (self.supersede_memory, adds),
+            (self.merge_memories, adds),
+            (self.invalidate_memory, adds),
+            (self.link_memories, adds),
             (self.prove_memory, reads),
             (self.parse_intent, reads),
             (self.agent_state, reads),
+            (self.agent_insights, reads),
+            (self.agent_neighbours, reads),
             (self.chain_state, reads),
         ]

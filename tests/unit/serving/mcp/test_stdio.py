@@ -29,9 +29,15 @@ TOOLS = {
     "list_memories",
     "get_memory",
     "forget_memory",
+    "supersede_memory",
+    "merge_memories",
+    "invalidate_memory",
+    "link_memories",
     "prove_memory",
     "parse_intent",
     "agent_state",
+    "agent_insights",
+    "agent_neighbours",
     "chain_state",
 }
 
@@ -101,6 +107,26 @@ async def test_a_model_remembers_finds_proves_and_forgets(world: World) -> None:
         gone = told(await model.call_tool("forget_memory", {"memory_id": memory_id}))
         assert gone["visible"]
         refused(await model.call_tool("get_memory", {"memory_id": memory_id}), "not_found")
+
+
+async def test_a_model_corrects_what_it_knows(world: World) -> None:
+    async with served(create_app(world.services)) as url, stdio(url, "--agent", AGENT) as model:
+
+        async def kept(content: str) -> str:
+            memory_id: str = told(await model.call_tool("store_memory", {"content": content}))["memory_id"]
+            return memory_id
+
+        old, one, two = await kept("lives in Rome"), await kept("likes tea"), await kept("loves tea")
+        newer = told(await model.call_tool("supersede_memory", {"memory_ids": [old], "content": "lives in Oslo"}))
+        both = told(await model.call_tool("merge_memories", {"memory_ids": [one, two], "content": "likes tea a lot"}))
+        link = {"source": newer["memory_id"], "target": both["memory_id"], "relation": "explains"}
+        told(await model.call_tool("link_memories", link))
+        told(await model.call_tool("invalidate_memory", {"memory_ids": [both["memory_id"]], "reason": "gave it up"}))
+        assert [command["op"] for command in world.commands.sent[3:]] == ["SUPERSEDE", "MERGE", "LINK", "INVALIDATE"]
+        refused(await model.call_tool("invalidate_memory", {"memory_ids": []}), "invalid")
+        refused(await model.call_tool("supersede_memory", {"memory_ids": ["0x12"], "content": "x"}), "bad_request")
+        refused(await model.call_tool("agent_insights", {}), "not_found")
+        assert told(await model.call_tool("agent_neighbours", {}))["items"] == []
 
 
 async def test_what_the_gateway_refuses_is_an_answer_with_the_names_of_rest(world: World) -> None:
