@@ -14,6 +14,7 @@ from rich.text import Text
 
 from schemas.records import MEMORY_TYPES, MemoryType
 from streams.cli.asking import gateway_client, gateway_option, json_option, print_json, source, wait_option, when
+from streams.cli.corrections import invalidate, link, merge, supersede
 from streams.errors import ConfigurationError
 from streams.serving.wire import CONTENT_LIMIT, MemoryView
 from streams.settings import Settings
@@ -21,14 +22,19 @@ from streams.settings import Settings
 
 @click.group()
 def memory() -> None:
-    """Store, list, read and forget memories of an agent.
+    """Store, list, read, correct and forget memories of an agent.
 
     \b
     Examples:
       monmouth memory store 0x7099... "prefers ETH over DAI" --tag taste --importance 0.9
       monmouth memory list 0x7099... --tag taste
+      monmouth memory supersede 0x7099... 0x5ca1... --text "prefers DAI over ETH"
       monmouth memory forget 0x7099... 0x5ca1...
     """
+
+
+for correction in (supersede, merge, invalidate, link):
+    memory.add_command(correction)
 
 
 @memory.command()

@@ -284,6 +284,11 @@ def watch(
     return Call("GET", f"{_agent(agent)}/changes", Change, {"type": list(types), "cursor": cursor, "start": start})
 
 
+def erasure(agent: Name) -> Call[ErasureView]:
+    """What came of an erasure."""
+    return Call("GET", f"{_agent(agent)}/erasure", ErasureView)
+
+
 def erase(agent: Name, *, wait: float = 0.0) -> Call[ErasureView]:
     """Everything of an agent, for good."""
     return Call("DELETE", _agent(agent), ErasureView, {"wait": wait})

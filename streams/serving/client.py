@@ -171,6 +171,10 @@ class Client:
             except GatewayError as error:
                 time.sleep(feed.pause(error))
 
+    def erasure(self, agent: Name) -> ErasureView:
+        """The receipt of an erasure, or that it is under way."""
+        return self._send(calls.erasure(agent))
+
     def erase(self, agent: Name, *, wait: float = 0.0) -> ErasureView:
         """Erases the agent for good. Its receipt, if all was gone after ``wait`` seconds; else ask again."""
         return self._send(calls.erase(agent, wait=wait))
@@ -417,6 +421,10 @@ class AsyncClient:
                 raise feed.broken_off()
             except GatewayError as error:
                 await asyncio.sleep(feed.pause(error))
+
+    async def erasure(self, agent: Name) -> ErasureView:
+        """As Client.erasure."""
+        return await self._send(calls.erasure(agent))
 
     async def erase(self, agent: Name, *, wait: float = 0.0) -> ErasureView:
         """As Client.erase."""
