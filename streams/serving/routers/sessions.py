@@ -166,7 +166,7 @@ async def retrieve_from_session(
     session_id: SessionParam,
     served: Served,
     when: MomentParam,
-    limit: Annotated[int, Query(ge=1, le=LIST_LIMIT)] = 100,
+    limit: Annotated[int, Query(ge=1, le=LIST_LIMIT, description="Most memories to list.")] = 100,
 ) -> MemoryList:
     """What a session holds, newest first; of an ended one nothing."""
     await _known(served, agent, session_id)
