@@ -35,6 +35,7 @@ from streams.serving.faults import UnavailableError
 from streams.serving.final_logs import FinalLogs
 from streams.serving.graph.table import GraphTable
 from streams.serving.progress import Standing
+from streams.serving.root_history import RootHistory, Seen
 from streams.serving.roots import Root
 from tests.concerns import concerning
 from tests.versions import Versions, footing_of
@@ -319,9 +320,13 @@ class FakeRoots:
     def __init__(self) -> None:
         self.logs = FinalLogs()
         self.rows: dict[bytes, Root] = {}
+        self.past: RootHistory[Root] = RootHistory()
 
     async def fresh(self, agent: bytes) -> Root | None:
         return self.rows.get(agent)
+
+    async def history(self, agent: bytes) -> list[Seen[Root]]:
+        return self.past.of(agent)
 
     async def fresh_logs(self) -> FinalLogs:
         return self.logs

@@ -21,6 +21,7 @@ from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
 from streams.serving.mcp.endpoint import McpEndpoint
 from streams.serving.routers import (
+    agent_states,
     cache,
     changes,
     commitments,
@@ -49,6 +50,7 @@ ROUTERS = (
     sessions.router,
     changes.router,
     commitments.router,
+    agent_states.router,
     erasure.router,
     logs.router,
     understanding.router,

@@ -45,6 +45,7 @@ from streams.serving.wire import (
     SessionList,
     SessionView,
 )
+from streams.serving.wire.states import CheckpointView, StateView, SyncView, TransitionsView, VerificationView
 
 A = TypeVar("A", bound=BaseModel)
 Name = str | bytes
@@ -297,6 +298,55 @@ def erase(agent: Name, *, wait: float = 0.0) -> Call[ErasureView]:
 def root(agent: Name) -> Call[RootView]:
     """The published root."""
     return Call("GET", f"{_agent(agent)}/root", RootView)
+
+
+def agent_state(
+    agent: Name,
+    *,
+    types: Iterable[MemoryType] = (),
+    proofs: bool = False,
+    limit: int = 100,
+    wait_for: str | None = None,
+    wait_for_block: int | str | None = None,
+    wait: float | None = None,
+) -> Call[StateView]:
+    """Root and memories."""
+    params = {"type": list(types), "proofs": str(proofs).lower(), "limit": limit}
+    waiting = {"wait_for": wait_for, "wait_for_block": wait_for_block, "wait": wait}
+    return Call("GET", f"{_agent(agent)}/state", StateView, {**params, **waiting})
+
+
+def verify_state(agent: Name, expected: str, block: int | None = None) -> Call[VerificationView]:
+    """Whether a checksum or root is, or was, the agent's."""
+    return Call("GET", f"{_agent(agent)}/state/verification", VerificationView, {"expected": expected, "block": block})
+
+
+def transitions(agent: Name, start: int, end: int | None = None, limit: int = 1_000) -> Call[TransitionsView]:
+    """Changes of the root."""
+    params = {"from": start, "to": end, "limit": limit}
+    return Call("GET", f"{_agent(agent)}/state/transitions", TransitionsView, params)
+
+
+def sync(
+    agent: Name,
+    *,
+    since: int | None = None,
+    types: Iterable[MemoryType] = (),
+    cursor: str | None = None,
+    limit: int = 1_000,
+    wait_for: str | None = None,
+    wait_for_block: int | str | None = None,
+    wait: float | None = None,
+) -> Call[SyncView]:
+    """A page for a replica."""
+    params = {"since": since, "type": list(types), "cursor": cursor, "limit": limit}
+    waiting = {"wait_for": wait_for, "wait_for_block": wait_for_block, "wait": wait}
+    return Call("GET", f"{_agent(agent)}/sync", SyncView, {**params, **waiting})
+
+
+def checkpoint(agent: Name) -> Call[CheckpointView]:
+    """Where the agent's partition stands."""
+    return Call("GET", f"{_agent(agent)}/checkpoint", CheckpointView)
 
 
 def proof(agent: Name, memory_id: Name) -> Call[ProofView]:

@@ -45,7 +45,7 @@ from streams.serving.transport import (
     unreachable,
 )
 from streams.serving.verify import verify_consistency, verify_entry, verify_proof
-from streams.serving.verify_context import verify_context
+from streams.serving.verify_context import verify_context, verify_state_view
 from streams.serving.wire import (
     CacheState,
     ChainState,
@@ -71,6 +71,7 @@ from streams.serving.wire import (
     SessionList,
     SessionView,
 )
+from streams.serving.wire.states import CheckpointView, StateView, SyncView, TransitionsView, VerificationView
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -182,6 +183,28 @@ class Client:
     def root(self, agent: Name) -> RootView:
         """The agent's published root."""
         return self._send(calls.root(agent))
+
+    def agent_state(self, agent: Name, **more: Any) -> StateView:
+        """The root and the memories that make it; proofs have been verified. ``types, proofs, limit``; can wait."""
+        answer = self._send(calls.agent_state(agent, **more))
+        verify_state_view(answer, calls.agent_name(agent))
+        return answer
+
+    def verify_state(self, agent: Name, expected: str, block: int | None = None) -> VerificationView:
+        """Whether a checksum or Merkle root is the agent's, or was at a block."""
+        return self._send(calls.verify_state(agent, expected, block))
+
+    def transitions(self, agent: Name, start: int, end: int | None = None, limit: int = 1_000) -> TransitionsView:
+        """How the root changed between two blocks."""
+        return self._send(calls.transitions(agent, start, end, limit))
+
+    def sync(self, agent: Name, **more: Any) -> SyncView:
+        """A page of what a replica needs. ``since, types, cursor, limit``; can wait as ``query_context`` does."""
+        return self._send(calls.sync(agent, **more))
+
+    def checkpoint(self, agent: Name) -> CheckpointView:
+        """Where the stream agents of the agent's partition stand."""
+        return self._send(calls.checkpoint(agent))
 
     def proof(self, agent: Name, memory_id: Name, memory: MemoryView | None = None, root: str | None = None) -> ProofView:
         """Proof of inclusion or absence, verified: against ``root`` if you trust one, and about ``memory`` if you read it."""
@@ -433,6 +456,28 @@ class AsyncClient:
     async def root(self, agent: Name) -> RootView:
         """As Client.root."""
         return await self._send(calls.root(agent))
+
+    async def agent_state(self, agent: Name, **more: Any) -> StateView:
+        """As Client.agent_state."""
+        answer = await self._send(calls.agent_state(agent, **more))
+        verify_state_view(answer, calls.agent_name(agent))
+        return answer
+
+    async def verify_state(self, agent: Name, expected: str, block: int | None = None) -> VerificationView:
+        """As Client.verify_state."""
+        return await self._send(calls.verify_state(agent, expected, block))
+
+    async def transitions(self, agent: Name, start: int, end: int | None = None, limit: int = 1_000) -> TransitionsView:
+        """As Client.transitions."""
+        return await self._send(calls.transitions(agent, start, end, limit))
+
+    async def sync(self, agent: Name, **more: Any) -> SyncView:
+        """As Client.sync."""
+        return await self._send(calls.sync(agent, **more))
+
+    async def checkpoint(self, agent: Name) -> CheckpointView:
+        """As Client.checkpoint."""
+        return await self._send(calls.checkpoint(agent))
 
     async def proof(self, agent: Name, memory_id: Name, memory: MemoryView | None = None, root: str | None = None) -> ProofView:
         """As Client.proof."""

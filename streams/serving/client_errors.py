@@ -80,6 +80,12 @@ class ErasedError(GatewayError):
     name = "erased"
 
 
+class NotKeptError(GatewayError):
+    """It lies before what the gateway remembers."""
+
+    name = "not_kept"
+
+
 class MethodNotAllowedError(GatewayError):
     """The gateway has the path, but not this method: it is of another version."""
 
@@ -161,6 +167,7 @@ TYPES: dict[str, type[GatewayError]] = {
         ForbiddenError,
         NotFoundError,
         ErasedError,
+        NotKeptError,
         MethodNotAllowedError,
         NotSettledError,
         NeverPublishedError,

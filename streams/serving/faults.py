@@ -42,6 +42,13 @@ class NotFoundError(Refusal):
     error = "not_found"
 
 
+class NotKeptError(Refusal):
+    """It was, and is not remembered."""
+
+    status = 404
+    error = "not_kept"
+
+
 class ConflictError(Refusal):
     """What the log says and what the stores hold do not agree yet."""
 

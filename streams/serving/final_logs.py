@@ -194,6 +194,12 @@ class LogProver:
         return LogView(partition=log.partition, size=log.size, root=to_hex(log.root(log.size)), newest=newest)
 
 
+def newest_entry(logs: FinalLogs, partition: int) -> LogEntry | None:
+    """The newest final state of a partition, if there is one. Raises LogIntegrityError."""
+    log = logs.logs.get(partition)
+    return None if log is None or not _whole(log).size else _entry(log, log.size - 1)
+
+
 def _whole(log: PublishedLog) -> PublishedLog:
     log.demand_whole()
     return log

@@ -65,7 +65,7 @@ class Prover:
     async def proofs(self, agent: bytes, memory_ids: Sequence[bytes]) -> tuple[Root, list[ProofView]]:
         """One root, and inclusion or absence of each memory under it, in order. Raises as ``proof`` does."""
         root, tree = await self._met(agent)
-        return root, [self._proved(root, tree, memory_id) for memory_id in memory_ids]
+        return root, [self.proof_in(root, tree, memory_id) for memory_id in memory_ids]
 
     async def _met(self, agent: bytes) -> tuple[Root, SparseTree]:
         """The published root and its tree, once the store makes it."""
@@ -87,6 +87,11 @@ class Prover:
 
     async def settled(self, agent: bytes) -> tuple[Root, list[Memory]]:
         """The published root, and the live memories that make it. Raises as ``proof`` does."""
+        root, memories, _ = await self.whole(agent)
+        return root, memories
+
+    async def whole(self, agent: bytes) -> tuple[Root, list[Memory], SparseTree]:
+        """The published root, the live memories that make it, and their tree. Raises as ``proof`` does."""
         deadline = time.monotonic() + self._patience
         pause = FIRST_PAUSE
         while True:
@@ -94,7 +99,7 @@ class Prover:
             memories = await self._live(agent)
             tree = await asyncio.to_thread(tree_of, self._keys.leaf_secret(agent), memories)
             if tree.root == root.merkle_root:
-                return root, memories
+                return root, memories, tree
             if time.monotonic() + pause > deadline:
                 raise _apart(tree, root)
             await asyncio.sleep(pause)
@@ -125,7 +130,8 @@ class Prover:
         if len(self._trees) > TREES:
             self._trees.popitem(last=False)
 
-    def _proved(self, root: Root, tree: SparseTree, memory_id: bytes) -> ProofView:
+    def proof_in(self, root: Root, tree: SparseTree, memory_id: bytes) -> ProofView:
+        """Inclusion or absence under ``root``, whose tree ``tree`` is."""
         path, opening = path_and_opening(self._keys.leaf_secret(root.agent), memory_id)
         value = tree.get(path)
         document = MemberDocument(tree.root, path, value, tree.prove(path))

@@ -1,7 +1,8 @@
 """The newest lattice root of every agent, and the logs of final states, from the compacted topic memory.roots.
 
 Invariant: a root is the last record of its key in the log as far as it has been read; ``fresh`` reads to the end first.
-Memory: the 2 KiB lattice state is not kept, only its checksum: about 400 bytes an agent, 0.4 GB for a million of them.
+Memory: the 2 KiB lattice state is not kept, only its checksum: about 400 bytes an agent, 0.4 GB for a million of them, and for
+older roots as much each, within the bounds of ``root_history``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from streams.core.block import BlockRef, optional_ref
 from streams.serving import metrics
 from streams.serving.addresses import to_hex
 from streams.serving.final_logs import FinalLogs
+from streams.serving.root_history import RootHistory, Seen
 from streams.serving.tail import TopicTail
 from streams.serving.wire import Block, RootView
 from streams.settings import KafkaSettings
@@ -51,6 +53,9 @@ class RootTable(Protocol):
     async def fresh(self, agent: bytes) -> Root | None:
         """The root as of everything committed before the call; None if the agent has none."""
 
+    async def history(self, agent: bytes) -> list[Seen[Root]]:
+        """The roots it had, oldest first, as far as they are known; the last is the one that ``fresh`` gives."""
+
 
 class RootTail:
     """A RootTable, and the LogTable beside it, on Kafka."""
@@ -61,6 +66,7 @@ class RootTail:
         self._timeout = timeout
         self._roots: dict[bytes, Root] = {}
         self._logs = FinalLogs()
+        self._history: RootHistory[Root] = RootHistory()
         self._active = 0
         metrics.ROOTS_HELD.set_function(lambda: len(self._roots))
         metrics.AGENTS_ACTIVE.set_function(lambda: self._active)
@@ -76,6 +82,10 @@ class RootTail:
     async def fresh(self, agent: bytes) -> Root | None:
         await self.tail.barrier(self._timeout)
         return self._roots.get(agent)
+
+    async def history(self, agent: bytes) -> list[Seen[Root]]:
+        await self.tail.barrier(self._timeout)
+        return self._history.of(agent)
 
     async def fresh_logs(self) -> FinalLogs:
         await self.tail.barrier(self._timeout)
@@ -96,6 +106,7 @@ class RootTail:
             self._logs.take(partition, codec().decode(value)[1])
             return
         root = None if value is None else _decoded(key, value)
+        self._history.add(key, root, live=not self.tail.complaint)
         before = self._roots.pop(key, None)
         self._active -= before is not None and before.count > 0
         if root is not None:

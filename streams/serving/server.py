@@ -59,6 +59,7 @@ from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.roots import RootTail
 from streams.serving.services import Services
 from streams.serving.sessions import Closer, SessionTail
+from streams.serving.states import AgentStates
 from streams.serving.tail import TopicTail
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Waits
@@ -142,6 +143,7 @@ class Gateway:
             waits=Waits(reads, stores.vectors, self.progress, WriteTokens(self._keys), settings.kafka.partitions),
             proven=ProvenContexts(finder, proofs, reads),
             eraser=self._eraser(stores, embedder.dimension, signer, kept),
+            states=AgentStates(proofs, reads, self.roots, self.roots, self.progress, settings.kafka.partitions),
             probes=Probes(
                 {
                     "broker": broker_probe(self.chain),

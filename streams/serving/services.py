@@ -27,6 +27,7 @@ from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
 from streams.serving.sessions import SessionTable
+from streams.serving.states import AgentStates
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Awaited, Waits
 from streams.serving.wire import WAIT_LIMIT
@@ -53,6 +54,7 @@ class Services:
     feeds: Feeds
     waits: Waits
     proven: ProvenContexts
+    states: AgentStates
 
 
 def _services(request: Request) -> Services:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from streams.serving.context.render import rendered, source_of
 from streams.serving.verify import ProofRefusedError, verify_proof
-from streams.serving.wire import Context, ContextItem, ProofView, RootView
+from streams.serving.wire import Context, ContextItem, ItemProof, ProofView, RootView
+from streams.serving.wire.states import StateView
 
 HINT = "Do not rely on this answer; compare the gateway's root with memory.roots."
 
@@ -31,6 +32,18 @@ def verify_context(answer: Context, agent: str, trusted_root: str | None = None)
         raise ProofRefusedError("the prompt is not made of the items", HINT)
 
 
+def verify_state_view(answer: StateView, agent: str) -> None:
+    """Checks the proofs of ``answer``, if it has any: one for each memory, all for its root."""
+    if answer.proofs is None:
+        return
+    if answer.agent.lower() != agent or answer.root.agent.lower() != agent:
+        raise ProofRefusedError("the answer is about another agent", HINT)
+    if [proof.memory for proof in answer.proofs] != answer.items:
+        raise ProofRefusedError("the proofs are not those of the memories", HINT)
+    for proof in answer.proofs:
+        _verify_member(proof, agent, answer.root, None)
+
+
 def _verify_item(item: ContextItem, agent: str, root: RootView, trusted_root: str | None) -> None:
     if item.proof is None:
         raise ProofRefusedError(f"memory {item.memory_id} has no proof", HINT)
@@ -41,15 +54,22 @@ def _verify_item(item: ContextItem, agent: str, root: RootView, trusted_root: st
     said = (item.citation, item.type, item.importance, item.tags, item.timestamp)
     if said != (memory.citation, memory.type, memory.importance, memory.tags, memory.timestamp):
         raise ProofRefusedError(f"what is said of memory {memory.id} is not what it says", HINT)
-    if memory.id != item.memory_id or memory.agent.lower() != agent:
-        raise ProofRefusedError(f"the proof is not about memory {item.memory_id} of this agent", HINT)
+    if memory.id != item.memory_id:
+        raise ProofRefusedError(f"the proof is not about memory {item.memory_id}", HINT)
+    _verify_member(item.proof, agent, root, trusted_root)
+
+
+def _verify_member(proven: ItemProof, agent: str, root: RootView, trusted_root: str | None) -> None:
+    memory = proven.memory
+    if memory.agent.lower() != agent:
+        raise ProofRefusedError(f"memory {memory.id} is another agent's", HINT)
     shown = ProofView(
         agent=memory.agent,
         memory_id=memory.id,
         present=True,
         root=root,
-        opening=item.proof.opening,
-        proof=item.proof.proof,
+        opening=proven.opening,
+        proof=proven.proof,
     )
     trusted = None if trusted_root is None else "0x" + trusted_root.lower().removeprefix("0x")
     verify_proof(shown, memory, trusted)

@@ -45,6 +45,7 @@ from streams.serving.retrieval.hybrid import Hybrid
 from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.roots import Root
 from streams.serving.services import Services
+from streams.serving.states import AgentStates
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Waits
 from streams.serving.write_token import WriteTokens
@@ -172,6 +173,7 @@ class World:
             waits=Waits(self.reads, self.index, self.progress, WriteTokens(KEY), 1),
             proven=ProvenContexts(self.finder, self.prover, self.reads),
             eraser=self.eraser,
+            states=AgentStates(self.prover, self.reads, self.roots, self.roots, self.progress, 1),
         )
         self.blocks = [block(0, 0, bytes(32))]
         self.chain.view.apply(step_new(0, self.blocks[0]))
@@ -199,6 +201,7 @@ class World:
         tree = tree_of(KEY.leaf_secret(agent), live)
         root = Root(agent, len(live), bytes(32), tree.root, block_ref or self.blocks[-1])
         self.roots.rows[agent] = root
+        self.roots.past.add(agent, root, live=True)
         return root
 
     def close(self) -> None:

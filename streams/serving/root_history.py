@@ -1,0 +1,60 @@
+"""The roots an agent had, as far as this process has seen them.
+
+memory.roots keeps the newest root of each agent; older ones leave it by compaction. What was read is kept here, in bounds: so
+from the moment the gateway had caught up the history has no gap (``live``), and before that only what compaction had left.
+Invariant: at most HISTORY roots of an agent and IN_ALL of all agents; what leaves is the oldest of the agent that changed least
+recently.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+R = TypeVar("R")
+HISTORY = 1_000
+IN_ALL = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[R]):
+    """A root; None where the agent had none any more. ``live``: nothing between it and the one before was missed."""
+
+    root: R | None
+    live: bool
+
+
+class RootHistory(Generic[R]):
+    """Roots by agent, oldest first."""
+
+    def __init__(self, history: int = HISTORY, in_all: int = IN_ALL) -> None:
+        self._history = history
+        self._in_all = in_all
+        self._size = 0
+        self._seen: OrderedDict[bytes, deque[Seen[R]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def add(self, agent: bytes, root: R | None, live: bool) -> None:
+        """The agent's next root."""
+        seen = self._seen.setdefault(agent, deque())
+        self._seen.move_to_end(agent)
+        seen.append(Seen(root, live))
+        self._size += 1
+        if len(seen) > self._history:
+            self._leave(agent)
+        if self._size > self._in_all:
+            self._leave(next(iter(self._seen)))
+
+    def of(self, agent: bytes) -> list[Seen[R]]:
+        """What is known of one agent, oldest first."""
+        return list(self._seen.get(agent, ()))
+
+    def _leave(self, agent: bytes) -> None:
+        seen = self._seen[agent]
+        seen.popleft()
+        self._size -= 1
+        if not seen:
+            del self._seen[agent]
