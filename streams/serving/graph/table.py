@@ -11,6 +11,7 @@ Invariant: an event that the log took back leaves the table when its tombstone i
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from streams.core.graph.snapshot import Kind
@@ -19,7 +20,7 @@ from streams.errors import ConfigurationError, MonmouthError
 from streams.serving.graph.events import Event
 
 ROOM = 10
-"""Letting go makes room for a tenth of the limit, so that it is seldom done."""
+"""Looking through everything is put off until a tenth more than the limit is there, so that it is seldom done."""
 Visible = Callable[[Event], bool]
 EdgeName = tuple[Kind, bytes]
 
@@ -36,6 +37,7 @@ class GraphTable:
         self._names: dict[bytes, tuple[bytes, EdgeName]] = {}
         self._sent: dict[bytes, list[Event]] = {}
         self._said: list[Event] = []
+        self._superseded: deque[tuple[int, Event]] = deque()
         self._thinned: set[tuple[bytes, EdgeName]] = set()
 
     def __len__(self) -> int:
@@ -50,7 +52,13 @@ class GraphTable:
         """Adds an event; one that is there already is replaced. Raises ConfigurationError if there is no room."""
         self.version += 1
         self.remove(event.id)
-        insort(self._edges.setdefault(event.source, {}).setdefault(event.edge, []), event)
+        events = self._edges.setdefault(event.source, {}).setdefault(event.edge, [])
+        insort(events, event)
+        if events[-1] is event and len(events) > 1:
+            self._superseded.append((event.number, events[-2]))
+            if len(self._superseded) > 2 * self._limit:  # what was undone, and done again, is in it many times
+                newest = {old.id: (number, old) for number, old in self._superseded if old.id in self._names}
+                self._superseded = deque(sorted(newest.values()))
         self._names[event.id] = event.source, event.edge
         if event.standing is not None:
             insort(self._sent.setdefault(event.source, []), event)
@@ -106,11 +114,16 @@ class GraphTable:
     def _make_room(self) -> None:
         final = self._final()
         line = -1 if final is None else final
-        wanted = len(self._names) - self._limit + self._limit // ROOM
-        for event in sorted(self._superseded(line))[:wanted]:
-            self._let_go(event)
-            self._thinned.add((event.source, event.edge))
-        for event in list(self._faint(line)) if len(self._names) > self._limit else ():
+        while len(self._names) > self._limit and self._superseded and self._superseded[0][0] <= line:
+            event = self._superseded.popleft()[1]
+            if event is self._last_sent(event.source, line):
+                self._superseded.append((line + 1, event))
+            elif self._may_go(event, line):
+                self._let_go(event)
+                self._thinned.add((event.source, event.edge))
+        if len(self._names) <= self._limit + self._limit // ROOM:
+            return
+        for event in list(self._faint(line)):
             self._let_go(event)
             self._thinned.discard((event.source, event.edge))
         if len(self._names) > self._limit:
@@ -124,13 +137,13 @@ class GraphTable:
         del self._names[event.id]
         self._drop(event)
 
-    def _superseded(self, final: int) -> Iterator[Event]:
-        """Final events after which another final one of the same edge came."""
-        for source, edges in self._edges.items():
-            last_sent = self._last_sent(source, final)
-            for events in edges.values():
-                done = [event for event in events if event.number <= final]
-                yield from (event for event in done[:-1] if event.said is None and event is not last_sent)
+    def _may_go(self, event: Event, final: int) -> bool:
+        """Whether it is still there, a later final event of its edge stands, and nothing else needs it."""
+        if event.id not in self._names or event.said is not None:
+            return False
+        events = self._edges[event.source][event.edge]
+        after = bisect_left(events, event) + 1
+        return after < len(events) and events[after].number <= final
 
     def _faint(self, final: int) -> Iterator[Event]:
         """The last events of edges that have faded out of sight. One that comes later carries all that these said."""

@@ -61,14 +61,38 @@ def test_any_order_of_puts_and_removes_leaves_what_stands(names: list[tuple[int,
 
 
 def test_old_final_events_are_let_go_but_the_newest_of_each_edge() -> None:
-    table = GraphTable(10, lambda: 100)
+    table = GraphTable(8, lambda: 100)
     for number in range(1, 12):
         table.put(event(number, target=1 + number % 2))
-    assert len(table) == 10 - 1 + 1 - 1  # the limit less a tenth
-    assert table.horizon == 3
+    assert (len(table), table.horizon) == (8, 4)
     assert [one.number for one in sorted(table.newest(bytes([9]) * 20, everything))] == [10, 11]
     table.remove(digest(11, 2, 9))
     assert [one.number for one in sorted(table.newest(bytes([9]) * 20, everything))] == [9, 10]
+
+
+def test_the_newest_transaction_of_an_agent_is_kept_until_another_is_final() -> None:
+    table, line = GraphTable(10, lambda: final), bytes([9]) * 20
+    final = 1
+    for target in range(20, 28):
+        table.put(event(1, target, source=8))
+    table.put(event(1))
+    table.put(event(1, standing=None, ordinal=1, id=digest("log")))
+    table.put(event(2))  # not final yet: the first one stays, a little over the limit
+    assert [one.number for one in table.sent(line, everything)] == [1, 2]
+    assert len(table) == 11
+    final = 2
+    table.put(event(3))
+    assert [one.number for one in table.sent(line, everything)] == [2, 3]
+
+
+def test_replays_and_undos_do_not_fill_the_table() -> None:
+    table = GraphTable(3, lambda: 0)
+    for _ in range(50):
+        for number in (1, 2):
+            table.put(event(number))
+        table.remove(digest(2, 1, 9))
+    assert len(table) == 1
+    assert len(table._superseded) <= 2 * 3 + 1
 
 
 def test_edges_that_faded_out_of_sight_are_let_go_before_the_table_is_full() -> None:
