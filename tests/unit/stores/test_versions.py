@@ -180,6 +180,19 @@ async def test_removed_ids_are_swept_out_and_readers_start_over(tmp_path: Path) 
             assert txn.stat(env.open_db(name, txn=txn))["entries"] == 400 - SPARE - 60 + 1
 
 
+async def test_a_row_that_comes_and_goes_is_one_id(tmp_path: Path) -> None:
+    """What is counted as removed is what is there as removed: no sweep before its time."""
+    store = LmdbMemoryStore(tmp_path)
+    await store.apply([upsert(n) for n in range(10)])
+    known = await store.changes(ALICE, None, 100)
+    for _ in range(SPARE + 10):
+        await store.revert([upsert(3)])
+        await store.apply([upsert(3)])
+    again = await store.changes(ALICE, known.version, 100)
+    assert not again.start_over and again.ids == [h(3)]
+    await store.close()
+
+
 async def test_an_agent_with_no_row_leaves_no_byte(tmp_path: Path) -> None:
     store = LmdbMemoryStore(tmp_path)
     facts = [upsert(n) for n in range(SPARE + 5)]
