@@ -12,12 +12,15 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from schemas.records import Erasure, Memory, MemoryCommand, MemoryFact, Session
+from schemas.codec import codec
+from schemas.records import AgentAccess, Erasure, Memory, MemoryCommand, MemoryFact, Session
+from streams.agents.access import CHANGES, Authority, nothing_granted
 from streams.agents.erasure import erasure_of
 from streams.agents.memory_facts import command_facts
 from streams.core.canonical import CanonicalView, ChainStep
 from streams.core.presence import Fact, Presence
 from streams.errors import MonmouthError, StoreError
+from streams.identity.commands import sign_as_gateway
 from streams.ports.stores import (
     Canonical,
     Changes,
@@ -37,7 +40,9 @@ from streams.serving.graph.table import GraphTable
 from streams.serving.progress import Standing
 from streams.serving.root_history import RootHistory, Seen
 from streams.serving.roots import Root
+from streams.signing import Signer, Verifier
 from tests.concerns import concerning
+from tests.identity import PLACE
 from tests.versions import Versions, footing_of
 
 
@@ -239,11 +244,40 @@ class FakeChain:
         return len(self.pending)
 
 
-class FakeCommandLog:
-    """Keeps commands; with a ``store``, plays the memory agent at once, but for ERASE, which waits for ``erase``."""
+class FakeAccess:
+    """An AccessTable that takes commands as the memory agent does."""
 
-    def __init__(self, store: FakeMemoryStore | None = None) -> None:
+    def __init__(self, signer: Signer) -> None:
+        self.authority = Authority("gateway", Verifier([signer.public]), PLACE)
+        self._signer = signer
+        self.rows: dict[bytes, AgentAccess] = {}
+        self.broken = False
+
+    async def held(self, agent: bytes) -> AgentAccess:
+        if self.broken:
+            raise UnavailableError("agents.access could not be read")
+        return self.rows.get(agent) or nothing_granted(agent)
+
+    async def fresh(self, agent: bytes) -> AgentAccess:
+        return await self.held(agent)
+
+    def take(self, command: MemoryCommand) -> None:
+        if command["signature"] is None and command["op"] != "REGISTER_KEY":
+            command = sign_as_gateway(self._signer, command)
+        row = self.rows.get(command["agent"]) or nothing_granted(command["agent"])
+        self.rows[command["agent"]] = CHANGES[command["op"]](self.authority, row, command, b"")
+
+
+class FakeCommandLog:
+    """Keeps commands; with a ``store``, plays the memory agent at once, but for ERASE, which waits for ``erase``.
+
+    ``access``: takes what is said of keys and grants.
+    """
+
+    def __init__(self, store: FakeMemoryStore | None = None, access: FakeAccess | None = None) -> None:
+        self._access = access
         self.sent: list[MemoryCommand] = []
+        self.raw: list[bytes] = []
         self.refusal: Exception | None = None
         self.erased: dict[bytes, Erasure] = {}
         self._store = store
@@ -252,11 +286,15 @@ class FakeCommandLog:
         if self.refusal is not None:
             raise self.refusal
         self.sent.append(command)
-        if command["op"] == "ERASE":
-            return None
-        if self._store is not None:
+        if command["op"] in CHANGES and self._access is not None:
+            self._access.take(command)
+        elif command["op"] != "ERASE" and self._store is not None:
             await self._store.apply(command_facts(command["agent"], command))
         return Acknowledged(0, len(self.sent) - 1)
+
+    async def send_raw(self, agent: bytes, command_id: bytes, value: bytes) -> Acknowledged:
+        self.raw.append(value)
+        return await self.send(codec().decode(value)[1])
 
     def erase(self, agent: bytes) -> None:
         """Plays the memory agent on the newest ERASE."""

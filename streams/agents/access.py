@@ -116,7 +116,7 @@ def vouched_for(access: AgentAccess, trusted: Verifier) -> bool:
 
 def check(authority: Authority, access: AgentAccess, command: MemoryCommand, raw: bytes) -> None:
     """Whether somebody who may stands behind ``command``. Raises PoisonError."""
-    if authority.policy == "open" or _proves_itself(command):
+    if authority.policy == "open" or proves_itself(command):
         return
     author, agent = command["author"], command["agent"]
     signature = command["signature"]
@@ -142,7 +142,7 @@ def _check_grant(access: AgentAccess, author: bytes, command: MemoryCommand) -> 
         raise PoisonError("its author has no grant to store this", "The agent can GRANT write, for a tag that it must carry.")
 
 
-def _proves_itself(command: MemoryCommand) -> bool:
+def proves_itself(command: MemoryCommand) -> bool:
     """Whether what a key statement brings along must decide, and not the policy."""
     return command["op"] == "REGISTER_KEY" or (command["op"] == "REVOKE" and command["grant"] is None)
 
@@ -152,9 +152,6 @@ def registered(authority: Authority, access: AgentAccess, command: MemoryCommand
     key, proof = command["public_key"] or b"", command["proof"] or b""
     if not bls.verify_possession(key, proof[-bls.SIGNATURE_BYTES :]):
         raise PoisonError("REGISTER_KEY: whoever asks does not hold the key", "Give its 48 bytes and its proof of possession.")
-    if (access["public_key"], access["since"]) == (key, command["timestamp"]):
-        return access  # sent again
-    _demand_newer(access["since"], command)
     if len(proof) == BY_ACCOUNT:
         text = authority.place.registration(command["agent"], key, command["timestamp"])
         allowed = signer_of(text, proof[:SIGNATURE_BYTES]) == command["agent"]
@@ -162,6 +159,9 @@ def registered(authority: Authority, access: AgentAccess, command: MemoryCommand
         allowed = len(proof) == bls.SIGNATURE_BYTES and _by_current_key(access, command, raw)
     if not allowed:
         raise PoisonError("REGISTER_KEY: neither the agent's account nor its present key allows it", "Sign with either.")
+    if (access["public_key"], access["since"]) == (key, command["timestamp"]):
+        return access  # sent again
+    _demand_newer(access["since"], command)
     return {**access, "public_key": key, "since": command["timestamp"]}
 
 
@@ -169,15 +169,15 @@ def revoked(authority: Authority, access: AgentAccess, command: MemoryCommand, r
     """What stands after a REVOKE: of the key, or of a grant. Raises PoisonError."""
     if command["grant"] is not None:
         return _stated(access, {**command["grant"], "rights": [], "until": None}, command)
-    if (access["public_key"], access["since"]) == (None, command["timestamp"]):
-        return access  # sent again
-    _demand_newer(access["since"], command)
     text = authority.place.revocation(command["agent"], command["timestamp"])
     by_account = signer_of(text, command["proof"] or b"") == command["agent"]
     own = command["author"] in (None, command["agent"])
     by_operator = own and authority.policy == "gateway" and commands.by_gateway(authority.gateways, command, raw)
     if not (by_account or by_operator or _by_current_key(access, command, raw)):
         raise PoisonError("REVOKE: neither the agent's account, nor its key, nor a gateway says so", "Sign with one of them.")
+    if (access["public_key"], access["since"]) == (None, command["timestamp"]):
+        return access  # sent again
+    _demand_newer(access["since"], command)
     return {**access, "public_key": None, "since": command["timestamp"]}
 
 

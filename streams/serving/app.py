@@ -21,6 +21,7 @@ from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
 from streams.serving.mcp.endpoint import McpEndpoint
 from streams.serving.routers import (
+    access,
     agent_states,
     cache,
     changes,
@@ -32,6 +33,7 @@ from streams.serving.routers import (
     packages,
     query,
     sessions,
+    shared,
     state,
     understanding,
 )
@@ -46,6 +48,8 @@ INWARD = {Category.DATABASE, Category.CONFIGURATION}  # their messages name file
 ROUTERS = (
     query.router,
     memories.router,
+    access.router,
+    shared.router,
     packages.router,
     sessions.router,
     changes.router,

@@ -8,7 +8,8 @@ Every call is idempotent (commands carry an id), so one that meets a closed conn
 sent again; see ``streams.serving.transport``. What ``proof``, ``log_entry`` and ``log_consistency`` return has been verified.
 ``graph`` holds what is asked of the knowledge graph: see ``streams.serving.graph.client``.
 Errors: a GatewayError of the type that goes with the name of the error (``streams.serving.client_errors``), ProofRefusedError.
-``token``: what the gateway gave the caller; it is sent in a header, and shows in no message.
+``token``: what the gateway gave the caller; it is sent in a header, and shows in no message. ``key`` instead: an agent's key,
+with which the client gets tokens itself (``streams.serving.login``).
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from streams.serving import calls
+from streams.serving.access_client import AccessMethods, AsyncAccessMethods
 from streams.serving.calls import Call, Ends, Name, Noted, Said, When, refusal
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import AsyncGraph, Graph
+from streams.serving.login import AgentKey, Login
 from streams.serving.transport import (
     DEFAULT_URL,
     LINE_LIMIT,
@@ -41,7 +44,6 @@ from streams.serving.transport import (
     Patience,
     Reply,
     checked_url,
-    headers_with,
     unreachable,
 )
 from streams.serving.verify import verify_consistency, verify_entry, verify_proof
@@ -78,15 +80,21 @@ A = TypeVar("A", bound=BaseModel)
 STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
 
 
-class Client:
+class Client(AccessMethods):
     """Blocking client on one connection; safe for threads."""
 
     def __init__(
-        self, url: str = DEFAULT_URL, timeout: float = TIMEOUT, *, token: str | None = None, retries: int = RETRIES
+        self,
+        url: str = DEFAULT_URL,
+        timeout: float = TIMEOUT,
+        *,
+        token: str | None = None,
+        key: AgentKey | None = None,
+        retries: int = RETRIES,
     ) -> None:
         self.url = checked_url(url)
         self._timeout, self._retries = timeout, retries
-        self._headers = headers_with(token)
+        self._login = Login(self.url, token, key)
         self._connection = self._connected(timeout)
         self._lock = threading.Lock()
         self.graph = Graph(self._send)
@@ -308,10 +316,16 @@ class Client:
         patience = Patience(self._timeout, self._retries)
         while True:
             try:
+                self._log_in(call)
                 reply = self._exchange(call)
                 return call.read(reply.status, reply.body, reply.retry_after)
             except GatewayError as error:
-                time.sleep(patience.pause(error))
+                if not self._login.ended(error):
+                    time.sleep(patience.pause(error))
+
+    def _log_in(self, call: Call[Any] | None = None) -> None:
+        if self._login.due(call):
+            self._login.take(self._send(self._login.answer(self._send(self._login.ask()))))
 
     def _exchange(self, call: Call[A]) -> Reply:
         with self._lock:
@@ -332,10 +346,11 @@ class Client:
         return connection(parts.hostname, parts.port, timeout=timeout)
 
     def _followed(self, feed: Following) -> Iterator[Change]:
+        self._log_in()
         call = feed.call()
         with closing(self._connected(SILENCE)) as connection:
             try:
-                connection.request(call.method, call.target, headers=self._headers)
+                connection.request(call.method, call.target, headers=self._login.headers)
                 response = connection.getresponse()
                 if response.status != HTTPStatus.OK:
                     raise refusal(call.path, response.status, response.read(), response.headers.get("retry-after"))
@@ -347,12 +362,12 @@ class Client:
         raise feed.broken_off()
 
     def _once(self, call: Call[A]) -> Reply:
-        self._connection.request(call.method, call.target, call.body, self._headers)
+        self._connection.request(call.method, call.target, call.body, self._login.headers)
         response = self._connection.getresponse()
         return Reply(response.status, response.read(), response.headers.get("retry-after"))
 
 
-class AsyncClient:
+class AsyncClient(AsyncAccessMethods):
     """Client for asyncio; open it with ``async with``. ``exchange``: another way to the gateway than HTTP to ``url``."""
 
     def __init__(
@@ -361,12 +376,13 @@ class AsyncClient:
         timeout: float = TIMEOUT,
         *,
         token: str | None = None,
+        key: AgentKey | None = None,
         retries: int = RETRIES,
         exchange: Exchange | None = None,
     ) -> None:
         self.url = checked_url(url)
         self._timeout, self._retries = timeout, retries
-        self._headers = headers_with(token)
+        self._login = Login(self.url, token, key)
         self._http = OverHttp(self.url)
         self._exchange = exchange or self._http
         self.graph = AsyncGraph(self._send)
@@ -437,7 +453,8 @@ class AsyncClient:
         feed = Following(agent, types, cursor, start, patience)
         while True:
             try:
-                async with aclosing(self._http.lines(feed.call(), self._headers, SILENCE)) as lines:
+                await self._log_in()
+                async with aclosing(self._http.lines(feed.call(), self._login.headers, SILENCE)) as lines:
                     async for line in lines:
                         if (change := feed.line(line)) is not None:
                             yield change
@@ -581,7 +598,13 @@ class AsyncClient:
         patience = Patience(self._timeout, self._retries)
         while True:
             try:
-                reply = await self._exchange(call, self._headers, patience.seconds)
+                await self._log_in(call)
+                reply = await self._exchange(call, self._login.headers, patience.seconds)
                 return call.read(reply.status, reply.body, reply.retry_after)
             except GatewayError as error:
-                await asyncio.sleep(patience.pause(error))
+                if not self._login.ended(error):
+                    await asyncio.sleep(patience.pause(error))
+
+    async def _log_in(self, call: Call[Any] | None = None) -> None:
+        if self._login.due(call):
+            self._login.take(await self._send(self._login.answer(await self._send(self._login.ask()))))

@@ -20,7 +20,7 @@ from schemas.defaults import plain_command
 from schemas.records import MemoryCommand, MemoryType
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.identity.commands import sign_as_gateway
-from streams.serving.faults import TooLargeError, UnavailableError
+from streams.serving.faults import ForbiddenError, TooLargeError, UnavailableError
 from streams.settings import KafkaSettings
 from streams.signing import Signer
 from streams.topics import COMMANDS, TOPICS, physical
@@ -41,7 +41,10 @@ class CommandLog(Protocol):
     """Where commands go."""
 
     async def send(self, command: MemoryCommand) -> Acknowledged:
-        """Where it lies, once it is durable. Raises UnavailableError or TooLargeError."""
+        """Where it lies, once it is durable. Raises UnavailableError, TooLargeError, ForbiddenError."""
+
+    async def send_raw(self, agent: bytes, command_id: bytes, value: bytes) -> Acknowledged:
+        """The same for a command in wire form, which stays as it is."""
 
 
 def store_command(
@@ -74,23 +77,31 @@ def forget_command(agent: bytes, command_id: bytes, memory_id: bytes, timestamp:
 class KafkaCommandLog:
     """A CommandLog on Kafka: one idempotent producer, connected at the first command."""
 
-    def __init__(self, settings: KafkaSettings, signer: Signer | None = None) -> None:
-        """``signer``: stands behind the commands that nobody else has signed."""
+    def __init__(self, settings: KafkaSettings, signer: Signer | None = None, *, strict: bool = False) -> None:
+        """``signer``: stands behind the commands that nobody else has signed. ``strict``: none that needs it is taken."""
         self._settings = settings
         self._signer = signer
+        self._strict = strict
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
 
     async def send(self, command: MemoryCommand) -> Acknowledged:
-        if self._signer is not None and command["signature"] is None:
-            command = sign_as_gateway(self._signer, command)
-        value = codec().encode("MemoryCommand", command)
+        if command["signature"] is None and command["op"] != "REGISTER_KEY":  # which proves itself
+            if self._strict:
+                raise ForbiddenError(
+                    "agents sign their commands themselves here", "Sign the record, and send it to POST /v1/commands."
+                )
+            if self._signer is not None:
+                command = sign_as_gateway(self._signer, command)
+        return await self.send_raw(command["agent"], command["id"], codec().encode("MemoryCommand", command))
+
+    async def send_raw(self, agent: bytes, command_id: bytes, value: bytes) -> Acknowledged:
         topic = physical(self._settings.prefix, COMMANDS)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 with stray_cancellation_is_an_error():
                     producer = await self._connected()
-                    written = await producer.send_and_wait(topic, value, key=command["agent"])
+                    written = await producer.send_and_wait(topic, value, key=agent)
                     return Acknowledged(written.partition, written.offset)
         except MessageSizeTooLargeError:
             raise TooLargeError(
@@ -100,7 +111,7 @@ class KafkaCommandLog:
             if isinstance(error, KafkaError) and not error.retriable:
                 await self._discard()  # a producer that lost its sequence stays broken; the next command gets a new one
             raise UnavailableError(
-                f"the log did not acknowledge command {uuid.UUID(bytes=command['id'])} ({type(error).__name__})",
+                f"the log did not acknowledge command {uuid.UUID(bytes=command_id)} ({type(error).__name__})",
                 "It may still arrive: repeat it with the same command_id, which stores nothing twice.",
             ) from error
 

@@ -1,7 +1,8 @@
 """The one place where the gateway decides who asks, and whether they may: before any route runs, and for every path there is.
 
 What may be asked follows from the path alone, so a new route is closed until it is named here:
-  * ``OPEN`` to anybody, ``LOCAL`` to anybody where the gateway listens on this machine only;
+  * ``OPEN`` to anybody: they tell nothing of any agent, or what is sent there proves itself; ``LOCAL`` to anybody where the
+    gateway listens on this machine only;
   * ``/v1/agents/{agent}`` and below: to that agent;
   * ``SHARED``, which tell no more than the chain does (what is asked through /mcp comes by here again): to every agent;
   * the rest, and everything above: to the operator.
@@ -18,13 +19,15 @@ from typing import cast
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from streams.errors import ConfigurationError
+from streams.errors import ConfigurationError, MonmouthError
 from streams.identity.operator import is_loopback
+from streams.identity.tokens import Tokens, key_name
+from streams.serving.access import AccessTable
 from streams.serving.addresses import parse_agent
-from streams.serving.faults import ForbiddenError, Refusal, UnauthenticatedError
+from streams.serving.faults import ForbiddenError, Refusal, UnauthenticatedError, UnavailableError
 from streams.serving.limits import refuse
 
-OPEN = frozenset({"/livez", "/readyz"})
+OPEN = frozenset({"/livez", "/readyz", "/v1/auth/challenge", "/v1/auth/token", "/v1/auth/keys", "/v1/commands"})
 LOCAL = frozenset({"/health", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
 SHARED = ("/mcp", "/v1/chain", "/v1/graph", "/v1/logs", "/v1/embeddings", "/v1/intents")
 AGENTS = "/v1/agents/"
@@ -50,26 +53,37 @@ OPERATOR = Principal(None)
 class Gate:
     """Knows who a token stands for. ``operator_token`` None: authentication is off, and everybody is the operator."""
 
-    def __init__(self, operator_token: str | None, host: str = "127.0.0.1") -> None:
-        """``host``: the address served on. Raises ConfigurationError where all doors would be open to other machines."""
+    def __init__(
+        self,
+        operator_token: str | None,
+        host: str = "127.0.0.1",
+        tokens: Tokens | None = None,
+        access: AccessTable | None = None,
+    ) -> None:
+        """``host``: the address served on; ``tokens`` and ``access``: of agents, where these may come.
+
+        Raises ConfigurationError where all doors would be open to other machines.
+        """
         self._local = is_loopback(host)
         if operator_token is None and not self._local:
             raise ConfigurationError(
                 f"gateway.auth is off and gateway.host is {host}: anybody could read and write every memory",
                 "Set gateway.auth to required, or gateway.host to 127.0.0.1.",
             )
+        self._tokens = tokens
+        self._access = access
         self._operator = None if operator_token is None else _digest(operator_token.encode())
 
-    def admit(self, method: str, path: str, authorization: bytes | None) -> Principal | None:
-        """Who asks for ``path``, None if it is open to all. Raises UnauthenticatedError, ForbiddenError."""
+    async def admit(self, method: str, path: str, authorization: bytes | None) -> Principal | None:
+        """Who asks for ``path``, None if it is open to all. Raises UnauthenticatedError, ForbiddenError, UnavailableError."""
         if path in OPEN or (self._local and path in LOCAL):
             return None
-        principal = self.principal(authorization)
+        principal = await self.principal(authorization)
         if not self._allows(principal, path):
             raise ForbiddenError("this token does not open that", "A token of an agent opens what is below /v1/agents/AGENT.")
         return principal
 
-    def principal(self, authorization: bytes | None) -> Principal:
+    async def principal(self, authorization: bytes | None) -> Principal:
         """Who holds this token. Raises UnauthenticatedError."""
         if self._operator is None:
             return OPERATOR
@@ -78,7 +92,16 @@ class Gate:
             raise UnauthenticatedError("no token", "Send one: Authorization: Bearer TOKEN.")
         if hmac.compare_digest(_digest(token), self._operator):
             return OPERATOR
+        if (agent := await self._bearer(token)) is not None:
+            return Principal(agent)
         raise UnauthenticatedError("the token is not valid", "It may have expired, or its key was replaced: get a new one.")
+
+    async def _bearer(self, token: bytes) -> bytes | None:
+        """The agent whose token it is, if the key that it was given for still stands."""
+        bearer = self._tokens.read(token.decode("latin-1")) if self._tokens else None
+        if bearer is None or self._access is None:
+            return None
+        return bearer.agent if key_name(await self._access.held(bearer.agent)) == bearer.key else None
 
     def _allows(self, principal: Principal, path: str) -> bool:
         if principal.agent is None:
@@ -101,8 +124,9 @@ class Authentication:
             return
         try:
             token = dict(scope["headers"]).get(b"authorization")
-            principal = self._gate.admit(scope.get("method", "GET"), scope["path"], token)
-        except Refusal as refusal:
+            principal = await self._gate.admit(scope.get("method", "GET"), scope["path"], token)
+        except MonmouthError as error:
+            refusal = error if isinstance(error, Refusal) else UnavailableError("keys of agents cannot be read now")
             if scope["type"] == "http":
                 await refuse(send, refusal)
             else:

@@ -10,20 +10,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
 
+from streams.agents.access import Authority
 from streams.decoding.nl.parser import default_reader
 from streams.errors import ConfigurationError
+from streams.identity.binding import Place
 from streams.identity.operator import load_or_create_operator_token
+from streams.identity.tokens import Tokens
 from streams.metrics import MetricsServer, measure_disk, serve_metrics
 from streams.ports.embedder import Embedder
 from streams.ports.stores import MemoryStore, VectorStore
 from streams.runtime.kafka.client import KafkaClient
+from streams.serving.access import AccessTail, Doorkeeping
 from streams.serving.app import create_app
+from streams.serving.attempts import Attempts
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.cache.freshness import Freshness
 from streams.serving.cache.levels import Limits
@@ -105,9 +111,9 @@ class Gateway:
         self.edges = EdgeTail(settings.kafka, settings.graph, settings.gateway.barrier_seconds, self._final)
         self.progress = ProgressTail(settings.kafka, settings.gateway.barrier_seconds)
         self._erasures = ErasureTail(settings.kafka, settings.gateway.barrier_seconds)
-        self._commands = KafkaCommandLog(
-            settings.kafka, load_or_create_signer(settings.path(settings.security.signing_key_file))
-        )
+        self.access = AccessTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
+        signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+        self._commands = KafkaCommandLog(settings.kafka, signer, strict=settings.security.commands == "signed")
         self._vectors = QueryVectors(embedder)
         client = KafkaClient(settings.kafka)
         self._feed_log = FeedLog(lambda fold: TopicTail(settings.kafka, MEMORY_LOG, fold, newest=True), client.reader, verifier)
@@ -117,7 +123,6 @@ class Gateway:
         hybrid = Hybrid(reads, indexes, self._vectors, Nearest(reads, stores.vectors, self._vectors))
         ranking = GraphRanking(hybrid, graph)
         proofs = Prover(reads, stores.memories, self.roots, self._keys, settings.gateway.proof_seconds)
-        signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
         finder = ContextFinder(reads, ranking, self._vectors, settings.rag)
         kept = CachedFinder(
             finder,
@@ -126,6 +131,7 @@ class Gateway:
             _limits(settings.cache),
             elsewhere=lambda request: asks_graph(request.query),
         )
+        operator, tokens = _tokens(settings)
         self.services = Services(
             chain=self.chain,
             reads=reads,
@@ -137,7 +143,8 @@ class Gateway:
             logs=LogProver(self.roots),
             vectors=self._vectors,
             reader=default_reader(),
-            gate=_gate(settings),
+            gate=Gate(operator, settings.gateway.host, tokens, self.access),
+            doors=Doorkeeping(self.access, tokens, Attempts(time.monotonic), _authority(settings, verifier)),
             graph=graph,
             feeds=Feeds(self._feed_log, reads),
             waits=Waits(reads, stores.vectors, self.progress, WriteTokens(self._keys), settings.kafka.partitions),
@@ -186,6 +193,7 @@ class Gateway:
         self.edges.start()
         self.progress.start()
         self._erasures.start()
+        self.access.start()
         config = uvicorn.Config(
             create_app(self.services, gateway.host),
             log_config=None,
@@ -224,6 +232,7 @@ class Gateway:
         await self.edges.stop()
         await self.progress.stop()
         await self._erasures.stop()
+        await self.access.stop()
         await self._commands.stop()
         await asyncio.to_thread(self._vectors.close)
         self._keys.close()
@@ -292,10 +301,15 @@ def _limits(settings: CacheSettings) -> Limits | None:
     return Limits(size=settings.size_mb << 20, hot=settings.l1_entries, ttl=settings.ttl_seconds)
 
 
-def _gate(settings: Settings) -> Gate:
-    if settings.gateway.auth == "off":
-        return Gate(None, settings.gateway.host)
-    return Gate(load_or_create_operator_token(settings.path(settings.security.operator_token_file)), settings.gateway.host)
+def _tokens(settings: Settings) -> tuple[str | None, Tokens]:
+    """The operator's token, None where everybody is the operator, and the tokens of agents that it is the secret of."""
+    token = load_or_create_operator_token(settings.path(settings.security.operator_token_file))
+    tokens = Tokens(token, settings.security.installation, time.time)
+    return (token if settings.gateway.auth == "required" else None), tokens
+
+
+def _authority(settings: Settings, verifier: Verifier) -> Authority:
+    return Authority(settings.security.commands, verifier, Place(settings.security.installation, settings.chain.chain_id))
 
 
 def _listen(host: str, port: int) -> socket.socket:

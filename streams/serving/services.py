@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query, Request
 from schemas.codec import codec
 from streams.core.moment import Moment
 from streams.decoding.reading import Reader
+from streams.serving.access import Doorkeeping
 from streams.serving.addresses import parse_agent, parse_block, parse_memory_id, to_hex
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.chain import ChainReader
@@ -55,6 +56,7 @@ class Services:
     waits: Waits
     proven: ProvenContexts
     states: AgentStates
+    doors: Doorkeeping
 
 
 def _services(request: Request) -> Services:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import aclosing
 
 import orjson
@@ -36,7 +36,7 @@ QUIET = 15.0
 STUCK = 60.0
 RETRY_MS = 1_000
 
-Allowed = Callable[[], None]
+Allowed = Callable[[], Awaitable[object]]
 """Raises a Refusal when the follower may not go on."""
 
 
@@ -102,7 +102,7 @@ class Feeds:
                     if self.stopping:
                         raise UnavailableError("the gateway is ending", "Connect again with the last id.")
                     if time.monotonic() - asked >= self.quiet:
-                        allowed()
+                        await allowed()
                         asked = time.monotonic()
                         yield f": still here\nid: {cursor}\n\n".encode()
         except Refusal as refusal:

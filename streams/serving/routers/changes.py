@@ -50,7 +50,7 @@ async def watch(  # noqa: PLR0917  (parameters are the query string)
     place = await served.feeds.start_at(agent, last_event_id or cursor, beginning=start == "beginning")
     authorization = request.headers.get("authorization", "").encode("latin-1")
 
-    def allowed() -> None:
-        served.gate.admit(request.method, request.url.path, authorization)
+    async def allowed() -> None:
+        await served.gate.admit(request.method, request.url.path, authorization)
 
     return served.feeds.opened(agent, place, type or CHANGE_TYPES, allowed)

@@ -61,10 +61,10 @@ async def test_what_stays_open(world: World) -> None:
         for path in ("/livez", "/readyz", "/health", "/docs", "/openapi.json"):
             assert (await http.get(path)).status_code == 200
     gate = Gate(OPERATOR_TOKEN, "192.0.2.1")
-    assert gate.admit("GET", "/readyz", None) is None
+    assert await gate.admit("GET", "/readyz", None) is None
     for path in LOCAL:
         with pytest.raises(Exception, match="no token"):
-            gate.admit("GET", path, None)
+            await gate.admit("GET", path, None)
 
 
 async def test_a_wrong_token_is_the_same_answer_whether_the_agent_exists_or_not(world: World) -> None:
@@ -94,9 +94,9 @@ async def test_a_socket_is_closed_before_it_opens() -> None:
     assert sent == [{"type": "websocket.close", "code": 1008, "reason": "no token"}]
 
 
-def test_doors_stand_open_on_this_machine_only() -> None:
+async def test_doors_stand_open_on_this_machine_only() -> None:
     for host in ("127.0.0.1", "localhost", "::1"):
-        principal = Gate(None, host).admit("GET", f"{A}/memories", None)
+        principal = await Gate(None, host).admit("GET", f"{A}/memories", None)
         assert principal is not None
         assert principal.agent is None
     for host in ("0.0.0.0", "::", "192.0.2.7", "gateway.example"):

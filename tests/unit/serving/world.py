@@ -16,8 +16,11 @@ from streams.core.block import BlockRef
 from streams.core.ids import chain_memory_id, transaction_id
 from streams.core.leaf import tree_of
 from streams.decoding.nl.parser import default_reader
+from streams.identity.tokens import Tokens, login_message
 from streams.ports.stores import VectorRow
+from streams.serving.access import Doorkeeping
 from streams.serving.app import create_app
+from streams.serving.attempts import Attempts
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.cache.freshness import Freshness
 from streams.serving.cache.levels import Limits
@@ -54,8 +57,9 @@ from streams.signing import Signer, Verifier
 from streams.vault.keys import FileKeyStore
 from streams.vault.master import MasterKey
 from tests.feeds import Facts
-from tests.identity import OPERATOR_TOKEN, bearer
+from tests.identity import OPERATOR_TOKEN, PLACE, Member, bearer
 from tests.serving_fakes import (
+    FakeAccess,
     FakeChain,
     FakeCommandLog,
     FakeEmbedder,
@@ -113,7 +117,11 @@ class World:
         self.memories = FakeMemoryStore()
         self.index = FakeVectorStore()
         self.embedder = FakeEmbedder()
-        self.commands = FakeCommandLog(self.memories)
+        signer = Signer(signing_key)
+        self.access = FakeAccess(signer)
+        self.clock = 1_800_000_000.0
+        self.tokens = Tokens(OPERATOR_TOKEN, PLACE.installation, lambda: self.clock)
+        self.commands = FakeCommandLog(self.memories, self.access)
         self.roots = FakeRoots()
         self.sessions = FakeSessions()
         self.edges = FakeGraph()
@@ -137,7 +145,6 @@ class World:
             "embedder": embedder_probe(self.vectors),
             "graph": graph_probe(self.edges),
         }
-        signer = Signer(signing_key)
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         self.keys = FileKeyStore(folder / "agents.keys", lambda: MasterKey(bytes(32)))
@@ -167,13 +174,14 @@ class World:
             probes=Probes(probes),
             vectors=self.vectors,
             reader=default_reader(),
-            gate=Gate(OPERATOR_TOKEN),
             graph=GraphReads(self.chain, self.edges),
             feeds=self.feeds,
             waits=Waits(self.reads, self.index, self.progress, WriteTokens(KEY), 1),
             proven=ProvenContexts(self.finder, self.prover, self.reads),
             eraser=self.eraser,
             states=AgentStates(self.prover, self.reads, self.roots, self.roots, self.progress, 1),
+            gate=Gate(OPERATOR_TOKEN, tokens=self.tokens, access=self.access),
+            doors=Doorkeeping(self.access, self.tokens, Attempts(lambda: self.clock), self.access.authority),
         )
         self.blocks = [block(0, 0, bytes(32))]
         self.chain.view.apply(step_new(0, self.blocks[0]))
@@ -203,6 +211,16 @@ class World:
         self.roots.rows[agent] = root
         self.roots.past.add(agent, root, live=True)
         return root
+
+    def token_of(self, who: Member) -> str:
+        """A token of an agent, whose key is registered here from now on if it was not."""
+        if who.agent not in self.access.rows:
+            self.access.take(who.registration())
+        challenge = self.tokens.challenge(who.agent)
+        signature = who.key.sign(login_message(PLACE.installation, "127.0.0.1", challenge))
+        token = self.tokens.redeem(who.agent, self.access.rows[who.agent], challenge, "127.0.0.1", signature)
+        assert token is not None
+        return token
 
     def close(self) -> None:
         self.vectors.close()
