@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import cavro
+from blake3 import blake3
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 ROOT = Path(__file__).parent
 MAGIC = 0
 HEADER = 5
 """Bytes in front of the record: magic byte and schema id."""
+VEIL = 16
 OPEN = b"\xff"
 """In front of bytes that were not sealed."""
 PLAUSIBLE = 1_000
@@ -164,6 +166,10 @@ class Codec:
     def seal(self, kind: str, agent: bytes, key: bytes, body: bytes) -> bytes:
         """``body`` as a store may keep it: of one agent, under ``key``, among rows of ``kind``. Here as it is."""
         return OPEN + body
+
+    def veil(self, agent: bytes, body: bytes) -> bytes:
+        """16 bytes for private ``body`` of one agent, where an index must find equal ones. Here anybody can make them."""
+        return blake3(body).digest(VEIL)
 
     def unseal(self, kind: str, agent: bytes, key: bytes, sealed: bytes) -> bytes | None:
         """The inverse; None if the agent was erased. Raises SchemaError for what was sealed with keys."""

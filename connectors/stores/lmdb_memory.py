@@ -43,9 +43,10 @@ from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
 from streams.ports.stores import Canonical, Changes, Concern, Counts, Footing, MemoryFilter, StoredMemory, Version
 
-FORMAT = "monmouth/memories/5"
-OLDER, BEFORE = ("monmouth/memories/1", "monmouth/memories/2"), ("monmouth/memories/3", "monmouth/memories/4")
-"""The same rows; those before have all indices but ``turns``, or but ``about`` and ``said``."""
+FORMAT = "monmouth/memories/6"
+OLDER = ("monmouth/memories/1", "monmouth/memories/2")
+BEFORE = ("monmouth/memories/3", "monmouth/memories/4", "monmouth/memories/5")
+"""The same rows; those before lack ``turns``, or ``about`` and ``said``, or have ``said`` without a key."""
 ROWS = "rows"
 PAGE = 1_000
 
@@ -95,7 +96,9 @@ def _index(txn: Transaction, databases: Mapping[str, Any]) -> None:
 
 
 def _index_memories(txn: Transaction, databases: Mapping[str, Any]) -> None:
-    """Makes the indices of ``memory_index``."""
+    """Makes the indices of ``memory_index`` anew, but ``by_time``."""
+    for name in (ABOUT, SAID, TURNS):
+        txn.drop(databases[name], delete=False)
     with txn.cursor(db=databases[ROWS]) as cursor:
         for key, value in cursor:
             try:

@@ -4,7 +4,8 @@
 amendment) + importance (f64), so that a query walks from the newest and skips what cannot match without reading rows.
 ``about``: agent + id of either end of an edge + id of the memory that holds the edge -> nothing.
 ``turns``: agent + time (as a timestamp) + id -> nothing, for each of the memory's ``turns_of``.
-``said``: agent + digest of subject and predicate (16) + start (as a timestamp) + id -> nothing.
+``said``: agent + digest of subject and predicate (16, keyed with the agent's secret, since both could be guessed) + start (as
+a timestamp) + id -> nothing.
 Invariant: the entries of a memory are a function of it, so that they can be taken out again, or made anew from the rows.
 """
 
@@ -13,8 +14,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from blake3 import blake3
-
+from schemas.codec import codec
 from schemas.records import MEMORY_TYPES, Memory
 from streams.core.validity import Statement, start_of, statement_of, turns_of
 
@@ -24,7 +24,6 @@ LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1
 TIME = 8
 _ENTRY = struct.Struct("<Bd")
 _AMENDMENT = 0x80
-_DIGEST = 16
 
 
 def time_key(timestamp: int) -> bytes:
@@ -40,7 +39,7 @@ def time_of(key: bytes) -> int:
 def said_key(agent: bytes, statement: Statement) -> bytes:
     """What the keys of all statements with this subject and predicate begin with."""
     subject, predicate = (part.encode() for part in statement)
-    return agent + blake3(len(subject).to_bytes(4, "little") + subject + predicate).digest(_DIGEST)
+    return agent + codec().veil(agent, len(subject).to_bytes(4, "little") + subject + predicate)
 
 
 def entries(memory: Memory) -> Iterator[tuple[str, bytes, bytes]]:

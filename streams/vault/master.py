@@ -26,6 +26,7 @@ from streams.vault.errors import VaultError
 KEY_BYTES = 32
 NONCE = 12
 PROGRAM_SECONDS = 60.0
+NEW_VARIABLE = "MONMOUTH_NEW_MASTER_KEY"
 _WRAP = "monmouth streams.vault 1 wrapping of agents' keys"
 _MARK = "monmouth streams.vault 1 marks of the key file"
 
@@ -110,8 +111,22 @@ def open_master_key(settings: Settings) -> MasterKey:
     security = settings.security
     given = security.master_key.get_secret_value()
     if given:
-        return _of_hex(given, "MONMOUTH_SECURITY__MASTER_KEY")
+        return master_key_of(given, "MONMOUTH_SECURITY__MASTER_KEY")
     path = settings.path(security.master_key_file)
+    if security.master_key_program:
+        return load_or_create_wrapped(path, ProgramWrapper(security.master_key_program))
+    return load_or_create_master_key(path)
+
+
+def new_master_key(settings: Settings, path: Path) -> MasterKey:
+    """Another one, drawn at random, kept in ``path`` as the present one is in its file; the one there, if it is. Raises
+    ConfigurationError where the present one is not kept in a file.
+    """
+    security = settings.security
+    if security.master_key.get_secret_value():
+        raise ConfigurationError(
+            "the master key comes from the environment", f"Give the new one there too, in {NEW_VARIABLE}, 64 hex digits."
+        )
     if security.master_key_program:
         return load_or_create_wrapped(path, ProgramWrapper(security.master_key_program))
     return load_or_create_master_key(path)
@@ -119,7 +134,7 @@ def open_master_key(settings: Settings) -> MasterKey:
 
 def load_or_create_master_key(path: Path) -> MasterKey:
     """The key in ``path`` (hex); made, with mode 0600, if there is none. Raises ConfigurationError if it is not usable."""
-    return _of_hex(_kept(path, lambda: secrets.token_hex(KEY_BYTES)), str(path))
+    return master_key_of(_kept(path, lambda: secrets.token_hex(KEY_BYTES)), str(path))
 
 
 def load_or_create_wrapped(path: Path, wrapper: KeyWrapper) -> MasterKey:
@@ -143,7 +158,8 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
         raise ConfigurationError(f"master key {path} is not usable: {error.strerror or error}") from None
 
 
-def _of_hex(text: str, place: str) -> MasterKey:
+def master_key_of(text: str, place: str) -> MasterKey:
+    """The key in hex digits. ``place``: where they were found. Raises ConfigurationError."""
     try:
         return MasterKey(bytes.fromhex(text.strip()))
     except ValueError:  # the text itself stays out of the message

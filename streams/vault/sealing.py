@@ -19,7 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from schemas.codec import OPEN, ROOT, Codec, SchemaError, codec, using
+from blake3 import blake3
+
+from schemas.codec import OPEN, ROOT, VEIL, Codec, SchemaError, codec, using
 from streams.core.leaf import leaf_of
 from streams.core.sealed import ERASED
 from streams.settings import Settings
@@ -29,6 +31,7 @@ from streams.vault.keys import AGENT, AgentKeys, FileKeyStore, KeyStore
 from streams.vault.master import open_master_key
 from streams.vault.private_part import CLEAR, PrivatePart
 
+_VEIL = "monmouth streams.vault 1 index entries of an agent"
 ID = {"Memory": "id", "MemoryCommand": "id", "Session": "id", "Embedding": "memory_id"}
 
 
@@ -90,6 +93,14 @@ class SealingCodec(Codec):
             return self.keys.get_or_create(agent).newest.seal(_place(kind, agent, key), body)
         except ErasedError:
             return ERASED
+
+    def veil(self, agent: bytes, body: bytes) -> bytes:
+        """Keyed, whether the codec seals or not, so that an index stays one index."""
+        try:
+            key = blake3(self.keys.get_or_create(agent).leaf_secret, derive_key_context=_VEIL).digest()
+        except ErasedError:
+            return bytes(VEIL)
+        return blake3(body, key=key).digest(VEIL)
 
     def unseal(self, kind: str, agent: bytes, key: bytes, sealed: bytes) -> bytes | None:
         if sealed[:1] == ERASED:

@@ -209,6 +209,7 @@ def rewrite(folder: Path, form: bytes, *dropped: bytes) -> None:
         (b"monmouth/memories/2", [b"about", b"said", b"blocks"]),
         (b"monmouth/memories/3", [b"about", b"said", b"turns"]),
         (b"monmouth/memories/4", [b"turns"]),
+        (b"monmouth/memories/5", []),
     ],
 )
 async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Path, form: bytes, lacks: list[bytes]) -> None:
@@ -237,7 +238,7 @@ async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Pa
 async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     await LmdbMemoryStore(tmp_path).close()
     rewrite(tmp_path, b"monmouth/memories/99")
-    with pytest.raises(StoreError, match="memories/99, not monmouth/memories/5"):
+    with pytest.raises(StoreError, match="memories/99, not monmouth/memories/6"):
         LmdbMemoryStore(tmp_path)
 
 

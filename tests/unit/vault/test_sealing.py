@@ -225,6 +225,19 @@ def test_rows_of_stores(tmp_path: Path) -> None:
     assert sealing.unseal("vector", AGENT, ID, sealing.seal("vector", AGENT, ID, b"later")) is None
 
 
+def test_what_an_index_keeps_of_a_text_nobody_can_guess(tmp_path: Path) -> None:
+    sealing = codec_in(tmp_path)
+    veiled = sealing.veil(AGENT, CANARY.encode())
+    assert len(veiled) == len(PLAIN.veil(AGENT, CANARY.encode()))
+    assert veiled == codec_in(tmp_path, seals=False).veil(AGENT, CANARY.encode())
+    others = {PLAIN.veil(AGENT, CANARY.encode()), sealing.veil(OTHER, CANARY.encode()), sealing.veil(AGENT, b"other")}
+    assert veiled not in others and len(others) == 3
+    sealing.keys.rotate(AGENT)
+    assert sealing.veil(AGENT, CANARY.encode()) == veiled
+    sealing.keys.destroy(AGENT)
+    assert sealing.veil(AGENT, CANARY.encode()) == bytes(16)
+
+
 def test_rotated_keys_open_what_older_ones_sealed(tmp_path: Path) -> None:
     here, beside = codec_in(tmp_path), codec_in(tmp_path)
     old = here.encode("Memory", memory())
