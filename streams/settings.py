@@ -73,7 +73,7 @@ class MemorySettings(BaseModel):
 
     db_path: Path = Path("memory_store")
     store_gib: int = Field(64, ge=1, le=16_384, description="Address space of an embedded store; files grow with content.")
-    max_memory_per_agent: int = Field(10_000, ge=1, description="Not enforced yet: nothing evicts memories.")
+    max_memory_per_agent: int = Field(10_000, ge=1, description="Above it the least important, then the oldest are evicted.")
     checkpoint_interval: int = Field(300, ge=1, description="Seconds of block time between checkpoints kept for history.")
     checkpoint_blocks: int = Field(1_000, ge=1, description="Blocks between checkpoints kept for history.")
 

@@ -17,6 +17,7 @@ MIB = 1024 * 1024
 BLOCKS = "chain.blocks"
 TRANSACTIONS = "chain.transactions"
 COMMANDS = "memory.commands"
+EVICTIONS = "memory.evictions"
 INTENTS = "rag.intents"
 MEMORY_LOG = "memory.log"
 MEMORY_STATE = "memory.state"
@@ -67,6 +68,7 @@ TOPICS: dict[str, TopicSpec] = {
         TopicSpec(BLOCKS, "delete", ("BlockNotification",), "producer", "chain id", partitions=1),
         TopicSpec(TRANSACTIONS, "delete", ("ChainTransaction", "Marker"), "producer", "agent", max_message_bytes=16 * MIB),
         TopicSpec(COMMANDS, "delete", ("MemoryCommand",), "gateway", "agent"),
+        TopicSpec(EVICTIONS, "delete", ("MemoryFact",), "memory", "agent"),
         TopicSpec(INTENTS, "delete", ("Intent", "Marker"), "intent", "agent", retention_ms=30 * DAY_MS),
         TopicSpec(MEMORY_LOG, "delete", ("MemoryFact", "Marker"), "memory", "agent"),
         TopicSpec(MEMORY_STATE, "compact", ("Memory",), "memory", "agent + memory id"),

@@ -51,7 +51,10 @@ class LocalState(Protocol):
 class StreamAgent(ABC):
     """Base class. ``inputs[0]`` carries the markers; further inputs hold records outside blocks.
 
-    ``logs``: output topics that get markers forwarded. ``tables``: compacted output topics.
+    ``logs``: output topics that get markers forwarded. ``tables``: compacted output topics. ``requests``: output topics without
+    markers, for decisions that depend on ``state``: a stream agent that takes them up, perhaps this one, reads them as records
+    outside blocks. So the decision, once made, is in the log, and what follows from it is a function of the log, whatever order
+    inputs are read in when work is done again. A decision may be written more than once, before it is read.
     ``stateful``: whether ``revert`` must be called on a rewind; if not, the marker is forwarded and that is all.
     ``keeps_state``: whether it uses ``state``, so that the runtime must bring that up to the committed position first.
     """
@@ -60,6 +63,7 @@ class StreamAgent(ABC):
     inputs: ClassVar[tuple[str, ...]]
     logs: ClassVar[tuple[str, ...]] = ()
     tables: ClassVar[tuple[str, ...]] = ()
+    requests: ClassVar[tuple[str, ...]] = ()
     stateful: ClassVar[bool] = False
     keeps_state: ClassVar[bool] = False
 
@@ -87,11 +91,11 @@ class StreamAgent(ABC):
         return ()
 
     def finalize(self, block: BlockRef) -> Iterable[Emit]:
-        """Called when ``block`` and all before it became final; may emit to ``tables`` only."""
+        """Called when ``block`` and all before it became final; may emit to ``tables`` and ``requests`` only."""
         return ()
 
     def emit_before_commit(self) -> Iterable[Emit]:
-        """Last outputs of a transaction, such as one coalesced row per key touched; ``tables`` only."""
+        """Last outputs of a transaction, such as one coalesced row per key touched; ``tables`` and ``requests`` only."""
         return ()
 
     async def flush(self) -> None:

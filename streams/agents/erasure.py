@@ -54,7 +54,7 @@ class Erasures:
         return [r for r in records if not self._is_erased(r)], [r for r in records if self._is_erased(r)]
 
     def _is_erased(self, record: Record) -> bool:
-        return bool(self._erased) and record.value.get("agent") in self._erased
+        return bool(self._erased) and record.value.get("agent", record.value.get("owner")) in self._erased
 
 
 def standing_facts(owner: bytes, memory_id: bytes, presence: Presence) -> Iterator[MemoryFact]:

@@ -10,8 +10,9 @@ relative to each other. Invariants:
     done again, none that stands leaves the store on the way;
   * of an agent that was erased nothing is kept, whatever comes of it later and however old work is done again (``erasure``).
 
-No limit on memories per agent is applied, here or by readers. An eviction cannot be taken back, so it has to wait until no
-reorg can reach its block, and it must be a fact in memory.log, since lattice and vectors follow facts alone.
+An agent with more memories than its limit loses some (``streams.agents.quota``), by facts in memory.log, since lattice and
+vectors follow facts alone. Which ones depends on state, and state on the order in which inputs came, which is another one
+whenever work is done again. So what is decided is written to memory.evictions, once, and becomes a fact when it is read there.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from streams import topics
 from streams.agents.access import Access, Authority
 from streams.agents.base import Emit, LocalState, Record, StreamAgent
 from streams.agents.erasure import Erasures, erasure_of, standing_facts
-from streams.agents.memory_facts import command_facts, delete_fact, transaction_facts
+from streams.agents.memory_facts import command_facts, delete_fact, evicted, eviction, transaction_facts
 from streams.agents.memory_rows import MemoryRows, fact_name
+from streams.agents.quota import LIMIT, Quota
 from streams.agents.sessions import Sessions
 from streams.core.block import BlockRef
 from streams.core.ids import command_cause
@@ -46,9 +48,10 @@ class MemoryAgent(StreamAgent):
     """chain.transactions and memory.commands to memory.log, memory.state and the memory store."""
 
     name: ClassVar[str] = "memory"
-    inputs: ClassVar[tuple[str, ...]] = (topics.TRANSACTIONS, topics.COMMANDS)
+    inputs: ClassVar[tuple[str, ...]] = (topics.TRANSACTIONS, topics.COMMANDS, topics.EVICTIONS)
     logs: ClassVar[tuple[str, ...]] = (topics.MEMORY_LOG,)
     tables: ClassVar[tuple[str, ...]] = (topics.MEMORY_STATE, topics.ACCESS, topics.ERASURES, topics.SESSIONS)
+    requests: ClassVar[tuple[str, ...]] = (topics.EVICTIONS,)
     stateful: ClassVar[bool] = True
     keeps_state: ClassVar[bool] = True
 
@@ -59,12 +62,16 @@ class MemoryAgent(StreamAgent):
         store: MemoryStore,
         reader: Reader | None = None,
         authority: Authority = NO_AUTHORITY,
+        *,
+        limit: int = LIMIT,
     ) -> None:
-        """``authority``: what is asked of a command; nothing, unless told."""
+        """``authority``: what is asked of a command; nothing, unless told. ``limit``: memories an agent may keep."""
         super().__init__(partition, state)
         self._store = store
         self._reader = reader or default_reader()
-        self._rows = MemoryRows(state)
+        self._quota = Quota(state, limit)
+        self._rows = MemoryRows(state, self._quota)
+        self._settling = False
         self._access = Access(state, authority)
         self._erasures = Erasures(state)
         self._sessions = Sessions(state, authority.signer)
@@ -104,6 +111,7 @@ class MemoryAgent(StreamAgent):
         for fact in facts:
             self._rows.revert(fact)
         self._pending += ((False, fact) for fact in facts)
+        self._quota.reverted(block.number)
         yield from self._touched(facts)
 
     def _erase(self, record: Record) -> Iterator[Emit]:
@@ -129,6 +137,21 @@ class MemoryAgent(StreamAgent):
         for record in records:
             for fact in self._facts(record):
                 self._rows.pass_over(fact, sign)
+
+    def finalize(self, block: BlockRef) -> Iterable[Emit]:
+        """Notes that memories of these blocks can be evicted."""
+        self._quota.finalize(block.number)
+        self._settling = True
+        return ()
+
+    def emit_before_commit(self) -> Iterable[Emit]:
+        """Where finality moved: evictions of agents that have too many memories; some may have been asked for before."""
+        if not self._settling:
+            return ()
+        self._settling = False
+        self._rows.settle()
+        asked = (eviction(owner, memory_id) for owner, memory_id in self._quota.excess())
+        return [Emit(topics.EVICTIONS, fact["owner"], "MemoryFact", {**fact}) for fact in asked]
 
     async def flush(self) -> None:
         """Writes to the store, in runs of one direction."""
@@ -168,6 +191,8 @@ class MemoryAgent(StreamAgent):
     def _facts(self, record: Record) -> list[MemoryFact]:
         if record.type == "MemoryCommand":
             return self._commanded(record.key, record.value)
+        if record.type == "MemoryFact":
+            return evicted(record.key, record.value)
         if record.type == "ChainTransaction":
             return transaction_facts(record.value, self._reader.read(record.value))
         raise PoisonError(f"{record.topic} holds a {record.type}, which is no input of the memory agent")

@@ -20,7 +20,7 @@ from schemas.defaults import plain_memory
 from schemas.records import MEMORY_TYPES, BlockRefRecord, ChainTransaction, Memory, MemoryCommand, MemoryFact, MemoryType
 from streams.agents.import_facts import imported_memory
 from streams.agents.memory_limits import AMENDING, EDGES_OF, MAX_TAGS, is_text, wrong_command, wrong_labels
-from streams.core.ids import chain_memory_id, command_cause, command_memory_id, transaction_id
+from streams.core.ids import chain_memory_id, command_cause, command_memory_id, eviction_cause, transaction_id
 from streams.decoding.agent_abi import AGENT_METHODS
 from streams.decoding.reading import Reading
 from streams.errors import PoisonError
@@ -132,6 +132,19 @@ def _commanded(command: MemoryCommand) -> Memory:
         "valid_to": command["valid_to"],
         "edges": command["edges"],
     }
+
+
+def evicted(key: bytes | None, fact: MemoryFact) -> list[MemoryFact]:
+    """The eviction that was decided. Raises PoisonError for a fact that is none."""
+    owner, memory_id = fact["owner"], fact["memory_id"]
+    if key != owner or fact != eviction(owner, memory_id):
+        raise PoisonError("a fact that is no eviction of a memory by its agent's own limit")
+    return [fact]
+
+
+def eviction(owner: bytes, memory_id: bytes) -> MemoryFact:
+    """What takes a memory away where its agent has too many."""
+    return delete_fact(eviction_cause(owner, memory_id), owner, memory_id, None)
 
 
 def _upsert(cause: bytes, memory: Memory, block: BlockRefRecord | None) -> MemoryFact:

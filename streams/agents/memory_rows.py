@@ -1,8 +1,8 @@
 """The memory agent's local state: for each memory the facts that stand, and its record while an UPSERT does.
 
 Keys: ``m`` + owner (20) + memory id (32) for rows, ``d`` for the digest. A row is: UPSERTs (u32), DELETEs (u32), the facts
-sorted, the memory in wire form (empty without one). A fact is: cause (32), block number (i64), block hash (32; zeros and -1
-for a command). The record stays while a DELETE stands, since a reorg may take the DELETE back.
+sorted, and of a memory its rank (16, see ``quota``) and wire form. A fact is: cause (32), block number (i64), block hash (32;
+zeros and -1 for a command). The record stays while a DELETE stands, since a reorg may take the DELETE back.
 Invariant: rows are a function of the set of facts applied and not reverted, so equal sets give equal bytes. Where a command
 id was used for two different texts, the first in the log is kept, as in the stores.
 """
@@ -17,6 +17,7 @@ from blake3 import blake3
 from schemas.codec import codec
 from schemas.records import Memory, MemoryFact
 from streams.agents.base import LocalState
+from streams.agents.quota import RANK, Quota, rank_of
 from streams.core.presence import NO_BLOCK, Fact, Presence
 
 _COUNTS = struct.Struct("<II")
@@ -34,8 +35,9 @@ def fact_name(fact: MemoryFact) -> Fact:
 class MemoryRows:
     """Rows of one partition, in ``state``."""
 
-    def __init__(self, state: LocalState) -> None:
+    def __init__(self, state: LocalState, quota: Quota) -> None:
         self._state = state
+        self._quota = quota
 
     def apply(self, fact: MemoryFact) -> None:
         """Adds a fact; one that is there already changes nothing."""
@@ -43,29 +45,43 @@ class MemoryRows:
         name = fact_name(fact)
         if fact["op"] == "UPSERT":
             changed = presence.upsert(name)
-            if changed != presence and not memory:
-                memory = codec().encode("Memory", fact["memory"] or {})
+            if changed != presence and not memory and fact["memory"]:
+                made = fact["memory"]
+                memory = rank_of(made["importance"], made["timestamp"]) + codec().encode("Memory", made)
         else:
             changed = presence.delete(name)
         if changed != presence:
             self._write(fact, changed, memory)
             self._count(fact, 1)
+            self._quota.look(fact["owner"], fact["memory_id"], changed, memory[:RANK] or None)
 
     def revert(self, fact: MemoryFact) -> None:
         """Takes a fact back; one that is not there changes nothing."""
         presence, memory = self._read(fact)
         changed = presence.without(fact_name(fact))
         if changed != presence:
-            self._write(fact, changed, memory if changed.upserts else b"")
+            left = memory if changed.upserts else b""
+            self._write(fact, changed, left)
             self._count(fact, -1)
+            if fact["op"] == "UPSERT":
+                self._quota.gone(fact["owner"], fact["memory_id"], memory[:RANK], fact_name(fact).block_number)
+            self._quota.look(fact["owner"], fact["memory_id"], changed, left[:RANK] or None)
+
+    def settle(self) -> None:
+        """Counts the memories whose blocks became final."""
+        for owner, memory_id, rank in self._quota.settle():
+            presence, memory = self._decode(self._state.get(_key(owner, memory_id)))
+            self._quota.look(owner, memory_id, presence, rank if memory else None)
 
     def erase(self, owner: bytes) -> list[tuple[bytes, Presence]]:
         """Forgets all memories of an agent; their ids, with the facts that stood. The digest stays: it speaks of the chain."""
         prefix = _key(owner, b"")
-        rows = [(key[len(prefix) :], self._decode(row)[0]) for key, row in self._state.scan(prefix)]
-        for memory_id, _ in rows:
+        rows = [(key[len(prefix) :], *self._decode(row)) for key, row in self._state.scan(prefix)]
+        for memory_id, presence, memory in rows:
             self._state.delete(prefix + memory_id)
-        return rows
+            for fact in presence.upserts:
+                self._quota.gone(owner, memory_id, memory[:RANK], fact.block_number)
+        return [(memory_id, presence) for memory_id, presence, _ in rows]
 
     def pass_over(self, fact: MemoryFact, sign: int) -> None:
         """Counts a fact in (1) or out (-1) that is of an erased agent, and is not kept."""
@@ -76,7 +92,7 @@ class MemoryRows:
         presence, wire = self._decode(self._state.get(_key(owner, memory_id)))
         if not presence.live():
             return None
-        memory: Memory = codec().decode(wire)[1]
+        memory: Memory = codec().decode(wire[RANK:])[1]
         return memory
 
     def digest(self) -> bytes:

@@ -57,10 +57,10 @@ def _memory(wiring: Wiring) -> AgentFactory:
         owned[partition] = await store.claim(_lane(wiring, MemoryAgent.name, partition))
         return store.identity
 
-    authority = _authority(wiring.settings)
+    authority, limit = _authority(wiring.settings), wiring.settings.memory.max_memory_per_agent
 
     def make(partition: int, state: LocalState) -> MemoryAgent:
-        return MemoryAgent(partition, state, owned[partition], authority=authority)
+        return MemoryAgent(partition, state, owned[partition], authority=authority, limit=limit)
 
     return AgentFactory(MemoryAgent, make, claim=claim)
 

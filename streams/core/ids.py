@@ -30,6 +30,11 @@ def command_cause(agent: bytes, command_id: bytes) -> bytes:
     return content_id("monmouth/command", agent, command_id)
 
 
+def eviction_cause(agent: bytes, memory_id: bytes) -> bytes:
+    """Names the eviction of a memory, of which there is only one, however often it is asked for."""
+    return content_id("monmouth/eviction", agent, memory_id)
+
+
 def command_memory_id(agent: bytes, command_id: bytes) -> bytes:
     """Names the memory a STORE command leaves."""
     return content_id("monmouth/memory/command", agent, command_id)

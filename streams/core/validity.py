@@ -6,7 +6,7 @@ A memory starts at its ``valid_from``, or else its timestamp. It ends at the ear
   * the start of the next later statement with its subject and predicate.
 Statements that start together and say different things contradict each other: the one known last counts (timestamp, then
 id), the others are true at no time. So nothing is ever overwritten, and what was said is only ever added to.
-Assumes ``others`` are live and known to the reader; what they are not is not for this module to say.
+Assumes ``others`` are known to the reader and live, or were so until they had to make room for others.
 Invariants: the result depends on the set of records, never on their order, and of that on those alone which have an edge to
 the memory or its subject and predicate; so a record taken back leaves what there was before it, and no inverse is needed.
 """

@@ -70,14 +70,20 @@ class Outbox:
 
     def _row(self, topic: str, key: bytes, kind: str, value: Mapping[str, Any] | None) -> None:
         rows = self._rows.get(topic)
+        if rows is None and topic in self._spec.requests and value is not None:
+            self._to(topic, self._partition).append((key, self._encoded(kind, value)))
+            return
         if rows is None:
             place = "outside apply" if topic in self._spec.logs else "but does not declare it"
             raise EmissionError(f"{self._spec.name} emitted to {topic} {place}")
+        encoded = None if value is None else self._encoded(kind, value)
+        rows[key] = encoded  # of several rows of one key in one transaction the last one counts
+
+    def _encoded(self, kind: str, value: Mapping[str, Any]) -> bytes:
         try:
-            encoded = None if value is None else codec().encode(kind, value)
+            return codec().encode(kind, value)
         except SchemaError as error:
             raise self._misfit(error) from error
-        rows[key] = encoded  # of several rows of one key in one transaction the last one counts
 
     def _misfit(self, error: SchemaError) -> EmissionError:
         return EmissionError(f"{self._spec.name} emitted what does not fit its schema: {error}")

@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from schemas.records import Memory
 from streams.core.block import BlockRef
+from streams.core.ids import eviction_cause
 from streams.core.moment import Moment
+from streams.core.presence import Fact
 from streams.core.session import in_zone
 from streams.core.validity import Validity
 from streams.ports.stores import Concern, Counts, MemoryFilter, MemoryStore, StoredMemory
@@ -86,7 +88,7 @@ class MemoryReads:
 
     def shown(self, memories: Sequence[Memory], bearing: Sequence[StoredMemory], when: Moment) -> list[Shown]:
         """Those of ``memories``, live as they must be, that a read of ``when`` shows, in their order."""
-        others = [row.memory for row in bearing if row.memory is not None and self.chain.view.live(row.presence)]
+        others = [row.memory for row in bearing if row.memory is not None and self._stands(row)]
         validity = when.shown(memories, others)
         return [Shown(memory, validity[memory["id"]]) for memory in memories if memory["id"] in validity]
 
@@ -137,8 +139,14 @@ class MemoryReads:
         return [memory for memory in found if memory["id"] not in gone]
 
     def _counts(self, when: Moment) -> Counts:
-        live = self.chain.view.live
-        return lambda row: row.memory is not None and when.knows(row.memory) and live(row.presence)
+        return lambda row: row.memory is not None and when.knows(row.memory) and self._stands(row)
+
+    def _stands(self, row: StoredMemory) -> bool:
+        """Whether what the memory says of others counts: also of one that was evicted, so that what it ended stays ended."""
+        if row.memory is None:
+            return False
+        evicted = Fact(eviction_cause(row.memory["agent"], row.memory["id"]))
+        return self.chain.view.live(row.presence.without(evicted))
 
     def _held(self, memory: Memory) -> bool:
         if memory["block"] is None:

@@ -34,12 +34,15 @@ from tests.identity import command_log, gateway_signer, operator_token
 pytestmark = pytest.mark.kafka
 ALONE = (
     topics.COMMANDS,
+    topics.EVICTIONS,
     topics.MEMORY_STATE,
     topics.EMBEDDINGS,
     topics.ROOTS,
     topics.EDGES,
     topics.REGISTRY,
     topics.ACCESS,
+    topics.SESSIONS,
+    topics.ERASURES,
     topics.CHECKPOINTS,
     topics.DLQ,
     topics.BLOCKS,
@@ -58,14 +61,14 @@ async def test_where_records_stand_alone_garbage_is_set_aside_and_the_pipeline_g
             written[topic] = await foe.write(topic, bad_values(topic))
         pipeline.advance(4)
         await pipeline.agree()
-        await eventually(lambda: set_aside(settings, written[topics.COMMANDS]), 20)
+        await eventually(lambda: set_aside(settings, written[topics.COMMANDS] + written[topics.EVICTIONS]), 20)
         answers = await asked_through_a_gateway(settings, pipeline.node.chain.agents[0])
         assert answers > 0
         for topic, before in skipped.items():
             assert SKIPPED.labels(topic)._value.get() - before == written[topic]
         observed = sum(written[topic] for topic in (topics.BLOCKS, topics.ROOTS, topics.CHECKPOINTS, topics.DLQ))
         assert pipeline.seen.garbage == observed
-        assert sum(written.values()) == 5 * (8 * settings.kafka.partitions + 2)
+        assert sum(written.values()) == 5 * (11 * settings.kafka.partitions + 2)
 
 
 async def set_aside(settings: Settings, count: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from streams.agents.memory_facts import eviction
 from tests.steps import step_undo
 from tests.unit.serving.test_rest import A, refused
 from tests.unit.serving.world import ALICE, World, upsert
@@ -74,6 +75,17 @@ async def test_forgetting_what_ended_a_memory_brings_it_back(http: httpx.AsyncCl
     assert await listed(http) == ["lives in Rome"]
     await http.delete(f"{A}/memories/{old}")
     assert await listed(http, include_invalid=True) == await listed(http, as_of_time=150) == []
+
+
+async def test_what_had_to_make_room_still_ends_what_it_ended(http: httpx.AsyncClient, world: World) -> None:
+    old = await store(http, "lives in Rome", timestamp=100)
+    new = await store(http, "lives in Oslo", "/supersede", timestamp=200, supersedes=[{"memory_id": old}])
+    await world.memories.apply([eviction(ALICE, bytes.fromhex(new[2:]))])
+    assert await listed(http) == []
+    assert await listed(http, include_invalid=True) == ["lives in Rome"]
+    assert (await one(http, old, include_invalid=True))["validity"]["superseded_by"] == [new]
+    await http.delete(f"{A}/memories/{new}")
+    assert await listed(http) == ["lives in Rome"]
 
 
 async def test_statements_about_one_thing(http: httpx.AsyncClient) -> None:
