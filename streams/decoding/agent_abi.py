@@ -1,7 +1,7 @@
 """The call interface agents use on the chain: one documented ABI, with the short selectors older contracts use as aliases.
 
 An alias carries the same ABI-encoded arguments behind a fixed 4-byte selector instead of the hash of the signature.
-``kind`` is the memory type code 0 to 4, ``importance`` is in basis points (0 to 10,000).
+``kind`` is the memory type code 0 to 5, ``importance`` is in basis points (0 to 10,000).
 """
 
 from __future__ import annotations

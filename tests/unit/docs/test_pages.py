@@ -13,6 +13,7 @@ import click
 import pytest
 
 from streams.cli import COMMANDS
+from streams.serving.wire.changes import CHANGE_TYPES
 from streams.settings import Settings
 from streams.topics import TOPICS
 from tests.conftest import ROOT
@@ -62,7 +63,7 @@ def test_commands_and_options_are_real(path: Path) -> None:
 @page
 def test_settings_are_real(path: Path) -> None:
     for group, name in SETTING.findall(path.read_text()):
-        if f"{group}.{name}" not in TOPICS:
+        if f"{group}.{name}" not in {*TOPICS, *CHANGE_TYPES}:
             model: Any = Settings.model_fields[group].annotation
             assert name in model.model_fields, f"{group}.{name}"
 
