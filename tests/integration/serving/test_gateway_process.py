@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,7 +85,10 @@ async def test_answers_with_the_real_model_and_ends_on_sigterm(kafka_settings: S
             line = process.stdout.readline()
             assert line.startswith("gateway: "), process.stderr.read() if process.stderr else ""
             with Client(line.split()[1], token=operator_token(settings)) as client:
-                assert client.health().status == "healthy"
+                deadline = time.monotonic() + 20
+                while client.health().status != "healthy":
+                    assert time.monotonic() < deadline, client.health()
+                    time.sleep(0.2)
                 context = client.query_context(ALICE, "What did I swap on Uniswap?", 3)
                 assert context.items[0].text == TEXTS[0]
                 assert context.items[0].tokens == embedder.count_tokens(TEXTS[0])
