@@ -1,6 +1,6 @@
 """The conversations as memories, the way a developer who imports a chat would store them, and their vectors.
 
-A turn is one memory: content ``NAME: what was said [shares CAPTION OF THE PICTURE]``, subject the speaker, session the session,
+A turn is one memory: content ``NAME: what was said [shares CAPTION OF THE PICTURE]``, tag the speaker, session the session,
 timestamp the session's time and one second more for each turn, agent one per conversation. Vectors are kept in
 ``.monmouth/locomo`` by digest of text and model; nothing of the data is kept in the repository.
 """
@@ -77,7 +77,7 @@ def _conversation(sample: dict) -> Conversation:
             memory: Memory = {
                 **plain_memory(memory_id, agent, "EPISODIC", "IMPORT", started + place),
                 "content": text_of_turn(turn).encode(),
-                "subject": turn["speaker"],
+                "tags": [f"author:{turn['speaker']}"],
                 "session": blake3(agent + number.to_bytes(4)).digest()[:16],
             }
             turns.append(turn["dia_id"])

@@ -2,7 +2,7 @@
 
 The words counted are those of the text, of its author and of its date (month and year), since a question says "in May 2023"
 where a memory says "yesterday". The author is the memory's subject and what tags of the form ``author:NAME`` name; whoever
-imports a conversation sets one of them and the session, and writes ``NAME: what was said``, so that the name is embedded too.
+imports a conversation sets the tag and the session, and writes ``NAME: what was said``, so that the name is embedded too.
 Invariant: pure; equal memories make equal documents.
 """
 

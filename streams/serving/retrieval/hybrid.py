@@ -1,6 +1,7 @@
 """The ranking of one agent's memories by all signals, from its index; by vectors alone where there can be no index.
 
-Invariant: what is returned was live and admitted at some look at the view, and is the agent's own.
+Invariant: what is returned was live, true at the moment asked about, and admitted, at some look at the view, and it is the
+agent's own. How rare a word is, is counted over what is live now, also where the question is about an earlier moment.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Hybrid:
         for _ in range(ROUNDS):
             search = partial(ranked, [index], asked, limit)
             found = search() if len(index) <= INLINE else await asyncio.to_thread(search)
-            rows = await self._reads.rows(question.agent, [each.id for each in found])
+            rows = await self._reads.candidates(question.agent, [each.id for each in found], question.when)
             fit = [pair for each, row in zip(found, rows, strict=True) if (pair := self._fits(question, each, row))]
             if len(found) < limit or len(fit) >= question.wanted + SPARE // 2:
                 break
@@ -61,7 +62,7 @@ class Hybrid:
     def _fits(self, question: Question, each: Scored, row: StoredMemory | None) -> tuple[Scored, Ranked] | None:
         # Without a vector, which is still to come, a shared word has to do.
         near = each.words if each.similarity is None else each.similarity >= question.min_similarity
-        memory = self._reads.live(row) if near else None
+        memory = row.memory if near and row is not None else None
         if row is None or memory is None or not question.admits(memory) or (text := text_of(memory)) is None:
             return None
         similarity = 0.0 if each.similarity is None else float(np.clip(each.similarity, -1.0, 1.0))

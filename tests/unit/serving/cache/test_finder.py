@@ -206,7 +206,7 @@ async def test_what_moves_while_the_answer_is_computed_keeps_it_from_being_kept(
     ref = world.grow()
     first, other = upsert(ALICE, ref, 0, "swapped eth"), upsert(ALICE, ref, 1, "swapped eth too")
     await world.remember(first)
-    rows = world.reads.rows
+    candidates = world.reads.candidates
     vector = VectorRow(ALICE, bytes(32), world.embedder.embed(["of no row"])[0])
     moves: list[Any] = [
         lambda: world.remember(other),
@@ -216,12 +216,12 @@ async def test_what_moves_while_the_answer_is_computed_keeps_it_from_being_kept(
     ]
 
     async def restless(*asked: Any) -> Any:
-        found = await rows(*asked)
+        found = await candidates(*asked)
         if moves and (move := moves.pop(0)) is not None:
             await move()
         return found
 
-    monkeypatch.setattr(world.reads, "rows", restless)
+    monkeypatch.setattr(world.reads, "candidates", restless)
     before = value("monmouth_cache_unkept_total", reason="moved")
     assert (await ask(http))[1] == "miss"  # a row came
     assert (await ask(http))[1] == "miss"  # a row went
@@ -260,15 +260,15 @@ async def test_purging_an_agent_takes_its_answers_also_one_under_way(
     await ask(http, BOB)
     assert world.cached.purge(ALICE) == 1
     assert (await ask(http, BOB))[1] == "hit"
-    rows = world.reads.rows
+    candidates = world.reads.candidates
 
     async def purging(*asked: Any) -> Any:
         world.cached.purge(ALICE)
-        return await rows(*asked)
+        return await candidates(*asked)
 
-    monkeypatch.setattr(world.reads, "rows", purging)
+    monkeypatch.setattr(world.reads, "candidates", purging)
     assert (await ask(http))[1] == "miss"
-    monkeypatch.setattr(world.reads, "rows", rows)
+    monkeypatch.setattr(world.reads, "candidates", candidates)
     assert (await ask(http))[1] == "miss"  # the one before was not kept
     assert (await ask(http))[1] == "hit"
 

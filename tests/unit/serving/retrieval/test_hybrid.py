@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.core.moment import Moment
 from streams.retrieval.ranked import Question
 from streams.serving.context.request import ContextRequest
 from tests.steps import step_undo
@@ -80,3 +81,11 @@ async def test_where_there_is_no_room_vectors_answer(world: World) -> None:
     world.indexes._capacity = 1
     assert await texts(world, "swapped eth") == ["swapped eth for dai"]
     assert world.index.limits != []
+
+
+async def test_only_what_was_known_at_the_moment_asked_about(world: World) -> None:
+    first, second = world.grow(), world.grow()
+    await world.remember(upsert(ALICE, first, 0, "swapped eth for dai"), upsert(ALICE, second, 1, "swapped eth for usdc"))
+    when = Moment(10_000, known_block=first.number)
+    found = await world.ranking.rank(Question(ALICE, "swapped eth", 5, -1.0, when=when))
+    assert [each.text for each in found] == ["swapped eth for dai"]
