@@ -10,6 +10,7 @@ from math import isfinite
 
 from schemas.records import CommandOp, EdgeKind, MemoryCommand, MemoryEdge
 from streams.core.ids import command_memory_id
+from streams.core.structured import wrong_structure
 
 MAX_CONTENT = 65_536
 MAX_TAGS = 32
@@ -65,6 +66,8 @@ def _wrong_content(command: MemoryCommand) -> str:
         return f"a media type that is empty or longer than {MAX_MEDIA_TYPE} characters"
     if command["media_type"].startswith("text/") and not is_text(command["content"]):
         return f"content is not UTF-8, as {command['media_type']} must be"
+    if command["op"] not in AMENDING and (wrong := wrong_structure(command["content"], command["media_type"])):
+        return wrong
     return wrong_labels(command["tags"], command["content"], least=0 if command["op"] in AMENDING else 1)
 
 

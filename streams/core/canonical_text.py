@@ -1,8 +1,9 @@
 """The text of a memory as models and caches see it: one spelling for what means the same.
 
-Content bytes are read as UTF-8 (what is not becomes U+FFFD); hex numbers behind 0x keep eight digits, in lower case, since an
-address costs a model 30 tokens and says no more than its beginning; then Unicode NFC; runs of white space become one
-space; then at most MAX_CHARS characters, far beyond the 256 tokens a model reads, so that no content costs more than that.
+JSON is told as its keys and values, in one order. Content bytes are read as UTF-8 (what is not becomes U+FFFD); hex numbers
+behind 0x keep eight digits, in lower case, since an address costs a model 30 tokens and says no more than its beginning;
+then Unicode NFC; runs of white space become one space; then at most MAX_CHARS characters, far beyond the 256 tokens a model
+reads, so that no content costs more than that.
 Invariants: pure, and idempotent: the canonical text of a canonical text is itself. The same function serves memories and
 questions, or they would not meet.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+
+from streams.core.structured import JSON, plain_type, told
 
 MAX_BYTES = 65_536
 MAX_CHARS = 16_384
@@ -21,7 +24,7 @@ _TEXT_TYPES = frozenset({"application/json", "application/yaml", "application/xm
 
 def is_text(media_type: str) -> bool:
     """Whether content of this media type is text; parameters and case do not matter."""
-    name = media_type.partition(";")[0].strip().lower()
+    name = plain_type(media_type)
     return name.startswith("text/") or name in _TEXT_TYPES
 
 
@@ -34,6 +37,8 @@ def canonical_text(content: bytes | str, media_type: str = "text/plain") -> str 
     if not is_text(media_type):
         return None
     raw = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    if plain_type(media_type) == JSON and (said := told(raw)) is not None:
+        raw = said.encode("utf-8", "replace")
     text = raw[:MAX_BYTES].decode("utf-8", "replace")
     if len(raw) > MAX_BYTES:
         text = text.rstrip("�")  # the cut may have split a character

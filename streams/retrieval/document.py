@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from schemas.records import Memory
 from streams.core.canonical_text import canonical_text
 from streams.core.session import in_zone
+from streams.core.structured import JSON, NUMBERS, features, plain_type
 from streams.retrieval.cues import asks, entities, figures, tells_number, tells_time
 from streams.retrieval.words import raw_words, stemmed
 
@@ -27,7 +28,8 @@ _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 class Document:
     """``thread``: memories of one thread follow each other by (time, place); neighbours give each other context.
 
-    ``gap``: seconds after which the next one of the thread is no neighbour any more; None: always is.
+    ``gap``: seconds after which the next one of the thread is no neighbour any more; None: always is. ``numbers``: of a memory
+    that is nothing but numbers; its names and values are its text as well.
     """
 
     id: bytes
@@ -43,6 +45,7 @@ class Document:
     time: int
     place: tuple[int, int]
     importance: float
+    numbers: dict[str, float] | None
     question: bool
     timed: bool
     counted: bool
@@ -64,7 +67,9 @@ def author_words(memory: Memory) -> list[str]:
 
 def document_of(memory: Memory) -> Document | None:
     """The document, or None if the memory has no text."""
-    text = canonical_text(memory["content"], memory["media_type"])
+    numbers = features(memory["content"]) if plain_type(memory["media_type"]) == NUMBERS else None
+    told_as = JSON if numbers else memory["media_type"]
+    text = canonical_text(memory["content"], told_as)
     if text is None or memory["form"] != "MEMORY" or in_zone(memory) or memory["sealed"] is not None:
         return None
     spoken = raw_words(text)[:MAX_WORDS]
@@ -85,6 +90,7 @@ def document_of(memory: Memory) -> Document | None:
         time=memory["timestamp"],
         place=(block["number"] if block else -1, memory["transaction_index"]),
         importance=min(1.0, max(0.0, memory["importance"])),
+        numbers=numbers,
         question=asks(text),
         timed=tells_time(text),
         counted=tells_number(text),

@@ -16,6 +16,7 @@ from streams.retrieval.columns import Columns
 from streams.retrieval.document import Document
 from streams.retrieval.layout import Layout, laid_out
 from streams.retrieval.lexical import LexicalIndex
+from streams.retrieval.numbers import NumberIndex
 from streams.retrieval.question import Asked
 from streams.retrieval.signals import SIGNALS, Signals
 
@@ -49,6 +50,7 @@ class MemoryIndex:
         self._columns = Columns(dimension)
         self._words = LexicalIndex()
         self._entities = LexicalIndex()
+        self._numbers = NumberIndex()
         self._slots: dict[bytes, int] = {}
         self._ready: _Ready | None = None
 
@@ -61,7 +63,8 @@ class MemoryIndex:
     @property
     def nbytes(self) -> int:
         """Memory held, Python's objects estimated."""
-        return self._columns.nbytes + self._words.nbytes + self._entities.nbytes + ENTRY_BYTES * len(self)
+        parts = self._columns.nbytes + self._words.nbytes + self._entities.nbytes + self._numbers.nbytes
+        return parts + ENTRY_BYTES * len(self)
 
     def put(self, document: Document, vector: Floats | None) -> None:
         """Adds or replaces one memory."""
@@ -71,6 +74,9 @@ class MemoryIndex:
         self._columns.put(slot, document, vector)
         self._words.put(slot, document.words)
         self._entities.put(slot, sorted(document.entities))
+        self._numbers.remove(slot)
+        if document.numbers:
+            self._numbers.put(slot, document.numbers)
         self._ready = None
 
     def remove(self, memory_id: bytes) -> None:
@@ -80,6 +86,7 @@ class MemoryIndex:
             self._columns.give(slot)
             self._words.remove(slot)
             self._entities.remove(slot)
+            self._numbers.remove(slot)
             self._ready = None
 
     def vector(self, memory_id: bytes) -> Floats:
@@ -117,6 +124,7 @@ class MemoryIndex:
             "author": self._authors(asked)[table["author"]],
             "entities": self._shared_entities(asked, rarity, ready),
             "dates": _in_spans(table["time"], asked.spans(corpus.newest)),
+            "numbers": self._near_numbers(asked, ready),
             "answers": asked.wants_time * table["timed"] + asked.wants_number * table["counted"],
             "length": np.log1p(table["spoken"]),
             "question": table["question"],
@@ -155,6 +163,12 @@ class MemoryIndex:
             if len(slots):
                 shared[ready.position[slots]] += rarity[f" {entity}"] / whole
         return shared
+
+    def _near_numbers(self, asked: Asked, ready: _Ready) -> Floats:
+        near = np.zeros(len(ready.ids), np.float32)
+        slots, scores = self._numbers.search(asked.numbers)
+        near[ready.position[slots]] = scores
+        return near
 
     def _made_ready(self) -> _Ready:
         if self._ready is None:

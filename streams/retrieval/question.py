@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from streams.core.canonical_text import canonical_text
 from streams.retrieval.cues import entities, wants_number, wants_time
 from streams.retrieval.dates import Span, spans
+from streams.retrieval.numbers import asked_numbers
 from streams.retrieval.words import raw_words, stemmed
 
 MAX_TERMS = 64
@@ -26,6 +27,7 @@ class Asked:
     words: frozenset[str]
     terms: dict[str, int]
     entities: frozenset[str]
+    numbers: dict[str, float]
     wants_time: bool
     wants_number: bool
 
@@ -39,6 +41,7 @@ class Asked:
             words=frozenset(words),
             terms=dict(Counter(stemmed(words)[:MAX_TERMS])),
             entities=frozenset(sorted(entities(text))[:MAX_TERMS]),
+            numbers=asked_numbers(text),
             wants_time=wants_time(text),
             wants_number=wants_number(text),
         )

@@ -25,19 +25,23 @@ from streams.retrieval.weights import WEIGHTS
 BAND = 0.02
 HALF_LIFE_SECONDS = 7 * 86_400
 ARRANGED = 64
+SAME_NUMBER = 0.5
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """``similarity``: the cosine; None for a memory without a vector. ``words``: whether it or a neighbour shares a word."""
+    """``similarity``: the cosine; None for a memory without a vector.
+
+    ``shares``: whether it or a neighbour shares a word with the question, or a number of about the same size.
+    """
 
     id: bytes
     index: MemoryIndex
     score: float
     similarity: float | None
-    words: bool
+    shares: bool
 
 
 def signals_of(indexes: Sequence[MemoryIndex], asked: Asked) -> list[Signals]:
@@ -71,13 +75,13 @@ def ranked(
     if not len(rows):
         return []
     score = fused(scaled(values[rows]), weights) + _band(importance[rows], time[rows])
-    words = values[:, SIGNALS.index("words_near")]
+    shares = (values[:, SIGNALS.index("words_near")] > 0) | (values[:, SIGNALS.index("numbers")] > SAME_NUMBER)
     found = []
     for at in _best(score, [ids[row] for row in rows.tolist()], limit):
         row = int(rows[at])
         cosine = float(similarity[row])
         known = None if np.isnan(cosine) else cosine
-        found.append(Scored(ids[row], indexes[owner[row]], float(score[at]), known, bool(words[row] > 0)))
+        found.append(Scored(ids[row], indexes[owner[row]], float(score[at]), known, bool(shares[row])))
     return found
 
 

@@ -9,4 +9,4 @@ from types import MappingProxyType
 from streams.retrieval.signals import SIGNALS
 
 _TABLE = json.loads((files("streams.retrieval") / "weights.json").read_text())
-WEIGHTS = MappingProxyType({name: float(_TABLE["weights"][name]) for name in SIGNALS})
+WEIGHTS = MappingProxyType({name: float(_TABLE["weights"].get(name, 0.0)) for name in SIGNALS})

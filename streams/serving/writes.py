@@ -17,6 +17,7 @@ from schemas.defaults import plain_command, plain_edge
 from schemas.records import CommandOp, EdgeKind, MemoryCommand, MemoryEdge
 from streams.agents.memory_facts import command_facts
 from streams.core.ids import command_memory_id
+from streams.core.structured import wrong_structure
 from streams.errors import PoisonError
 from streams.serving.addresses import parse_memory_id, to_hex
 from streams.serving.faults import BadRequestError, TooLargeError
@@ -52,6 +53,8 @@ def command_id_of(text: str | None) -> bytes:
 
 def storing(agent: bytes, wanted: StoreRequest) -> MemoryCommand:
     """A STORE, SUPERSEDE or MERGE. Raises BadRequestError, TooLargeError."""
+    if wrong := wrong_structure(_content(wanted), wanted.media_type):
+        raise BadRequestError(wrong)
     op: CommandOp = "STORE"
     edges = [_link(link) for link in wanted.links]
     if isinstance(wanted, SupersedeRequest):

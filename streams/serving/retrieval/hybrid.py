@@ -60,8 +60,8 @@ class Hybrid:
         return [fit[at][1] for at in order]
 
     def _fits(self, question: Question, each: Scored, row: StoredMemory | None) -> tuple[Scored, Ranked] | None:
-        # Without a vector, which is still to come, a shared word has to do.
-        near = each.words if each.similarity is None else each.similarity >= question.min_similarity
+        # Without a vector, which is still to come, a shared word or number has to do.
+        near = each.shares if each.similarity is None else each.similarity >= question.min_similarity
         memory = row.memory if near and row is not None else None
         if row is None or memory is None or not question.admits(memory) or (text := text_of(memory)) is None:
             return None

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from schemas.records import EdgeKind, Memory, MemoryEdge, MemoryForm, MemorySource, MemoryType
 from streams.core.block import BlockRef
+from streams.core.canonical_text import is_text
+from streams.core.structured import NUMBERS, plain_type
 from streams.core.validity import Validity
 from streams.serving.addresses import to_hex
 from streams.serving.wire.base import Answer, AsOf, Block
@@ -16,7 +18,7 @@ from streams.serving.wire.base import Answer, AsOf, Block
 
 def text_of(memory: Memory) -> str | None:
     """The content as text, or None if it is not text."""
-    if not memory["media_type"].startswith("text/"):
+    if not is_text(memory["media_type"]) and plain_type(memory["media_type"]) != NUMBERS:
         return None
     try:
         return memory["content"].decode()

@@ -39,7 +39,7 @@ def test_a_memory_without_a_vector_is_found_by_its_words() -> None:
     index = index_of(*CHAT[1:])
     index.put(CHAT[0], None)
     first = ranked([index], asked("swam in the lake"), 3)[0]
-    assert (first.id, first.similarity, first.words) == (CHAT[0].id, None, True)
+    assert (first.id, first.similarity, first.shares) == (CHAT[0].id, None, True)
 
 
 def test_left_out_ones_take_no_part() -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
+from schemas.defaults import plain_command
+from streams.agents.memory_limits import wrong_command
 from streams.core.moment import Moment
+from streams.core.structured import JSON, NUMBERS
 from streams.retrieval.ranked import Question
 from streams.serving.context.request import ContextRequest
+from streams.serving.faults import BadRequestError
+from streams.serving.wire import StoreRequest
+from streams.serving.writes import storing
 from tests.steps import step_undo
 from tests.unit.serving.world import ALICE, BOB, World, upsert
 
@@ -89,3 +97,22 @@ async def test_only_what_was_known_at_the_moment_asked_about(world: World) -> No
     when = Moment(10_000, known_block=first.number)
     found = await world.ranking.rank(Question(ALICE, "swapped eth", 5, -1.0, when=when))
     assert [each.text for each in found] == ["swapped eth for dai"]
+
+
+async def test_numbers_and_structures_are_found_beside_text(world: World) -> None:
+    ref = world.grow()
+    facts = [upsert(ALICE, ref, 0, '{"gas": 400000}'), upsert(ALICE, ref, 1, '{"pool": {"token": "WETH"}}')]
+    for fact, kind in zip(facts, (NUMBERS, JSON), strict=True):
+        assert fact["memory"] is not None
+        fact["memory"]["media_type"] = kind
+    await world.memories.apply([*facts, upsert(ALICE, ref, 2, "voted on treasury")])
+    assert (await texts(world, "when was gas 390000?"))[0] == '{"gas": 400000}'
+    assert (await texts(world, "which pool has the token WETH"))[0] == '{"pool": {"token": "WETH"}}'
+
+
+async def test_malformed_structures_are_refused_at_the_door(world: World) -> None:
+    for kind, text in ((NUMBERS, "[1, oh]"), (JSON, "{")):
+        with pytest.raises(BadRequestError, match="JSON"):
+            storing(ALICE, StoreRequest(text=text, media_type=kind))
+        command = {**plain_command(b"c" * 16, ALICE, "STORE", 1), "type": "LONG_TERM", "content": text.encode()}
+        assert "JSON" in wrong_command({**command, "media_type": kind})  # type: ignore[typeddict-item]
