@@ -149,7 +149,7 @@ class Gateway:
             feeds=Feeds(self._feed_log, reads),
             waits=Waits(reads, stores.vectors, self.progress, WriteTokens(self._keys), settings.kafka.partitions),
             proven=ProvenContexts(finder, proofs, reads),
-            eraser=self._eraser(stores, embedder.dimension, signer, kept),
+            eraser=self._eraser(stores, embedder.dimension, signer, kept, indexes),
             states=AgentStates(proofs, reads, self.roots, self.roots, self.progress, settings.kafka.partitions),
             probes=Probes(
                 {
@@ -239,7 +239,7 @@ class Gateway:
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.stop)
 
-    def _eraser(self, stores: Stores, dimension: int, signer: Signer, finder: CachedFinder) -> Eraser:
+    def _eraser(self, stores: Stores, dimension: int, signer: Signer, finder: CachedFinder, indexes: AgentIndexes) -> Eraser:
         return Eraser(
             commands=self._commands,
             erasures=self._erasures,
@@ -251,7 +251,7 @@ class Gateway:
             signer=signer,
             folder=self._settings.path(ERASURES),
             installation=self._settings.security.installation,
-            purges=(finder.purge,),
+            purges=(finder.purge, indexes.drop),
         )
 
     def _final(self) -> int | None:
