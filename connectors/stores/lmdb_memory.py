@@ -223,8 +223,18 @@ class LmdbMemoryStore:
             for name, entry, value in entries(self._memory(key, wire)):
                 txn.put(entry, value, db=self._env.databases[name])
         elif before[0] and not wire:
-            for name, entry, _ in entries(self._memory(key, before[0])):
+            memory = self._memory(key, before[0])
+            for name, entry, _ in entries(memory):
                 txn.delete(entry, db=self._env.databases[name])
+            if memory["sealed"] is not None:
+                self._sweep(txn, key[:AGENT])
+
+    def _sweep(self, txn: Transaction, agent: bytes) -> None:
+        """Takes all of an agent out of the indices whose entries nobody can name any more, since its keys were destroyed."""
+        for name in (ABOUT, SAID, TURNS):
+            with txn.cursor(db=self._env.databases[name]) as cursor:
+                while cursor.set_range(agent) and cursor.key().startswith(agent):
+                    cursor.delete()
 
     def _row(self, txn: Transaction, key: bytes) -> Row | None:
         value = txn.get(key, db=self._rows)

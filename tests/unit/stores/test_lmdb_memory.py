@@ -16,10 +16,14 @@ import pytest
 
 from connectors.stores.lmdb_memory import LmdbMemoryStore
 from connectors.stores.lmdb_vectors import LmdbVectorStore
+from schemas.codec import using
 from schemas.defaults import plain_edge
 from streams.core.presence import everything
 from streams.errors import StoreError
 from streams.ports.stores import Concern, MemoryFilter, Version
+from streams.vault.keys import FileKeyStore
+from streams.vault.master import MasterKey
+from streams.vault.sealing import SealingCodec
 from tests.unit.stores.facts import ALICE, BOB, delete, h, memory, upsert
 
 CHILD = """
@@ -233,6 +237,26 @@ async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Pa
     await store.revert(facts)
     assert await store.live_ids(ALICE, everything) == []
     await store.close()
+
+
+async def test_rows_whose_key_was_destroyed_leave_nothing_in_the_indices(tmp_path: Path) -> None:
+    keys = FileKeyStore(tmp_path / "keys", lambda: MasterKey(bytes(32)))
+    said = {"subject": "alice", "predicate": "lives in", "valid_to": 5_000}
+    facts = [upsert(1, **said), upsert(2, edges=[plain_edge("SUPERSEDES", h(1))], **said)]
+    with using(SealingCodec(keys)):
+        store = LmdbMemoryStore(tmp_path / "store")
+        await store.apply([*facts, upsert(1, BOB, **said)])
+        keys.destroy(ALICE)
+        await store.revert(facts)
+        assert [a async for a in store.agents()] == [BOB]
+        assert len(await store.concerning(BOB, [Concern(h(1), ("alice", "lives in"), 1_001)], lambda _: True)) == 1
+        await store.close()
+    with lmdb.open(str(tmp_path / "store"), max_dbs=16) as raw:
+        databases = [raw.open_db(name, create=False) for name in (b"by_time", b"about", b"said", b"turns")]
+        with raw.begin() as transaction:
+            left = [key for database in databases for key in transaction.cursor(db=database).iternext(values=False)]
+    assert left
+    assert all(key.startswith(BOB) for key in left)
 
 
 async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
