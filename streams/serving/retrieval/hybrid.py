@@ -51,7 +51,7 @@ class Hybrid:
             search = partial(ranked, [index], asked, limit)
             found = search() if len(index) <= INLINE else await asyncio.to_thread(search)
             rows = await self._reads.candidates(question.agent, [each.id for each in found], question.when)
-            fit = [pair for each, row in zip(found, rows, strict=True) if (pair := self._fits(question, each, row))]
+            fit = [pair for each, row in zip(found, rows, strict=True) if (pair := fits(question, each, row))]
             if len(found) < limit or len(fit) >= question.wanted + SPARE // 2:
                 break
             limit *= 4
@@ -59,11 +59,13 @@ class Hybrid:
         order = arranged([each for each, _ in fit], [candidate.text for _, candidate in fit])
         return [fit[at][1] for at in order]
 
-    def _fits(self, question: Question, each: Scored, row: StoredMemory | None) -> tuple[Scored, Ranked] | None:
-        # Without a vector, which is still to come, a shared word or number has to do.
-        near = each.shares if each.similarity is None else each.similarity >= question.min_similarity
-        memory = row.memory if near and row is not None else None
-        if row is None or memory is None or not question.admits(memory) or (text := text_of(memory)) is None:
-            return None
-        similarity = 0.0 if each.similarity is None else float(np.clip(each.similarity, -1.0, 1.0))
-        return each, Ranked(memory, row, text, each.score, similarity)
+
+def fits(question: Question, each: Scored, row: StoredMemory | None) -> tuple[Scored, Ranked] | None:
+    """The candidate, if it is near enough, admitted, and a text; ``row``: None if it may not be shown."""
+    # Without a vector, which is still to come, a shared word or number has to do.
+    near = each.shares if each.similarity is None else each.similarity >= question.min_similarity
+    memory = row.memory if near and row is not None else None
+    if row is None or memory is None or not question.admits(memory) or (text := text_of(memory)) is None:
+        return None
+    similarity = 0.0 if each.similarity is None else float(np.clip(each.similarity, -1.0, 1.0))
+    return each, Ranked(memory, row, text, each.score, similarity)

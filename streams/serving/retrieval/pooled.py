@@ -1,0 +1,67 @@
+"""Ranks the memories of several agents as one pool.
+
+The agents are those the caller was granted, named one by one; nothing else is looked at, not even to count how rare a word is.
+Where there are more than ABREAST, those with the nearest vectors are taken, so that an answer costs no more.
+Invariant: every result is live, true at the moment asked about, and of an agent that was named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Set
+from contextlib import AsyncExitStack
+
+from streams.ports.search import PooledSearch
+from streams.ports.stores import StoredMemory
+from streams.retrieval.index import MemoryIndex
+from streams.retrieval.question import Asked
+from streams.retrieval.rank import Scored, arranged, ranked
+from streams.retrieval.ranked import Question, Ranked
+from streams.serving.reads import MemoryReads
+from streams.serving.retrieval.hybrid import SPARE, fits
+from streams.serving.retrieval.indexes import AgentIndexes
+from streams.serving.vectors import QueryVectors
+
+ABREAST = 64
+"""Most agents whose indexes are ranked at a time."""
+HITS = 512
+
+
+class Pooled:
+    """Answers a question from several agents' memories."""
+
+    def __init__(self, reads: MemoryReads, indexes: AgentIndexes, vectors: QueryVectors, search: PooledSearch) -> None:
+        self._reads = reads
+        self._indexes = indexes
+        self._vectors = vectors
+        self._search = search
+
+    async def rank(self, agents: Set[bytes], question: Question) -> list[Ranked]:
+        """Best first. ``question.agent`` is who asks, and is searched only if ``agents`` names it. No barrier."""
+        asked = Asked.of(question.text, await self._vectors.vector(question.text))
+        async with AsyncExitStack() as held:
+            indexes: dict[bytes, MemoryIndex] = {}
+            for agent in sorted(await self._nearest(agents, asked)):  # one order for all, so that nobody waits in a circle
+                index = await held.enter_async_context(self._indexes.of(agent))
+                if index is not None:
+                    indexes[agent] = index
+            limit = 2 * question.wanted + SPARE
+            found = await asyncio.to_thread(ranked, list(indexes.values()), asked, limit)
+            fit = await self._fitting(question, indexes, found)
+            order = arranged([each for each, _ in fit], [candidate.text for _, candidate in fit])
+        return [fit[at][1] for at in order]
+
+    async def _nearest(self, agents: Set[bytes], asked: Asked) -> Set[bytes]:
+        if len(agents) <= ABREAST:
+            return agents
+        hits = await self._search.nearest(agents, asked.vector, HITS)
+        return set(list(dict.fromkeys(hit.agent for hit in hits if hit.agent in agents))[:ABREAST])
+
+    async def _fitting(
+        self, question: Question, indexes: dict[bytes, MemoryIndex], found: list[Scored]
+    ) -> list[tuple[Scored, Ranked]]:
+        rows: dict[bytes, StoredMemory | None] = {}
+        for agent, index in indexes.items():
+            ids = [each.id for each in found if each.index is index]
+            rows |= dict(zip(ids, await self._reads.candidates(agent, ids, question.when), strict=True))
+        return [pair for each in found if (pair := fits(question, each, rows[each.id]))]

@@ -1,0 +1,77 @@
+"""One question to several agents' memories: those that were named, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+import numpy as np
+import pytest
+
+from connectors.stores.pooled import MergedSearch
+from streams.ports.stores import Hit
+from streams.retrieval.ranked import Question
+from streams.serving.retrieval import pooled
+from streams.serving.retrieval.pooled import Pooled
+from tests.steps import step_undo
+from tests.unit.serving.world import ALICE, BOB, World, upsert
+
+CAROL = b"\xc0" * 20
+
+
+def pool(world: World) -> Pooled:
+    return Pooled(world.reads, world.indexes, world.vectors, MergedSearch(world.index))
+
+
+async def ask(world: World, agents: Set[bytes], text: str = "swapped eth") -> set[str]:
+    return {found.text for found in await pool(world).rank(agents, Question(ALICE, text, 10, -1.0))}
+
+
+async def filled(world: World) -> None:
+    ref = world.grow()
+    names = {ALICE: "alice", BOB: "bob", CAROL: "carol"}
+    await world.remember(*(upsert(agent, ref, 0, f"swapped eth of {name}") for agent, name in names.items()))
+
+
+async def test_those_named_and_no_other(world: World) -> None:
+    await filled(world)
+    assert await ask(world, {ALICE, BOB}) == {"swapped eth of alice", "swapped eth of bob"}
+    assert await ask(world, {BOB}) == {"swapped eth of bob"}
+    assert await ask(world, set()) == set()
+    assert CAROL not in world.indexes
+
+
+async def test_scores_depend_on_nobody_else(world: World) -> None:
+    await filled(world)
+    question = Question(ALICE, "swapped eth", 10, -1.0)
+    before = [(found.text, found.score) for found in await pool(world).rank({ALICE, BOB}, question)]
+    await world.remember(*(upsert(CAROL, world.grow(), i, f"swapped eth {i}") for i in range(9)))
+    assert [(found.text, found.score) for found in await pool(world).rank({ALICE, BOB}, question)] == before
+
+
+async def test_of_many_those_with_the_nearest_vectors(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filled(world)
+    monkeypatch.setattr(pooled, "ABREAST", 1)
+    assert await ask(world, {ALICE, BOB}, "eth of bob") == {"swapped eth of bob"}
+
+
+async def test_what_is_undone_is_in_no_pool(world: World) -> None:
+    base = world.blocks[-1]
+    await filled(world)
+    world.chain.view.apply(step_undo(2, [world.blocks.pop()], base))
+    assert await ask(world, {ALICE, BOB}) == set()
+
+
+async def test_merged_search_is_the_search_of_all_and_drops_what_leaks(world: World) -> None:
+    await filled(world)
+    vector = world.embedder.embed(["swapped eth of bob"])[0]
+    search = MergedSearch(world.index)
+    hits = await search.nearest({ALICE, BOB}, vector, 5)
+    assert [hit.agent for hit in hits] == [BOB, ALICE]
+    assert [hit.agent for hit in await search.nearest({ALICE, BOB}, vector, 1)] == [BOB]
+    assert await search.nearest(set(), vector, 5) == []
+
+    async def leaking(agent: bytes, vector: np.ndarray, limit: int) -> list[Hit]:
+        return [Hit(CAROL, bytes(32), 1.0)]
+
+    world.index.search = leaking  # type: ignore[method-assign]
+    assert await search.nearest({ALICE, BOB}, vector, 5) == []
