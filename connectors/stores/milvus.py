@@ -143,6 +143,14 @@ class MilvusVectorStore:
         check_agent(agent)
         return None
 
+    async def compact(self) -> str:
+        """Has segments rewritten without what was deleted, which they hold in the clear until then; what came of it."""
+        await self._write(self._flush, [None])  # what was deleted since would else be in no segment yet
+        if self.lite:
+            return "deleted; the Milvus Lite file may hold them until it is made anew: move it away and start the workers again"
+        await self._write(self._compact, [None])
+        return "deleted; the Milvus server was told to compact, and does it in its own time"
+
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
@@ -213,6 +221,9 @@ class MilvusVectorStore:
     def _flush(self, _: Sequence[None]) -> None:
         self._client.flush(self._collection)
         self._unflushed = 0
+
+    def _compact(self, _: Sequence[None]) -> None:
+        self._client.compact(self._collection)
 
     def _search(self, agent: str, query: Floats, limit: int) -> list[tuple[str, float]]:
         (hits,) = self._client.search(

@@ -5,7 +5,8 @@ by the memory agent, vectors by the embedding agent, the root by the lattice age
 may be done twice, and who finds a note goes on from there: a crash anywhere loses nothing but time.
 Invariant: a receipt is written only after the log says that the ERASE was carried out, no store holds a row or vector of the
 agent, the published root is the empty one, and the keys are destroyed. What was sealed is unreadable from then on, wherever
-copies of it lie: in segments of topics, free pages of stores, on other machines.
+copies of it lie: in segments of topics, free pages of stores, on other machines. Vectors in Milvus are not sealed: the receipt
+says what became of those.
 """
 
 from __future__ import annotations
@@ -39,16 +40,17 @@ from streams.vault.receipt import FORMAT, signed
 
 log = logging.getLogger(__name__)
 
+SEALED = "deleted; they were sealed"
 PAUSE = 0.1
 RESUME_SECONDS = 600.0
 
 
 @runtime_checkable
 class Compactable(Protocol):
-    """A store whose files keep what was deleted until they are compacted."""
+    """A store that keeps vectors in the clear, and those deleted until its files are compacted."""
 
-    async def compact(self) -> None:
-        """Begins to rewrite them without it."""
+    async def compact(self) -> str:
+        """Begins to rewrite them without it; what to say of it in a receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,7 @@ class Eraser:
             if time.monotonic() + PAUSE > deadline:
                 return None
             await asyncio.sleep(PAUSE)
-        if isinstance(self.vectors, Compactable):
-            await self.vectors.compact()
+        vectors = await self.vectors.compact() if isinstance(self.vectors, Compactable) else SEALED
         keys = await asyncio.to_thread(self.keys.destroy, agent)
         for purge in self.purges:
             purge(agent)
@@ -120,6 +121,7 @@ class Eraser:
             "requested_at": note["requested_at"],
             "finished_at": int(time.time()),
             "memories": done["memories"],
+            "vectors": vectors,
             "keys_destroyed": [key.hex() for key in keys],
             "root_before": note["root_before"],
             "root_after": _said(await self.roots.fresh(agent)),

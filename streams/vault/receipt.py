@@ -26,6 +26,7 @@ FIELDS = frozenset(
         "requested_at",
         "finished_at",
         "memories",
+        "vectors",
         "keys_destroyed",
         "root_before",
         "root_after",

@@ -18,6 +18,7 @@ from streams.signing import Signer, Verifier
 from streams.vault.errors import ErasedError, VaultError
 from streams.vault.receipt import EMPTY_ROOT, check
 from streams.vault.sealing import SealingCodec
+from tests.serving_fakes import FakeVectorStore
 from tests.unit.serving.world import ALICE, BOB, World, upsert
 
 TRUSTED = Verifier([Signer(b"s" * 32).public])
@@ -158,11 +159,28 @@ async def receipt_of(world: World) -> dict[str, Any]:
     return receipt
 
 
+async def test_a_store_that_is_not_sealed_is_compacted_and_the_receipt_says_so(world: World) -> None:
+    asked = []
+
+    class Plain(FakeVectorStore):
+        async def compact(self) -> str:
+            asked.append(world.keys.get(ALICE) is not None)
+            return "told to compact"
+
+    world.eraser = replace(world.eraser, vectors=Plain())
+    receipt = await receipt_of(world)
+    assert (receipt["vectors"], asked) == ("told to compact", [True])
+    sealed = World()
+    assert (await receipt_of(sealed))["vectors"] == "deleted; they were sealed"
+    sealed.close()
+
+
 async def test_every_altered_receipt_is_refused(world: World) -> None:
     receipt = await receipt_of(world)
     other: dict[str, Any] = {
         "agent": f"0x{BOB.hex()}",
         "memories": 3,
+        "vectors": "sealed",
         "requested_at": 0,
         "finished_at": 0,
         "keys_destroyed": ["00" * 8],

@@ -207,3 +207,14 @@ async def test_the_settings_choose(tmp_path: Path) -> None:
     lite = open_vector_store(Settings(state_dir=tmp_path, rag={"vector_store_url": str(tmp_path / "x.db")}))
     assert isinstance(lite, MilvusVectorStore)
     await lite.close()
+
+
+async def test_what_becomes_of_deleted_vectors_is_said_as_it_is(store: MilvusVectorStore, tmp_path: Path) -> None:
+    await store.upsert([row(1), row(2)])
+    await store.delete([(ALICE, h(1))])
+    assert "until it is made anew" in await store.compact()
+    recorder = Recorder(store._client)
+    store._client, store.lite = recorder, False
+    assert "told to compact" in await store.compact()
+    assert [name for name, _ in recorder.calls] == ["flush", "compact"]
+    store._client, store.lite = recorder.client, True
