@@ -129,7 +129,8 @@ def check(authority: Authority, access: AgentAccess, command: MemoryCommand, raw
         return
     if authority.policy != "gateway" or not commands.by_gateway(authority.gateways, command, raw):
         raise PoisonError("the command's signature is by nobody who may give it", "Is the gateway's key a trusted one here?")
-    if foreign and command["session"] is None:  # who takes part in a session, its own rules say
+    in_session = command["op"] == "STORE" and command["session"] is not None
+    if foreign and not in_session:  # who stores in a session, its own rules say
         assert author is not None
         _check_grant(access, author, command)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import isfinite
 
 from schemas.records import MEMORY_TYPES, Memory, MemoryCommand
+from streams.agents.memory_limits import MIN_VALID
 from streams.core.session import in_zone
 from streams.errors import PoisonError
 from streams.portability.foreign import LAST_SECOND, LONGEST, LONGEST_TAG, MOST_TAGS
@@ -64,8 +65,9 @@ def _wrong_number(memory: Memory) -> str:
     shares = [memory["importance"], *(edge["strength"] for edge in memory["edges"])]
     if not all(isfinite(share) and 0 <= share <= 1 for share in shares):
         return "an importance or strength that is not from 0 to 1"
-    times = [memory["timestamp"], memory["valid_from"], memory["valid_to"], *(edge["until"] for edge in memory["edges"])]
-    if not all(time is None or 0 <= time <= LAST_SECOND for time in times):
+    times = [memory["valid_from"], memory["valid_to"], *(edge["until"] for edge in memory["edges"])]
+    valid = all(time is None or MIN_VALID <= time <= LAST_SECOND for time in times)
+    if not valid or not 0 <= memory["timestamp"] <= LAST_SECOND:
         return "a time that is not in unix seconds"
     starts, ends = memory["valid_from"], memory["valid_to"]
     return "valid_to is not after valid_from" if starts is not None and ends is not None and ends <= starts else ""

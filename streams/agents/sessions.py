@@ -20,6 +20,7 @@ from schemas.codec import codec
 from schemas.records import Memory, MemoryCommand, MemoryFact, MemoryType, Session
 from streams import topics
 from streams.agents.base import Emit, LocalState
+from streams.agents.memory_limits import MAX_TAGS
 from streams.core import session as rules
 from streams.core.ids import command_cause, content_id
 from streams.core.session import SessionRefused
@@ -50,9 +51,9 @@ class Sessions:
 
     def concern(self, command: MemoryCommand) -> bool:
         """Whether a command is about a session, or about a memory that one holds."""
-        if command["session"] is not None or command["op"].startswith("SESSION_"):
-            return True
-        return command["op"] == "FORGET" and self._place(command["agent"], command["memory_id"] or b"") is not None
+        if command["op"] == "FORGET":  # whatever session it names: what it forgets says where that lies
+            return self._place(command["agent"], command["memory_id"] or b"") is not None
+        return command["session"] is not None or command["op"].startswith("SESSION_")
 
     def of(self, agent: bytes, session_id: bytes) -> Session | None:
         """One session."""
@@ -140,6 +141,8 @@ class Sessions:
         held: Memory = {**memory, "source": "SESSION", "session": session["id"]}
         if author not in (None, agent):
             assert author is not None
+            if len(memory["tags"]) >= MAX_TAGS:
+                raise SessionRefused(f"a collaborator's memory has at most {MAX_TAGS - 1} tags, since one more names its author")
             held["tags"] = [*memory["tags"], f"by:0x{author.hex()}"]
         self._hold(session["id"], after["taken"], held)
         yield {**fact, "memory": held}

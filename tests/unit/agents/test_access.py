@@ -267,3 +267,13 @@ def test_equal_statements_in_any_order_leave_equal_states() -> None:
     access(state=one).take(statements)
     access(state=two).take(statements[::-1])
     assert one.content == two.content
+
+
+@pytest.mark.parametrize("op", ["FORGET", "ERASE", "GRANT", "REVOKE", "SUPERSEDE", "SESSION_CLOSE", "IMPORT"])
+def test_a_session_named_by_another_agent_opens_nothing_but_storing_in_it(op: Any) -> None:
+    grant = {"grantee": BOB.agent, "rights": ["read", "write"], "namespace": "", "until": None}
+    fields = {"memory_id": bytes(32)} if op == "FORGET" else {"grant": grant} if op in {"GRANT", "REVOKE"} else {}
+    command = ALICE.command(op, NOW, author=BOB.agent, session=b"\x11" * 16, **fields)
+    refused(access(), gate(command), "agent's own to say")
+    storing_in = gate(storing(author=BOB.agent, session=b"\x11" * 16))
+    assert taken(access(), storing_in) == 1, "what the session then makes of it is its own matter"

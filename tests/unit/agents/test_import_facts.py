@@ -9,6 +9,7 @@ import pytest
 from schemas.defaults import plain_command, plain_edge, plain_memory
 from schemas.records import Memory, MemoryCommand
 from streams.agents.memory_facts import command_facts
+from streams.agents.memory_limits import MIN_VALID
 from streams.errors import PoisonError
 from tests.samples import BLOCK
 
@@ -51,7 +52,9 @@ def test_a_memory_stands_as_it_was_and_in_no_block(fields: dict[str, Any]) -> No
         {"edges": [plain_edge("LINK", ID)] * 65},
         {"edges": [{**plain_edge("LINK", ID), "strength": 2.0}]},
         {"edges": [{**plain_edge("LINK", ID), "relation": "x" * 257}]},
-        {"edges": [{**plain_edge("LINK", ID), "until": -1}]},
+        {"edges": [{**plain_edge("LINK", ID), "until": MIN_VALID - 1}]},
+        {"valid_from": MIN_VALID - 1},
+        {"valid_to": 253_402_300_800},
     ],
     ids=str,
 )
@@ -64,3 +67,26 @@ def test_a_command_without_its_memory_or_for_another_is_refused() -> None:
     for wrong in ({"memory": None}, {"memory_id": b"\x08" * 32}):
         with pytest.raises(PoisonError, match="IMPORT"):
             command_facts(AGENT, cast("MemoryCommand", {**command(), **wrong}))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"valid_from": -400_000_000, "valid_to": -1},
+        {"valid_from": MIN_VALID},
+        {"edges": [{**plain_edge("INVALIDATES", ID), "until": -5}]},
+    ],
+    ids=str,
+)
+def test_what_a_command_may_say_of_times_before_1970_may_be_imported(fields: dict[str, Any]) -> None:
+    said = cast(
+        "MemoryCommand",
+        {
+            **plain_command(b"\x02" * 16, AGENT, "INVALIDATE" if "edges" in fields else "STORE", 1_700_000_000),
+            **{"type": "SEMANTIC", "content": b"born", "valid_from": None, "valid_to": None, "edges": [], **fields},
+        },
+    )
+    (stored,) = command_facts(AGENT, said)
+    assert stored["memory"] is not None
+    (imported,) = command_facts(AGENT, command(**stored["memory"]))
+    assert imported["memory"] == stored["memory"]

@@ -170,6 +170,27 @@ def test_forgetting_another_memory_is_no_matter_of_sessions(zone: Zone) -> None:
     assert fact["op"] == "DELETE" and zone.session()["count"] == 0
 
 
+def test_a_forget_that_names_a_session_forgets_what_it_says(zone: Zone) -> None:
+    (fact,) = zone.say("FORGET", 3, S1, memory_id=b"\x09" * 32)
+    assert fact["op"] == "DELETE" and zone.session()["count"] == 0
+    zone.say("STORE", 2)
+    zone.say("FORGET", 4, S2, memory_id=memory_id(2))
+    assert zone.session()["count"] == 0 and not zone.live
+
+
+def test_what_a_collaborator_says_can_be_imported_again(zone: Zone) -> None:
+    with pytest.raises(PoisonError, match="at most 31 tags"):
+        zone.say("STORE", 2, author=FRIEND, tags=[f"t{n}" for n in range(32)])
+    assert zone.session()["count"] == 0 and not zone.live
+    zone.say("STORE", 3, author=FRIEND, tags=[f"t{n}" for n in range(31)])
+    zone.say("SESSION_CLOSE", 4)
+    (kept,) = zone.live.values()
+    said = cast(
+        "MemoryCommand", {**plain_command(b"\x77" * 16, AGENT, "IMPORT", NOW), "memory_id": kept["id"], "memory": kept}
+    )
+    assert command_facts(AGENT, said)[0]["memory"] == kept
+
+
 @pytest.mark.parametrize(
     ("op", "fields", "match"),
     [
