@@ -142,7 +142,7 @@ class Sessions:
         if author not in (None, agent):
             assert author is not None
             if len(memory["tags"]) >= MAX_TAGS:
-                raise SessionRefused(f"a collaborator's memory has at most {MAX_TAGS - 1} tags, since one more names its author")
+                raise SessionRefused(f"of a collaborator it has at most {MAX_TAGS - 1} tags, since one more names its author")
             held["tags"] = [*memory["tags"], f"by:0x{author.hex()}"]
         self._hold(session["id"], after["taken"], held)
         yield {**fact, "memory": held}
@@ -157,6 +157,9 @@ class Sessions:
         if other["state"] == rules.MERGED and other["merged_into"] == into["id"]:
             return  # sent again
         gone = rules.ended(dict(other), now, into["id"])
+        sessions = self._all(into["agent"])
+        if sum(len(rules.zones(sessions, one["id"])) for one in (into, other)) - 1 > rules.MOST_MERGED:
+            raise SessionRefused(f"a session takes over at most {rules.MOST_MERGED} others")
         for key, memory in list(self._held(other)):
             self._state.delete(key)
             after = {**after, "count": after["count"] + 1, "taken": after["taken"] + 1}
@@ -181,8 +184,10 @@ class Sessions:
         self._let_go(session["agent"])
 
     def _let_go(self, agent: bytes) -> None:
-        """Of the sessions that ended first, beyond those that are kept."""
-        over = [found for found in self._all(agent) if found["state"] != rules.OPEN]
+        """Of the sessions that ended first, beyond those that are kept, unless an open one holds memories with their mark."""
+        sessions = self._all(agent)
+        live = {mark for found in sessions if found["state"] == rules.OPEN for mark in rules.zones(sessions, found["id"])}
+        over = [found for found in sessions if found["id"] not in live]
         for old in sorted(over, key=lambda found: (found["ended"] or 0, found["id"]))[:-MOST_ENDED]:
             self._state.delete(b"s" + agent + old["id"])
             self._touched[agent + old["id"]] = None

@@ -7,11 +7,13 @@ Defaults (row E1 of the feature list): one hour, 1,000 memories, 5 sessions an a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SECONDS, LONGEST_SECONDS = 3_600, 30 * 86_400
 MEMORIES, MOST_OPEN, MOST_COLLABORATORS, LONGEST_TEXT = 1_000, 5, 16, 1_024
+MOST_MERGED = 64
+"""Sessions that one may have taken over, those that they had taken over included."""
 OPEN, CLOSED, MERGED = "OPEN", "CLOSED", "MERGED"
 
 Session = dict[str, Any]
@@ -116,6 +118,14 @@ def in_zone(memory: Mapping[str, Any]) -> bool:
     What stays of a session keeps its id, as the thread it came from, and another source.
     """
     return bool(memory["source"] == "SESSION")
+
+
+def zones(sessions: Iterable[Mapping[str, Any]], session_id: bytes) -> frozenset[bytes]:
+    """Marks that memories of this session carry: its own, and those of the sessions merged into it."""
+    into, found = [(other["id"], other["merged_into"]) for other in sessions], {session_id}
+    while more := {merged for merged, target in into if target in found} - found:
+        found |= more
+    return frozenset(found)
 
 
 def is_over(session: Session, now: int) -> bool:

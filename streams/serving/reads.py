@@ -93,7 +93,7 @@ class MemoryReads:
         return [Shown(memory, validity[memory["id"]]) for memory in memories if memory["id"] in validity]
 
     async def get(self, agent: bytes, memory_id: bytes, when: Moment | None = None) -> Shown | None:
-        """One live memory or amendment, or None."""
+        """One live memory or amendment, or None. What lies in an open session is listed there, and is nowhere else."""
         when = when or present()
         await self.chain.barrier()
         for _ in range(ROUNDS):
@@ -103,7 +103,7 @@ class MemoryReads:
             if self.chain.view.sequence == stood:
                 break
         memory = self.live(row)
-        found = self.shown([memory], bearing, when) if memory else []
+        found = self.shown([memory], bearing, when) if memory and not in_zone(memory) else []
         return found[0] if found else None
 
     async def list(self, agent: bytes, wanted: MemoryFilter, when: Moment | None = None) -> list[Shown]:

@@ -42,14 +42,6 @@ class SessionTable(Protocol):
         """By id, as of everything committed before the call. Raises UnavailableError."""
 
 
-def zones(sessions: dict[bytes, Session], session_id: bytes) -> frozenset[bytes]:
-    """Marks that memories of this session carry: its own, and those of the sessions merged into it."""
-    found = {session_id}
-    while more := {other["id"] for other in sessions.values() if other["merged_into"] in found} - found:
-        found |= more
-    return frozenset(found)
-
-
 class SessionTail:
     """A SessionTable on Kafka."""
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.records import Memory, MemoryType
+from streams.core.session import in_zone
 from streams.partitions import partition_of
 from streams.serving.addresses import to_hex
 from streams.serving.context.history import Place, cursor_of, place_of, walk_name
@@ -55,8 +56,9 @@ class AgentStates:
         self._partitions = partitions
 
     async def state(self, agent: bytes, types: Sequence[MemoryType] | None, proofs: bool, limit: int) -> StateView:
-        """The live memories of these types, with the root. Raises as proofs do."""
-        root, memories, tree = await self._prover.whole(agent)
+        """The live memories of these types but those of open sessions, with the root of all. Raises as proofs do."""
+        root, held, tree = await self._prover.whole(agent)
+        memories = [memory for memory in held if not in_zone(memory)]
         chosen = _newest_first(memories, types)[:limit]
         shown = None
         if proofs:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from schemas.codec import SchemaError, UnknownSchemaError, codec
 from streams.core.block import BlockRef, optional_ref
 from streams.core.marker import Marker
+from streams.core.session import in_zone
 from streams.errors import LogIntegrityError
 from streams.ports.log import Message
 from streams.serving import metrics
@@ -26,12 +27,13 @@ Kind = Literal["memory.stored", "memory.amended", "memory.forgotten"]
 
 @dataclass(frozen=True, slots=True)
 class FactEntry:
-    """A fact about one memory. ``block`` None: of a command."""
+    """A fact about one memory. ``block`` None: of a command. ``zone``: it lies in a session, and shows only there."""
 
     kind: Kind
     owner: bytes
     memory_id: bytes
     block: BlockRef | None
+    zone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def entry_of(message: Message, partition: int, verifier: Verifier) -> Entry | No
 
 def _fact(record: dict[str, Any]) -> FactEntry:
     kind: Kind = "memory.forgotten"
+    zone = False
     if record["op"] == "UPSERT":
         kind = "memory.amended" if record["memory"]["form"] == "AMENDMENT" else "memory.stored"
-    return FactEntry(kind, record["owner"], record["memory_id"], optional_ref(record["block"]))
+        zone = in_zone(record["memory"])
+    return FactEntry(kind, record["owner"], record["memory_id"], optional_ref(record["block"]), zone)

@@ -5,6 +5,7 @@ Invariants:
     filter of types hides events, but never counts them otherwise;
   * a content is read from the store when the event is sent, behind the chain view, so no event holds a memory that was
     forgotten, or undone, by then;
+  * what lies in a session has no event but that it went, which names its id alone;
   * a follower holds one batch at most: one that reads slowly is held up by its connection, and when what comes next has left
     the lane it is told so (``overflow``) and ends, to resume from the log at its own pace.
 """
@@ -64,7 +65,7 @@ async def follow(
 async def _changes(log: FeedLog, agent: bytes, cursor: Cursor, entry: Entry) -> list[Change]:
     body = entry.body
     if isinstance(body, FactEntry):
-        made = [_fact(agent, body)] if body.owner == agent else []
+        made = [_fact(agent, body)] if body.owner == agent and not body.zone else []
     elif isinstance(body, Marker):
         made = await _marker(log, agent, cursor.partition, entry.offset, body)
     else:

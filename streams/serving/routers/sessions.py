@@ -18,7 +18,6 @@ from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.faults import BadRequestError, NotFoundError
 from streams.serving.gate import principal_of
 from streams.serving.services import AgentParam, MomentParam, Served, Services, Waited
-from streams.serving.sessions import zones
 from streams.serving.wire import (
     LIST_LIMIT,
     WAIT_LIMIT,
@@ -170,7 +169,7 @@ async def retrieve_from_session(
 ) -> MemoryList:
     """What a session holds, newest first; of an ended one nothing."""
     await _known(served, agent, session_id)
-    marks = zones(await served.sessions.fresh(agent), session_id)
+    marks = rules.zones((await served.sessions.fresh(agent)).values(), session_id)
     found = await served.reads.list(agent, MemoryFilter(limit=limit, sessions=marks), when)
     return MemoryList(agent=to_hex(agent), items=[MemoryView.of(*shown) for shown in found], as_of=served.reads.as_of(when))
 

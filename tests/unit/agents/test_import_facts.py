@@ -83,7 +83,9 @@ def test_what_a_command_may_say_of_times_before_1970_may_be_imported(fields: dic
         "MemoryCommand",
         {
             **plain_command(b"\x02" * 16, AGENT, "INVALIDATE" if "edges" in fields else "STORE", 1_700_000_000),
-            **{"type": "SEMANTIC", "content": b"born", "valid_from": None, "valid_to": None, "edges": [], **fields},
+            "type": "SEMANTIC",
+            "content": b"born",
+            **fields,
         },
     )
     (stored,) = command_facts(AGENT, said)

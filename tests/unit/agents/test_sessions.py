@@ -14,7 +14,7 @@ from schemas.records import MemoryCommand, MemoryFact, Session
 from streams.agents.memory_facts import command_facts
 from streams.agents.sessions import MOST_ENDED, Sessions, promoted_id, vouched_for
 from streams.core.ids import command_memory_id
-from streams.core.session import LONGEST_SECONDS, MEMORIES, MOST_COLLABORATORS, MOST_OPEN, SECONDS, in_zone
+from streams.core.session import LONGEST_SECONDS, MEMORIES, MOST_COLLABORATORS, MOST_MERGED, MOST_OPEN, SECONDS, in_zone, zones
 from streams.errors import PoisonError
 from streams.signing import Signer, Verifier
 from tests.fakes import MemoryState
@@ -185,9 +185,7 @@ def test_what_a_collaborator_says_can_be_imported_again(zone: Zone) -> None:
     zone.say("STORE", 3, author=FRIEND, tags=[f"t{n}" for n in range(31)])
     zone.say("SESSION_CLOSE", 4)
     (kept,) = zone.live.values()
-    said = cast(
-        "MemoryCommand", {**plain_command(b"\x77" * 16, AGENT, "IMPORT", NOW), "memory_id": kept["id"], "memory": kept}
-    )
+    said = cast("MemoryCommand", {**plain_command(b"\x77" * 16, AGENT, "IMPORT", NOW), "memory_id": kept["id"], "memory": kept})
     assert command_facts(AGENT, said)[0]["memory"] == kept
 
 
@@ -238,6 +236,28 @@ def test_of_ended_sessions_the_last_are_remembered() -> None:
         AGENT + number.to_bytes(16, "big"): number < 3 for number in range(MOST_ENDED + 3)
     }
     assert len(list(zone.state.scan(b"s"))) == MOST_ENDED
+
+
+def test_a_merged_session_is_remembered_while_memories_carry_its_mark() -> None:
+    zone, into = Zone(), bytes([99]) * 16
+    zone.say("SESSION_OPEN", 1, into, now=NOW, terms={"seconds": LONGEST_SECONDS})
+    for number in range(MOST_MERGED):
+        session = (1_000 + number).to_bytes(16, "big")
+        zone.say("SESSION_OPEN", 10 + 3 * number, session, now=NOW + number)
+        zone.say("STORE", 11 + 3 * number, session, now=NOW + number)
+        zone.say("SESSION_MERGE", 12 + 3 * number, into, now=NOW + number, terms={"merge_from": session})
+    for number in range(MOST_ENDED + 1):
+        session = (2_000 + number).to_bytes(16, "big")
+        zone.say("SESSION_OPEN", 1_000 + 2 * number, session, now=NOW + 500)
+        zone.say("SESSION_CLOSE", 1_001 + 2 * number, session, now=NOW + 500)
+    known = [record for record in zone.records.values() if record is not None]
+    assert zones(known, into) >= {memory["session"] for memory in zone.live.values()}
+    assert len(zone.live) == MOST_MERGED
+    zone.say("SESSION_OPEN", 5_000, S1, now=NOW + 600)
+    with pytest.raises(PoisonError, match=f"at most {MOST_MERGED} others"):
+        zone.say("SESSION_MERGE", 5_001, into, now=NOW + 600, terms={"merge_from": S1})
+    zone.say("SESSION_CLOSE", 5_002, into, now=NOW + 600)
+    assert len(list(zone.state.scan(b"s"))) == MOST_ENDED + 1, "one is open, and of the others the last are kept"
 
 
 def test_an_erased_agent_leaves_nothing(zone: Zone) -> None:

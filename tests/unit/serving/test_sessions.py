@@ -14,8 +14,9 @@ from schemas.codec import codec
 from schemas.records import MemoryCommand
 from streams.agents.memory_facts import command_facts
 from streams.agents.sessions import Sessions
+from streams.core.session import zones
 from streams.serving.commands import Acknowledged
-from streams.serving.sessions import Closer, SessionTail, close_command, zones
+from streams.serving.sessions import Closer, SessionTail, close_command
 from streams.settings import KafkaSettings
 from streams.signing import Signer, Verifier
 from tests.fakes import MemoryState
@@ -72,6 +73,8 @@ async def test_a_session_from_its_opening_to_its_end(folded: World) -> None:
             assert answer.status_code == 201, answer.text
         assert await texts(http, f"{path}/memories") == ["three", "two"], "the oldest went"
         assert await texts(http, f"{A}/memories") == [], "what is in a session shows there alone"
+        one_id = answer.json()["memory_id"]
+        assert (await http.get(f"{A}/memories/{one_id}")).status_code == 404, "by its id too"
         assert (await http.get(path)).json()["count"] == 2
         assert (await http.patch(path, json={"goal": "hold", "seconds": 60})).json()["goal"] == "hold"
         assert (await http.get(f"{A}/sessions")).json()["items"][0]["id"] == session
@@ -166,6 +169,6 @@ async def test_records_nobody_vouches_for_do_not_count(folded: World) -> None:
 
 
 def test_zones_follow_merges() -> None:
-    rows: Any = {n: {"id": n, "merged_into": into} for n, into in ((b"a", b"b"), (b"b", b"c"), (b"c", None), (b"d", None))}
+    rows: Any = [{"id": n, "merged_into": into} for n, into in ((b"a", b"b"), (b"b", b"c"), (b"c", None), (b"d", None))]
     assert zones(rows, b"c") == {b"a", b"b", b"c"}
     assert zones(rows, b"d") == {b"d"}

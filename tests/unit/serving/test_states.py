@@ -53,6 +53,16 @@ async def test_a_state_has_counts_newest_memories_and_proofs(world: World, http:
     assert len((await get(http, "state", limit=1))["items"]) == 1
 
 
+async def test_what_lies_in_a_session_is_in_the_root_and_not_in_the_state(world: World, http: httpx.AsyncClient) -> None:
+    held = fact_of(stored())
+    assert held["memory"] is not None
+    await change(world, 1, {**held, "memory": {**held["memory"], "source": "SESSION", "session": b"\x11" * 16}})
+    state = await get(http, "state", proofs=True)
+    assert state["counts"] == {"EPISODIC": 1}
+    assert [item["text"] for item in state["items"]] == ["memory 1"]
+    assert state["root"]["count"] == 2
+
+
 @pytest.mark.parametrize("forgery", ["text", "dropped", "agent", "root"])
 async def test_a_forged_state_is_refused(world: World, http: httpx.AsyncClient, forgery: str) -> None:
     await change(world, 1)

@@ -32,6 +32,7 @@ from tests.serving_fakes import fact_of
 from tests.steps import block, step_undo
 from tests.unit.serving.served import served
 from tests.unit.serving.test_rest import refused
+from tests.unit.serving.test_waits import stored
 from tests.unit.serving.world import ALICE, BOB, World, upsert
 
 NEWER = b"\0" + (codec().newest + 1).to_bytes(4, "big") + b"rest"
@@ -161,6 +162,19 @@ async def test_stored_forgotten_amended_undone_final_in_order(world: World, live
         assert (event.type, event.data["block"]["number"]) == ("block.final", 0)
         Change.model_validate(event.data)
         assert "bob" not in str(events)
+
+
+async def test_what_lies_in_a_session_is_not_told(world: World, live: Live) -> None:
+    async with served(create_app(world.services)) as url, following(url) as feed:
+        kept = fact_of(stored())
+        assert kept["memory"] is not None
+        held: MemoryFact = {**kept, "memory": {**kept["memory"], "source": "SESSION", "session": b"\x11" * 16}}
+        await world.memories.apply([held])
+        world.facts.command(held)
+        gone: MemoryFact = {**held, "op": "DELETE", "cause": bytes(32), "memory": None}
+        world.facts.command(gone)
+        event = await feed.event()
+        assert (event.type, event.data["memory_id"], event.data["memory"]) == ("memory.forgotten", name(held), None)
 
 
 async def test_resuming_at_any_event_gives_exactly_the_rest_at_another_gateway_too(world: World, live: Live) -> None:
