@@ -97,12 +97,13 @@ class Access:
             access = CHANGES[command["op"]](self._authority, access, command, record.raw)
             self._state.put(b"a" + command["agent"], codec().encode("AgentAccess", access))
             changed[command["agent"]] = access
-        return others, [self._published(row) for row in changed.values()]
+        return others, [published(self._authority, row) for row in changed.values()]
 
-    def _published(self, access: AgentAccess) -> Emit:
-        signer = self._authority.signer
-        signature = signer.sign_bytes(_payload(access)) if signer else None
-        return Emit(topics.ACCESS, access["agent"], "AgentAccess", {**access, "signature": signature})
+
+def published(authority: Authority, access: AgentAccess) -> Emit:
+    """The row of agents.access, signed if the authority has a signer."""
+    signature = authority.signer.sign_bytes(_payload(access)) if authority.signer else None
+    return Emit(topics.ACCESS, access["agent"], "AgentAccess", {**access, "signature": signature})
 
 
 def _payload(access: AgentAccess) -> bytes:

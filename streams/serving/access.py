@@ -87,6 +87,9 @@ class AccessTail:
                 metrics.GARBAGE.labels(ACCESS).inc()
 
     def _take(self, key: bytes | None, value: bytes | None) -> None:
+        if value is None:  # an agent that was erased
+            self._rows.pop(key or b"", None)
+            return
         name, row = codec().decode(value)
         if name != "AgentAccess" or row["agent"] != key:
             raise SchemaError(f"a {name} that is not this key's")

@@ -1,0 +1,37 @@
+"""No canary crosses from one agent to another, and the run that says so sees it when one does."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.serving.gate import Gate, Principal
+from streams.serving.routers import shared
+from tests.isolation.run import run
+
+
+async def test_nothing_crosses() -> None:
+    found = await run(agents=12, tasks=16, operations=1_500)
+    assert found.leaks == []
+    assert found.operations >= 1_500
+    assert found.answers[201] > 0 < found.answers[200]
+    assert found.answers[403] > 0
+    assert found.seen > 500
+
+
+async def test_a_door_left_open_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    allows = Gate._allows
+
+    def careless(self: Gate, principal: Principal, path: str) -> bool:
+        return path.endswith("/memories") or allows(self, principal, path)
+
+    monkeypatch.setattr(Gate, "_allows", careless)
+    found = await run(agents=6, tasks=4, operations=600)
+    assert found.leaks
+    assert all("/memories" in leak for leak in found.leaks)
+
+
+async def test_a_filter_left_out_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "_shows", lambda granted, tags: True)
+    found = await run(agents=6, tasks=4, operations=600)
+    assert found.leaks
+    assert all("/shared/" in leak and "-own-" in leak for leak in found.leaks)

@@ -1,0 +1,57 @@
+"""Rows of agents.access count only from a trusted worker, and not over newer ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.codec import SchemaError, codec
+from schemas.records import AgentAccess
+from streams.agents.access import Authority, nothing_granted, published
+from streams.errors import MonmouthError
+from streams.serving.access import AccessTail
+from streams.settings import KafkaSettings
+from streams.signing import Signer, Verifier
+from tests.identity import member
+
+ALICE, BOB = member(1), member(2)
+WORKER, FOREIGN = Signer(b"\1" * 32), Signer(b"\2" * 32)
+
+
+def row(signer: Signer = WORKER, since: int = 5, **fields: object) -> bytes:
+    access: AgentAccess = {**nothing_granted(ALICE.agent), "public_key": ALICE.key.public, "since": since, **fields}  # type: ignore[typeddict-item]
+    value = published(Authority(signer=signer), access).value
+    assert value is not None
+    return codec().encode("AgentAccess", value)
+
+
+async def test_what_counts_and_what_does_not() -> None:
+    tail = AccessTail(KafkaSettings(), Verifier([WORKER.public]), 0.1)
+    tail._complete = True
+    tail._take(ALICE.agent, row())
+    assert (await tail.held(ALICE.agent))["since"] == 5
+    for key, value in (
+        (ALICE.agent, row(FOREIGN, 9)),
+        (BOB.agent, row(since=9)),
+        (None, row(since=9)),
+        (ALICE.agent, row(since=4)),
+        (ALICE.agent, codec().encode("AgentAccess", {**nothing_granted(ALICE.agent), "since": 9})),
+        (ALICE.agent, b"garbage"),
+    ):
+        with pytest.raises(SchemaError):
+            tail._take(key, value)
+    assert (await tail.held(ALICE.agent))["since"] == 5
+    tail._take(ALICE.agent, row(since=6, public_key=None))
+    assert (await tail.held(ALICE.agent))["public_key"] is None
+    tail._take(ALICE.agent, None)
+    assert await tail.held(ALICE.agent) == nothing_granted(ALICE.agent)
+    assert await tail.held(BOB.agent) == nothing_granted(BOB.agent)
+
+
+async def test_a_tail_that_has_not_read_or_has_failed_gives_no_answer() -> None:
+    tail = AccessTail(KafkaSettings(), Verifier([WORKER.public]), 0.1)
+    with pytest.raises(MonmouthError):
+        await tail.held(ALICE.agent)
+    tail._complete = True
+    tail.tail.failure = MonmouthError("ended")
+    with pytest.raises(MonmouthError, match="ended"):
+        await tail.held(ALICE.agent)
