@@ -25,6 +25,8 @@ from tests.unit.serving.world import World, client
 
 CANARY = re.compile(r"canary-(\d+)-(own|team)-[0-9a-f]{16}")
 RECENT = 64
+AT_ONCE = 200
+"""Requests in flight: as many as the gateway lets run, so that what is counted was answered."""
 
 
 def canary(agent: int, kind: str) -> str:
@@ -91,12 +93,12 @@ async def run(agents: int, tasks: int, operations: int, seed: int = 0) -> Findin
             http.headers.pop("authorization")
             with _logs(findings):
                 await _share(http, homes)
-                each = -(-operations // (agents * tasks))
+                each, room = -(-operations // (agents * tasks)), asyncio.Semaphore(AT_ONCE)
                 async with asyncio.TaskGroup() as group:
                     for home in homes:
                         for task in range(tasks):
                             random = Random(f"{seed} {home.number} {task}")
-                            group.create_task(_task(http, world, homes, home, each, random, findings))
+                            group.create_task(_task(http, world, homes, home, each, random, room, findings))
     finally:
         world.close()
     return findings
@@ -117,40 +119,49 @@ async def _task(
     home: Household,
     count: int,
     random: Random,
+    room: asyncio.Semaphore,
     findings: Findings,
 ) -> None:
-    me, friend = f"/v1/agents/{home.who.name}", homes[home.number - 1]
+    """One task: ``count`` operations, one after the other."""
     for _ in range(count):
-        stranger = random.choice(homes)
-        shared = f"{me}/shared/{random.choice([friend, friend, stranger]).who.name}"
-        theirs = f"/v1/agents/{stranger.who.name}"
-        question = {"query": "canary of the plan", "max_results": 20}
-        match random.randrange(9):
-            case 0:
-                answer = await _store(http, world, home, random)
-            case 1:
-                answer = await http.get(f"{me}/memories", headers=home.headers)
-            case 2:
-                answer = await http.post(f"{me}/query", json=question, headers=home.headers)
-            case 3:
-                name = random.choice(home.stored or ["0x" + "00" * 32])
-                answer = await http.get(f"{me}/memories/{name}", headers=home.headers)
-            case 4:
-                answer = await http.get(f"{shared}/memories", headers=home.headers)
-            case 5:
-                answer = await http.post(f"{shared}/query", json=question, headers=home.headers)
-            case 6:
-                answer = await http.get(f"{theirs}/memories", headers=home.headers)
-            case 7:
-                answer = await http.post(f"{theirs}/query", json=question, headers=home.headers)
-            case _:
-                name = random.choice(stranger.stored or ["0x" + "00" * 32])
-                path = random.choice([theirs, me, shared])
-                answer = await http.get(f"{path}/memories/{name}", headers=home.headers)
-        findings.operations += 1
-        findings.answers[answer.status_code] += 1
-        where = f"{answer.request.method} {answer.request.url.path} {answer.status_code}"
-        findings.scan(where, answer.text + str(answer.headers), home.number, friend.number)
+        async with room:
+            await _operate(http, world, homes, home, random, findings)
+
+
+async def _operate(
+    http: httpx.AsyncClient, world: World, homes: list[Household], home: Household, random: Random, findings: Findings
+) -> None:
+    me, friend = f"/v1/agents/{home.who.name}", homes[home.number - 1]
+    stranger = random.choice(homes)
+    shared = f"{me}/shared/{random.choice([friend, friend, stranger]).who.name}"
+    theirs = f"/v1/agents/{stranger.who.name}"
+    question = {"query": "canary of the plan", "max_results": 20}
+    match random.randrange(9):
+        case 0:
+            answer = await _store(http, world, home, random)
+        case 1:
+            answer = await http.get(f"{me}/memories", headers=home.headers)
+        case 2:
+            answer = await http.post(f"{me}/query", json=question, headers=home.headers)
+        case 3:
+            name = random.choice(home.stored or ["0x" + "00" * 32])
+            answer = await http.get(f"{me}/memories/{name}", headers=home.headers)
+        case 4:
+            answer = await http.get(f"{shared}/memories", headers=home.headers)
+        case 5:
+            answer = await http.post(f"{shared}/query", json=question, headers=home.headers)
+        case 6:
+            answer = await http.get(f"{theirs}/memories", headers=home.headers)
+        case 7:
+            answer = await http.post(f"{theirs}/query", json=question, headers=home.headers)
+        case _:
+            name = random.choice(stranger.stored or ["0x" + "00" * 32])
+            path = random.choice([theirs, me, shared])
+            answer = await http.get(f"{path}/memories/{name}", headers=home.headers)
+    findings.operations += 1
+    findings.answers[answer.status_code] += 1
+    where = f"{answer.request.method} {answer.request.url.path} {answer.status_code}"
+    findings.scan(where, answer.text + str(answer.headers), home.number, friend.number)
 
 
 async def _store(http: httpx.AsyncClient, world: World, home: Household, random: Random) -> httpx.Response:
