@@ -299,6 +299,7 @@ class Simulation:
         for owner, memory_id in [key for key in self.memories.rows if key[0] == agent]:
             del self.memories.rows[owner, memory_id]
             self.memories.versions.note(owner, memory_id, there=False)
+        _now(self.vectors.delete([key for key in self.vectors.rows if key[0] == agent]))
 
     def _tick(self) -> None:
         self.now += self.random.random() * 20
