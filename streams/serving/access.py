@@ -1,7 +1,8 @@
 """Keys and grants of every agent, from the compacted topic agents.access.
 
-Invariants: a row counts only if a trusted worker signed it, and never over a newer word about the same key; until the topic was
-read to its end once there is no answer, so no gateway takes a revoked key for a valid one because it has just started.
+Invariants: a row counts only if a trusted worker signed it, and never over a newer word about the same key or grant; an agent
+whose row was taken back, as it was erased, has neither from then on; until the topic was read to its end once there is no
+answer, so no gateway takes a revoked key for a valid one because it has just started.
 ``fresh`` reads to the end; ``held`` says what has been read, which is later than the log by the time a record takes to arrive.
 Memory: about 400 bytes an agent that has said anything, 100 more for each grant.
 """
@@ -56,6 +57,7 @@ class AccessTail:
         self._verifier = verifier
         self._timeout = timeout
         self._rows: dict[bytes, AgentAccess] = {}
+        self._erased: set[bytes] = set()
         self._complete = False
 
     def start(self) -> None:
@@ -87,15 +89,23 @@ class AccessTail:
                 metrics.GARBAGE.labels(ACCESS).inc()
 
     def _take(self, key: bytes | None, value: bytes | None) -> None:
-        if value is None:  # an agent that was erased
-            self._rows.pop(key or b"", None)
+        if key is not None and value is None:
+            self._rows.pop(key, None)
+            self._erased.add(key)
             return
         name, row = codec().decode(value)
         if name != "AgentAccess" or row["agent"] != key:
             raise SchemaError(f"a {name} that is not this key's")
         if not vouched_for(row, self._verifier):
             raise SchemaError("keys and grants that no trusted worker signed")
-        before = self._rows.get(row["agent"])
-        if before is not None and (row["since"] or 0) < (before["since"] or 0):
-            raise SchemaError("an older word about an agent's key")
+        if key in self._erased:
+            raise SchemaError("keys and grants of an agent that was erased")
+        before, said = self._rows.get(row["agent"]), _times(row)
+        if before is not None and any(said.get(about, -1) < since for about, since in _times(before).items()):
+            raise SchemaError("an older word about an agent's key or grants")
         self._rows[row["agent"]] = row
+
+
+def _times(row: AgentAccess) -> dict[tuple[bytes, str] | None, int]:
+    """When something was last said of the key (None) and of each grant, none of which is ever left out again."""
+    return {None: row["since"] or 0, **{(grant["grantee"], grant["namespace"]): grant["since"] for grant in row["grants"]}}

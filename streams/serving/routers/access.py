@@ -93,7 +93,7 @@ async def register_key(wanted: KeyRequest, served: Served, request: Request) -> 
 
 @router.post("/commands", operation_id="command", status_code=202)
 async def command(request: Request, served: Served) -> Receipt:
-    """A command in wire form, as the agent signed it: written to the log byte for byte. Its signature is all it needs."""
+    """A command in wire form, as the agent signed it: its signature is all it needs. The log holds it sealed as any other."""
     raw = await request.body()
     try:
         name, read = codec().decode(raw)
@@ -103,13 +103,15 @@ async def command(request: Request, served: Served) -> Receipt:
         raise BadRequestError(f"the body is no signed command but a {name}", "Sign a MemoryCommand with the agent's key.")
     if len(read["signature"] or bytes(bls.SIGNATURE_BYTES)) != bls.SIGNATURE_BYTES:
         raise BadRequestError("the signature is not an agent's")
+    if not codec().is_current("MemoryCommand", raw):  # it could not be sealed without its signature losing its hold
+        raise BadRequestError("the record is of another version than this gateway writes", "Use the gateway's own version.")
     await _demand_valid(served.doors, read, raw, request)
     if read["op"] not in CHANGES:
         try:
             command_facts(read["agent"], read)
         except PoisonError as error:
             raise BadRequestError(error.message) from None
-    await served.commands.send_raw(read["agent"], read["id"], raw)
+    await served.commands.send_raw(read["agent"], read["id"], codec().encode("MemoryCommand", read))
     memory_id = command_memory_id(read["agent"], read["id"])
     return Receipt(command_id=str(uuid.UUID(bytes=read["id"])), memory_id=to_hex(memory_id), visible=False)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from schemas.codec import codec
+from schemas.codec import codec, using
 from schemas.records import MemoryCommand
 from streams.identity.bls import SecretKey
-from streams.identity.commands import sign_as_agent
+from streams.identity.commands import by_agent, sign_as_agent
 from streams.identity.tokens import TOKEN_SECONDS, login_message
 from streams.serving.attempts import BURST
+from streams.vault.keys import FileKeyStore
+from streams.vault.master import MasterKey
+from streams.vault.sealing import SealingCodec
 from tests.identity import PLACE, Member, bearer, member
 from tests.unit.serving.world import World
 
@@ -159,6 +163,28 @@ async def test_a_signed_command_is_written_byte_for_byte(stranger: httpx.AsyncCl
         f"/v1/agents/{ALICE.name}/memories/{answer.json()['memory_id']}", headers=bearer(world.token_of(ALICE))
     )
     assert found.json()["text"] == "signed by myself"
+
+
+async def test_a_signed_command_is_sealed_like_any_other_and_its_signature_still_holds(
+    stranger: httpx.AsyncClient, world: World, tmp_path: Path
+) -> None:
+    raw = signed(storing())
+    world.token_of(ALICE)
+    with using(SealingCodec(FileKeyStore(tmp_path / "agents.keys", lambda: MasterKey(bytes(32))))):
+        assert (await stranger.post("/v1/commands", content=raw)).status_code == 202
+        (written,) = world.commands.raw
+        assert b"signed by myself" in raw and b"signed by myself" not in written
+        assert by_agent(ALICE.key.public, codec().decode(written)[1], written)
+
+
+async def test_a_command_of_another_version_is_refused(
+    stranger: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.token_of(ALICE)
+    raw = signed(storing())
+    monkeypatch.setattr(codec(), "is_current", lambda *_: False)
+    answer = await stranger.post("/v1/commands", content=raw)
+    assert (answer.status_code, world.commands.raw) == (400, [])
 
 
 async def test_what_is_no_command_of_that_agent(stranger: httpx.AsyncClient, world: World) -> None:

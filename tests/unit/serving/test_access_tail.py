@@ -47,6 +47,26 @@ async def test_what_counts_and_what_does_not() -> None:
     assert await tail.held(BOB.agent) == nothing_granted(BOB.agent)
 
 
+async def test_no_older_word_about_a_grant_counts_and_none_of_an_erased_agent() -> None:
+    def granting(rights: list[str], since: int) -> bytes:
+        grant = {"grantee": BOB.agent, "rights": rights, "namespace": "a", "until": None, "since": since}
+        return row(grants=[grant])
+
+    tail = AccessTail(KafkaSettings(), Verifier([WORKER.public]), 0.1)
+    tail._complete = True
+    given, taken = granting(["read"], 7), granting([], 8)
+    for value in (row(), given, taken, taken):
+        tail._take(ALICE.agent, value)
+    for older in (row(), given):
+        with pytest.raises(SchemaError, match="older word"):
+            tail._take(ALICE.agent, older)
+    assert (await tail.held(ALICE.agent))["grants"][0]["rights"] == []
+    tail._take(ALICE.agent, None)
+    with pytest.raises(SchemaError, match="erased"):
+        tail._take(ALICE.agent, taken)
+    assert await tail.held(ALICE.agent) == nothing_granted(ALICE.agent)
+
+
 async def test_a_tail_that_has_not_read_or_has_failed_gives_no_answer() -> None:
     tail = AccessTail(KafkaSettings(), Verifier([WORKER.public]), 0.1)
     with pytest.raises(MonmouthError):
