@@ -8,6 +8,7 @@ Invariant: ``write(read(data)) == data``; a file that this would write otherwise
 from __future__ import annotations
 
 import json
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -22,6 +23,13 @@ from streams.portability.record_json import canonical
 
 MAGIC = b"Obj\x01"
 _SCHEMA: Any = parse_schema(json.loads((ROOT / "Memory.avsc").read_text()))
+
+
+@cache
+def _written_schema() -> str:
+    out = BytesIO()
+    writer(out, _SCHEMA, [], codec="null")
+    return str(reader(BytesIO(out.getvalue())).metadata["avro.schema"])
 
 
 def write(package: Package) -> bytes:
@@ -39,6 +47,8 @@ def read(data: bytes) -> Package:
     try:
         source = reader(BytesIO(data))
         said: dict[str, str] = source.metadata
+        if source.codec != "null" or said["avro.schema"] != _written_schema():  # few bytes could ask for any number of objects
+            raise PackageError("the file has another schema or compression than this product writes", ALTERED)
         memories: list[Memory] = []
         for record in source:
             memories.append(record)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from streams.portability.errors import PackageError
 
 LONGEST = 65_536
 MOST_TAGS, LONGEST_TAG = 32, 64
+LONGEST_DOCUMENT = 1 << 26
 LAST_SECOND = 253_402_300_799
 
 
@@ -94,6 +95,8 @@ def seconds(said: object) -> int:
 
 def json_of(data: bytes) -> Any:
     """The JSON document. Raises PackageError."""
+    if len(data) > LONGEST_DOCUMENT:  # which as objects takes many times the room
+        raise PackageError(f"the document has more than {LONGEST_DOCUMENT >> 20} MiB", "Import it in parts.")
     try:
         return json.loads(data)
     except (ValueError, RecursionError):

@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.records import Memory
 from streams.portability.errors import PackageError
-from streams.portability.package import ALTERED, Package, demand_whole
+from streams.portability.package import ALTERED, MOST_MEMORIES, Package, demand_whole
 from streams.portability.record_json import LONGEST_LINE, canonical, line_of, memory_of
 
 
@@ -23,6 +23,8 @@ def write(package: Package) -> bytes:
 
 def read(data: bytes) -> Package:
     """The inverse. Raises PackageError if a byte is not as it was written."""
+    if data.count(b"\n") > MOST_MEMORIES + 2:  # before a list of them is made: few bytes expand to many lines
+        raise PackageError(f"more than {MOST_MEMORIES} memories")
     *lines, rest = data.split(b"\n")
     if rest or not lines:
         raise PackageError("the package ends in the middle of a line", ALTERED)

@@ -58,6 +58,7 @@ class Packages:
         self._commands = commands
         self._signer = signer
         self._trusted = verifier.publics | {signer.public}
+        self._judging = asyncio.Lock()
 
     async def export(self, agent: bytes, form: str = "lines", compress: bool = False) -> tuple[Package, bytes]:
         """The package and its file. Raises NotFoundError if the agent has no memories, ConflictError as proofs do."""
@@ -78,7 +79,8 @@ class Packages:
         Returns when the log has acknowledged all of it. Raises BadRequestError, naming what is wrong with the file.
         """
         try:
-            found, commands = await asyncio.to_thread(self._judged, agent, data, passphrase, unknown)
+            async with self._judging:  # one at a time: what was packed takes many times its room
+                found, commands = await asyncio.to_thread(self._judged, agent, data, passphrase, unknown)
         except PackageError as error:
             raise BadRequestError(error.message, error.hint) from None
         for start in range(0, len(commands), AT_ONCE):

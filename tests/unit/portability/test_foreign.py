@@ -180,3 +180,10 @@ def test_hostile_documents_are_read_or_refused(said: Any) -> None:
 @pytest.mark.parametrize("said", [None, True, "yesterday", float("inf"), 1e300, {}])
 def test_no_time_is_time_zero(said: object) -> None:
     assert seconds(said) == 0
+
+
+def test_a_document_too_large_to_be_held_as_objects_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.portability.foreign.LONGEST_DOCUMENT", 1 << 10)
+    for data in (b"[" * (1 << 11), gzip.compress(b"[" * (1 << 11)), closed(b"[" * (1 << 11))):
+        with pytest.raises(PackageError, match="has more than"):
+            read_any(data, AGENT)

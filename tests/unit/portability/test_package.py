@@ -214,3 +214,19 @@ def test_what_grows_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(PackageError, match="holds more than"):
         opened(closed(bytes(1 << 20)))
     assert len(opened(closed(bytes(1 << 16)))) == 1 << 16
+
+
+def test_many_lines_of_nothing_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.portability.lines.MOST_MEMORIES", 100)
+    with pytest.raises(PackageError, match="more than 100 memories"):
+        lines.read(b'{"manifest":{}}' + b"\n" * 103)
+
+
+def test_a_container_that_could_grow_without_end_is_refused_before_it_does() -> None:
+    schema: object = {"type": "record", "name": "Memory", "fields": [{"name": "x", "type": {"type": "array", "items": "null"}}]}
+    bomb, packed_up = BytesIO(), BytesIO()
+    fastavro.writer(bomb, fastavro.parse_schema(schema), [{"x": [None] * 1_000}] * 3)
+    fastavro.writer(packed_up, container._SCHEMA, list(memories()), codec="deflate")
+    for out in (bomb, packed_up):
+        with pytest.raises(PackageError, match="another schema or compression"):
+            container.read(out.getvalue())
