@@ -37,6 +37,8 @@ ALICE, BOB = "0x" + "a1" * 20, "0x" + "b0" * 20
 GENESIS = block(0, 0, bytes(32))
 SECRETS = [f"canary-{number}: the passphrase is under the blue flowerpot {number}" for number in range(4)]
 TAG = "canary-tag-of-a-private-label"
+SUBJECT = "canary-subject-of-a-statement"
+CONTEXT = "canary-context-of-a-session"
 OPEN = "canary-in-the-open: what another program wrote without a key"
 AGENTS = ("memory", "embedding", "lattice")
 
@@ -62,7 +64,9 @@ async def gateway(kafka_settings: Settings) -> AsyncIterator[Gateway]:
 
 def wanted() -> dict[str, bytes]:
     vectors = HashEmbedder().embed(SECRETS)
-    found = {f"{text[:9]} {name}": needle for text in (*SECRETS, TAG) for name, needle in spellings(text).items()}
+    found = {
+        f"{text[:12]} {name}": needle for text in (*SECRETS, TAG, SUBJECT, CONTEXT) for name, needle in spellings(text).items()
+    }
     return found | {f"vector {n}": row.tobytes()[:64] for n, row in enumerate(vectors)}
 
 
@@ -78,8 +82,9 @@ async def test_nothing_is_left_of_an_erased_agent_in_any_file(
     agent, peer = bytes.fromhex(ALICE[2:]), bytes.fromhex(BOB[2:])
     async with AsyncClient(gateway.url, token=operator_token(settings)) as client:
         for text in SECRETS:
-            await client.store(ALICE, text, tags=[TAG], wait=20)
+            await client.store(ALICE, text, tags=[TAG], subject=SUBJECT, predicate=f"{SUBJECT} is", wait=20)
             await client.store(BOB, f"of another agent {text[-1]}", wait=20)
+        await client.open_session(ALICE, seconds=600, context=CONTEXT, goal=f"{CONTEXT}, at last")
         await client.forget(ALICE, (await client.retrieve(ALICE)).items[0].id, wait=20)
         assert {item.text for item in (await client.query_context(ALICE, SECRETS[3], min_similarity=-1)).items} & set(SECRETS)
         assert (await client.retrieve(ALICE, tags=[TAG])).items  # labels are found, though sealed
