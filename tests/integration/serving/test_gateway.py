@@ -362,6 +362,13 @@ async def test_commands_reach_the_log_in_their_agents_partition(live: Live) -> N
     assert all(record.partition == (murmur2(record.key) & 0x7FFFFFFF) % settings.partitions for record in records)
 
 
+async def healthy(client: AsyncClient) -> None:
+    """Waits for it: a graph that is still being read does not stop answers, and says so."""
+    async with asyncio.timeout(20):
+        while (await client.health()).status != "healthy":
+            await asyncio.sleep(0.2)
+
+
 async def test_metrics_endpoint_moves_with_events(live: Live) -> None:
     await live.writer.steps(step_new(0, GENESIS), step_new(1, FIRST, final=GENESIS, transactions=3))
 
@@ -377,7 +384,7 @@ async def test_metrics_endpoint_moves_with_events(live: Live) -> None:
         await client.query_context(ALICE, "anything")
         await live.writer.steps(step_undo(2, [FIRST], GENESIS))
         await client.chain()
-        await client.health()
+        await healthy(client)
     after = await asyncio.to_thread(scrape)
     assert after["monmouth_rag_queries_total"] == before["monmouth_rag_queries_total"] + 2
     assert after["monmouth_chain_reorgs_total"] == before["monmouth_chain_reorgs_total"] + 1
@@ -394,9 +401,7 @@ async def test_metrics_endpoint_moves_with_events(live: Live) -> None:
 async def test_closed_store_shows_in_health_and_readiness(live: Live) -> None:
     await live.writer.steps(step_new(0, GENESIS))
     async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
-        async with asyncio.timeout(20):  # a graph that is still being read does not stop answers, and says so
-            while (await client.health()).status != "healthy":
-                await asyncio.sleep(0.2)
+        await healthy(client)
         await live.stores.vectors.close()
         await asyncio.sleep(1.1)  # older than what the probes may remember
         health = await client.health()
