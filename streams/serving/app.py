@@ -34,6 +34,7 @@ from streams.serving.routers import (
     query,
     sessions,
     shared,
+    shared_sessions,
     state,
     understanding,
 )
@@ -52,6 +53,7 @@ ROUTERS = (
     shared.router,
     packages.router,
     sessions.router,
+    shared_sessions.router,
     changes.router,
     commitments.router,
     agent_states.router,

@@ -402,6 +402,21 @@ def retrieve_from_session(agent: Name, session_id: str, *, limit: int = 100) -> 
     return Call("GET", f"{_session(agent, session_id)}/memories", MemoryList, {"limit": limit})
 
 
+def shared_session_memories(agent: Name, owner: Name, session_id: str, *, limit: int = 100) -> Call[MemoryList]:
+    """What a session of another agent holds."""
+    return Call("GET", _shared_session(agent, owner, session_id), MemoryList, {"limit": limit})
+
+
+def store_in_shared_session(agent: Name, owner: Name, session_id: str, data: str | bytes, **more: Any) -> Call[Receipt]:
+    """A memory to keep in a session of another agent."""
+    plain = store(agent, data, **{"type": "WORKING", **more})
+    return Call("POST", _shared_session(agent, owner, session_id), Receipt, body=plain.body)
+
+
+def _shared_session(agent: Name, owner: Name, session_id: str) -> str:
+    return f"{_agent(agent)}/shared/{named(owner)}/sessions/{quote(session_id, safe='')}/memories"
+
+
 def _session(agent: Name, session_id: str) -> str:
     return f"{_agent(agent)}/sessions/{quote(session_id, safe='')}"
 

@@ -252,6 +252,14 @@ class Client(AccessMethods):
         """What a session holds, newest first."""
         return self._send(calls.retrieve_from_session(agent, session_id, **more))
 
+    def shared_session_memories(self, agent: Name, owner: Name, session_id: str, **more: Any) -> MemoryList:
+        """What a session of ``owner`` holds in which ``agent`` takes part."""
+        return self._send(calls.shared_session_memories(agent, owner, session_id, **more))
+
+    def store_in_shared_session(self, agent: Name, owner: Name, session_id: str, data: str | bytes, **more: Any) -> Receipt:
+        """Adds to a session of ``owner`` in which ``agent`` takes part. More: as ``store``."""
+        return self._send(calls.store_in_shared_session(agent, owner, session_id, data, **more))
+
     def export(self, agent: Name, *, format: str = "lines", compress: bool = False) -> PackageView:  # noqa: A002
         """All live memories in one signed package. ``format``: lines or avro."""
         return self._send(calls.export(agent, format=format, compress=compress))
@@ -533,6 +541,16 @@ class AsyncClient(AsyncAccessMethods):
     async def retrieve_from_session(self, agent: Name, session_id: str, **more: Any) -> MemoryList:
         """What a session holds, newest first."""
         return await self._send(calls.retrieve_from_session(agent, session_id, **more))
+
+    async def shared_session_memories(self, agent: Name, owner: Name, session_id: str, **more: Any) -> MemoryList:
+        """What a session of ``owner`` holds in which ``agent`` takes part."""
+        return await self._send(calls.shared_session_memories(agent, owner, session_id, **more))
+
+    async def store_in_shared_session(
+        self, agent: Name, owner: Name, session_id: str, data: str | bytes, **more: Any
+    ) -> Receipt:
+        """Adds to a session of ``owner`` in which ``agent`` takes part. More: as ``store``."""
+        return await self._send(calls.store_in_shared_session(agent, owner, session_id, data, **more))
 
     async def export(self, agent: Name, *, format: str = "lines", compress: bool = False) -> PackageView:  # noqa: A002
         """As Client.export."""

@@ -7,16 +7,16 @@ import uuid
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from schemas.defaults import NO_TERMS, plain_command
 from schemas.records import CommandOp, MemoryCommand, Session, SessionTerms
 from streams.core import session as rules
+from streams.core.moment import Moment
 from streams.core.session import SessionRefused
 from streams.ports.stores import MemoryFilter
 from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.faults import BadRequestError, NotFoundError
-from streams.serving.gate import principal_of
 from streams.serving.services import AgentParam, MomentParam, Served, Services, Waited
 from streams.serving.wire import (
     LIST_LIMIT,
@@ -142,17 +142,22 @@ async def close_session(  # noqa: PLR0917  (path and query)
 
 
 @router.post("/{session_id}/memories", operation_id="store_in_session", status_code=201)
-async def store_in_session(  # noqa: PLR0917  (path, body and who asks)
-    agent: AgentParam, session_id: SessionParam, wanted: StoreRequest, served: Served, request: Request, response: Response
+async def store_in_session(
+    agent: AgentParam, session_id: SessionParam, wanted: StoreRequest, served: Served, response: Response
 ) -> Receipt:
-    """Keeps a memory in a session; owner and collaborators may. 201 if visible already, else 202."""
+    """Keeps a memory in a session. 201 if visible already, else 202."""
+    return await stored(served, agent, session_id, wanted, None, response)
+
+
+async def stored(  # noqa: PLR0917  (path, body and who asks)
+    served: Services, agent: bytes, session_id: bytes, wanted: StoreRequest, author: bytes | None, response: Response
+) -> Receipt:
+    """A memory of ``author`` (None: the owner) in a session. Raises NotFoundError, BadRequestError."""
     session, now = await _known(served, agent, session_id), int(time.time())
     if rules.is_over({**session}, now):
         raise BadRequestError("the session takes nothing more", "It has ended or expired: open another.")
     if wanted.timestamp is not None or wanted.links or wanted.subject is not None:
         raise BadRequestError("a memory in a session has the time it comes at, makes no statement and has no links")
-    asker = principal_of(request).agent
-    author = None if asker in (None, agent) else asker
     command: MemoryCommand = {**storing(agent, wanted), "session": session_id, "author": author, "timestamp": now}
     receipt = await remember(served, command, wanted.wait)
     response.status_code = 201 if receipt.visible else 202
@@ -169,6 +174,11 @@ async def retrieve_from_session(
 ) -> MemoryList:
     """What a session holds, newest first; of an ended one nothing."""
     await _known(served, agent, session_id)
+    return await held(served, agent, session_id, when, limit)
+
+
+async def held(served: Services, agent: bytes, session_id: bytes, when: Moment, limit: int) -> MemoryList:
+    """What a session holds, newest first."""
     marks = rules.zones((await served.sessions.fresh(agent)).values(), session_id)
     found = await served.reads.list(agent, MemoryFilter(limit=limit, sessions=marks), when)
     return MemoryList(agent=to_hex(agent), items=[MemoryView.of(*shown) for shown in found], as_of=served.reads.as_of(when))

@@ -18,6 +18,7 @@ from schemas.records import Memory
 from streams.agents.access import live_grants
 from streams.agents.memory_facts import command_facts
 from streams.core.ids import command_memory_id
+from streams.core.session import in_zone
 from streams.errors import PoisonError
 from streams.ports.stores import MemoryFilter
 from streams.serving.addresses import parse_agent, to_hex
@@ -78,7 +79,7 @@ async def shared_memory(agent: AgentParam, owner: OwnerParam, memory_id: MemoryI
     """One memory that the owner lets this agent read."""
     granted = await namespaces(served, owner, agent, "read")
     shown = await served.reads.get(owner, memory_id)
-    if shown is None or not _shows(granted, shown.memory["tags"]):
+    if shown is None or in_zone(shown.memory) or not _shows(granted, shown.memory["tags"]):
         raise NotFoundError(f"there is no memory {to_hex(memory_id)} to read here")
     return _view(shown.memory)
 

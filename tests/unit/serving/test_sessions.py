@@ -172,3 +172,22 @@ def test_zones_follow_merges() -> None:
     rows: Any = [{"id": n, "merged_into": into} for n, into in ((b"a", b"b"), (b"b", b"c"), (b"c", None), (b"d", None))]
     assert zones(rows, b"c") == {b"a", b"b", b"c"}
     assert zones(rows, b"d") == {b"d"}
+
+
+async def test_collaborators_take_part_and_nobody_else_learns_of_it(folded: World) -> None:
+    async with client(folded) as http:
+        session = await opened(http, collaborators=[f"0x{BOB.hex()}"])
+        inside = f"/v1/agents/0x{BOB.hex()}/shared/0x{ALICE.hex()}/sessions/{session}/memories"
+        answer = await http.post(inside, json={"text": "from bob", "wait": 1})
+        assert answer.status_code == 201, answer.text
+        assert await texts(http, inside) == await texts(http, f"{A}/sessions/{session}/memories") == ["from bob"]
+        (item,) = (await http.get(inside)).json()["items"]
+        assert item["tags"] == [f"by:0x{BOB.hex()}"]
+        refusals = [
+            await http.get(inside.replace(BOB.hex(), "c3" * 20)),
+            await http.post(inside.replace(BOB.hex(), "c3" * 20), json={"text": "x"}),
+            await http.get(inside.replace(session, str(uuid.UUID(int=9)))),
+        ]
+        assert {(refused.status_code, refused.text) for refused in refusals} == {(403, refusals[0].text)}
+        await http.patch(f"{A}/sessions/{session}", json={"collaborators": []})
+        assert (await http.get(inside)).status_code == 403, "no longer"
