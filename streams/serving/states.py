@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.records import Memory, MemoryType
+from streams.core.presence import NO_BLOCK
 from streams.core.session import in_zone
 from streams.partitions import partition_of
 from streams.serving.addresses import to_hex
@@ -117,10 +118,11 @@ class AgentStates:
         walk = walk_name(agent, ("sync", since), None if types is None else sorted(types))
         place = None if cursor is None else place_of(cursor, walk)
         root, memories, _ = await self._prover.whole(agent)
+        known = await self._known(agent, memories, since)
         wanted = [
             memory
             for memory in _newest_first(memories, types)
-            if (since is None or memory["block"] is None or memory["block"]["number"] > since)
+            if memory["id"] not in known
             and (place is None or (memory["timestamp"], memory["id"]) < (place.timestamp, place.memory_id))
         ]
         last = wanted[limit - 1] if len(wanted) > limit else None
@@ -152,6 +154,18 @@ class AgentStates:
             root=None if root is None else root.view(),
             final=newest_entry(logs, partition),
         )
+
+    async def _known(self, agent: bytes, memories: Sequence[Memory], since: int | None) -> set[bytes]:
+        """Ids of those that a replica has, which took in block ``since``. An import is by command, whatever block it names."""
+        if since is None:
+            return set()
+        old = [memory["id"] for memory in memories if memory["block"] is not None and memory["block"]["number"] <= since]
+        rows = await self._reads.rows(agent, old)
+        return {
+            memory_id
+            for memory_id, row in zip(old, rows, strict=True)
+            if row is not None and all(fact.block_hash != NO_BLOCK for fact in row.presence.upserts)
+        }
 
     async def _standing(self, agent: bytes) -> list[Past]:
         """The agent's roots whose blocks are part of the chain, oldest first."""

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 import numpy as np
+from blake3 import blake3
 from numpy.typing import NDArray
 
 from streams.core.canonical_text import canonical_text
@@ -82,16 +83,17 @@ class QueryVectors:
         vector: NDArray[np.float32] = rows[0]
         return vector
 
-    async def count_tokens(self, texts: dict[bytes, str]) -> dict[bytes, int]:
-        """Tokens of texts by memory id (a memory never changes, so its count is kept)."""
-        counts = {memory_id: self._tokens.get(memory_id) for memory_id in texts}
-        missing = [memory_id for memory_id, count in counts.items() if count is None]
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of memories' texts. Counts are kept by digest of the text: an id would not do, as imports bring their own."""
+        names = {text: blake3(text.encode("utf-8", "surrogatepass")).digest(16) for text in texts}
+        counts = {text: self._tokens.get(name) for text, name in names.items()}
+        missing = [text for text, count in counts.items() if count is None]
         if missing:
-            fresh = await self._run(lambda: [self.embedder.count_tokens(texts[memory_id]) for memory_id in missing])
-            for memory_id, count in zip(missing, fresh, strict=True):
-                self._tokens.put(memory_id, count)
-                counts[memory_id] = count
-        return {memory_id: count for memory_id, count in counts.items() if count is not None}
+            fresh = await self._run(lambda: [self.embedder.count_tokens(text) for text in missing])
+            for text, tokens in zip(missing, fresh, strict=True):
+                self._tokens.put(names[text], tokens)
+                counts[text] = tokens
+        return [counts[text] or 0 for text in texts]
 
     async def measure(self, texts: Sequence[str]) -> list[int]:
         """Tokens of texts that are no memory's; nothing is kept."""

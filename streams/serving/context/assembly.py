@@ -81,8 +81,8 @@ class Assembler:
 
     async def _pieces(self, request: ContextRequest, ranked: Sequence[Ranked]) -> list[Piece]:
         if request.render is None:
-            counts = await self._vectors.count_tokens({c.memory["id"]: c.text for c in ranked})
-            return [Piece(c, c.text, counts[c.memory["id"]]) for c in ranked]
+            counts = await self._vectors.count_tokens([c.text for c in ranked])
+            return [Piece(c, c.text, tokens) for c, tokens in zip(ranked, counts, strict=True)]
         counted = await self._vectors.measure([_shown(request, number, c, c.text) for number, c in enumerate(ranked, 1)])
         return [Piece(c, c.text, tokens) for c, tokens in zip(ranked, counted, strict=True)]
 

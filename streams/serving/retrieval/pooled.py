@@ -60,8 +60,9 @@ class Pooled:
     async def _fitting(
         self, question: Question, indexes: dict[bytes, MemoryIndex], found: list[Scored]
     ) -> list[tuple[Scored, Ranked]]:
-        rows: dict[bytes, StoredMemory | None] = {}
+        rows: dict[int, StoredMemory | None] = {}  # by place: two agents may hold one id, as imports bring their own
         for agent, index in indexes.items():
-            ids = [each.id for each in found if each.index is index]
-            rows |= dict(zip(ids, await self._reads.candidates(agent, ids, question.when), strict=True))
-        return [pair for each in found if (pair := fits(question, each, rows[each.id]))]
+            places = [place for place, each in enumerate(found) if each.index is index]
+            candidates = await self._reads.candidates(agent, [found[place].id for place in places], question.when)
+            rows |= dict(zip(places, candidates, strict=True))
+        return [pair for place, each in enumerate(found) if (pair := fits(question, each, rows[place]))]

@@ -201,6 +201,17 @@ async def test_a_replica_holds_the_same_after_full_and_incremental_syncs(world: 
     assert (await get(http, "sync", 400, cursor=page["next"], since=1))["error"] == "bad_request"
 
 
+async def test_an_import_of_an_old_block_is_sent_to_a_replica_that_has_the_block(world: World, http: httpx.AsyncClient) -> None:
+    await change(world, 1)
+    old, _ = await change(world, 2)
+    held = await replicated(http, {})
+    imported = upsert(ALICE, old, 9, "imported", timestamp=2)
+    await world.remember({**imported, "block": None})
+    await world.publish(ALICE)
+    held = await replicated(http, held, since=old.number)
+    assert set(held.values()) == {"memory 1", "memory 2", "imported"}
+
+
 async def test_a_checkpoint_says_where_the_partition_stands(world: World, http: httpx.AsyncClient) -> None:
     assert (await get(http, "checkpoint", 404))["error"] == "not_found"
     ref, root = await change(world, 1)

@@ -8,7 +8,7 @@ import pytest
 from streams.serving import calls
 from streams.serving.calls import GatewayError
 from streams.serving.wire import Context
-from tests.unit.serving.world import ALICE, World, upsert
+from tests.unit.serving.world import ALICE, BOB, World, upsert
 
 
 async def asked(http: httpx.AsyncClient, *asking, **more) -> Context:
@@ -47,6 +47,19 @@ async def test_a_prompt_is_measured_as_a_whole_and_cites(world: World, http: htt
         plain = await asked(http, "swapped eth", render="plain", max_tokens=budget, truncate=True)
         assert plain.prompt is not None
         assert world.embedder.count_tokens(plain.prompt) == plain.tokens <= budget
+
+
+async def test_an_id_taken_over_by_another_agent_changes_no_budget(world: World, http: httpx.AsyncClient) -> None:
+    ref = world.grow()
+    mine, memory = upsert(ALICE, ref, 0, "swapped eth for dai and much more"), upsert(BOB, ref, 0, "eth")["memory"]
+    assert memory is not None
+    await world.remember(mine, {**mine, "owner": BOB, "block": None, "memory": {**memory, "id": mine["memory_id"]}})
+    call, headers = calls.query_context(BOB, "eth"), {"content-type": "application/json"}
+    response = await http.request(call.method, call.target, content=call.body, headers=headers)
+    short = call.read(response.status_code, response.content)
+    assert [(item.memory_id, item.tokens) for item in short.items] == [(f"0x{mine['memory_id'].hex()}", 1)]
+    long = await asked(http, "eth", max_tokens=3)
+    assert (long.items, long.left_out) == ([], 1)
 
 
 async def test_one_memory_may_be_cut_if_asked_for(world: World, http: httpx.AsyncClient) -> None:

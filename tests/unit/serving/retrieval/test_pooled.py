@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from connectors.stores.pooled import MergedSearch
+from schemas.records import MemoryFact
 from streams.ports.stores import Hit
 from streams.retrieval.ranked import Question
 from streams.serving.retrieval import pooled
@@ -46,6 +47,15 @@ async def test_scores_depend_on_nobody_else(world: World) -> None:
     before = [(found.text, found.score) for found in await pool(world).rank({ALICE, BOB}, question)]
     await world.remember(*(upsert(CAROL, world.grow(), i, f"swapped eth {i}") for i in range(9)))
     assert [(found.text, found.score) for found in await pool(world).rank({ALICE, BOB}, question)] == before
+
+
+async def test_two_agents_may_hold_one_id(world: World) -> None:
+    ref = world.grow()
+    mine, memory = upsert(ALICE, ref, 0, "swapped eth of alice"), upsert(BOB, ref, 0, "swapped eth of bob")["memory"]
+    assert memory is not None
+    imported: MemoryFact = {**mine, "owner": BOB, "block": None, "memory": {**memory, "id": mine["memory_id"]}}
+    await world.remember(mine, imported)
+    assert await ask(world, {ALICE, BOB}) == {"swapped eth of alice", "swapped eth of bob"}
 
 
 async def test_of_many_those_with_the_nearest_vectors(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
