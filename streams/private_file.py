@@ -6,6 +6,7 @@ makers the first wins, and all of them read what it wrote.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -15,22 +16,26 @@ from pathlib import Path
 from streams.errors import ConfigurationError
 
 
+def make_new(path: Path, text: str) -> None:
+    """Writes ``text`` to ``path``, in a folder that is there. Raises FileExistsError if the file is, OSError."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(name, path)  # fails if another process was first, whose file then counts
+    finally:
+        Path(name).unlink()
+
+
 def make_once(path: Path, make: Callable[[], str]) -> None:
     """Writes ``make()`` to ``path`` unless it is there. Raises OSError."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(make())
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(name, path)  # fails if another process was first, whose file then counts
-    except FileExistsError:
-        pass
-    finally:
-        Path(name).unlink()
+    with contextlib.suppress(FileExistsError):
+        make_new(path, make())
 
 
 def read_secret(path: Path, what: str) -> str:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("streams.cli.watch:watch", "Follow what happens to an agent's memories."),
     "mcp": ("streams.cli.mcp:mcp", "Serve memories to language models (Model Context Protocol)."),
     "erase": ("streams.cli.erase:erase", "Erase an agent for good; check receipts."),
+    "agent": ("streams.cli.agent:agent", "Keys, tokens and grants of an agent."),
     "keys": ("streams.cli.keys:keys", "Rotate the keys that encrypt memories."),
     "root": ("streams.cli.query:root", "Show an agent's lattice root."),
     "proof": ("streams.cli.proof:proof", "Check proofs."),

@@ -48,11 +48,19 @@ def register_key(
 ) -> Call[AccessReceipt]:
     """A key for the agent of ``account``, which signs for it. ``place``: what the gateway's challenge names."""
     issued = int(time.time()) if issued is None else issued
+    signature = account.sign(place.registration(account.address, key.public, issued))
+    return register_signed_key(account.address, key, signature, issued, wait=wait)
+
+
+def register_signed_key(
+    agent: Name, key: SecretKey, account_signature: bytes, issued: int, *, wait: float = 0.0
+) -> Call[AccessReceipt]:
+    """The same where the account has signed elsewhere."""
     body = {
-        "agent": to_hex(account.address),
+        "agent": _text(agent),
         "public_key": key.public.hex(),
         "possession": key.prove_possession().hex(),
-        "account_signature": account.sign(place.registration(account.address, key.public, issued)).hex(),
+        "account_signature": account_signature.hex(),
         "issued": issued,
         "wait": wait,
     }

@@ -41,6 +41,12 @@ class AccessMethods:
         place = _place(self.challenge(account.address))
         return self._send(calls.register_key(account, key, place, **more))
 
+    def register_signed_key(
+        self, agent: Name, key: SecretKey, account_signature: bytes, issued: int, **more: Any
+    ) -> AccessReceipt:
+        """The same where the account signed ``Place.registration`` elsewhere, in a wallet. More: ``wait``."""
+        return self._send(calls.register_signed_key(agent, key, account_signature, issued, **more))
+
     def command(self, signed: MemoryCommand) -> Receipt:
         """Writes a command that the agent has signed, as it is."""
         return self._send(calls.command(signed))
@@ -101,6 +107,12 @@ class AsyncAccessMethods:
         """As AccessMethods.register_key."""
         place = _place(await self.challenge(account.address))
         return await self._send(calls.register_key(account, key, place, **more))
+
+    async def register_signed_key(
+        self, agent: Name, key: SecretKey, account_signature: bytes, issued: int, **more: Any
+    ) -> AccessReceipt:
+        """As AccessMethods.register_signed_key."""
+        return await self._send(calls.register_signed_key(agent, key, account_signature, issued, **more))
 
     async def command(self, signed: MemoryCommand) -> Receipt:
         """As AccessMethods.command."""
