@@ -14,12 +14,11 @@ with which the client gets tokens itself (``streams.serving.login``).
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from contextlib import aclosing, closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -28,19 +27,18 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from streams.serving import calls
-from streams.serving.access_client import AccessMethods, AsyncAccessMethods
+from streams.serving.access_client import AccessMethods
+from streams.serving.async_client import AsyncClient
 from streams.serving.calls import Call, Ends, Name, Noted, Said, When, refusal
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
-from streams.serving.graph.client import AsyncGraph, Graph
+from streams.serving.graph.client import Graph
 from streams.serving.login import AgentKey, Login
 from streams.serving.transport import (
     DEFAULT_URL,
     LINE_LIMIT,
     RETRIES,
     TIMEOUT,
-    Exchange,
-    OverHttp,
     Patience,
     Reply,
     checked_url,
@@ -74,6 +72,8 @@ from streams.serving.wire import (
     SessionView,
 )
 from streams.serving.wire.states import CheckpointView, StateView, SyncView, TransitionsView, VerificationView
+
+__all__ = ["AgentKey", "AsyncClient", "Client", "Login"]
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -373,256 +373,3 @@ class Client(AccessMethods):
         self._connection.request(call.method, call.target, call.body, self._login.headers)
         response = self._connection.getresponse()
         return Reply(response.status, response.read(), response.headers.get("retry-after"))
-
-
-class AsyncClient(AsyncAccessMethods):
-    """Client for asyncio; open it with ``async with``. ``exchange``: another way to the gateway than HTTP to ``url``."""
-
-    def __init__(
-        self,
-        url: str = DEFAULT_URL,
-        timeout: float = TIMEOUT,
-        *,
-        token: str | None = None,
-        key: AgentKey | None = None,
-        retries: int = RETRIES,
-        exchange: Exchange | None = None,
-    ) -> None:
-        self.url = checked_url(url)
-        self._timeout, self._retries = timeout, retries
-        self._login = Login(self.url, token, key)
-        self._http = OverHttp(self.url)
-        self._exchange = exchange or self._http
-        self.graph = AsyncGraph(self._send)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Closes the connections."""
-        await self._exchange.close()
-        await self._http.close()
-
-    async def query_context(self, agent: Name, query: str | None = None, max_results: int = 10, **more: Any) -> Context:
-        """As Client.query_context."""
-        root = more.pop("root", None)
-        answer = await self._send(calls.query_context(agent, query, max_results, **more))
-        if more.get("proofs"):
-            verify_context(answer, calls.agent_name(agent), root)
-        return answer
-
-    async def store(self, agent: Name, data: str | bytes, **said: Unpack[Said]) -> Receipt:
-        """As Client.store."""
-        return await self._send(calls.store(agent, data, **said))
-
-    async def retrieve(self, agent: Name, **wanted: Any) -> MemoryList:
-        """As Client.retrieve."""
-        return await self._send(calls.retrieve(agent, **wanted))
-
-    async def supersede(self, agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Receipt:
-        """As Client.supersede."""
-        return await self._send(calls.supersede(agent, old, data, **said))
-
-    async def merge(self, agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Receipt:
-        """As Client.merge."""
-        return await self._send(calls.merge(agent, old, data, **said))
-
-    async def link(self, agent: Name, source: Name, target: Name, relation: str = "", **more: Any) -> Receipt:
-        """As Client.link."""
-        return await self._send(calls.link(agent, source, target, relation, **more))
-
-    async def invalidate(self, agent: Name, old: Ends, reason: str = "", **noted: Unpack[Noted]) -> Receipt:
-        """As Client.invalidate."""
-        return await self._send(calls.invalidate(agent, old, reason, **noted))
-
-    async def get(self, agent: Name, memory_id: Name, **when: Unpack[When]) -> MemoryView:
-        """As Client.get."""
-        return await self._send(calls.get(agent, memory_id, **when))
-
-    async def forget(self, agent: Name, memory_id: Name, **more: Any) -> Receipt:
-        """As Client.forget."""
-        return await self._send(calls.forget(agent, memory_id, **more))
-
-    async def watch(
-        self,
-        agent: Name,
-        *,
-        types: Iterable[ChangeType] = (),
-        cursor: str | None = None,
-        start: Start = "now",
-        patience: float = PATIENCE,
-    ) -> AsyncGenerator[Change]:
-        """As Client.watch; over HTTP always."""
-        feed = Following(agent, types, cursor, start, patience)
-        while True:
-            try:
-                await self._log_in()
-                async with aclosing(self._http.lines(feed.call(), self._login.headers, SILENCE)) as lines:
-                    async for line in lines:
-                        if (change := feed.line(line)) is not None:
-                            yield change
-                raise feed.broken_off()
-            except GatewayError as error:
-                await asyncio.sleep(feed.pause(error))
-
-    async def erasure(self, agent: Name) -> ErasureView:
-        """As Client.erasure."""
-        return await self._send(calls.erasure(agent))
-
-    async def erase(self, agent: Name, *, wait: float = 0.0) -> ErasureView:
-        """As Client.erase."""
-        return await self._send(calls.erase(agent, wait=wait))
-
-    async def root(self, agent: Name) -> RootView:
-        """As Client.root."""
-        return await self._send(calls.root(agent))
-
-    async def agent_state(self, agent: Name, **more: Any) -> StateView:
-        """As Client.agent_state."""
-        answer = await self._send(calls.agent_state(agent, **more))
-        verify_state_view(answer, calls.agent_name(agent))
-        return answer
-
-    async def verify_state(self, agent: Name, expected: str, block: int | None = None) -> VerificationView:
-        """As Client.verify_state."""
-        return await self._send(calls.verify_state(agent, expected, block))
-
-    async def transitions(self, agent: Name, start: int, end: int | None = None, limit: int = 1_000) -> TransitionsView:
-        """As Client.transitions."""
-        return await self._send(calls.transitions(agent, start, end, limit))
-
-    async def sync(self, agent: Name, **more: Any) -> SyncView:
-        """As Client.sync."""
-        return await self._send(calls.sync(agent, **more))
-
-    async def checkpoint(self, agent: Name) -> CheckpointView:
-        """As Client.checkpoint."""
-        return await self._send(calls.checkpoint(agent))
-
-    async def proof(self, agent: Name, memory_id: Name, memory: MemoryView | None = None, root: str | None = None) -> ProofView:
-        """As Client.proof."""
-        answer = await self._send(calls.proof(agent, memory_id))
-        verify_proof(answer, memory, root)
-        return answer
-
-    async def open_session(self, agent: Name, **terms: Any) -> SessionView:
-        """Opens a session. ``seconds, max_memories, collaborators, context, goal, promote, session_id, wait``."""
-        return await self._send(calls.open_session(agent, **terms))
-
-    async def list_sessions(self, agent: Name) -> SessionList:
-        """Open sessions, and the last that ended."""
-        return await self._send(calls.list_sessions(agent))
-
-    async def get_session(self, agent: Name, session_id: str) -> SessionView:
-        """One session."""
-        return await self._send(calls.get_session(agent, session_id))
-
-    async def change_session(self, agent: Name, session_id: str, **terms: Any) -> SessionView:
-        """Extends a session, or changes its terms."""
-        return await self._send(calls.change_session(agent, session_id, **terms))
-
-    async def merge_session(self, agent: Name, session_id: str, other_id: str, **more: Any) -> SessionView:
-        """Takes the memories of another session over; that one ends."""
-        return await self._send(calls.merge_session(agent, session_id, other_id, **more))
-
-    async def close_session(self, agent: Name, session_id: str, **more: Any) -> SessionView:
-        """Ends a session. More: ``promote``, ``wait``."""
-        return await self._send(calls.close_session(agent, session_id, **more))
-
-    async def store_in_session(self, agent: Name, session_id: str, data: str | bytes, **more: Any) -> Receipt:
-        """Keeps a memory in a session. More: as ``store``."""
-        return await self._send(calls.store_in_session(agent, session_id, data, **more))
-
-    async def retrieve_from_session(self, agent: Name, session_id: str, **more: Any) -> MemoryList:
-        """What a session holds, newest first."""
-        return await self._send(calls.retrieve_from_session(agent, session_id, **more))
-
-    async def shared_session_memories(self, agent: Name, owner: Name, session_id: str, **more: Any) -> MemoryList:
-        """What a session of ``owner`` holds in which ``agent`` takes part."""
-        return await self._send(calls.shared_session_memories(agent, owner, session_id, **more))
-
-    async def store_in_shared_session(
-        self, agent: Name, owner: Name, session_id: str, data: str | bytes, **more: Any
-    ) -> Receipt:
-        """Adds to a session of ``owner`` in which ``agent`` takes part. More: as ``store``."""
-        return await self._send(calls.store_in_shared_session(agent, owner, session_id, data, **more))
-
-    async def export(self, agent: Name, *, format: str = "lines", compress: bool = False) -> PackageView:  # noqa: A002
-        """As Client.export."""
-        return await self._send(calls.export(agent, format=format, compress=compress))
-
-    async def import_package(self, agent: Name, package: bytes, **more: Any) -> ImportView:
-        """As Client.import_package."""
-        return await self._send(calls.import_package(agent, package, **more))
-
-    async def proof_document(self, agent: Name, memory_id: Name) -> dict[str, Any]:
-        """As Client.proof_document."""
-        return (await self._send(calls.proof_document(agent, memory_id))).root
-
-    async def logs(self) -> LogList:
-        """As Client.logs."""
-        return await self._send(calls.logs())
-
-    async def log(self, partition: int) -> LogView:
-        """As Client.log."""
-        return await self._send(calls.log(partition))
-
-    async def log_entry(self, partition: int, index: int, size: int | None = None, root: str | None = None) -> EntryProofView:
-        """As Client.log_entry."""
-        answer = await self._send(calls.log_entry(partition, index, size=size))
-        verify_entry(answer, partition, index, size, root)
-        return answer
-
-    async def log_consistency(self, partition: int, first: int, first_root: str, size: int | None = None) -> ConsistencyView:
-        """As Client.log_consistency."""
-        answer = await self._send(calls.log_consistency(partition, first, first_root, size=size))
-        verify_consistency(answer, partition, first, first_root, size)
-        return answer
-
-    async def generate_embedding(self, text: str) -> EmbeddingView:
-        """As Client.generate_embedding."""
-        return await self._send(calls.generate_embedding(text))
-
-    async def parse_intent(self, transaction: Mapping[str, Any]) -> IntentView:
-        """As Client.parse_intent."""
-        return await self._send(calls.parse_intent(transaction))
-
-    async def chain(self) -> ChainState:
-        """As Client.chain."""
-        return await self._send(calls.chain())
-
-    async def cache(self) -> CacheState:
-        """As Client.cache."""
-        return await self._send(calls.cache())
-
-    async def live(self) -> Ready:
-        """As Client.live."""
-        return await self._send(calls.live())
-
-    async def ready(self) -> Ready:
-        """As Client.ready."""
-        return await self._send(calls.ready())
-
-    async def health(self) -> Health:
-        """As Client.health."""
-        return await self._send(calls.health())
-
-    async def _send(self, call: Call[A]) -> A:
-        patience = Patience(self._timeout, self._retries)
-        while True:
-            try:
-                await self._log_in(call)
-                reply = await self._exchange(call, self._login.headers, patience.seconds)
-                return call.read(reply.status, reply.body, reply.retry_after)
-            except GatewayError as error:
-                if not self._login.ended(error):
-                    await asyncio.sleep(patience.pause(error))
-
-    async def _log_in(self, call: Call[Any] | None = None) -> None:
-        if self._login.due(call):
-            self._login.take(await self._send(self._login.answer(await self._send(self._login.ask()))))
