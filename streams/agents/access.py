@@ -127,6 +127,7 @@ def check(authority: Authority, access: AgentAccess, command: MemoryCommand, raw
     if len(signature) == bls.SIGNATURE_BYTES and not foreign:
         if access["public_key"] is None or not commands.by_agent(access["public_key"], command, raw):
             raise PoisonError("the command is not signed by the agent's key", "Register the key, or sign with the new one.")
+        _demand_claim(command)
         return
     if authority.policy != "gateway" or not commands.by_gateway(authority.gateways, command, raw):
         raise PoisonError("the command's signature is by nobody who may give it", "Is the gateway's key a trusted one here?")
@@ -134,6 +135,13 @@ def check(authority: Authority, access: AgentAccess, command: MemoryCommand, raw
     if foreign and not in_session:  # who stores in a session, its own rules say
         assert author is not None
         _check_grant(access, author, command)
+
+
+def _demand_claim(command: MemoryCommand) -> None:
+    """What an agent itself imports stays its claim: that a memory was one of this log, a gateway alone can say."""
+    memory = command["memory"]
+    if command["op"] == "IMPORT" and memory is not None and memory["imported_from"] is None:
+        raise PoisonError("IMPORT: imported_from is not set", "Set it to a digest of the file the memory comes from.")
 
 
 def _check_grant(access: AgentAccess, author: bytes, command: MemoryCommand) -> None:

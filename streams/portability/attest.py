@@ -1,13 +1,16 @@
 """What an installation says of a package: that its own log had this root for the agent, signed with the installation's key.
 
-Assumes the reader knows which keys to trust. Invariant: the signature covers a domain string, the digest of the manifest and
-everything else the attestation says; Ed25519 is deterministic, so the same package attested twice has the same bytes.
+It says too which memories came from a file that nobody trusted vouched for (``claims``), so that no claim becomes more than
+that by being exported and imported again. Assumes the reader knows which keys to trust. Invariant: the signature covers a
+domain string, the digest of the manifest and everything else the attestation says; Ed25519 is deterministic, so the same
+package attested twice has the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -31,13 +34,23 @@ class Attester(Protocol):
     def sign_bytes(self, message: bytes) -> bytes: ...
 
 
-def attested(package: Package, key: Attester, checksum: bytes | None, merkle_root: bytes | None) -> Package:
-    """With an attestation. ``checksum`` and ``merkle_root``: of the agent as the installation published them, or None."""
+def attested(
+    package: Package,
+    key: Attester,
+    checksum: bytes | None,
+    merkle_root: bytes | None,
+    claims: Mapping[bytes, bytes] = MappingProxyType({}),
+) -> Package:
+    """With an attestation. ``checksum`` and ``merkle_root``: of the agent as the installation published them, or None;
+    ``claims``: by memory id, ``imported_from`` where it is set.
+    """
     said: dict[str, Any] = {
         "key": key.public.hex(),
         "checksum": checksum and checksum.hex(),
         "merkle_root": merkle_root and merkle_root.hex(),
     }
+    if claims:
+        said["claims"] = {origin.hex(): _ids_of(origin, claims) for origin in claims.values()}
     return replace(package, attestation={**said, "signature": key.sign_bytes(_payload(package, said))[-SIGNATURE:].hex()})
 
 
@@ -59,15 +72,28 @@ def demand_attested(package: Package, trusted: Collection[bytes], unknown: bool 
     )
 
 
+def _ids_of(origin: bytes, claims: Mapping[bytes, bytes]) -> list[str]:
+    return sorted(memory_id.hex() for memory_id, other in claims.items() if other == origin)
+
+
+def claims_of(package: Package) -> dict[bytes, bytes]:
+    """``imported_from`` by memory id, as the attestation says, which somebody trusted must have signed. Raises PackageError."""
+    said = (package.attestation or {}).get("claims", {})
+    try:
+        return {bytes.fromhex(one): bytes.fromhex(origin) for origin, ids in said.items() for one in ids}
+    except (ValueError, TypeError, AttributeError):
+        raise PackageError("the claims of the package are not readable", ALTERED) from None
+
+
 def _signer(package: Package, said: Attestation) -> bytes:
     try:
-        if set(said) != _FIELDS:
+        if set(said) - {"claims"} != _FIELDS:
             raise ValueError("fields")
         public, signature = bytes.fromhex(said["key"]), bytes.fromhex(said["signature"])
         if (public.hex(), signature.hex()) != (said["key"], said["signature"]):
             raise ValueError("spelling")
         key = Ed25519PublicKey.from_public_bytes(public)
-        key.verify(signature, _payload(package, {name: said[name] for name in _FIELDS - {"signature"}}))
+        key.verify(signature, _payload(package, {name: said[name] for name in said if name != "signature"}))
     except (ValueError, TypeError, InvalidSignature):
         raise PackageError("the signature of the package does not hold", ALTERED) from None
     return public

@@ -4,8 +4,8 @@ Out: all live memories but those of open sessions, believed only if all of them 
 attested with the installation's key.
 In: a package is taken in whole or not at all as far as it can be judged (every memory is checked before the first is written);
 the commands that follow are named by package and memory, so that an import cut short is finished by repeating it.
-A package that a trusted key attested is restored: its memories stay what they were. Of any other, what it says of its sources
-stays a claim: each memory carries the package's digest as ``imported_from``.
+A package that a trusted key attested is restored: its memories stay what they were, and claims stay claims. Of any other, what
+it says of its sources is one: each memory carries the package's digest as ``imported_from``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from streams.agents.memory_facts import command_facts
 from streams.core.session import in_zone
 from streams.errors import PoisonError
 from streams.portability import container, lines
-from streams.portability.attest import attested, demand_attested
+from streams.portability.attest import attested, claims_of, demand_attested
 from streams.portability.envelope import closed
 from streams.portability.errors import PackageError
 from streams.portability.package import Package, packed
@@ -69,7 +69,8 @@ class Packages:
         return await asyncio.to_thread(self._written, root, memories, form, compress)
 
     def _written(self, root: Root, memories: Sequence[Memory], form: str, compress: bool) -> tuple[Package, bytes]:
-        package = attested(packed(root.agent, memories), self._signer, root.checksum, root.merkle_root)
+        claims = {memory["id"]: origin for memory in memories if (origin := memory["imported_from"]) is not None}
+        package = attested(packed(root.agent, memories), self._signer, root.checksum, root.merkle_root, claims)
         data = WRITERS[form](package)
         return package, closed(data) if compress else data
 
@@ -94,11 +95,15 @@ class Packages:
                 raise PackageError(f"the package holds memories of 0x{found.agent.hex()}", "Import it for that agent.")
             restored = demand_attested(found, self._trusted, unknown)
             product, digest, skipped = "monmouth", found.digest, 0
+            claims = claims_of(found) if restored else {}
         else:
             restored, product, digest, skipped = False, found.product, blake3(data).digest(), found.skipped
+            claims = {}
         moment = int(time.time())
-        origin = None if restored else digest
-        commands = [_command(agent, digest, {**memory, "imported_from": origin}, moment) for memory in found.memories]
+        origins = {memory["id"]: claims.get(memory["id"]) if restored else digest for memory in found.memories}
+        commands = [
+            _command(agent, digest, {**memory, "imported_from": origins[memory["id"]]}, moment) for memory in found.memories
+        ]
         for command in commands:
             _demand_acceptable(command)
         ids = tuple(memory["id"] for memory in found.memories)

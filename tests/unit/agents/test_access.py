@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.codec import codec
+from schemas.defaults import plain_memory
 from schemas.records import MemoryCommand
 from streams import topics
 from streams.agents.access import MAX_GRANTS, Access, Authority, Policy, live_grants, vouched_for
@@ -277,3 +278,14 @@ def test_a_session_named_by_another_agent_opens_nothing_but_storing_in_it(op: An
     refused(access(), gate(command), "agent's own to say")
     storing_in = gate(storing(author=BOB.agent, session=b"\x11" * 16))
     assert taken(access(), storing_in) == 1, "what the session then makes of it is its own matter"
+
+
+def test_what_an_agent_imports_by_itself_is_marked_as_a_claim() -> None:
+    at = access()
+    at.take([record(ALICE.registration())])
+    memory: Any = {**plain_memory(bytes(32), ALICE.agent, "EPISODIC", "CHAIN", NOW), "content": b"sold the moon"}
+    forged = ALICE.command("IMPORT", NOW, memory_id=bytes(32), memory=memory)
+    refused(at, record(sign_as_agent(ALICE.key, forged)), "imported_from is not set")
+    assert taken(at, gate(forged)) == 1, "a gateway has seen the package and its attestation"
+    claimed: Any = {**forged, "memory": {**memory, "imported_from": b"\x07" * 32}}
+    assert taken(at, record(sign_as_agent(ALICE.key, claimed))) == 1

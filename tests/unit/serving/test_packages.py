@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -70,6 +71,26 @@ async def test_what_a_stranger_signed_is_refused_or_taken_as_a_claim(world: Worl
     assert (taken.json()["restored"], taken.json()["count"]) == (False, 6)
     digest = bytes.fromhex(taken.json()["digest"][2:])
     assert {command["memory"] and command["memory"]["imported_from"] for command in world.commands.sent} == {digest}
+
+
+async def test_a_claim_stays_one_when_it_is_exported_and_imported_again(world: World) -> None:
+    stranger = World(signing_key=b"t" * 32)
+    await populated(stranger)
+    digest = bytes.fromhex((await taken_in(world, await exported(stranger), accept_unknown=True)).json()["digest"][2:])
+    async with client(world) as http:
+        assert (await http.post(f"{A}/memories", json={"text": "of this house", "wait": 1})).status_code == 201
+    await world.publish(ALICE)
+    ours, restored = await exported(world), World()
+    assert (await taken_in(restored, ours)).json()["restored"]
+    origins = {one["memory"]["content"]: one["memory"]["imported_from"] for one in restored.commands.sent if one["memory"]}
+    assert origins.pop(b"of this house") is None
+    assert len(origins) == 6 and set(origins.values()) == {digest}
+    await restored.publish(ALICE)
+    assert await exported(restored) == ours
+    package = lines.read(ours)
+    assert package.attestation is not None
+    bare = replace(package, attestation={name: package.attestation[name] for name in package.attestation if name != "claims"})
+    assert (await taken_in(World(), lines.write(bare), accept_unknown=True)).status_code == 400, "the signature covers them"
 
 
 async def test_nothing_altered_goes_in(world: World) -> None:
