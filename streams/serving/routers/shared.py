@@ -23,11 +23,13 @@ from streams.errors import PoisonError
 from streams.ports.stores import MemoryFilter
 from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.commands import store_command
-from streams.serving.context.request import ContextRequest
+from streams.serving.context.request import EVERYTHING, ContextRequest, Only
 from streams.serving.faults import BadRequestError, ForbiddenError, NotFoundError
 from streams.serving.services import AgentParam, MemoryIdParam, Served, Services
-from streams.serving.wire import LIST_LIMIT, RESULTS_LIMIT, Context, ContextItem, MemoryList, MemoryView, QueryRequest, Receipt
+from streams.serving.wire import LIST_LIMIT, Context, ContextItem, MemoryList, MemoryView, QueryRequest, Receipt
 from streams.serving.wire.access import SharedStoreRequest
+
+ASKED_OF_SHARED = frozenset({"query", "max_results", "min_similarity", "max_tokens"})
 
 router = APIRouter(prefix="/v1/agents/{agent}/shared/{owner}", tags=["shared"])
 
@@ -50,6 +52,14 @@ async def namespaces(served: Services, owner: bytes, agent: bytes, right: str) -
 
 def _shows(granted: frozenset[str], tags: Iterable[str]) -> bool:
     return "" in granted or not granted.isdisjoint(tags)
+
+
+def _bare(item: ContextItem) -> ContextItem:
+    """Without what names other memories, which may be hidden."""
+    if item.validity is None:
+        return item
+    named: dict[str, list[str]] = {"superseded_by": [], "invalidated_by": [], "contradicts": []}
+    return item.model_copy(update={"validity": item.validity.model_copy(update=named)})
 
 
 def _view(memory: Memory) -> MemoryView:
@@ -87,17 +97,21 @@ async def shared_memory(agent: AgentParam, owner: OwnerParam, memory_id: MemoryI
 @router.post("/query", operation_id="shared_query")
 async def shared_query(agent: AgentParam, owner: OwnerParam, wanted: QueryRequest, served: Served) -> Context:
     """Of the owner's memories nearest to the question, those that the owner lets this agent read."""
+    if more := sorted(wanted.model_fields_set - ASKED_OF_SHARED):
+        raise BadRequestError(f"{', '.join(more)}: not of what another agent shares", "Ask in words, with limits alone.")
     granted = await namespaces(served, owner, agent, "read")
-    request = ContextRequest(owner, wanted.query, RESULTS_LIMIT, wanted.min_similarity)
+    only = EVERYTHING if "" in granted else Only(tags=tuple(sorted(granted)))
+    request = ContextRequest(owner, wanted.query, wanted.max_results, wanted.min_similarity, wanted.max_tokens, only=only)
     found = await served.finder.find(request)
-    items: list[ContextItem] = []
-    tokens = 0
-    for item in found.items:
-        fits = wanted.max_tokens is None or tokens + item.tokens <= wanted.max_tokens
-        if fits and len(items) < wanted.max_results and _shows(granted, item.tags):
-            items.append(item)
-            tokens += item.tokens
-    return Context(agent=to_hex(owner), query=wanted.query, items=items, tokens=tokens, left_out=0, as_of=found.as_of)
+    items = [_bare(item) for item in found.items if _shows(granted, item.tags)]
+    return Context(
+        agent=to_hex(owner),
+        query=wanted.query,
+        items=items,
+        tokens=sum(item.tokens for item in items),
+        left_out=0,
+        as_of=found.as_of,
+    )
 
 
 @router.post("/memories", operation_id="shared_store", status_code=202)

@@ -163,3 +163,35 @@ async def test_what_is_no_grant(alice: Asker, body: dict[str, Any], status: int,
     before = len(world.commands.sent)
     assert (await alice.send("POST", "/v1/agents/{alice}/grants", json=body)).status_code == status
     assert len(world.commands.sent) == before
+
+
+async def test_what_is_hidden_is_named_nowhere_and_takes_no_room(alice: Asker, bob: Asker) -> None:
+    await grant(alice, ["read"], "team")
+    (shared,) = [
+        item
+        for item in (await alice.send("GET", "/v1/agents/{alice}/memories")).json()["items"]
+        if "for the team" in item["text"]
+    ]
+    ended = await alice.send(
+        "POST",
+        "/v1/agents/{alice}/memories/supersede",
+        json={
+            "text": "the plan that nobody knows",
+            "supersedes": [{"memory_id": shared["id"], "until": int(time.time()) + 3_600}],
+            "valid_from": int(time.time()) + 3_600,
+        },
+    )
+    assert ended.status_code == 201, ended.text
+    answer = await bob.send("POST", "/v1/agents/{me}/shared/{alice}/query", json={"query": "the plan"})
+    assert {item["text"] for item in answer.json()["items"]} == {"the plan for the team", "the plan for all"}
+    assert ended.json()["memory_id"] not in answer.text
+    assert set(await bob.found(max_results=2)) == {"the plan for the team", "the plan for all"}
+    room = sum(item["tokens"] for item in answer.json()["items"])
+    assert set(await bob.found(max_tokens=room)) == {"the plan for the team", "the plan for all"}
+
+
+@pytest.mark.parametrize("more", [{"proofs": True}, {"as_of_block": 0}, {"window": {"kind": "temporal", "seconds": 5}}])
+async def test_what_cannot_be_asked_of_another_agent_is_refused(alice: Asker, bob: Asker, more: dict[str, Any]) -> None:
+    await grant(alice, ["read"])
+    answer = await bob.send("POST", "/v1/agents/{me}/shared/{alice}/query", json={"query": "the plan", **more})
+    assert (answer.status_code, answer.json()["error"]) == (400, "bad_request")
