@@ -20,7 +20,7 @@ from schemas.codec import codec
 from schemas.records import Memory, MemoryCommand, MemoryFact, MemoryType, Session
 from streams import topics
 from streams.agents.base import Emit, LocalState
-from streams.agents.memory_limits import MAX_TAGS
+from streams.agents.memory_limits import MAX_TAGS, MAX_TIMESTAMP
 from streams.core import session as rules
 from streams.core.ids import command_cause, content_id
 from streams.core.session import SessionRefused
@@ -96,6 +96,8 @@ class Sessions:
             return
         if session_id is None:
             raise SessionRefused("no session is named")
+        if not 0 <= now <= MAX_TIMESTAMP:  # and what is counted from it fits a record
+            raise SessionRefused(f"timestamp {now} is not in unix seconds")
         if command["op"] == "SESSION_OPEN":
             yield from self._open(command, session_id)
             return
@@ -164,6 +166,9 @@ class Sessions:
             self._state.delete(key)
             after = {**after, "count": after["count"] + 1, "taken": after["taken"] + 1}
             self._hold(into["id"], after["taken"], memory)
+        for key, memory_id in list(self._lost(other)):  # what one has lost, the other does not take either
+            self._state.delete(key)
+            self._mark_lost(into["agent"], into["id"], memory_id)
         self._put(gone)
         self._let_go(into["agent"])
         yield from self._cut(command, self._put(after))
@@ -176,10 +181,9 @@ class Sessions:
             self._state.delete(key)
             self._state.delete(b"o" + memory["agent"] + memory["id"])
             yield _deleted(cause, memory)
-        lost = b"g" + session["agent"] + session["id"]
-        for key, _ in list(self._state.scan(lost)):
+        for key, memory_id in list(self._lost(session)):
             self._state.delete(key)
-            self._state.delete(b"o" + session["agent"] + key[len(lost) :])
+            self._state.delete(b"o" + session["agent"] + memory_id)
         self._put(rules.ended(dict(session), command["timestamp"]))
         self._let_go(session["agent"])
 
@@ -211,10 +215,18 @@ class Sessions:
         self._put({**session, "count": session["count"] - 1})
 
     def _lose(self, key: bytes, agent: bytes, memory_id: bytes) -> None:
-        session_id = key[21:37]
         self._state.delete(key)
+        self._mark_lost(agent, key[21:37], memory_id)
+
+    def _mark_lost(self, agent: bytes, session_id: bytes, memory_id: bytes) -> None:
         self._state.put(b"o" + agent + memory_id, session_id + GONE)
         self._state.put(b"g" + agent + session_id + memory_id, b"")
+
+    def _lost(self, session: Session) -> Iterator[tuple[bytes, bytes]]:
+        """Key and memory id of what it held and lost."""
+        prefix = b"g" + session["agent"] + session["id"]
+        for key, _ in self._state.scan(prefix):
+            yield key, key[len(prefix) :]
 
     def _hold(self, session_id: bytes, number: int, memory: Memory) -> None:
         place = session_id + number.to_bytes(8, "big")

@@ -165,6 +165,16 @@ def test_a_memory_forgotten_in_time_is_not_promoted(zone: Zone) -> None:
     assert not zone.live and not zone.leftovers
 
 
+def test_what_a_merged_session_lost_stays_lost_and_leaves_nothing_at_the_end(zone: Zone) -> None:
+    zone.say("SESSION_OPEN", 2, S2)
+    zone.say("STORE", 3)
+    zone.say("FORGET", 4, None, memory_id=memory_id(3))
+    zone.say("SESSION_MERGE", 5, S2, terms={"merge_from": S1})
+    assert zone.say("STORE", 3, S2) == []
+    zone.say("SESSION_CLOSE", 6, S2)
+    assert not zone.live and not zone.leftovers
+
+
 def test_forgetting_another_memory_is_no_matter_of_sessions(zone: Zone) -> None:
     (fact,) = zone.say("FORGET", 3, None, memory_id=b"\x09" * 32)
     assert fact["op"] == "DELETE" and zone.session()["count"] == 0
@@ -208,6 +218,8 @@ def test_what_a_collaborator_says_can_be_imported_again(zone: Zone) -> None:
         ("SESSION_MERGE", {"terms": {"merge_from": S2}}, "no such session"),
         ("SESSION_MERGE", {}, "no other session"),
         ("LINK", {}, "takes part in"),
+        ("SESSION_OPEN", {"session": S2, "now": 2**63 - 1}, "not in unix seconds"),
+        ("SESSION_CHANGE", {"now": -(2**63), "terms": {"seconds": 5}}, "not in unix seconds"),
     ],
 )
 def test_refusals(zone: Zone, op: str, fields: dict[str, Any], match: str) -> None:
