@@ -261,6 +261,10 @@ class FakeAccess:
     async def fresh(self, agent: bytes) -> AgentAccess:
         return await self.held(agent)
 
+    async def granting(self, grantee: bytes) -> list[AgentAccess]:
+        await self.held(grantee)
+        return [row for _, row in sorted(self.rows.items()) if any(grant["grantee"] == grantee for grant in row["grants"])]
+
     def take(self, command: MemoryCommand) -> None:
         if command["signature"] is None and command["op"] != "REGISTER_KEY":
             command = sign_as_gateway(self._signer, command)

@@ -10,7 +10,7 @@ Memory: about 400 bytes an agent that has said anything, 100 more for each grant
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,6 +47,9 @@ class AccessTable(Protocol):
     async def fresh(self, agent: bytes) -> AgentAccess:
         """As of everything committed before the call. Raises UnavailableError."""
 
+    async def granting(self, grantee: bytes) -> list[AgentAccess]:
+        """Of every agent that has granted anything to ``grantee``, as ``fresh``. Raises UnavailableError."""
+
 
 class AccessTail:
     """An AccessTable on Kafka."""
@@ -57,6 +60,7 @@ class AccessTail:
         self._verifier = verifier
         self._timeout = timeout
         self._rows: dict[bytes, AgentAccess] = {}
+        self._granting: dict[bytes, set[bytes]] = {}
         self._erased: set[bytes] = set()
         self._complete = False
 
@@ -80,6 +84,11 @@ class AccessTail:
         self._complete = True
         return self._rows.get(agent) or nothing_granted(agent)
 
+    async def granting(self, grantee: bytes) -> list[AgentAccess]:
+        await self.tail.barrier(self._timeout)
+        self._complete = True
+        return [self._rows[agent] for agent in sorted(self._granting.get(grantee, ()))]
+
     async def _fold(self, records: Sequence[Any]) -> None:
         for record in records:
             try:
@@ -90,7 +99,7 @@ class AccessTail:
 
     def _take(self, key: bytes | None, value: bytes | None) -> None:
         if key is not None and value is None:
-            self._rows.pop(key, None)
+            self._index(self._rows.pop(key, None), set.discard)
             self._erased.add(key)
             return
         name, row = codec().decode(value)
@@ -104,6 +113,13 @@ class AccessTail:
         if before is not None and any(said.get(about, -1) < since for about, since in _times(before).items()):
             raise SchemaError("an older word about an agent's key or grants")
         self._rows[row["agent"]] = row
+        self._index(row, set.add)  # no grant is ever left out again, so none has to be taken out
+
+    def _index(self, row: AgentAccess | None, change: Callable[[set[bytes], bytes], None]) -> None:
+        if row is None:
+            return
+        for grant in row["grants"]:
+            change(self._granting.setdefault(grant["grantee"], set()), row["agent"])
 
 
 def _times(row: AgentAccess) -> dict[tuple[bytes, str] | None, int]:

@@ -18,6 +18,7 @@ from streams.serving.addresses import to_hex
 from streams.serving.calls import Call, Name
 from streams.serving.wire import Context, MemoryList, MemoryView, Receipt
 from streams.serving.wire.access import AccessReceipt, Challenge, GrantList, KeyView, Right, Token
+from streams.serving.wire.shared import SharedContext
 
 
 def _text(value: Name) -> str:
@@ -115,6 +116,15 @@ def shared_query(agent: Name, owner: Name, query: str, max_results: int = 10, **
     """The nearest of them."""
     body = {"query": query, "max_results": max_results, **more}
     return Call("POST", _shared(agent, owner, "query"), Context, body=orjson.dumps(body))
+
+
+def query_shared(
+    agent: Name, query: str, owners: Iterable[Name] | None = None, max_results: int = 10, **more: Any
+) -> Call[SharedContext]:
+    """The nearest of all that ``agent`` may read."""
+    named = None if owners is None else [_text(owner) for owner in owners]
+    body = {"query": query, "owners": named, "max_results": max_results, **more}
+    return Call("POST", _agent(agent, "shared/query"), SharedContext, body=orjson.dumps(body))
 
 
 def shared_store(

@@ -13,6 +13,7 @@ from streams.serving import access_calls as calls
 from streams.serving.calls import Call, Name
 from streams.serving.wire import Answer, Context, MemoryList, MemoryView, Receipt
 from streams.serving.wire.access import AccessReceipt, Challenge, GrantList, KeyView, Right, Token
+from streams.serving.wire.shared import SharedContext
 
 A = TypeVar("A", bound=Answer)
 
@@ -83,6 +84,15 @@ class AccessMethods:
         """Of the owner's memories nearest to the question, those that ``agent`` may read. More: ``max_tokens``."""
         return self._send(calls.shared_query(agent, owner, query, max_results, **more))
 
+    def query_shared(
+        self, agent: Name, query: str, owners: Iterable[Name] | None = None, max_results: int = 10, **more: Any
+    ) -> SharedContext:
+        """The memories nearest to the question: the agent's own, and those that ``owners`` (None: whoever does) let it read.
+
+        Each item names its ``owner``. More: ``min_similarity, max_tokens``.
+        """
+        return self._send(calls.query_shared(agent, query, owners, max_results, **more))
+
     def shared_store(self, agent: Name, owner: Name, text: str, namespace: str = "", **more: Any) -> Receipt:
         """Keeps a memory with ``owner``, under a tag it was granted. More: ``type, importance, tags, command_id``."""
         return self._send(calls.shared_store(agent, owner, text, namespace, **more))
@@ -151,6 +161,12 @@ class AsyncAccessMethods:
     async def shared_query(self, agent: Name, owner: Name, query: str, max_results: int = 10, **more: Any) -> Context:
         """As AccessMethods.shared_query."""
         return await self._send(calls.shared_query(agent, owner, query, max_results, **more))
+
+    async def query_shared(
+        self, agent: Name, query: str, owners: Iterable[Name] | None = None, max_results: int = 10, **more: Any
+    ) -> SharedContext:
+        """As AccessMethods.query_shared."""
+        return await self._send(calls.query_shared(agent, query, owners, max_results, **more))
 
     async def shared_store(self, agent: Name, owner: Name, text: str, namespace: str = "", **more: Any) -> Receipt:
         """As AccessMethods.shared_store."""

@@ -38,6 +38,7 @@ from streams.serving.commands import KafkaCommandLog
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.context.proven import ProvenContexts
+from streams.serving.context.shared import SharedFinder
 from streams.serving.eraser import Eraser
 from streams.serving.erasures import ErasureTail
 from streams.serving.feed.log import FeedLog
@@ -62,6 +63,7 @@ from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
 from streams.serving.retrieval.hybrid import Hybrid
 from streams.serving.retrieval.indexes import AgentIndexes
+from streams.serving.retrieval.pooled import Pooled
 from streams.serving.roots import RootTail
 from streams.serving.services import Services
 from streams.serving.sessions import Closer, SessionTail
@@ -145,6 +147,7 @@ class Gateway:
             reader=default_reader(),
             gate=Gate(operator, settings.gateway.host, tokens, self.access),
             doors=Doorkeeping(self.access, tokens, Attempts(time.monotonic), _authority(settings, verifier)),
+            shared=SharedFinder(reads, Pooled(reads, indexes, self._vectors, None), self._vectors, settings.rag),
             graph=graph,
             feeds=Feeds(self._feed_log, reads),
             waits=Waits(reads, stores.vectors, self.progress, WriteTokens(self._keys), settings.kafka.partitions),

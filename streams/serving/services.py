@@ -16,6 +16,7 @@ from streams.serving.cache.finder import CachedFinder
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
 from streams.serving.context.proven import ProvenContexts
+from streams.serving.context.shared import SharedFinder
 from streams.serving.eraser import Eraser
 from streams.serving.faults import GoneError
 from streams.serving.feed.stream import Feeds
@@ -57,6 +58,7 @@ class Services:
     proven: ProvenContexts
     states: AgentStates
     doors: Doorkeeping
+    shared: SharedFinder
 
 
 def _services(request: Request) -> Services:

@@ -136,7 +136,7 @@ async def _operate(
     shared = f"{me}/shared/{random.choice([friend, friend, stranger]).who.name}"
     theirs = f"/v1/agents/{stranger.who.name}"
     question = {"query": "canary of the plan", "max_results": 20}
-    match random.randrange(9):
+    match random.randrange(10):
         case 0:
             answer = await _store(http, world, home, random)
         case 1:
@@ -154,6 +154,8 @@ async def _operate(
             answer = await http.get(f"{theirs}/memories", headers=home.headers)
         case 7:
             answer = await http.post(f"{theirs}/query", json=question, headers=home.headers)
+        case 8:
+            answer = await http.post(f"{me}/shared/query", json=question, headers=home.headers)
         case _:
             name = random.choice(stranger.stored or ["0x" + "00" * 32])
             path = random.choice([theirs, me, shared])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.serving.gate import Gate, Principal
-from streams.serving.routers import shared
+from streams.serving.routers import shared, shared_query
 from tests.isolation.run import run
 
 
@@ -36,3 +36,10 @@ async def test_a_filter_left_out_is_seen(monkeypatch: pytest.MonkeyPatch) -> Non
     found = await run(agents=6, tasks=4, operations=600)
     assert found.leaks
     assert all("/shared/" in leak and "-own-" in leak for leak in found.leaks)
+
+
+async def test_a_grant_taken_for_more_than_it_is_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_query, "_granted", lambda row, agent, now: None)
+    found = await run(agents=6, tasks=4, operations=600)
+    assert found.leaks
+    assert all("/shared/query" in leak and "-own-" in leak for leak in found.leaks)

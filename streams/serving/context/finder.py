@@ -97,7 +97,7 @@ class ContextFinder:
         return Context(
             agent=to_hex(request.agent),
             query=request.query,
-            items=[_item(piece, found.walking, validity[piece.found.memory["id"]]) for piece in chosen.pieces],
+            items=[item_of(piece, found.walking, validity[piece.found.memory["id"]]) for piece in chosen.pieces],
             tokens=chosen.tokens,
             tokens_allowed=budget,
             left_out=chosen.over_budget,
@@ -116,7 +116,8 @@ def _walk(request: ContextRequest) -> bytes:
     return walk_name(request.agent, request.window or EVER, (request.only, request.when))
 
 
-def _item(piece: Piece, walking: bool, validity: Validity) -> ContextItem:
+def item_of(piece: Piece, walking: bool, validity: Validity) -> ContextItem:
+    """What is handed out of a piece. ``walking``: nothing was asked in words."""
     found, memory = piece.found, piece.found.memory
     return ContextItem(
         text=piece.text,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
+from schemas.records import Memory
 from streams.core.canonical import CanonicalView
 from streams.core.presence import Presence
 from streams.ports.stores import MemoryStore, StoredMemory, VectorRow, VectorStore, Version
@@ -32,8 +33,10 @@ class UntoldError(Exception):
 class KeptIndex:
     """Hold ``lock`` while refreshing or using ``index``."""
 
-    def __init__(self, agent: bytes, dimension: int) -> None:
+    def __init__(self, agent: bytes, dimension: int, tags: frozenset[str] | None = None) -> None:
+        """``tags``: the index is that of the memories with one of them, and knows nothing of the others; None: of all."""
         self.agent = agent
+        self._tags = tags
         self.lock = asyncio.Lock()
         self.charged = 0
         self.too_large = False
@@ -143,16 +146,20 @@ class KeptIndex:
         live: Iterable[bool],
     ) -> None:
         for memory_id, row, vector, lives in zip(ids, rows, found, live, strict=True):
-            document = document_of(row.memory) if lives and row is not None and row.memory is not None else None
+            memory = row.memory if lives and row is not None else None
+            document = document_of(memory) if memory is not None and self._takes(memory) else None
             self._bare.discard(memory_id)
             if document is None:
                 self.index.remove(memory_id)
                 if lives:
-                    self._open.pop(memory_id, None)  # it has no text, whatever the chain does
+                    self._open.pop(memory_id, None)  # it has no text, or not the tags, whatever the chain does
                 continue
             self.index.put(document, None if vector is None else vector.vector)
             if vector is None:
                 self._bare.add(memory_id)
+
+    def _takes(self, memory: Memory) -> bool:
+        return self._tags is None or not self._tags.isdisjoint(memory["tags"])
 
     def _flipped(self, view: CanonicalView) -> list[bytes]:
         """Open rows of which the index says something else than the view."""

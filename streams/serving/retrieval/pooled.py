@@ -1,15 +1,17 @@
 """Ranks the memories of several agents as one pool.
 
-The agents are those the caller was granted, named one by one; nothing else is looked at, not even to count how rare a word is.
-Where there are more than ABREAST, those with the nearest vectors are taken, so that an answer costs no more.
-Invariant: every result is live, true at the moment asked about, and of an agent that was named.
+The agents are those the caller was granted, named one by one; nothing else is looked at, not even to count how rare a word is:
+of an agent that is granted by tags, what has none of them is in no index used here. Where there are more than ABREAST agents,
+those with the nearest vectors are taken, so that an answer costs no more.
+Invariant: every result is live, true at the moment asked about, of an agent that was named, and has one of its tags.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from contextlib import AsyncExitStack
+from typing import NamedTuple
 
 from streams.ports.search import PooledSearch
 from streams.ports.stores import StoredMemory
@@ -18,7 +20,7 @@ from streams.retrieval.question import Asked
 from streams.retrieval.rank import Scored, arranged, ranked
 from streams.retrieval.ranked import Question, Ranked
 from streams.serving.reads import MemoryReads
-from streams.serving.retrieval.hybrid import SPARE, fits
+from streams.serving.retrieval.hybrid import ROUNDS, SPARE, fits
 from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.vectors import QueryVectors
 
@@ -26,11 +28,21 @@ ABREAST = 64
 """Most agents whose indexes are ranked at a time."""
 HITS = 512
 
+Tags = Mapping[bytes, frozenset[str]]
+"""By agent, which tags its memories must have one of. Who is not in it, is granted whole."""
+
+
+class Pool(NamedTuple):
+    """What was found, best first, and the agents that have no index to look in."""
+
+    ranked: list[Ranked]
+    unsearched: frozenset[bytes]
+
 
 class Pooled:
-    """Answers a question from several agents' memories."""
+    """Answers a question from several agents' memories. ``search`` None: of at most ABREAST."""
 
-    def __init__(self, reads: MemoryReads, indexes: AgentIndexes, vectors: QueryVectors, search: PooledSearch) -> None:
+    def __init__(self, reads: MemoryReads, indexes: AgentIndexes, vectors: QueryVectors, search: PooledSearch | None) -> None:
         self._reads = reads
         self._indexes = indexes
         self._vectors = vectors
@@ -38,27 +50,45 @@ class Pooled:
 
     async def rank(self, agents: Set[bytes], question: Question) -> list[Ranked]:
         """Best first. ``question.agent`` is who asks, and is searched only if ``agents`` names it. No barrier."""
+        return (await self.pool(agents, {}, question)).ranked
+
+    async def pool(self, agents: Set[bytes], tags: Tags, question: Question) -> Pool:
+        """The same where some are granted by tags, and what could not be looked at. No barrier."""
         asked = Asked.of(question.text, await self._vectors.vector(question.text))
         async with AsyncExitStack() as held:
             indexes: dict[bytes, MemoryIndex] = {}
-            for agent in sorted(await self._nearest(agents, asked)):  # one order for all, so that nobody waits in a circle
-                index = await held.enter_async_context(self._indexes.of(agent))
+            named = await self._nearest(agents, asked)
+            for agent in sorted(named):  # one order for all, so that nobody waits in a circle
+                index = await held.enter_async_context(self._indexes.of(agent, tags.get(agent)))
                 if index is not None:
                     indexes[agent] = index
-            limit = 2 * question.wanted + SPARE
-            found = await asyncio.to_thread(ranked, list(indexes.values()), asked, limit)
-            fit = await self._fitting(question, indexes, found)
+            fit = await self._fitting(question, asked, indexes)
             order = arranged([each for each, _ in fit], [candidate.text for _, candidate in fit])
-        return [fit[at][1] for at in order]
+        return Pool([fit[at][1] for at in order], frozenset(named - indexes.keys()))
 
     async def _nearest(self, agents: Set[bytes], asked: Asked) -> Set[bytes]:
         if len(agents) <= ABREAST:
             return agents
+        if self._search is None:
+            raise ValueError(f"{len(agents)} agents, and no search to choose {ABREAST} of them by")
         hits = await self._search.nearest(agents, asked.vector, HITS)
         return set(list(dict.fromkeys(hit.agent for hit in hits if hit.agent in agents))[:ABREAST])
 
     async def _fitting(
-        self, question: Question, indexes: dict[bytes, MemoryIndex], found: list[Scored]
+        self, question: Question, asked: Asked, indexes: Mapping[bytes, MemoryIndex]
+    ) -> list[tuple[Scored, Ranked]]:
+        """Candidates that may be shown; looks further as rows drop out."""
+        limit = 2 * question.wanted + SPARE
+        for _ in range(ROUNDS):
+            found = await asyncio.to_thread(ranked, list(indexes.values()), asked, limit)
+            fit = await self._shown(question, indexes, found)
+            if len(found) < limit or len(fit) >= question.wanted:
+                break
+            limit *= 4
+        return fit[: question.wanted + SPARE]
+
+    async def _shown(
+        self, question: Question, indexes: Mapping[bytes, MemoryIndex], found: list[Scored]
     ) -> list[tuple[Scored, Ranked]]:
         rows: dict[int, StoredMemory | None] = {}  # by place: two agents may hold one id, as imports bring their own
         for agent, index in indexes.items():

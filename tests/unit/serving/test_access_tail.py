@@ -67,10 +67,28 @@ async def test_no_older_word_about_a_grant_counts_and_none_of_an_erased_agent() 
     assert await tail.held(ALICE.agent) == nothing_granted(ALICE.agent)
 
 
+async def test_who_has_granted_anything_is_known_until_it_is_erased(monkeypatch: pytest.MonkeyPatch) -> None:
+    tail = AccessTail(KafkaSettings(), Verifier([WORKER.public]), 0.1)
+
+    async def at_once(_: float) -> None:
+        return None
+
+    monkeypatch.setattr(tail.tail, "barrier", at_once)
+    grant = {"grantee": BOB.agent, "rights": ["read"], "namespace": "a", "until": None, "since": 7}
+    for value in (row(), row(grants=[grant]), row(grants=[{**grant, "rights": [], "since": 8}])):
+        assert await tail.granting(ALICE.agent) == []
+        tail._take(ALICE.agent, value)
+    assert [(of["agent"], of["grants"][0]["rights"]) for of in await tail.granting(BOB.agent)] == [(ALICE.agent, [])]
+    tail._take(ALICE.agent, None)
+    assert await tail.granting(BOB.agent) == []
+
+
 async def test_a_tail_that_has_not_read_or_has_failed_gives_no_answer() -> None:
     tail = AccessTail(KafkaSettings(), Verifier([WORKER.public]), 0.1)
     with pytest.raises(MonmouthError):
         await tail.held(ALICE.agent)
+    with pytest.raises(MonmouthError):
+        await tail.granting(ALICE.agent)
     tail._complete = True
     tail.tail.failure = MonmouthError("ended")
     with pytest.raises(MonmouthError, match="ended"):

@@ -27,6 +27,7 @@ from streams.serving.cache.levels import Limits
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.context.proven import ProvenContexts
+from streams.serving.context.shared import SharedFinder
 from streams.serving.eraser import Eraser
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
@@ -46,6 +47,7 @@ from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
 from streams.serving.retrieval.hybrid import Hybrid
 from streams.serving.retrieval.indexes import AgentIndexes
+from streams.serving.retrieval.pooled import Pooled
 from streams.serving.roots import Root
 from streams.serving.services import Services
 from streams.serving.states import AgentStates
@@ -181,6 +183,9 @@ class World:
             eraser=self.eraser,
             states=AgentStates(self.prover, self.reads, self.roots, self.roots, self.progress, 1),
             gate=Gate(OPERATOR_TOKEN, tokens=self.tokens, access=self.access),
+            shared=SharedFinder(
+                self.reads, Pooled(self.reads, self.indexes, self.vectors, None), self.vectors, rag or RagSettings()
+            ),
             doors=Doorkeeping(self.access, self.tokens, Attempts(lambda: self.clock), self.access.authority),
         )
         self.blocks = [block(0, 0, bytes(32))]

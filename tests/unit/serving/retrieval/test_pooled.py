@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from connectors.stores.pooled import MergedSearch
-from schemas.records import MemoryFact
+from schemas.defaults import plain_memory
+from schemas.records import Memory, MemoryFact
 from streams.ports.stores import Hit
 from streams.retrieval.ranked import Question
 from streams.serving.retrieval import pooled
@@ -85,3 +86,57 @@ async def test_merged_search_is_the_search_of_all_and_drops_what_leaks(world: Wo
 
     world.index.search = leaking  # type: ignore[method-assign]
     assert await search.nearest({ALICE, BOB}, vector, 5) == []
+
+
+def named(agent: bytes, number: int, tag: str, text: str) -> MemoryFact:
+    """A memory that a command stored, under an id that another agent may use as well: imports bring their own."""
+    plain = plain_memory(bytes([number]) * 32, agent, "SEMANTIC", "COMMAND", 1_000)
+    memory: Memory = {**plain, "content": text.encode(), "media_type": "text/plain", "tags": [tag]}
+    cause = agent[:16] + bytes([number]) * 16
+    return {"op": "UPSERT", "cause": cause, "memory_id": memory["id"], "owner": agent, "memory": memory, "block": None}
+
+
+async def test_of_an_agent_granted_by_tags_the_rest_is_not_even_counted(world: World) -> None:
+    async def found() -> list[tuple[str, float]]:
+        answer = await pool(world).pool({ALICE, BOB}, {BOB: frozenset({"team"})}, Question(ALICE, "swapped eth", 10, -1.0))
+        assert answer.unsearched == frozenset()
+        return [(each.text, each.score) for each in answer.ranked]
+
+    await world.remember(named(ALICE, 1, "own", "swapped eth of alice"), named(BOB, 2, "team", "swapped eth of bob"))
+    before = await found()
+    assert {text for text, _ in before} == {"swapped eth of alice", "swapped eth of bob"}
+    await world.remember(*(named(BOB, 10 + i, "own", f"swapped eth {i}") for i in range(9)))
+    assert await found() == before
+    assert len(await ask(world, {BOB})) == 10, "the whole agent is another index"
+
+
+async def test_one_id_in_two_agents_is_two_memories(world: World) -> None:
+    await world.remember(named(ALICE, 1, "team", "swapped eth of alice"), named(BOB, 1, "own", "swapped eth of bob"))
+    assert await ask(world, {ALICE, BOB}) == {"swapped eth of alice", "swapped eth of bob"}
+    tags = {agent: frozenset({"team"}) for agent in (ALICE, BOB)}
+    answer = await pool(world).pool({ALICE, BOB}, tags, Question(ALICE, "swapped eth", 10, -1.0))
+    assert [each.text for each in answer.ranked] == ["swapped eth of alice"]
+
+
+async def test_an_agent_without_an_index_is_named(world: World) -> None:
+    await filled(world)
+    world.indexes._capacity = 1
+    answer = await pool(world).pool({ALICE, BOB}, {}, Question(ALICE, "swapped eth", 10, -1.0))
+    assert (answer.ranked, answer.unsearched) == ([], {ALICE, BOB})
+
+
+async def test_more_agents_than_can_be_ranked_need_a_search(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooled, "ABREAST", 1)
+    with pytest.raises(ValueError, match="no search"):
+        await Pooled(world.reads, world.indexes, world.vectors, None).rank({ALICE, BOB}, Question(ALICE, "eth", 10, -1.0))
+
+
+async def test_all_indexes_of_an_agent_are_dropped_with_it(world: World) -> None:
+    await filled(world)
+    await pool(world).pool({ALICE, BOB}, {BOB: frozenset({"swap"})}, Question(ALICE, "eth", 10, -1.0))
+    await ask(world, {BOB})
+    assert BOB in world.indexes
+    world.indexes.drop(BOB)
+    assert BOB not in world.indexes
+    world.indexes.drop(ALICE)
+    assert world.indexes.nbytes == 0
