@@ -1,6 +1,7 @@
 """What a memory may hold, and what each command must say: limits that the memory agent and the gateway share.
 
-Each function returns what is wrong in words, or an empty text. Invariant: whether a command is refused depends on it alone.
+Each function returns what is wrong in words, or an empty text. Invariants: whether a command is refused depends on it alone;
+what is said of it repeats nothing that is sealed in the log, since it stands beside the dead letter in the clear.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _wrong_content(command: MemoryCommand) -> str:
     if not 0 < len(command["media_type"]) <= MAX_MEDIA_TYPE:
         return f"a media type that is empty or longer than {MAX_MEDIA_TYPE} characters"
     if command["media_type"].startswith("text/") and not is_text(command["content"]):
-        return f"content is not UTF-8, as {command['media_type']} must be"
+        return "content is not UTF-8, as its media type says it is"
     if command["op"] not in AMENDING and (wrong := wrong_structure(command["content"], command["media_type"])):
         return wrong
     return wrong_labels(command["tags"], command["content"], least=0 if command["op"] in AMENDING else 1)
@@ -102,7 +103,7 @@ def _wrong_validity(command: MemoryCommand) -> str:
         return "valid_from or valid_to is not in unix seconds"
     start = command["timestamp"] if times[0] is None else times[0]
     if times[1] is not None and times[1] <= start:
-        return f"valid_to {times[1]} is not after {start}, from which it is true"
+        return "valid_to is not after the time from which it is true"
     return ""
 
 
@@ -133,14 +134,14 @@ def wrong_edge(edge: MemoryEdge, kinds: frozenset[EdgeKind], own: bytes) -> str:
     if own in ends or len(set(ends)) < len(ends):
         return "an edge from a memory to itself"
     if not (isfinite(edge["strength"]) and 0 <= edge["strength"] <= 1):
-        return f"strength {edge['strength']} is not from 0 to 1"
+        return "a strength that is not from 0 to 1"
     if len(edge["relation"]) > MAX_RELATION:
         return f"a relation longer than {MAX_RELATION} characters"
     if edge["kind"] != "LINK":
         if edge["source"] is not None or edge["relation"]:
             return "only a LINK starts elsewhere or has a relation"
         if edge["until"] is not None and not MIN_VALID <= edge["until"] <= MAX_TIMESTAMP:
-            return f"until {edge['until']} is not in unix seconds"
+            return "until is not in unix seconds"
     elif edge["until"] is not None:
         return "a LINK ends nothing: it has no until"
     return ""

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from schemas.defaults import NO_TERMS, plain_command
 from schemas.records import CommandOp, MemoryCommand, Session, SessionTerms
+from streams.agents.memory_limits import MAX_TAGS
 from streams.core import session as rules
 from streams.core.moment import Moment
 from streams.core.session import SessionRefused
@@ -158,6 +159,8 @@ async def stored(  # noqa: PLR0917  (path, body and who asks)
         raise BadRequestError("the session takes nothing more", "It has ended or expired: open another.")
     if wanted.timestamp is not None or wanted.links or wanted.subject is not None:
         raise BadRequestError("a memory in a session has the time it comes at, makes no statement and has no links")
+    if author is not None and len(wanted.tags) >= MAX_TAGS:
+        raise BadRequestError(f"at most {MAX_TAGS - 1} tags: one more will name its author")
     command: MemoryCommand = {**storing(agent, wanted), "session": session_id, "author": author, "timestamp": now}
     receipt = await remember(served, command, wanted.wait)
     response.status_code = 201 if receipt.visible else 202

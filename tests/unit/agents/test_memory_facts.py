@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -210,8 +210,8 @@ def test_a_store_may_name_the_id_it_leads_to() -> None:
         (AGENT, {"predicate": "lives in"}, "predicate"),
         (AGENT, {"subject": "", "predicate": "lives in"}, "subject or predicate"),
         (AGENT, {"subject": "s" * (MAX_STATEMENT + 1), "predicate": "p"}, "subject or predicate"),
-        (AGENT, {"valid_from": 10, "valid_to": 10}, "not after 10"),
-        (AGENT, {"valid_to": 1_700_000_000}, "not after 1700000000"),
+        (AGENT, {"valid_from": 10, "valid_to": 10}, "not after the time from which it is true"),
+        (AGENT, {"valid_to": 1_700_000_000}, "not after the time from which it is true"),
         (AGENT, {"valid_from": 2**62}, "unix seconds"),
         (AGENT, {"edges": [plain_edge("SUPERSEDES", ID)]}, "a command of its own"),
         (AGENT, {"edges": [link(ID, relation=str(n)) for n in range(MAX_EDGES + 1)]}, "65 edges"),
@@ -262,3 +262,24 @@ def test_text_that_reads_like_an_order_is_not_carried_out(text: str) -> None:
     (fact,) = facts_of(input=text.encode())
     assert fact["op"] == "UPSERT"
     assert fact["memory"]["type"] == "EPISODIC"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"media_type": "text/777777", "content": b"\xff"},
+        {"media_type": "777777" * 40},
+        {"tags": ["777777" * 20]},
+        {"subject": "777777"},
+        {"valid_from": 777_777, "valid_to": 5},
+        {"edges": [{**plain_edge("LINK", b"\2" * 32), "relation": "777777" * 20}]},
+        {"edges": [{**plain_edge("LINK", b"\2" * 32), "strength": 777_777.0}]},
+        {"op": "INVALIDATE", "edges": [{**plain_edge("INVALIDATES", b"\2" * 32), "until": 777_777 << 40}]},
+    ],
+    ids=str,
+)
+def test_what_is_said_of_a_refused_command_repeats_nothing_private(fields: dict[str, Any]) -> None:
+    plain = {**plain_command(b"\1" * 16, b"\1" * 20, "STORE", 5), "type": "SEMANTIC", "content": b"x"}
+    with pytest.raises(PoisonError) as refused:
+        command_facts(b"\1" * 20, cast("MemoryCommand", {**plain, **fields}))
+    assert "7777" not in f"{refused.value} {refused.value.hint}" and str(777_777 << 40) not in str(refused.value)

@@ -183,6 +183,8 @@ async def test_collaborators_take_part_and_nobody_else_learns_of_it(folded: Worl
         assert await texts(http, inside) == await texts(http, f"{A}/sessions/{session}/memories") == ["from bob"]
         (item,) = (await http.get(inside)).json()["items"]
         assert item["tags"] == [f"by:0x{BOB.hex()}"]
+        full = await http.post(inside, json={"text": "x", "tags": [f"t{n}" for n in range(32)]})
+        assert (full.status_code, full.json()["error"]) == (400, "bad_request"), "one more tag names its author"
         refusals = [
             await http.get(inside.replace(BOB.hex(), "c3" * 20)),
             await http.post(inside.replace(BOB.hex(), "c3" * 20), json={"text": "x"}),
