@@ -11,6 +11,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.codec import codec
+from schemas.records import AgentAccess
+from streams.agents.access import Authority, published
 from streams.core.block import ZERO_HASH, BlockRef
 from streams.core.canonical import ChainStep
 from streams.core.chain import LiveBlock
@@ -18,7 +20,7 @@ from streams.core.checkpoint import TIP, Checkpoint
 from streams.serving.roots import Root
 from streams.settings import KafkaSettings
 from streams.signing import Signer
-from streams.topics import BLOCKS, CHECKPOINTS, ROOTS, TRANSACTIONS, physical
+from streams.topics import ACCESS, BLOCKS, CHECKPOINTS, ROOTS, TRANSACTIONS, physical
 from tests.final_logs import key_of
 from tests.steps import notification
 
@@ -33,6 +35,7 @@ class LogWriter:
         self._looker = looker
         self._blocks = physical(kafka.prefix, BLOCKS)
         self._roots = physical(kafka.prefix, ROOTS)
+        self._access = physical(kafka.prefix, ACCESS)
         self._checkpoints = physical(kafka.prefix, CHECKPOINTS)
 
     def signed(self, step: ChainStep) -> bytes:
@@ -72,6 +75,15 @@ class LogWriter:
         async with self._producer.transaction():
             value = record and codec().encode("LatticeRoot", record)
             written = await self._producer.send_and_wait(self._roots, value, key=agent)
+        await self._visible(written)
+
+    async def access(self, row: AgentAccess) -> None:
+        """Keys and grants as a trusted memory agent says them."""
+        value = published(Authority(signer=SIGNER), row).value
+        async with self._producer.transaction():
+            written = await self._producer.send_and_wait(
+                self._access, codec().encode("AgentAccess", value or {}), key=row["agent"]
+            )
         await self._visible(written)
 
     async def tips(self, partition: int, offsets: Mapping[str, int], at: BlockRef) -> None:

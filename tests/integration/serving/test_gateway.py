@@ -18,7 +18,8 @@ from click.testing import CliRunner
 from connectors.chain.memory_root import set_root_call
 from connectors.stores import LmdbMemoryStore, LmdbVectorStore
 from schemas.codec import codec
-from schemas.records import MemoryFact
+from schemas.records import MemoryFact, StandingGrant
+from streams.agents.access import nothing_granted
 from streams.cli.memory import memory
 from streams.cli.proof import proof
 from streams.cli.proof_anchored import anchor as proof_anchor
@@ -174,6 +175,22 @@ async def sent_commands(settings: Settings, count: int) -> list[tuple[Any, Any]]
     finally:
         await consumer.stop()
     return found
+
+
+async def test_one_question_to_all_that_was_granted_until_it_is_taken_back(live: Live) -> None:
+    grant: StandingGrant = {"grantee": ALICE, "rights": ["read"], "namespace": "swap", "until": None, "since": 7}
+    await live.writer.steps(step_new(0, GENESIS), step_new(1, FIRST))
+    await live.remember(upsert(ALICE, FIRST, 0, "swapped eth of alice"), upsert(BOB, FIRST, 1, "swapped eth of bob"))
+    async with AsyncClient(live.gateway.url, token=operator_token(live.settings)) as client:
+
+        async def seen() -> set[str]:
+            return {item.text for item in (await client.query_shared(AGENT, "swapped eth")).items}
+
+        assert await seen() == {"swapped eth of alice"}
+        await live.writer.access({**nothing_granted(BOB), "grants": [grant]})
+        assert await seen() == {"swapped eth of alice", "swapped eth of bob"}
+        await live.writer.access({**nothing_granted(BOB), "grants": [{**grant, "rights": [], "since": 8}]})
+        assert await seen() == {"swapped eth of alice"}
 
 
 async def test_readers_beside_a_stream_of_reorgs_see_one_branch_at_a_time(live: Live) -> None:
