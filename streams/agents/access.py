@@ -148,8 +148,8 @@ def _check_grant(access: AgentAccess, author: bytes, command: MemoryCommand) -> 
     if command["op"] != "STORE":
         raise PoisonError(f"{command['op']} is the agent's own to say", "A grant lets others read and store, and no more.")
     granted = {grant["namespace"] for grant in live_grants(access, author, "write", command["timestamp"])}
-    if not granted & {"", *command["tags"]}:
-        raise PoisonError("its author has no grant to store this", "The agent can GRANT write, for a tag that it must carry.")
+    if "" not in granted and not (command["tags"] and granted.issuperset(command["tags"])):
+        raise PoisonError("its author has no grant to store this", "The agent can GRANT write, for each tag that it carries.")
 
 
 def proves_itself(command: MemoryCommand) -> bool:

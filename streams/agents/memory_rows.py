@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from math import inf
 
 from blake3 import blake3
 
@@ -19,6 +20,7 @@ from schemas.records import Memory, MemoryFact
 from streams.agents.base import LocalState
 from streams.agents.quota import RANK, Quota, rank_of
 from streams.core.presence import NO_BLOCK, Fact, Presence
+from streams.core.session import in_zone
 
 _COUNTS = struct.Struct("<II")
 _FACT = struct.Struct("<32sq32s")
@@ -47,7 +49,8 @@ class MemoryRows:
             changed = presence.upsert(name)
             if changed != presence and not memory and fact["memory"]:
                 made = fact["memory"]
-                memory = rank_of(made["importance"], made["timestamp"]) + codec().encode("Memory", made)
+                worth = inf if in_zone(made) else made["importance"]  # a session lets go of its memories itself
+                memory = rank_of(worth, made["timestamp"]) + codec().encode("Memory", made)
         else:
             changed = presence.delete(name)
         if changed != presence:

@@ -118,9 +118,9 @@ async def shared_query(agent: AgentParam, owner: OwnerParam, wanted: QueryReques
 async def shared_store(agent: AgentParam, owner: OwnerParam, wanted: SharedStoreRequest, served: Served) -> Receipt:
     """Keeps a memory with the owner, under a tag that the owner lets this agent write."""
     granted = await namespaces(served, owner, agent, "write")
-    if wanted.namespace not in granted and "" not in granted:
-        raise ForbiddenError("there is no grant to write under that tag", "Name a namespace that was granted.")
     tags = list(dict.fromkeys([*([wanted.namespace] if wanted.namespace else []), *wanted.tags]))
+    if "" not in granted and not (tags and granted.issuperset(tags)):
+        raise ForbiddenError("there is no grant to write under these tags", "Name granted namespaces, and no other tags.")
     command_id = (wanted.command_id or uuid.uuid4()).bytes
     command = store_command(
         owner,

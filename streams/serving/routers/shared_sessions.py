@@ -30,7 +30,9 @@ async def shared_session_memories(  # noqa: PLR0917  (path and query)
 ) -> MemoryList:
     """What a session holds in which this agent takes part, newest first."""
     await _demand_part(served, agent, owner, session_id)
-    return await held(served, owner, session_id, when, limit)
+    found = await held(served, owner, session_id, when, limit)
+    # What ends a memory of the session may lie outside of it, and has a name that is the owner's business.
+    return found.model_copy(update={"items": [item.model_copy(update={"validity": None}) for item in found.items]})
 
 
 @router.post("", operation_id="store_in_shared_session", status_code=201)

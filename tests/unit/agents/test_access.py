@@ -211,6 +211,7 @@ def test_another_agent_stores_under_a_grant_alone() -> None:
     assert taken(at, foreign("team")) == 1
     refused(at, foreign("other"), "no grant")
     refused(at, foreign(), "no grant")
+    refused(at, gate(storing(author=BOB.agent, tags=["team", "other"], timestamp=NOW)), "no grant")
     assert taken(at, foreign("team", NOW + 9)) == 1
     refused(at, foreign("team", NOW + 10), "no grant")
     refused(at, gate(storing(author=CAROL.agent, tags=["team"])), "no grant")

@@ -137,6 +137,9 @@ async def test_storing_with_another_agent(alice: Asker, bob: Asker, world: World
     await grant(alice, ["read", "write"], "team")
     assert (await bob.send("POST", path, json={"text": "x", "namespace": "own"})).status_code == 403
     assert (await bob.send("POST", path, json={"text": "x"})).status_code == 403
+    elsewhere = {"text": "x", "namespace": "team", "tags": ["hello"]}  # whoever reads that tag was not asked
+    assert (await bob.send("POST", path, json=elsewhere)).status_code == 403
+    await grant(alice, ["write"], "hello")
     stored = await bob.send("POST", path, json={"text": "from bob", "namespace": "team", "tags": ["hello"]})
     assert stored.status_code == 202
     command = world.commands.sent[-1]

@@ -132,9 +132,17 @@ def test_private_parts_of_an_older_version_are_read(tmp_path: Path) -> None:
         newer.decode((77).to_bytes(4, "big") + old[4:])
 
 
+def test_a_signature_over_private_content_is_hidden_with_it(sealing: SealingCodec) -> None:
+    """Else whoever guessed the text of an erased agent could see that the guess is right."""
+    command = {**plain_command(b"c" * 16, b"e" * 20, "STORE", 7), "type": "WORKING", "content": b"x", "signature": b"s" * 72}
+    wire = sealing.encode("MemoryCommand", command)
+    assert b"s" * 72 not in wire
+    assert sealing.decode(wire)[1] == command
+
+
 def test_records_without_private_content_stay_open(sealing: SealingCodec) -> None:
     for op in ("FORGET", "ERASE"):
-        command = {**plain_command(b"c" * 16, OTHER, op, 7), "memory_id": ID}
+        command = {**plain_command(b"c" * 16, OTHER, op, 7), "memory_id": ID, "signature": b"s" * 72}
         assert sealing.encode("MemoryCommand", command) == PLAIN.encode("MemoryCommand", command)
     assert sealing.keys.get(OTHER) is None  # and need no key
     assert sealing.encode("MemoryFact", fact(None)) == PLAIN.encode("MemoryFact", fact(None))
