@@ -38,3 +38,15 @@ def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(os.urandom(100_000) + RAW[:-1])
     assert list(findings([tmp_path], spellings(TEXT))) == []
     assert min(map(len, spellings(TEXT).values())) >= 16
+
+
+def test_what_lies_between_holes_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "sparse"
+    with file.open("wb") as stream:
+        stream.seek(5 << 20)
+        stream.write(b"x" * 4_090 + b"canary over the edge of a page")
+        stream.truncate(20 << 20)
+    assert [found for found in findings([tmp_path], spellings("canary over the edge of a page")) if found.endswith("utf-8")]
+    (tmp_path / "hole").touch()
+    os.truncate(tmp_path / "hole", 1 << 20)
+    assert list(findings([tmp_path / "none"], spellings("canary"))) == []
