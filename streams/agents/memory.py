@@ -41,7 +41,7 @@ from streams.ports.stores import MemoryStore
 
 NO_AUTHORITY = Authority()
 HELD = 10_000
-"""Most facts taken back that wait, while old work is done again, for a block that may come back."""
+"""Most facts that wait while old work is done again; what comes later in it may take them back."""
 
 
 class MemoryAgent(StreamAgent):
@@ -76,7 +76,7 @@ class MemoryAgent(StreamAgent):
         self._erasures = Erasures(state)
         self._sessions = Sessions(state, authority.signer)
         self._pending: list[tuple[bool, MemoryFact]] = []
-        self._held: dict[tuple[str, bytes, bytes, Fact], MemoryFact] = {}
+        self._held: dict[tuple[str, bytes, bytes, Fact], tuple[bool, MemoryFact]] = {}
 
     async def prepare(self, records: Sequence[Record]) -> None:
         """Has the keys of agents that are new made, all at once and off the event loop."""
@@ -155,22 +155,19 @@ class MemoryAgent(StreamAgent):
 
     async def flush(self) -> None:
         """Writes to the store, in runs of one direction."""
-        self._pending[:0] = [(False, fact) for fact in self._held.values()]
+        self._pending[:0] = self._held.values()
         self._held = {}
         await self._write()
 
     async def flush_again(self) -> None:
-        """Writes what was added; what was taken back waits, unless it was added again."""
-        added = []
+        """Keeps what old work comes to, so that an owner who loses the partition on the way leaves nothing half done in the
+        store: the next one may be past it, and would never take back what an undo has still to come for.
+        """
         for forward, fact in self._pending:
-            name = (fact["op"], fact["owner"], fact["memory_id"], fact_name(fact))
-            if forward:
-                self._held.pop(name, None)
-                added.append(fact)
-            else:
-                self._held[name] = fact
-        self._pending = [(True, fact) for fact in added]
-        await (self.flush() if len(self._held) > HELD else self._write())
+            self._held[fact["op"], fact["owner"], fact["memory_id"], fact_name(fact)] = (forward, fact)
+        self._pending = []
+        if len(self._held) > HELD:
+            await self.flush()
 
     @property
     def holds_back(self) -> bool:

@@ -20,12 +20,12 @@ Record = Mapping[str, Any]
 class Moment:
     """``known_block``, ``known_time``: the newest block and time the read knows of; None is all there is.
 
-    ``valid_at``: for when it asks; None is ``known_time``, or else ``now``. ``now``: the reader's clock, in unix seconds;
+    ``valid_at``: for when it asks; None is ``known_time``, or else ``clock``. ``clock``: the reader's clock, in unix seconds;
     moments that differ in it alone ask for the same.
     ``invalid_too``: shows what is not true then as well.
     """
 
-    now: int = field(compare=False, repr=False)
+    clock: int = field(compare=False, repr=False)
     known_block: int | None = None
     known_time: int | None = None
     valid_at: int | None = None
@@ -45,7 +45,7 @@ class Moment:
         """
         known = [memory for memory in memories if self.knows(memory)]
         present = self.known_time is None and self.valid_at is None
-        found = validities(known, filter(self.knows, others), self.now if present else None)
+        found = validities(known, filter(self.knows, others), self.clock if present else None)
         if self.invalid_too:
             return found
         return {memory_id: validity for memory_id, validity in found.items() if validity.at(self._asked)}
@@ -54,4 +54,4 @@ class Moment:
     def _asked(self) -> int:
         if self.valid_at is not None:
             return self.valid_at
-        return self.now if self.known_time is None else self.known_time
+        return self.clock if self.known_time is None else self.known_time

@@ -1,7 +1,7 @@
 """The finder with its answers kept: the same answers, sooner.
 
 Assumes that the caller's right to ask was checked before: a request names one agent, whose rows alone its answer holds; and
-that requests which differ in ``when.now`` alone are equal.
+that requests which differ in ``when.clock`` alone are equal.
 Invariant: what comes out is what the finder would answer at a moment between the call and the return, the point of the chain it
 speaks of included; nothing is served that was not checked against stores and view after the view was brought up to date.
 """
@@ -80,12 +80,12 @@ class CachedFinder:
             return Answered(_whole(await self._finder.find(request)), cached=False)
         question = Question(request.agent, request)
         # No wait between the look at the view and the answer: what it says now is what the answer holds.
-        body = self.cache.look_up(question, lambda stamp: self._freshness.fresh(stamp, versions, when.now))
+        body = self.cache.look_up(question, lambda stamp: self._freshness.fresh(stamp, versions, when.clock))
         if body is not None:
             gateway_metrics.RAG_QUERIES.inc()
             gateway_metrics.QUERY_LATENCY.observe(1000 * (time.monotonic() - started))
             return Answered(_joined(body, self._reads.as_of(when)), cached=True)
-        before, ticket = self._freshness.moment(versions, when.now), self.cache.ticket()
+        before, ticket = self._freshness.moment(versions, when.clock), self.cache.ticket()
         found = await self._finder.find(request)
         body = _timeless(found)
         stamp = await self._freshness.stamp(request.agent, before)

@@ -28,6 +28,11 @@ def rebuilds() -> float:
     return sum(sample.value for sample in found.samples if sample.name.endswith("_total"))
 
 
+async def runs_both() -> bool:
+    """Whether this process runs both partitions."""
+    return metric("partitions") == 2
+
+
 def on(settings: Settings, folder: Path, *, standby: bool = False) -> Settings:
     """The same pipeline on a disk of its own."""
     found = settings.model_copy(deep=True)

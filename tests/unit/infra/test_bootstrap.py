@@ -147,7 +147,9 @@ def test_exit_code_is_that_of_the_command(installed: Path) -> None:
 
 
 def test_ctrl_c_reaches_the_command(installed: Path) -> None:
-    main = "import sys, time\nprint('up', flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    sys.exit(77)\n"
+    main = (
+        "import sys, time\ntry:\n    print('up', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    sys.exit(77)\n"
+    )
     with run_in(installed, main, "x") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
