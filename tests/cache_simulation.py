@@ -177,7 +177,7 @@ class Simulation:
     def _text(self, request: ContextRequest, rows: Sequence[tuple[bytes, StoredMemory]], known: set[bytes]) -> str:
         assert request.when is not None
         live = [row.memory for i, row in rows if i in known and row.memory and self.chain.view.live(row.presence)]
-        starts = {memory["id"]: start_of(memory, request.when.now) for memory in live if _true(memory, request.when.now)}
+        starts = {memory["id"]: start_of(memory, request.when.clock) for memory in live if _true(memory, request.when.clock)}
         return " ".join(sorted(f"{i.hex()[-6:]}@{start}" for i, start in starts.items())[: request.max_results])
 
     def _context(self, request: ContextRequest, text: str) -> Context:
