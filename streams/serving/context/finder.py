@@ -28,7 +28,7 @@ from streams.serving.vectors import QueryVectors
 from streams.serving.wire import Citation, Context, ContextItem, Omitted, ValidityView
 from streams.settings import RagSettings
 
-ATTEMPTS = 8
+ATTEMPTS = 50
 """Looks while the chain moves on; after the last one an answer may lack rows, never hold undone ones."""
 EVER = Temporal(seconds=1 << 62)
 """The window of a walk that names none: the newest memories."""
