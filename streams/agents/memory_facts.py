@@ -44,13 +44,13 @@ def transaction_facts(transaction: ChainTransaction, reading: Reading) -> list[M
         importance=reading.features.importance,
         tags=reading.tags[:MAX_TAGS],
     )
-    facts = [_upsert(cause, happened, transaction["block"])]
+    facts = [upsert_fact(cause, happened, transaction["block"])]
     if transaction["role"] == "SENDER" and transaction["status"] != 0 and reading.method in ORDERS:
         if reading.intent == "memory_forget":
             owner, memory_id = transaction["agent"], reading.values["memory_id"]
             facts.append(delete_fact(cause, owner, memory_id, transaction["block"]))
         asked = _asked_for(transaction, reading)
-        facts += [_upsert(cause, asked, transaction["block"])] if asked else []
+        facts += [upsert_fact(cause, asked, transaction["block"])] if asked else []
     return facts
 
 
@@ -107,13 +107,13 @@ def command_facts(key: bytes | None, command: MemoryCommand) -> list[MemoryFact]
             raise PoisonError("FORGET names no memory", "Set memory_id.")
         return [delete_fact(cause, agent, command["memory_id"], None)]
     if command["op"] == "IMPORT":
-        return [_upsert(cause, imported_memory(command), None)]
+        return [upsert_fact(cause, imported_memory(command), None)]
     if command["op"] not in EDGES_OF:
         raise PoisonError(f"{command['op']} is no command about memories", "See schemas/MemoryCommand.avsc.")
     wrong = wrong_command(command)
     if wrong:
         raise PoisonError(f"{command['op']}: {wrong}", "Mend the command and send it again under a new id.")
-    return [_upsert(cause, _commanded(command), None)]
+    return [upsert_fact(cause, _commanded(command), None)]
 
 
 def _commanded(command: MemoryCommand) -> Memory:
@@ -147,7 +147,8 @@ def eviction(owner: bytes, memory_id: bytes) -> MemoryFact:
     return delete_fact(eviction_cause(owner, memory_id), owner, memory_id, None)
 
 
-def _upsert(cause: bytes, memory: Memory, block: BlockRefRecord | None) -> MemoryFact:
+def upsert_fact(cause: bytes, memory: Memory, block: BlockRefRecord | None) -> MemoryFact:
+    """That a memory is there."""
     return {
         "op": "UPSERT",
         "cause": cause,

@@ -20,6 +20,7 @@ from schemas.codec import codec
 from schemas.records import Memory, MemoryCommand, MemoryFact, MemoryType, Session
 from streams import topics
 from streams.agents.base import Emit, LocalState
+from streams.agents.memory_facts import delete_fact, upsert_fact
 from streams.agents.memory_limits import MAX_TAGS, MAX_TIMESTAMP
 from streams.core import session as rules
 from streams.core.ids import command_cause, content_id
@@ -177,10 +178,10 @@ class Sessions:
         cause = command_cause(command["agent"], command["id"])
         for key, memory in list(self._held(session)):
             if keep:
-                yield _upsert(cause, _promoted(memory, session["id"]))
+                yield upsert_fact(cause, _promoted(memory, session["id"]), None)
             self._state.delete(key)
             self._state.delete(b"o" + memory["agent"] + memory["id"])
-            yield _deleted(cause, memory)
+            yield delete_fact(cause, memory["agent"], memory["id"], None)
         for key, memory_id in list(self._lost(session)):
             self._state.delete(key)
             self._state.delete(b"o" + session["agent"] + memory_id)
@@ -204,7 +205,7 @@ class Sessions:
             held = self._held(session)
             for key, memory in [next(held) for _ in range(many)]:
                 self._lose(key, memory["agent"], memory["id"])
-                yield _deleted(cause, memory)
+                yield delete_fact(cause, memory["agent"], memory["id"], None)
             self._put({**session, "count": session["count"] - many})
 
     def _forget(self, agent: bytes, memory_id: bytes) -> None:
@@ -263,16 +264,6 @@ def _promoted(memory: Memory, session_id: bytes) -> Memory:
     if origin["type"] in PASSING:
         origin["type"] = "LONG_TERM"
     return origin
-
-
-def _upsert(cause: bytes, memory: Memory) -> MemoryFact:
-    owner = memory["agent"]
-    return {"op": "UPSERT", "cause": cause, "memory_id": memory["id"], "owner": owner, "memory": memory, "block": None}
-
-
-def _deleted(cause: bytes, memory: Memory) -> MemoryFact:
-    owner, memory_id = memory["agent"], memory["id"]
-    return {"op": "DELETE", "cause": cause, "memory_id": memory_id, "owner": owner, "memory": None, "block": None}
 
 
 def _payload(unsigned: object) -> bytes:

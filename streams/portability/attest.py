@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from streams.portability.errors import PackageError
-from streams.portability.package import ALTERED, Attestation, Package
+from streams.portability.errors import ALTERED, PackageError
+from streams.portability.package import Attestation, Package
 from streams.portability.record_json import canonical
 
 SIGNATURE = 64

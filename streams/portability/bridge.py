@@ -20,8 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from schemas.records import MEMORY_TYPES, Memory
 from streams.core.leaf import SOURCE_CODES
-from streams.portability.errors import PackageError
-from streams.portability.package import ALTERED
+from streams.portability.errors import ALTERED, PackageError
 from streams.portability.solana import find_program_address
 
 VERSION = 1

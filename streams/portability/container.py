@@ -16,9 +16,9 @@ from fastavro import parse_schema, reader, writer
 
 from schemas.codec import ROOT
 from schemas.records import Memory
-from streams.portability.errors import PackageError
+from streams.portability.errors import ALTERED, PackageError
 from streams.portability.lines import wrapped
-from streams.portability.package import ALTERED, MOST_MEMORIES, Package, demand_whole
+from streams.portability.package import MOST_MEMORIES, Package, demand_whole
 from streams.portability.record_json import canonical
 
 MAGIC = b"Obj\x01"

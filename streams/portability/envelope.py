@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
-from streams.portability.errors import PackageError
+from streams.portability.errors import ALTERED, PackageError
 
 MAGIC = b"MMTH"
 VERSION = 1
@@ -23,7 +23,6 @@ COMPRESSED, ENCRYPTED = 1, 2
 LEVEL = 3
 LARGEST = 1 << 30
 SALT, NONCE, DIGEST = 16, 12, 32
-ALTERED = "It was altered or damaged on its way; ask for it again."
 _CONTEXT = b"monmouth/package/envelope/1/salt and nonce"
 
 

@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from schemas.records import Memory
-from streams.portability.errors import PackageError
-from streams.portability.package import ALTERED, MOST_MEMORIES, Package, demand_whole
+from streams.portability.errors import ALTERED, PackageError
+from streams.portability.package import MOST_MEMORIES, Package, demand_whole
 from streams.portability.record_json import LONGEST_LINE, canonical, line_of, memory_of
 
 

@@ -22,13 +22,12 @@ from blake3 import blake3
 from schemas.records import Memory
 from streams.core.leaf import leaf_of, tree_of
 from streams.core.lthash import sum_elements
-from streams.portability.errors import PackageError
+from streams.portability.errors import ALTERED, PackageError
 from streams.portability.record_json import canonical, line_of
 
 FORMAT = "monmouth.package/1"
 PACKAGE_KEY = blake3(b"monmouth/package/1").digest()
 MOST_MEMORIES = 1_000_000
-ALTERED = "It was altered or damaged on its way; ask for it again."
 
 Manifest = Mapping[str, Any]
 Attestation = Mapping[str, Any]
