@@ -9,8 +9,7 @@ Memory: about 400 bytes an agent that has said anything, 100 more for each grant
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,14 +17,11 @@ from schemas.codec import SchemaError, codec
 from schemas.records import AgentAccess
 from streams.agents.access import Authority, nothing_granted, vouched_for
 from streams.identity.tokens import Tokens
-from streams.serving import metrics
 from streams.serving.attempts import Attempts
-from streams.serving.tail import TopicTail
+from streams.serving.tail import TopicTail, each
 from streams.settings import KafkaSettings
 from streams.signing import Verifier
 from streams.topics import ACCESS
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +52,7 @@ class AccessTail:
 
     def __init__(self, settings: KafkaSettings, verifier: Verifier, timeout: float) -> None:
         """``timeout``: seconds that a read may wait."""
+        self._fold = each(settings, ACCESS, self._read)
         self.tail = TopicTail(settings, ACCESS, self._fold)
         self._verifier = verifier
         self._timeout = timeout
@@ -89,13 +86,8 @@ class AccessTail:
         self._complete = True
         return [self._rows[agent] for agent in sorted(self._granting.get(grantee, ()))]
 
-    async def _fold(self, records: Sequence[Any]) -> None:
-        for record in records:
-            try:
-                self._take(record.key, record.value)
-            except SchemaError as error:
-                log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
-                metrics.GARBAGE.labels(ACCESS).inc()
+    def _read(self, record: Any) -> None:
+        self._take(record.key, record.value)
 
     def _take(self, key: bytes | None, value: bytes | None) -> None:
         if key is not None and value is None:

@@ -5,18 +5,13 @@ Memory: about 300 bytes for each erased agent.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 from schemas.codec import SchemaError, codec
 from schemas.records import Erasure
-from streams.serving import metrics
-from streams.serving.tail import TopicTail
+from streams.serving.tail import TopicTail, each
 from streams.settings import KafkaSettings
 from streams.topics import ERASURES
-
-log = logging.getLogger(__name__)
 
 
 class ErasureTable(Protocol):
@@ -31,6 +26,7 @@ class ErasureTail:
 
     def __init__(self, settings: KafkaSettings, timeout: float) -> None:
         """``timeout``: seconds that ``fresh`` may wait."""
+        self._fold = each(settings, ERASURES, self._read)
         self.tail = TopicTail(settings, ERASURES, self._fold)
         self._timeout = timeout
         self._erasures: dict[bytes, Erasure] = {}
@@ -47,13 +43,8 @@ class ErasureTail:
         await self.tail.barrier(self._timeout)
         return self._erasures.get(agent)
 
-    async def _fold(self, records: Sequence[Any]) -> None:
-        for record in records:
-            try:
-                name, found = codec().decode(record.value)
-                if name != "Erasure" or found["agent"] != record.key:
-                    raise SchemaError(f"a {name} that is not this key's erasure")
-                self._erasures[record.key] = found
-            except SchemaError as error:
-                log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
-                metrics.GARBAGE.labels(ERASURES).inc()
+    def _read(self, record: Any) -> None:
+        name, found = codec().decode(record.value)
+        if name != "Erasure" or found["agent"] != record.key:
+            raise SchemaError(f"a {name} that is not this key's erasure")
+        self._erasures[record.key] = found

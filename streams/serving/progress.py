@@ -8,20 +8,17 @@ to the end first. Memory: one standing per stream agent and partition; all other
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from schemas.codec import SchemaError, codec
 from streams.core.block import BlockRef
 from streams.core.checkpoint import NOWHERE, TIP, Checkpoint, slot_key
-from streams.serving import metrics
-from streams.serving.tail import TopicTail
+from streams.serving.tail import TopicTail, each
 from streams.settings import KafkaSettings
 from streams.topics import CHECKPOINTS
 
-log = logging.getLogger(__name__)
 _SUFFIX = f"/{TIP}".encode()
 
 
@@ -45,6 +42,7 @@ class ProgressTail:
 
     def __init__(self, settings: KafkaSettings, timeout: float) -> None:
         """``timeout``: seconds that ``fresh`` may wait."""
+        self._fold = each(settings, CHECKPOINTS, self._read)
         self.tail = TopicTail(settings, CHECKPOINTS, self._fold)
         self._timeout = timeout
         self._standings: dict[bytes, Standing] = {}
@@ -61,15 +59,9 @@ class ProgressTail:
         await self.tail.barrier(self._timeout)
         return self._standings.get(slot_key(stream_agent, partition, TIP))
 
-    async def _fold(self, records: Sequence[Any]) -> None:
-        for record in records:
-            if record.key is None or not record.key.endswith(_SUFFIX):
-                continue
-            try:
-                self._take(record.key, record.value)
-            except SchemaError as error:
-                log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
-                metrics.GARBAGE.labels(CHECKPOINTS).inc()
+    def _read(self, record: Any) -> None:
+        if record.key is not None and record.key.endswith(_SUFFIX):
+            self._take(record.key, record.value)
 
     def _take(self, key: bytes, value: bytes | None) -> None:
         if value is None:

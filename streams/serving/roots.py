@@ -7,8 +7,6 @@ older roots as much each, within the bounds of ``root_history``.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,12 +16,10 @@ from streams.serving import metrics
 from streams.serving.addresses import to_hex
 from streams.serving.final_logs import FinalLogs
 from streams.serving.root_history import RootHistory, Seen
-from streams.serving.tail import TopicTail
+from streams.serving.tail import TopicTail, each
 from streams.serving.wire import Block, RootView
 from streams.settings import KafkaSettings
 from streams.topics import ROOTS
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +58,7 @@ class RootTail:
 
     def __init__(self, settings: KafkaSettings, timeout: float) -> None:
         """``timeout``: seconds that ``fresh`` may wait."""
+        self._fold = each(settings, ROOTS, self._read)
         self.tail = TopicTail(settings, ROOTS, self._fold)
         self._timeout = timeout
         self._roots: dict[bytes, Root] = {}
@@ -91,13 +88,8 @@ class RootTail:
         await self.tail.barrier(self._timeout)
         return self._logs
 
-    async def _fold(self, records: Sequence[Any]) -> None:
-        for record in records:
-            try:
-                self._take(record.partition, record.key, record.value)
-            except SchemaError as error:
-                log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
-                metrics.GARBAGE.labels(ROOTS).inc()
+    def _read(self, record: Any) -> None:
+        self._take(record.partition, record.key, record.value)
 
     def _take(self, partition: int, key: bytes | None, value: bytes | None) -> None:
         if key is None:

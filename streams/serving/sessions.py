@@ -9,9 +9,8 @@ Memory: about 300 bytes a session; of an agent's ended ones the log keeps the la
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -22,15 +21,13 @@ from schemas.defaults import plain_command
 from schemas.records import MemoryCommand, Session
 from streams.agents.sessions import vouched_for
 from streams.core.session import OPEN, is_over
-from streams.serving import metrics
 from streams.serving.commands import CommandLog
 from streams.serving.faults import UnavailableError
-from streams.serving.tail import TopicTail
+from streams.serving.tail import TopicTail, each
 from streams.settings import KafkaSettings
 from streams.signing import Verifier
 from streams.topics import SESSIONS
 
-log = logging.getLogger(__name__)
 AGENT = 20
 CLOSE_EVERY = 5.0
 
@@ -47,6 +44,7 @@ class SessionTail:
 
     def __init__(self, settings: KafkaSettings, verifier: Verifier, timeout: float) -> None:
         """``timeout``: seconds that ``fresh`` may wait."""
+        self._fold = each(settings, SESSIONS, self._read)
         self.tail = TopicTail(settings, SESSIONS, self._fold)
         self._verifier = verifier
         self._timeout = timeout
@@ -69,13 +67,8 @@ class SessionTail:
         for sessions in self._rows.values():
             yield from (found for found in sessions.values() if found["state"] == OPEN and is_over(dict(found), int(now)))
 
-    async def _fold(self, records: Sequence[Any]) -> None:
-        for record in records:
-            try:
-                self._take(record.key or b"", record.value)
-            except SchemaError as error:
-                log.warning("%s, partition %d, offset %d: %s", self.tail.topic, record.partition, record.offset, error)
-                metrics.GARBAGE.labels(SESSIONS).inc()
+    def _read(self, record: Any) -> None:
+        self._take(record.key or b"", record.value)
 
     def _take(self, key: bytes, value: bytes | None) -> None:
         agent, session_id = key[:AGENT], key[AGENT:]

@@ -22,11 +22,12 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from schemas.codec import SchemaError
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.errors import MonmouthError, PositionLostError
 from streams.metrics import count_error
 from streams.serving.faults import UnavailableError
-from streams.serving.metrics import BARRIER_LATENCY
+from streams.serving.metrics import BARRIER_LATENCY, GARBAGE
 from streams.settings import KafkaSettings
 from streams.topics import physical
 
@@ -39,6 +40,24 @@ FETCH_BYTES = 4 * 1024 * 1024
 SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 STARTING = "starting"
+
+
+def each(settings: KafkaSettings, topic: str, take: Callable[[Any], None]) -> Fold:
+    """A fold that takes the records of ``topic`` one by one, and passes over those that ``take`` refuses with SchemaError.
+
+    Anybody may write to a topic, so what is no record of ours stops nobody; it is logged and counted.
+    """
+    name = physical(settings.prefix, topic)
+
+    async def fold(records: Sequence[Any]) -> None:
+        for record in records:
+            try:
+                take(record)
+            except SchemaError as error:
+                log.warning("%s, partition %d, offset %d: %s", name, record.partition, record.offset, error)
+                GARBAGE.labels(topic).inc()
+
+    return fold
 
 
 class TopicTail:
