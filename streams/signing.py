@@ -93,6 +93,21 @@ class Verifier:
         return True
 
 
+def _row_payload(name: str, row: Mapping[str, Any]) -> bytes:
+    return f"monmouth/{name}/1".encode() + codec().encode_open(name, {**row, "signature": None})
+
+
+def signed_row(name: str, row: Mapping[str, Any], signer: Signer | None) -> dict[str, Any]:
+    """A row of a compacted topic with the signature of the worker that publishes it; without ``signer`` with none."""
+    return {**row, "signature": None if signer is None else signer.sign_bytes(_row_payload(name, row))}
+
+
+def row_holds(name: str, row: Mapping[str, Any], trusted: Verifier) -> bool:
+    """Whether a worker that is trusted signed the row as it stands."""
+    signature: bytes | None = row["signature"]
+    return signature is not None and trusted.holds(signature, _row_payload(name, row))
+
+
 def load_or_create_signer(path: Path) -> Signer:
     """The signer whose 32-byte seed lies in ``path`` as hex; made (0600) if there is none. Raises ConfigurationError."""
     try:

@@ -21,10 +21,9 @@ from streams.agents.base import Emit, LocalState, Record
 from streams.errors import PoisonError
 from streams.identity import bls, commands
 from streams.identity.binding import SIGNATURE_BYTES, Place, signer_of
-from streams.signing import Signer, Verifier
+from streams.signing import Signer, Verifier, row_holds, signed_row
 
 Policy = Literal["open", "gateway", "signed"]
-DOMAIN = b"monmouth/AgentAccess/1"
 RIGHTS = frozenset({"read", "write"})
 MAX_GRANTS = 1_024
 MAX_NAMESPACE = 64
@@ -102,17 +101,12 @@ class Access:
 
 def published(authority: Authority, access: AgentAccess) -> Emit:
     """The row of agents.access, signed if the authority has a signer."""
-    signature = authority.signer.sign_bytes(_payload(access)) if authority.signer else None
-    return Emit(topics.ACCESS, access["agent"], "AgentAccess", {**access, "signature": signature})
-
-
-def _payload(access: AgentAccess) -> bytes:
-    return DOMAIN + codec().encode("AgentAccess", {**access, "signature": None})
+    return Emit(topics.ACCESS, access["agent"], "AgentAccess", signed_row("AgentAccess", access, authority.signer))
 
 
 def vouched_for(access: AgentAccess, trusted: Verifier) -> bool:
     """Whether a worker that is trusted wrote it."""
-    return access["signature"] is not None and trusted.holds(access["signature"], _payload(access))
+    return row_holds("AgentAccess", access, trusted)
 
 
 def check(authority: Authority, access: AgentAccess, command: MemoryCommand, raw: bytes) -> None:

@@ -26,9 +26,8 @@ from streams.core import session as rules
 from streams.core.ids import command_cause, content_id
 from streams.core.session import SessionRefused
 from streams.errors import PoisonError
-from streams.signing import Signer, Verifier
+from streams.signing import Signer, Verifier, row_holds, signed_row
 
-DOMAIN = b"monmouth/Session/1"
 MOST_ENDED = 64
 """Ended sessions an agent's records are kept of."""
 GONE = b"\xff" * 8
@@ -84,9 +83,7 @@ class Sessions:
             if session is None:
                 yield Emit(topics.SESSIONS, key, "Session", None)
                 continue
-            unsigned = {**session, "signature": None}
-            signature = None if self._signer is None else self._signer.sign_bytes(_payload(unsigned))
-            yield Emit(topics.SESSIONS, key, "Session", {**unsigned, "signature": signature})
+            yield Emit(topics.SESSIONS, key, "Session", signed_row("Session", session, self._signer))
         self._touched = {}
 
     def _facts(self, command: MemoryCommand, stored: list[MemoryFact]) -> Iterator[MemoryFact]:
@@ -266,11 +263,6 @@ def _promoted(memory: Memory, session_id: bytes) -> Memory:
     return origin
 
 
-def _payload(unsigned: object) -> bytes:
-    return DOMAIN + codec().encode_open("Session", cast("dict[str, object]", unsigned))
-
-
 def vouched_for(session: Session, trusted: Verifier) -> bool:
     """Whether a worker that is trusted wrote it."""
-    signature = session["signature"]
-    return signature is not None and trusted.holds(signature, _payload({**session, "signature": None}))
+    return row_holds("Session", session, trusted)
