@@ -9,14 +9,18 @@ from __future__ import annotations
 from math import isfinite
 
 from schemas.records import MEMORY_TYPES, Memory, MemoryCommand
-from streams.agents.memory_limits import MIN_VALID
+from streams.agents.memory_limits import (
+    MAX_CONTENT,
+    MAX_EDGES,
+    MAX_MEDIA_TYPE,
+    MAX_STATEMENT,
+    MAX_TAG,
+    MAX_TAGS,
+    MAX_TIMESTAMP,
+    MIN_VALID,
+)
 from streams.core.session import in_zone
 from streams.errors import PoisonError
-from streams.portability.foreign import LAST_SECOND, LONGEST, LONGEST_TAG, MOST_TAGS
-
-LONGEST_MEDIA_TYPE = 128
-LONGEST_NAME = 256
-MOST_EDGES = 64
 
 
 def imported_memory(command: MemoryCommand) -> Memory:
@@ -46,12 +50,12 @@ def _wrong(command: MemoryCommand, memory: Memory) -> str:
 def _wrong_size(memory: Memory) -> str:
     texts = [memory["subject"] or "", memory["predicate"] or ""]
     limits = (
-        ("content", len(memory["content"]), LONGEST),
-        ("a media type", len(memory["media_type"]), LONGEST_MEDIA_TYPE),
-        ("tags", len(memory["tags"]), MOST_TAGS),
-        ("a tag", max(map(len, memory["tags"]), default=0), LONGEST_TAG),
-        ("edges", len(memory["edges"]), MOST_EDGES),
-        ("a name", max(map(len, [*texts, *(edge["relation"] for edge in memory["edges"])])), LONGEST_NAME),
+        ("content", len(memory["content"]), MAX_CONTENT),
+        ("a media type", len(memory["media_type"]), MAX_MEDIA_TYPE),
+        ("tags", len(memory["tags"]), MAX_TAGS),
+        ("a tag", max(map(len, memory["tags"]), default=0), MAX_TAG),
+        ("edges", len(memory["edges"]), MAX_EDGES),
+        ("a name", max(map(len, [*texts, *(edge["relation"] for edge in memory["edges"])])), MAX_STATEMENT),
     )
     for what, size, limit in limits:
         if size > limit:
@@ -66,8 +70,8 @@ def _wrong_number(memory: Memory) -> str:
     if not all(isfinite(share) and 0 <= share <= 1 for share in shares):
         return "an importance or strength that is not from 0 to 1"
     times = [memory["valid_from"], memory["valid_to"], *(edge["until"] for edge in memory["edges"])]
-    valid = all(time is None or MIN_VALID <= time <= LAST_SECOND for time in times)
-    if not valid or not 0 <= memory["timestamp"] <= LAST_SECOND:
+    valid = all(time is None or MIN_VALID <= time <= MAX_TIMESTAMP for time in times)
+    if not valid or not 0 <= memory["timestamp"] <= MAX_TIMESTAMP:
         return "a time that is not in unix seconds"
     starts, ends = memory["valid_from"], memory["valid_to"]
     return "valid_to is not after valid_from" if starts is not None and ends is not None and ends <= starts else ""

@@ -15,13 +15,11 @@ from typing import Any
 
 from schemas.defaults import plain_memory
 from schemas.records import Memory, MemoryType
+from streams.agents.memory_limits import MAX_CONTENT, MAX_TAG, MAX_TAGS, MAX_TIMESTAMP
 from streams.core.ids import content_id
 from streams.portability.errors import PackageError
 
-LONGEST = 65_536
-MOST_TAGS, LONGEST_TAG = 32, 64
 LONGEST_DOCUMENT = 1 << 26
-LAST_SECOND = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def reading(product: str, agent: bytes, entries: Iterable[Entry]) -> Reading:
     found: dict[bytes, Memory] = {}
     skipped = 0
     for entry in entries:
-        if not entry.content.strip() or len(entry.content) > LONGEST:
+        if not entry.content.strip() or len(entry.content) > MAX_CONTENT:
             skipped += 1
             continue
         memory = _memory(product, agent, entry)
@@ -63,7 +61,7 @@ def reading(product: str, agent: bytes, entries: Iterable[Entry]) -> Reading:
 
 def _memory(product: str, agent: bytes, entry: Entry) -> Memory:
     memory_id = content_id("monmouth/memory/import", agent, product.encode(), text(entry.name).encode(), entry.content)
-    stamp = min(max(entry.timestamp, 0), LAST_SECOND)
+    stamp = min(max(entry.timestamp, 0), MAX_TIMESTAMP)
     return {
         **plain_memory(memory_id, agent, entry.kind, "IMPORT", stamp),
         "content": entry.content,
@@ -77,7 +75,7 @@ def _memory(product: str, agent: bytes, entry: Entry) -> Memory:
 
 def labels(tags: Sequence[str]) -> list[str]:
     """Tags within the limits, each once."""
-    return list(dict.fromkeys(text(tag)[:LONGEST_TAG] for tag in tags if tag))[:MOST_TAGS]
+    return list(dict.fromkeys(text(tag)[:MAX_TAG] for tag in tags if tag))[:MAX_TAGS]
 
 
 def seconds(said: object) -> int:
@@ -85,7 +83,7 @@ def seconds(said: object) -> int:
     if isinstance(said, bool) or said is None:
         return 0
     if isinstance(said, (int, float)):
-        return int(said) if abs(said) < LAST_SECOND else 0
+        return int(said) if abs(said) < MAX_TIMESTAMP else 0
     try:
         moment = datetime.fromisoformat(str(said))
     except ValueError:

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.agents.memory_limits import MAX_CONTENT
 from streams.core.canonical_text import canonical_text
 from streams.portability import letta, lines, mem0, reference
 from streams.portability.envelope import closed
 from streams.portability.errors import PackageError
-from streams.portability.foreign import LONGEST, Reading, seconds
+from streams.portability.foreign import Reading, seconds
 from streams.portability.package import Package, packed
 from streams.portability.sniff import read_any
 from tests.unit.portability.samples import AGENT, memories
@@ -122,7 +123,7 @@ def test_importing_twice_is_importing_once() -> None:
 
 
 def test_what_is_too_long_is_counted_not_cut() -> None:
-    found = mem0.read(data_of([{"memory": "x" * (LONGEST + 1)}, {"memory": "y"}]), AGENT)
+    found = mem0.read(data_of([{"memory": "x" * (MAX_CONTENT + 1)}, {"memory": "y"}]), AGENT)
     assert ([memory["content"] for memory in found.memories], found.skipped) == ([b"y"], 1)
 
 
