@@ -66,7 +66,7 @@ class OutdatedError(MonmouthError):
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(
-            f"{place}: {reason}", "A newer version wrote it: upgrade this process. See 'Upgrading' in docs/deploying.md."
+            f"{place}: {reason}", "A newer version wrote it: upgrade this process. See 'Upgrading' in docs/deploy.md."
         )
 
 

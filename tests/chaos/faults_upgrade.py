@@ -1,6 +1,6 @@
 """The next version comes: processes of two versions work on the same topics, stores and state, while one replaces the other.
 
-As docs/deploying.md says: first every process is replaced while all write what the older version reads; then, one by one, they
+As docs/deploy.md says: first every process is replaced while all write what the older version reads; then, one by one, they
 are let write what they know.
 """
 

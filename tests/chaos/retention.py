@@ -1,6 +1,6 @@
 """A course of its own: the log loses records that a stopped stream agent has not read yet.
 
-It must halt and name the gap, each time it is started, and move no position; then the recovery that docs/deploying.md gives is
+It must halt and name the gap, each time it is started, and move no position; then the recovery that docs/deploy.md gives is
 carried out (a new prefix and state folder, the commands copied, the chain published again) and must leave nothing wrong.
 """
 
@@ -133,7 +133,7 @@ def faults_of(name: str, code: int | None, said: str, agents: Iterable[str]) -> 
 
 
 async def _recover(brokers: Brokers, old: Stage, folder: Path, fault: str, seed: int, target: str | None) -> Outcome:
-    """As docs/deploying.md says, and judged as any run."""
+    """As docs/deploy.md says, and judged as any run."""
     shutil.copytree(old.settings.state_dir / "keys", folder / "state" / "keys")
     async with playing(brokers, folder, old.node, old.network.proxies["node"], target) as at:
         await carry_commands(at.settings.kafka, old.settings.kafka.prefix)
