@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
+from heapq import merge
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ from connectors.stores.memory_index import (
     SAID,
     TIME,
     TURNS,
+    ZONED,
     entries,
     said_key,
     time_key,
@@ -43,10 +45,10 @@ from streams.core.presence import Fact, Presence
 from streams.errors import StoreError
 from streams.ports.stores import Canonical, Changes, Concern, Counts, Footing, MemoryFilter, StoredMemory, Version
 
-FORMAT = "monmouth/memories/6"
+FORMAT = "monmouth/memories/7"
 OLDER = ("monmouth/memories/1", "monmouth/memories/2")
-BEFORE = ("monmouth/memories/3", "monmouth/memories/4", "monmouth/memories/5")
-"""The same rows; those before lack ``turns``, or ``about`` and ``said``, or have ``said`` without a key."""
+BEFORE = tuple(f"monmouth/memories/{number}" for number in (3, 4, 5, 6))
+"""The same rows; those before lack ``zoned``, ``turns``, or ``about`` and ``said``, or have ``said`` without a key."""
 ROWS = "rows"
 PAGE = 1_000
 
@@ -97,7 +99,7 @@ def _index(txn: Transaction, databases: Mapping[str, Any]) -> None:
 
 def _index_memories(txn: Transaction, databases: Mapping[str, Any]) -> None:
     """Makes the indices of ``memory_index`` anew, but ``by_time``."""
-    for name in (ABOUT, SAID, TURNS):
+    for name in (ZONED, ABOUT, SAID, TURNS):
         txn.drop(databases[name], delete=False)
     with txn.cursor(db=databases[ROWS]) as cursor:
         for key, value in cursor:
@@ -118,7 +120,7 @@ class LmdbMemoryStore:
 
     def __init__(self, folder: Path, map_size: int = MAP_SIZE) -> None:
         self._env = open_environment(
-            folder, (ROWS, BY_TIME, ABOUT, SAID, TURNS, *DATABASES, BLOCKS), FORMAT, map_size, UPGRADES
+            folder, (ROWS, BY_TIME, ZONED, ABOUT, SAID, TURNS, *DATABASES, BLOCKS), FORMAT, map_size, UPGRADES
         )
         self._index = ChangeIndex(self._env.databases)
         self._blocks = BlockIndex(self._env.databases[BLOCKS])
@@ -291,16 +293,24 @@ class LmdbMemoryStore:
         """Ids from the newest on that pass what the index knows: time, type, importance."""
         codes = None if wanted.types is None else {MEMORY_TYPES.index(name) for name in wanted.types}
         forms = {name == "AMENDMENT" for name in wanted.forms}
-        oldest = agent + time_key(LOWEST if wanted.since is None else wanted.since)
-        newest = agent + time_key(HIGHEST if wanted.until is None else wanted.until) + PAST_ANY_ID
+        oldest = time_key(LOWEST if wanted.since is None else wanted.since)
+        newest = time_key(HIGHEST if wanted.until is None else wanted.until) + PAST_ANY_ID
         if wanted.after is not None:
-            newest = min(newest, agent + time_key(wanted.after[0]) + check_id(wanted.after[1]))
-        with txn.cursor(db=self._env.databases[BY_TIME]) as cursor:
-            there = cursor.prev() if cursor.set_range(newest) else cursor.last()
-            while there and (key := cursor.key()) >= oldest:
-                code, amendment, importance = unpack_entry(cursor.value())
-                if (codes is None or code in codes) and amendment in forms and importance >= wanted.min_importance:
-                    yield key[AGENT + TIME :]
+            newest = min(newest, time_key(wanted.after[0]) + check_id(wanted.after[1]))
+        walks = [self._backwards(txn, ZONED, agent + session, oldest, newest) for session in wanted.sessions]
+        for place, value in merge(*walks or [self._backwards(txn, BY_TIME, agent, oldest, newest)], reverse=True):
+            code, amendment, importance = unpack_entry(value)
+            if (codes is None or code in codes) and amendment in forms and importance >= wanted.min_importance:
+                yield place[TIME:]
+
+    def _backwards(
+        self, txn: Transaction, name: str, prefix: bytes, oldest: bytes, newest: bytes
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """An index from before ``newest`` back to ``oldest``, below ``prefix``: the rest of each key, and the value."""
+        with txn.cursor(db=self._env.databases[name]) as cursor:
+            there = cursor.prev() if cursor.set_range(prefix + newest) else cursor.last()
+            while there and (key := cursor.key()) >= prefix + oldest:
+                yield key[len(prefix) :], cursor.value()
                 there = cursor.prev()
 
     def _concerning(self, txn: Transaction, agent: bytes, concerns: Sequence[Concern], counts: Counts) -> list[StoredMemory]:

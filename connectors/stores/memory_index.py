@@ -2,6 +2,7 @@
 
 ``by_time``: agent (20) + timestamp (8, big-endian, offset to be unsigned) + id -> type code (1; the highest bit is set for an
 amendment) + importance (f64), so that a query walks from the newest and skips what cannot match without reading rows.
+``zoned``: agent + session (16) + the same, of what lies in a session: so that few memories are found among many.
 ``about``: agent + id of either end of an edge + id of the memory that holds the edge -> nothing.
 ``turns``: agent + time (as a timestamp) + id -> nothing, for each of the memory's ``turns_of``.
 ``said``: agent + digest of subject and predicate (16, keyed with the agent's secret, since both could be guessed) + start (as
@@ -16,9 +17,10 @@ from collections.abc import Iterator
 
 from schemas.codec import codec
 from schemas.records import MEMORY_TYPES, Memory
+from streams.core.session import in_zone
 from streams.core.validity import Statement, start_of, statement_of, turns_of
 
-BY_TIME, ABOUT, SAID, TURNS = "by_time", "about", "said", "turns"
+BY_TIME, ZONED, ABOUT, SAID, TURNS = "by_time", "zoned", "about", "said", "turns"
 PAST_ANY_ID = b"\xff" * 33
 LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1
 TIME = 8
@@ -46,7 +48,10 @@ def entries(memory: Memory) -> Iterator[tuple[str, bytes, bytes]]:
     """Database, key, value."""
     agent, memory_id = memory["agent"], memory["id"]
     code = MEMORY_TYPES.index(memory["type"]) | (_AMENDMENT if memory["form"] == "AMENDMENT" else 0)
-    yield BY_TIME, agent + time_key(memory["timestamp"]) + memory_id, _ENTRY.pack(code, memory["importance"])
+    place, entry = time_key(memory["timestamp"]) + memory_id, _ENTRY.pack(code, memory["importance"])
+    yield BY_TIME, agent + place, entry
+    if in_zone(memory) and memory["session"] is not None:
+        yield ZONED, agent + memory["session"] + place, entry
     for turn in turns_of(memory):
         yield TURNS, agent + time_key(turn) + memory_id, b""
     for edge in memory["edges"]:
@@ -59,6 +64,6 @@ def entries(memory: Memory) -> Iterator[tuple[str, bytes, bytes]]:
 
 
 def unpack_entry(value: bytes) -> tuple[int, bool, float]:
-    """Type code, whether it is an amendment, importance: of a value in ``by_time``."""
+    """Type code, whether it is an amendment, importance: of a value in ``by_time`` or ``zoned``."""
     code, importance = _ENTRY.unpack(value)
     return code & ~_AMENDMENT, bool(code & _AMENDMENT), importance

@@ -7,7 +7,7 @@ Defaults (row E1 of the feature list): one hour, 1,000 memories, 5 sessions an a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 SECONDS, LONGEST_SECONDS = 3_600, 30 * 86_400
@@ -118,6 +118,11 @@ def in_zone(memory: Mapping[str, Any]) -> bool:
     What stays of a session keeps its id, as the thread it came from, and another source.
     """
     return bool(memory["source"] == "SESSION")
+
+
+def lies_in(memory: Mapping[str, Any], marks: Collection[bytes]) -> bool:
+    """Whether a memory lies in a zone of these ``marks``; of none: whether it lies in no zone at all."""
+    return in_zone(memory) and memory["session"] in marks if marks else not in_zone(memory)
 
 
 def zones(sessions: Iterable[Mapping[str, Any]], session_id: bytes) -> frozenset[bytes]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from schemas.records import Memory, MemoryFact, MemoryForm, MemoryType
 from streams.core.presence import Presence
-from streams.core.session import in_zone
+from streams.core.session import lies_in
 from streams.core.validity import Statement, start_of, statement_of
 
 Canonical = Callable[[bytes], bool]
@@ -108,7 +108,7 @@ class MemoryFilter:
 
     def in_place(self, memory: Memory) -> bool:
         """Whether it lies in one of ``sessions``; without these, whether it lies in none at all."""
-        return in_zone(memory) and memory["session"] in self.sessions if self.sessions else not in_zone(memory)
+        return lies_in(memory, self.sessions)
 
 
 class MemoryStore(Protocol):

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from schemas.records import Memory
 from streams.core.canonical_text import canonical_text
-from streams.core.session import in_zone
 from streams.core.structured import JSON, NUMBERS, features, plain_type
 from streams.retrieval.cues import asks, entities, figures, tells_number, tells_time
 from streams.retrieval.words import raw_words, stemmed
@@ -70,7 +69,7 @@ def document_of(memory: Memory) -> Document | None:
     numbers = features(memory["content"]) if plain_type(memory["media_type"]) == NUMBERS else None
     told_as = JSON if numbers else memory["media_type"]
     text = canonical_text(memory["content"], told_as)
-    if text is None or memory["form"] != "MEMORY" or in_zone(memory) or memory["sealed"] is not None:
+    if text is None or memory["form"] != "MEMORY" or memory["sealed"] is not None:
         return None
     spoken = raw_words(text)[:MAX_WORDS]
     authors = author_words(memory)

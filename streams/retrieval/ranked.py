@@ -27,7 +27,8 @@ EVER = Moment(0, invalid_too=True)
 class Question:
     """What is asked. ``wanted``: items the asker takes at most; ``admits``: which memories may be among them at all.
 
-    ``when``: the moment asked about; what is not known or not true then is no answer.
+    ``when``: the moment asked about; what is not known or not true then is no answer. ``zone``: marks of the session asked
+    about (``streams.core.session.zones``); none: what lies in no session.
     """
 
     agent: bytes
@@ -36,6 +37,7 @@ class Question:
     min_similarity: float
     admits: Callable[[Memory], bool] = field(default=anything)
     when: Moment = EVER
+    zone: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

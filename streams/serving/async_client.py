@@ -20,6 +20,7 @@ from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import AsyncGraph
 from streams.serving.login import AgentKey, Login
+from streams.serving.session_client import AsyncSessionMethods
 from streams.serving.transport import (
     DEFAULT_URL,
     RETRIES,
@@ -53,15 +54,13 @@ from streams.serving.wire import (
     Ready,
     Receipt,
     RootView,
-    SessionList,
-    SessionView,
 )
 from streams.serving.wire.states import CheckpointView, StateView, SyncView, TransitionsView, VerificationView
 
 A = TypeVar("A", bound=BaseModel)
 
 
-class AsyncClient(AsyncAccessMethods):
+class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
     """Client for asyncio; open it with ``async with``. ``exchange``: another way to the gateway than HTTP to ``url``."""
 
     def __init__(
@@ -195,48 +194,6 @@ class AsyncClient(AsyncAccessMethods):
         answer = await self._send(calls.proof(agent, memory_id))
         verify_proof(answer, memory, root)
         return answer
-
-    async def open_session(self, agent: Name, **terms: Any) -> SessionView:
-        """Opens a session. ``seconds, max_memories, collaborators, context, goal, promote, session_id, wait``."""
-        return await self._send(calls.open_session(agent, **terms))
-
-    async def list_sessions(self, agent: Name) -> SessionList:
-        """Open sessions, and the last that ended."""
-        return await self._send(calls.list_sessions(agent))
-
-    async def get_session(self, agent: Name, session_id: str) -> SessionView:
-        """One session."""
-        return await self._send(calls.get_session(agent, session_id))
-
-    async def change_session(self, agent: Name, session_id: str, **terms: Any) -> SessionView:
-        """Extends a session, or changes its terms."""
-        return await self._send(calls.change_session(agent, session_id, **terms))
-
-    async def merge_session(self, agent: Name, session_id: str, other_id: str, **more: Any) -> SessionView:
-        """Takes the memories of another session over; that one ends."""
-        return await self._send(calls.merge_session(agent, session_id, other_id, **more))
-
-    async def close_session(self, agent: Name, session_id: str, **more: Any) -> SessionView:
-        """Ends a session. More: ``promote``, ``wait``."""
-        return await self._send(calls.close_session(agent, session_id, **more))
-
-    async def store_in_session(self, agent: Name, session_id: str, data: str | bytes, **more: Any) -> Receipt:
-        """Keeps a memory in a session. More: as ``store``."""
-        return await self._send(calls.store_in_session(agent, session_id, data, **more))
-
-    async def retrieve_from_session(self, agent: Name, session_id: str, **more: Any) -> MemoryList:
-        """What a session holds, newest first."""
-        return await self._send(calls.retrieve_from_session(agent, session_id, **more))
-
-    async def shared_session_memories(self, agent: Name, owner: Name, session_id: str, **more: Any) -> MemoryList:
-        """What a session of ``owner`` holds in which ``agent`` takes part."""
-        return await self._send(calls.shared_session_memories(agent, owner, session_id, **more))
-
-    async def store_in_shared_session(
-        self, agent: Name, owner: Name, session_id: str, data: str | bytes, **more: Any
-    ) -> Receipt:
-        """Adds to a session of ``owner`` in which ``agent`` takes part. More: as ``store``."""
-        return await self._send(calls.store_in_shared_session(agent, owner, session_id, data, **more))
 
     async def export(self, agent: Name, *, format: str = "lines", compress: bool = False) -> PackageView:  # noqa: A002
         """As Client.export."""

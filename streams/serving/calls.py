@@ -42,8 +42,6 @@ from streams.serving.wire import (
     Ready,
     Receipt,
     RootView,
-    SessionList,
-    SessionView,
 )
 from streams.serving.wire.states import CheckpointView, StateView, SyncView, TransitionsView, VerificationView
 
@@ -144,12 +142,12 @@ def agent_name(agent: Name) -> str:
     return to_hex(agent) if isinstance(agent, bytes) else "0x" + agent.lower().removeprefix("0x")
 
 
-def _agent(agent: Name) -> str:
+def agent_path(agent: Name) -> str:
     return f"/v1/agents/{named(agent)}"
 
 
 def _memory(agent: Name, memory_id: Name) -> str:
-    return f"{_agent(agent)}/memories/{named(memory_id)}"
+    return f"{agent_path(agent)}/memories/{named(memory_id)}"
 
 
 def query_context(
@@ -184,24 +182,24 @@ def query_context(
         **when,
     }
     given = {name: value for name, value in body.items() if value is not None}
-    return Call("POST", f"{_agent(agent)}/query", Context, body=orjson.dumps(given))
+    return Call("POST", f"{agent_path(agent)}/query", Context, body=orjson.dumps(given))
 
 
 def store(agent: Name, data: str | bytes, **said: Unpack[Said]) -> Call[Receipt]:
     """A memory to keep. Has a command id in any case, so that sending it twice stores it once."""
-    return Call("POST", f"{_agent(agent)}/memories", Receipt, body=orjson.dumps(_remembered(data, said)))
+    return Call("POST", f"{agent_path(agent)}/memories", Receipt, body=orjson.dumps(_remembered(data, said)))
 
 
 def supersede(agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Call[Receipt]:
     """A memory to keep in the place of others."""
     body = _remembered(data, said) | {"supersedes": _ended(old)}
-    return Call("POST", f"{_agent(agent)}/memories/supersede", Receipt, body=orjson.dumps(body))
+    return Call("POST", f"{agent_path(agent)}/memories/supersede", Receipt, body=orjson.dumps(body))
 
 
 def merge(agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Call[Receipt]:
     """A memory to keep that says what others said."""
     body = _remembered(data, said) | {"merges": _ended(old)}
-    return Call("POST", f"{_agent(agent)}/memories/merge", Receipt, body=orjson.dumps(body))
+    return Call("POST", f"{agent_path(agent)}/memories/merge", Receipt, body=orjson.dumps(body))
 
 
 def link(
@@ -210,13 +208,13 @@ def link(
     """Two memories that belong together."""
     one = {"source": _id(source), "target": _id(target), "relation": relation, "strength": strength}
     body = _identified(noted) | {"links": [one]}
-    return Call("POST", f"{_agent(agent)}/memories/link", Receipt, body=orjson.dumps(body))
+    return Call("POST", f"{agent_path(agent)}/memories/link", Receipt, body=orjson.dumps(body))
 
 
 def invalidate(agent: Name, old: Ends, reason: str = "", **noted: Unpack[Noted]) -> Call[Receipt]:
     """Memories that are no longer true."""
     body = _identified(noted) | {"memories": _ended(old), "reason": reason}
-    return Call("POST", f"{_agent(agent)}/memories/invalidate", Receipt, body=orjson.dumps(body))
+    return Call("POST", f"{agent_path(agent)}/memories/invalidate", Receipt, body=orjson.dumps(body))
 
 
 def _remembered(data: str | bytes, said: Said) -> dict[str, Any]:
@@ -265,7 +263,7 @@ def retrieve(
         "amendments": amendments or None,
         **when,
     }
-    return Call("GET", f"{_agent(agent)}/memories", MemoryList, params)
+    return Call("GET", f"{agent_path(agent)}/memories", MemoryList, params)
 
 
 def get(agent: Name, memory_id: Name, **when: Unpack[When]) -> Call[MemoryView]:
@@ -282,22 +280,22 @@ def watch(
     agent: Name, *, types: Iterable[ChangeType] = (), cursor: str | None = None, start: Literal["now", "beginning"] = "now"
 ) -> Call[Change]:
     """The change feed; its answer is a stream of events."""
-    return Call("GET", f"{_agent(agent)}/changes", Change, {"type": list(types), "cursor": cursor, "start": start})
+    return Call("GET", f"{agent_path(agent)}/changes", Change, {"type": list(types), "cursor": cursor, "start": start})
 
 
 def erasure(agent: Name) -> Call[ErasureView]:
     """What came of an erasure."""
-    return Call("GET", f"{_agent(agent)}/erasure", ErasureView)
+    return Call("GET", f"{agent_path(agent)}/erasure", ErasureView)
 
 
 def erase(agent: Name, *, wait: float = 0.0) -> Call[ErasureView]:
     """Everything of an agent, for good."""
-    return Call("DELETE", _agent(agent), ErasureView, {"wait": wait})
+    return Call("DELETE", agent_path(agent), ErasureView, {"wait": wait})
 
 
 def root(agent: Name) -> Call[RootView]:
     """The published root."""
-    return Call("GET", f"{_agent(agent)}/root", RootView)
+    return Call("GET", f"{agent_path(agent)}/root", RootView)
 
 
 def agent_state(
@@ -313,18 +311,18 @@ def agent_state(
     """Root and memories."""
     params = {"type": list(types), "proofs": str(proofs).lower(), "limit": limit}
     waiting = {"wait_for": wait_for, "wait_for_block": wait_for_block, "wait": wait}
-    return Call("GET", f"{_agent(agent)}/state", StateView, {**params, **waiting})
+    return Call("GET", f"{agent_path(agent)}/state", StateView, {**params, **waiting})
 
 
 def verify_state(agent: Name, expected: str, block: int | None = None) -> Call[VerificationView]:
     """Whether a checksum or root is, or was, the agent's."""
-    return Call("GET", f"{_agent(agent)}/state/verification", VerificationView, {"expected": expected, "block": block})
+    return Call("GET", f"{agent_path(agent)}/state/verification", VerificationView, {"expected": expected, "block": block})
 
 
 def transitions(agent: Name, start: int, end: int | None = None, limit: int = 1_000) -> Call[TransitionsView]:
     """Changes of the root."""
     params = {"from": start, "to": end, "limit": limit}
-    return Call("GET", f"{_agent(agent)}/state/transitions", TransitionsView, params)
+    return Call("GET", f"{agent_path(agent)}/state/transitions", TransitionsView, params)
 
 
 def sync(
@@ -341,12 +339,12 @@ def sync(
     """A page for a replica."""
     params = {"since": since, "type": list(types), "cursor": cursor, "limit": limit}
     waiting = {"wait_for": wait_for, "wait_for_block": wait_for_block, "wait": wait}
-    return Call("GET", f"{_agent(agent)}/sync", SyncView, {**params, **waiting})
+    return Call("GET", f"{agent_path(agent)}/sync", SyncView, {**params, **waiting})
 
 
 def checkpoint(agent: Name) -> Call[CheckpointView]:
     """Where the agent's partition stands."""
-    return Call("GET", f"{_agent(agent)}/checkpoint", CheckpointView)
+    return Call("GET", f"{agent_path(agent)}/checkpoint", CheckpointView)
 
 
 def proof(agent: Name, memory_id: Name) -> Call[ProofView]:
@@ -359,77 +357,15 @@ def proof_document(agent: Name, memory_id: Name) -> Call[DocumentView]:
     return Call("GET", f"{_memory(agent, memory_id)}/proof/document", DocumentView)
 
 
-def open_session(agent: Name, *, session_id: str | None = None, **terms: Any) -> Call[SessionView]:
-    """A session. Has an id in any case, so that opening it twice opens one."""
-    body = {**terms, "id": session_id or str(uuid.uuid4())}
-    return Call("POST", f"{_agent(agent)}/sessions", SessionView, body=orjson.dumps(body))
-
-
-def list_sessions(agent: Name) -> Call[SessionList]:
-    """Sessions of an agent."""
-    return Call("GET", f"{_agent(agent)}/sessions", SessionList)
-
-
-def get_session(agent: Name, session_id: str) -> Call[SessionView]:
-    """One session."""
-    return Call("GET", _session(agent, session_id), SessionView)
-
-
-def change_session(agent: Name, session_id: str, **terms: Any) -> Call[SessionView]:
-    """What of a session changes."""
-    return Call("PATCH", _session(agent, session_id), SessionView, body=orjson.dumps(terms))
-
-
-def merge_session(agent: Name, session_id: str, other_id: str, *, wait: float = 5.0) -> Call[SessionView]:
-    """Another session's memories, to go over into this one."""
-    path = f"{_session(agent, session_id)}/merge/{quote(other_id, safe='')}"
-    return Call("POST", path, SessionView, {"wait": wait})
-
-
-def close_session(agent: Name, session_id: str, *, promote: bool | None = None, wait: float = 5.0) -> Call[SessionView]:
-    """A session to end."""
-    return Call("DELETE", _session(agent, session_id), SessionView, {"promote": promote, "wait": wait})
-
-
-def store_in_session(agent: Name, session_id: str, data: str | bytes, **more: Any) -> Call[Receipt]:
-    """A memory to keep in a session."""
-    plain = store(agent, data, **{"type": "WORKING", **more})
-    return Call("POST", f"{_session(agent, session_id)}/memories", Receipt, body=plain.body)
-
-
-def retrieve_from_session(agent: Name, session_id: str, *, limit: int = 100) -> Call[MemoryList]:
-    """What a session holds."""
-    return Call("GET", f"{_session(agent, session_id)}/memories", MemoryList, {"limit": limit})
-
-
-def shared_session_memories(agent: Name, owner: Name, session_id: str, *, limit: int = 100) -> Call[MemoryList]:
-    """What a session of another agent holds."""
-    return Call("GET", _shared_session(agent, owner, session_id), MemoryList, {"limit": limit})
-
-
-def store_in_shared_session(agent: Name, owner: Name, session_id: str, data: str | bytes, **more: Any) -> Call[Receipt]:
-    """A memory to keep in a session of another agent."""
-    plain = store(agent, data, **{"type": "WORKING", **more})
-    return Call("POST", _shared_session(agent, owner, session_id), Receipt, body=plain.body)
-
-
-def _shared_session(agent: Name, owner: Name, session_id: str) -> str:
-    return f"{_agent(agent)}/shared/{named(owner)}/sessions/{quote(session_id, safe='')}/memories"
-
-
-def _session(agent: Name, session_id: str) -> str:
-    return f"{_agent(agent)}/sessions/{quote(session_id, safe='')}"
-
-
 def export(agent: Name, *, format: str = "lines", compress: bool = False) -> Call[PackageView]:  # noqa: A002  (the API's name)
     """All live memories in one package."""
-    return Call("GET", f"{_agent(agent)}/export", PackageView, {"format": format, "compress": compress})
+    return Call("GET", f"{agent_path(agent)}/export", PackageView, {"format": format, "compress": compress})
 
 
 def import_package(agent: Name, package: bytes, *, accept_unknown: bool = False, wait: float = 0.0) -> Call[ImportView]:
     """A file to take in."""
     body = {"package_base64": b64encode(package).decode(), "accept_unknown": accept_unknown}
-    return Call("POST", f"{_agent(agent)}/import", ImportView, {"wait": wait}, orjson.dumps(body))
+    return Call("POST", f"{agent_path(agent)}/import", ImportView, {"wait": wait}, orjson.dumps(body))
 
 
 def logs() -> Call[LogList]:

@@ -34,6 +34,7 @@ from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import Graph
 from streams.serving.login import AgentKey, Login
+from streams.serving.session_client import SessionMethods
 from streams.serving.transport import (
     DEFAULT_URL,
     LINE_LIMIT,
@@ -68,8 +69,6 @@ from streams.serving.wire import (
     Ready,
     Receipt,
     RootView,
-    SessionList,
-    SessionView,
 )
 from streams.serving.wire.states import CheckpointView, StateView, SyncView, TransitionsView, VerificationView
 
@@ -80,7 +79,7 @@ A = TypeVar("A", bound=BaseModel)
 STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
 
 
-class Client(AccessMethods):
+class Client(AccessMethods, SessionMethods):
     """Blocking client on one connection; safe for threads."""
 
     def __init__(
@@ -219,46 +218,6 @@ class Client(AccessMethods):
         answer = self._send(calls.proof(agent, memory_id))
         verify_proof(answer, memory, root)
         return answer
-
-    def open_session(self, agent: Name, **terms: Any) -> SessionView:
-        """Opens a session. ``seconds, max_memories, collaborators, context, goal, promote, session_id, wait``."""
-        return self._send(calls.open_session(agent, **terms))
-
-    def list_sessions(self, agent: Name) -> SessionList:
-        """Open sessions, and the last that ended."""
-        return self._send(calls.list_sessions(agent))
-
-    def get_session(self, agent: Name, session_id: str) -> SessionView:
-        """One session."""
-        return self._send(calls.get_session(agent, session_id))
-
-    def change_session(self, agent: Name, session_id: str, **terms: Any) -> SessionView:
-        """Extends a session, or changes its terms."""
-        return self._send(calls.change_session(agent, session_id, **terms))
-
-    def merge_session(self, agent: Name, session_id: str, other_id: str, **more: Any) -> SessionView:
-        """Takes the memories of another session over; that one ends."""
-        return self._send(calls.merge_session(agent, session_id, other_id, **more))
-
-    def close_session(self, agent: Name, session_id: str, **more: Any) -> SessionView:
-        """Ends a session. More: ``promote``, ``wait``."""
-        return self._send(calls.close_session(agent, session_id, **more))
-
-    def store_in_session(self, agent: Name, session_id: str, data: str | bytes, **more: Any) -> Receipt:
-        """Keeps a memory in a session. More: as ``store``."""
-        return self._send(calls.store_in_session(agent, session_id, data, **more))
-
-    def retrieve_from_session(self, agent: Name, session_id: str, **more: Any) -> MemoryList:
-        """What a session holds, newest first."""
-        return self._send(calls.retrieve_from_session(agent, session_id, **more))
-
-    def shared_session_memories(self, agent: Name, owner: Name, session_id: str, **more: Any) -> MemoryList:
-        """What a session of ``owner`` holds in which ``agent`` takes part."""
-        return self._send(calls.shared_session_memories(agent, owner, session_id, **more))
-
-    def store_in_shared_session(self, agent: Name, owner: Name, session_id: str, data: str | bytes, **more: Any) -> Receipt:
-        """Adds to a session of ``owner`` in which ``agent`` takes part. More: as ``store``."""
-        return self._send(calls.store_in_shared_session(agent, owner, session_id, data, **more))
 
     def export(self, agent: Name, *, format: str = "lines", compress: bool = False) -> PackageView:  # noqa: A002
         """All live memories in one signed package. ``format``: lines or avro."""

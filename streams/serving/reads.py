@@ -106,10 +106,8 @@ class MemoryReads:
         found = self.shown([memory], bearing, when) if memory and not in_zone(memory) else []
         return found[0] if found else None
 
-    async def list(self, agent: bytes, wanted: MemoryFilter, when: Moment | None = None) -> list[Shown]:
-        """Live memories that match, newest first."""
-        when = when or present()
-        await self.chain.barrier()
+    async def listed(self, agent: bytes, wanted: MemoryFilter, when: Moment) -> list[Shown]:
+        """``list`` for who has passed the barrier."""
         limit = wanted.limit + SPARE
         if when.known_time is not None:
             wanted = replace(wanted, until=min(when.known_time, when.known_time if wanted.until is None else wanted.until))
@@ -128,6 +126,11 @@ class MemoryReads:
             limit *= 4
         metrics.DROPPED.inc(len(found) - len(held))
         return shown[: wanted.limit]
+
+    async def list(self, agent: bytes, wanted: MemoryFilter, when: Moment | None = None) -> list[Shown]:
+        """Live memories that match, newest first."""
+        await self.chain.barrier()
+        return await self.listed(agent, wanted, when or present())
 
     async def _standing(self, agent: bytes, found: Sequence[Memory]) -> Sequence[Memory]:
         """Those whose block is canonical, or that stand on something else: an import is no matter of the chain."""

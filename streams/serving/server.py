@@ -64,6 +64,7 @@ from streams.serving.reads import MemoryReads
 from streams.serving.retrieval.hybrid import Hybrid
 from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.retrieval.pooled import Pooled
+from streams.serving.retrieval.zone import ZoneRanking
 from streams.serving.roots import RootTail
 from streams.serving.services import Services
 from streams.serving.sessions import Closer, SessionTail
@@ -138,6 +139,7 @@ class Gateway:
             chain=self.chain,
             reads=reads,
             finder=kept,
+            zones=ContextFinder(reads, ZoneRanking(reads, stores.vectors, self._vectors), self._vectors, settings.rag),
             commands=self._commands,
             proofs=proofs,
             sessions=self.sessions,

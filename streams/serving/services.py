@@ -15,6 +15,7 @@ from streams.serving.addresses import parse_agent, parse_block, parse_memory_id,
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.chain import ChainReader
 from streams.serving.commands import CommandLog
+from streams.serving.context.finder import ContextFinder
 from streams.serving.context.proven import ProvenContexts
 from streams.serving.context.shared import SharedFinder
 from streams.serving.eraser import Eraser
@@ -42,6 +43,7 @@ class Services:
     chain: ChainReader
     reads: MemoryReads
     finder: CachedFinder
+    zones: ContextFinder
     commands: CommandLog
     proofs: Prover
     packages: Packages

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from streams.core.moment import Moment
 from streams.serving.context.request import EVERYTHING, ContextRequest, Only
 from streams.serving.context.window import Actions, Priority, Semantic, Temporal, Window
@@ -11,21 +13,34 @@ from streams.serving.wire.context import (
     PriorityWindow,
     QueryRequest,
     SemanticWindow,
+    SessionQueryRequest,
     TemporalWindow,
+    Terms,
 )
 
 
 def request_of(agent: bytes, wanted: QueryRequest, when: Moment) -> ContextRequest:
     """The request; what has no order there is sorted here, so that equal questions are equal."""
+    return replace(
+        _request(agent, wanted, when),
+        query=wanted.query,
+        window=None if wanted.window is None else window_of(wanted.window),
+        cursor=wanted.cursor,
+    )
+
+
+def zone_request_of(agent: bytes, zone: frozenset[bytes], wanted: SessionQueryRequest, when: Moment) -> ContextRequest:
+    """The same about a session. ``zone``: its marks."""
+    return replace(_request(agent, wanted, when), query=wanted.query, zone=zone)
+
+
+def _request(agent: bytes, wanted: Terms, when: Moment) -> ContextRequest:
     return ContextRequest(
         agent=agent,
-        query=wanted.query,
         max_results=wanted.max_results,
         min_similarity=wanted.min_similarity,
         max_tokens=wanted.max_tokens,
-        window=None if wanted.window is None else window_of(wanted.window),
         only=EVERYTHING if wanted.filter is None else only_of(wanted.filter),
-        cursor=wanted.cursor,
         order=wanted.order,
         render=wanted.render,
         truncate=wanted.truncate,

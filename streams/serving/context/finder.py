@@ -1,8 +1,8 @@
 """Answers requests for context.
 
-Invariants: every item was live in the chain view after the last wait, and known and true at the moment asked about by records
-that were live then too, so a ranking, whose index is a superset, decides nothing alone; equal requests at the same state of
-memory have equal answers.
+Invariants: every item was live in the chain view after the last wait, known and true at the moment asked about by records that
+were live then too, and lies in the session asked about, or in none where none was: so a ranking, whose index is a superset,
+decides nothing alone; equal requests at the same state of memory have equal answers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from streams.core.moment import Moment
+from streams.core.session import lies_in
 from streams.core.validity import Validity
 from streams.ports.stores import StoredMemory
 from streams.retrieval.ranked import Question, Ranking
@@ -60,7 +61,7 @@ class ContextFinder:
             if self._reads.chain.view.sequence == stood:
                 break  # else rows that were no candidates then may stand now
         # No wait from here on: what the view says now is what the answer holds.
-        validity = self._validity(chosen, bearing, when)
+        validity = self._validity(request, chosen, bearing, when)
         answer = self._answer(request, budget, found, self._still_true(request, chosen, validity), validity)
         metrics.RAG_QUERIES.inc()
         metrics.QUERY_LATENCY.observe(1000 * (time.monotonic() - started))
@@ -74,13 +75,16 @@ class ContextFinder:
             return Found(live, walking=True, not_text=held.not_text, end=held.end, more=held.more)
         least = self._settings.min_similarity if request.min_similarity is None else request.min_similarity
         admits = await admitted(self._reads, request.agent, request.window, request.only, when)
-        question = Question(request.agent, request.query, request.max_results, least, admits, when)
+        question = Question(request.agent, request.query, request.max_results, least, admits, when, request.zone)
         best = await self._ranking.rank(question)
         return Found([c for c in best if self._reads.live(c.row)][: request.max_results], walking=False)
 
-    def _validity(self, chosen: Chosen, bearing: Sequence[StoredMemory], when: Moment) -> dict[bytes, Validity]:
-        """Of those chosen that are live now, and true."""
+    def _validity(
+        self, request: ContextRequest, chosen: Chosen, bearing: Sequence[StoredMemory], when: Moment
+    ) -> dict[bytes, Validity]:
+        """Of those chosen that are live now, true, and where they were asked for: in the zone, or in none."""
         live = [memory for piece in chosen.pieces if (memory := self._reads.live(piece.found.row))]
+        live = [memory for memory in live if lies_in(memory, request.zone)]
         return {memory["id"]: validity for memory, validity in self._reads.shown(live, bearing, when)}
 
     def _still_true(self, request: ContextRequest, chosen: Chosen, validity: Mapping[bytes, Validity]) -> Chosen:

@@ -58,7 +58,8 @@ class ContextRequest:
 
     ``query`` None: the window itself, newest first, and from ``cursor`` on older ones. With a question the window says which
     memories may answer it. ``min_similarity`` None takes the server's setting; ``max_tokens`` can only lower its limit.
-    ``truncate``: one memory that is too long may be cut. ``when`` None is now.
+    ``truncate``: one memory that is too long may be cut. ``when`` None is now. ``zone``: marks of the session asked about; of
+    none, what lies in no session is meant.
     """
 
     agent: bytes
@@ -73,6 +74,7 @@ class ContextRequest:
     render: Style | None = None
     truncate: bool = False
     when: Moment | None = None
+    zone: frozenset[bytes] = frozenset()
 
 
 Admits = Callable[[Memory], bool]

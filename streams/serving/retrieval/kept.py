@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from schemas.records import Memory
 from streams.core.canonical import CanonicalView
 from streams.core.presence import Presence
+from streams.core.session import in_zone
 from streams.ports.stores import MemoryStore, StoredMemory, VectorRow, VectorStore, Version
 from streams.retrieval.document import document_of
 from streams.retrieval.index import MemoryIndex
@@ -159,7 +160,8 @@ class KeptIndex:
                 self._bare.add(memory_id)
 
     def _takes(self, memory: Memory) -> bool:
-        return self._tags is None or not self._tags.isdisjoint(memory["tags"])
+        """Whether it is in this index: what lies in an open session is in none that outlives its question."""
+        return not in_zone(memory) and (self._tags is None or not self._tags.isdisjoint(memory["tags"]))
 
     def _flipped(self, view: CanonicalView) -> list[bytes]:
         """Open rows of which the index says something else than the view."""

@@ -17,16 +17,20 @@ from streams.core.moment import Moment
 from streams.core.session import SessionRefused
 from streams.ports.stores import MemoryFilter
 from streams.serving.addresses import parse_agent, to_hex
+from streams.serving.context.asked import zone_request_of
 from streams.serving.faults import BadRequestError, NotFoundError
+from streams.serving.routers.query import settled
 from streams.serving.services import AgentParam, MomentParam, Served, Services, Waited
 from streams.serving.wire import (
     LIST_LIMIT,
     WAIT_LIMIT,
+    Context,
     MemoryList,
     MemoryView,
     OpenRequest,
     Receipt,
     SessionList,
+    SessionQueryRequest,
     SessionTermsRequest,
     SessionView,
     StoreRequest,
@@ -185,6 +189,20 @@ async def held(served: Services, agent: bytes, session_id: bytes, when: Moment, 
     marks = rules.zones((await served.sessions.fresh(agent)).values(), session_id)
     found = await served.reads.list(agent, MemoryFilter(limit=limit, sessions=marks), when)
     return MemoryList(agent=to_hex(agent), items=[MemoryView.of(*shown) for shown in found], as_of=served.reads.as_of(when))
+
+
+@router.post("/{session_id}/query", operation_id="query_session")
+async def query_session(agent: AgentParam, session_id: SessionParam, wanted: SessionQueryRequest, served: Served) -> Context:
+    """What a session holds that is nearest to the question; of nothing outside of it."""
+    await _known(served, agent, session_id)
+    return await asked(served, agent, session_id, wanted)
+
+
+async def asked(served: Services, agent: bytes, session_id: bytes, wanted: SessionQueryRequest) -> Context:
+    """The answer from what a session holds."""
+    when = await settled(served, agent, wanted)
+    marks = rules.zones((await served.sessions.fresh(agent)).values(), session_id)
+    return await served.zones.find(zone_request_of(agent, marks, wanted, when))
 
 
 def _terms(wanted: SessionTermsRequest) -> SessionTerms:

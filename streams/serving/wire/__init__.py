@@ -19,7 +19,17 @@ from streams.serving.wire.base import (
     Wire,
 )
 from streams.serving.wire.changes import CHANGE_TYPES, Change, ChangeType, FeedEnd
-from streams.serving.wire.context import Context, ContextFilter, ContextItem, ItemProof, Omitted, QueryRequest, WindowShape
+from streams.serving.wire.context import (
+    Context,
+    ContextFilter,
+    ContextItem,
+    ItemProof,
+    Omitted,
+    QueryRequest,
+    SessionQueryRequest,
+    Terms,
+    WindowShape,
+)
 from streams.serving.wire.erasure import ErasureView
 from streams.serving.wire.language import EmbeddingRequest, EmbeddingView, FeaturesView, Guess, IntentView
 from streams.serving.wire.memories import Citation, EdgeView, MemoryList, MemoryView, ValidityView, text_of
@@ -108,10 +118,12 @@ __all__ = [
     "ReorgView",
     "RootView",
     "SessionList",
+    "SessionQueryRequest",
     "SessionTermsRequest",
     "SessionView",
     "StoreRequest",
     "SupersedeRequest",
+    "Terms",
     "Text",
     "TopQuestion",
     "ValidityView",

@@ -73,12 +73,9 @@ class ContextFilter(Wire):
     until: int | None = Field(None, ge=-FAR, le=FAR)
 
 
-class QueryRequest(Wire):
-    """A question about an agent's memories, a window over them, or both."""
+class Terms(Wire):
+    """How a question is to be answered, wherever it is asked."""
 
-    query: Text | None = Field(
-        None, min_length=1, max_length=QUERY_LIMIT, description="In words; none reads the window itself."
-    )
     max_results: int = Field(10, ge=1, le=RESULTS_LIMIT, description="Of a question; a window has its own size.")
     min_similarity: float | None = Field(None, ge=-1, le=1, description="Least cosine; None takes the server's setting.")
     as_of_block: int | None = Field(None, ge=0, description="Answer by what was known at this block.")
@@ -86,18 +83,32 @@ class QueryRequest(Wire):
     valid_at: int | None = Field(None, description="What was true then; None is now, or the moment of as_of.")
     include_invalid: bool = Field(False, description="Also what is not true then.")
     max_tokens: int | None = Field(None, ge=1, description="Bound on the tokens of all texts; None takes the server's setting.")
-    window: WindowShape | None = None
     filter: ContextFilter | None = None
-    cursor: str | None = Field(None, max_length=128, description="`next` of the answer before: the window behind it.")
     order: Literal["score", "time", "edges"] = Field(
         "score", description="Best first; oldest first; the best at both ends, where models look."
     )
     render: Literal["plain", "cited"] | None = Field(None, description="Also as one numbered text, with sources if cited.")
     truncate: bool = Field(False, description="One memory that is too long for the rest of the budget may be cut.")
-    proofs: bool = Field(False, description="Prove every item against the agent's published root.")
     wait_for: str | None = Field(None, max_length=256, description="write_token of a receipt: answer when its effect shows.")
     wait_for_block: int | str | None = Field(None, description="Number or hash: answer when that block is taken in.")
     wait: float = Field(5.0, ge=0, le=WAIT_LIMIT, description="Seconds to wait at most; then 504.")
+
+
+class SessionQueryRequest(Terms):
+    """A question about what a session holds."""
+
+    query: Text = Field(min_length=1, max_length=QUERY_LIMIT, description="In words.")
+
+
+class QueryRequest(Terms):
+    """A question about an agent's memories, a window over them, or both."""
+
+    query: Text | None = Field(
+        None, min_length=1, max_length=QUERY_LIMIT, description="In words; none reads the window itself."
+    )
+    window: WindowShape | None = None
+    cursor: str | None = Field(None, max_length=128, description="`next` of the answer before: the window behind it.")
+    proofs: bool = Field(False, description="Prove every item against the agent's published root.")
 
     @model_validator(mode="after")
     def _says_something(self) -> QueryRequest:

@@ -4,58 +4,20 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from schemas.codec import codec
-from schemas.records import MemoryCommand
-from streams.agents.memory_facts import command_facts
-from streams.agents.sessions import Sessions
 from streams.core.session import zones
-from streams.serving.commands import Acknowledged
 from streams.serving.sessions import Closer, SessionTail, close_command
 from streams.settings import KafkaSettings
-from streams.signing import Signer, Verifier
-from tests.fakes import MemoryState
+from streams.signing import Verifier
+from tests.unit.serving.folding import SIGNER, opened
 from tests.unit.serving.world import ALICE, BOB, World, client
 
 A = f"/v1/agents/0x{ALICE.hex()}"
-SIGNER = Signer(b"w" * 32)
-
-
-class Folding:
-    """A CommandLog whose commands the session fold carries out at once, into the world's store and table."""
-
-    def __init__(self, world: World) -> None:
-        self.world, self.sessions, self.count = world, Sessions(MemoryState(), SIGNER), 0
-
-    async def send(self, command: MemoryCommand) -> Acknowledged:
-        stored = [] if command["op"].startswith("SESSION_") else command_facts(command["agent"], command)
-        facts = self.sessions.facts(command, stored) if self.sessions.concern(command) else stored
-        await self.world.memories.apply(facts)
-        for emit in self.sessions.touched():
-            rows = self.world.sessions.rows.setdefault(emit.key[:20], {})
-            if emit.value is None:
-                rows.pop(emit.key[20:], None)
-            else:
-                rows[emit.key[20:]] = emit.value  # type: ignore[assignment]
-        self.count += 1
-        return Acknowledged(0, self.count)
-
-
-@pytest.fixture
-def folded(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(world.commands, "send", Folding(world).send)
-    yield world
-
-
-async def opened(http: httpx.AsyncClient, **terms: Any) -> str:
-    answer = await http.post(f"{A}/sessions", json=terms)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
 
 
 async def texts(http: httpx.AsyncClient, path: str) -> list[str]:

@@ -48,6 +48,7 @@ from streams.serving.reads import MemoryReads
 from streams.serving.retrieval.hybrid import Hybrid
 from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.retrieval.pooled import Pooled
+from streams.serving.retrieval.zone import ZoneRanking
 from streams.serving.roots import Root
 from streams.serving.services import Services
 from streams.serving.states import AgentStates
@@ -168,6 +169,9 @@ class World:
             chain=self.chain,
             reads=self.reads,
             finder=self.cached,
+            zones=ContextFinder(
+                self.reads, ZoneRanking(self.reads, self.index, self.vectors), self.vectors, rag or RagSettings()
+            ),
             commands=self.commands,
             proofs=self.prover,
             sessions=self.sessions,

@@ -214,6 +214,7 @@ def rewrite(folder: Path, form: bytes, *dropped: bytes) -> None:
         (b"monmouth/memories/3", [b"about", b"said", b"turns"]),
         (b"monmouth/memories/4", [b"turns"]),
         (b"monmouth/memories/5", []),
+        (b"monmouth/memories/6", [b"zoned"]),
     ],
 )
 async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Path, form: bytes, lacks: list[bytes]) -> None:
@@ -222,6 +223,7 @@ async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Pa
         upsert(2, subject="s", predicate="p", edges=[plain_edge("SUPERSEDES", h(1))]),
         delete(3),
         upsert(4, valid_to=9_000),
+        upsert(5, source="SESSION", session=bytes(16)),
     ]
     store = LmdbMemoryStore(tmp_path)
     await store.apply(facts)
@@ -234,6 +236,8 @@ async def test_a_store_of_a_format_before_gets_the_indices_it_lacks(tmp_path: Pa
     assert [len(rows) for rows in found] == [1, 2]
     assert await store.version(ALICE) != Version()
     assert (await store.footing(ALICE, 0, 8_000)).turn == 9_000
+    inside = await store.query(ALICE, MemoryFilter(sessions=frozenset({bytes(16)})), everything)
+    assert [found["id"] for found in inside] == [h(5)]
     await store.revert(facts)
     assert await store.live_ids(ALICE, everything) == []
     await store.close()
@@ -252,7 +256,7 @@ async def test_rows_whose_key_was_destroyed_leave_nothing_in_the_indices(tmp_pat
         assert len(await store.concerning(BOB, [Concern(h(1), ("alice", "lives in"), 1_001)], lambda _: True)) == 1
         await store.close()
     with lmdb.open(str(tmp_path / "store"), max_dbs=16) as raw:
-        databases = [raw.open_db(name, create=False) for name in (b"by_time", b"about", b"said", b"turns")]
+        databases = [raw.open_db(name, create=False) for name in (b"by_time", b"zoned", b"about", b"said", b"turns")]
         with raw.begin() as transaction:
             left = [key for database in databases for key in transaction.cursor(db=database).iternext(values=False)]
     assert left
@@ -262,7 +266,7 @@ async def test_rows_whose_key_was_destroyed_leave_nothing_in_the_indices(tmp_pat
 async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     await LmdbMemoryStore(tmp_path).close()
     rewrite(tmp_path, b"monmouth/memories/99")
-    with pytest.raises(StoreError, match="memories/99, not monmouth/memories/6"):
+    with pytest.raises(StoreError, match="memories/99, not monmouth/memories/7"):
         LmdbMemoryStore(tmp_path)
 
 
@@ -295,4 +299,15 @@ async def test_the_file_is_private_and_sparse(tmp_path: Path) -> None:
     assert (tmp_path / "store").stat().st_mode & 0o077 == 0
     assert file.stat().st_size < 1 << 20
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    await store.close()
+
+
+async def test_a_question_to_a_session_reads_no_row_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LmdbMemoryStore(tmp_path)
+    await store.apply([*(upsert(n) for n in range(2, 200)), upsert(1, source="SESSION", session=bytes(16))])
+    read: list[bytes] = []
+    row = store._row
+    monkeypatch.setattr(store, "_row", lambda txn, key: read.append(key) or row(txn, key))  # type: ignore[func-returns-value]
+    assert len(await store.query(ALICE, MemoryFilter(sessions=frozenset({bytes(16)})), everything)) == 1
+    assert read == [ALICE + h(1)]
     await store.close()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connectors.stores.lmdb_memory import LmdbMemoryStore
 from schemas.defaults import plain_edge
+from schemas.records import MemoryFact
 from streams.core.presence import everything
 from streams.errors import StoreError
 from streams.ports.stores import Concern, MemoryFilter, MemoryStore, StoredMemory
@@ -218,3 +220,27 @@ async def test_a_prefix_of_an_address_finds_nothing(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="20 bytes"):
             await store.query(short, MemoryFilter(), everything)
     await store.close()
+
+
+async def test_what_lies_in_sessions_is_found_there_alone_newest_first(store: MemoryStore) -> None:
+    one, two, other = (bytes([n]) * 16 for n in (1, 2, 3))
+
+    def inside(n: int, session: bytes, agent: bytes = ALICE, **more: Any) -> MemoryFact:
+        return upsert(n, agent, source="SESSION", session=session, **{"timestamp": 10 * n, **more})
+
+    facts = [inside(1, one), inside(2, two, type="SEMANTIC"), inside(3, one), inside(4, other), inside(5, one, BOB)]
+    outside = upsert(6, source="IMPORT", session=one, timestamp=60)
+    await store.apply([*facts, outside])
+
+    async def found(*sessions: bytes, **more: Any) -> list[bytes]:
+        return [m["id"] for m in await store.query(ALICE, MemoryFilter(sessions=frozenset(sessions), **more), everything)]
+
+    assert await found(one, two) == [h(3), h(2), h(1)]
+    assert await found(one, two, limit=2) == [h(3), h(2)]
+    assert await found(one, two, after=(30, h(3))) == [h(2), h(1)]
+    assert await found(one, two, since=15, until=25) == await found(one, two, types=frozenset({"SEMANTIC"})) == [h(2)]
+    assert await found(bytes(16)) == []
+    assert await found() == [h(6)]
+    await store.revert(facts[2:3])
+    await store.apply([delete(2)])
+    assert await found(one, two) == [h(1)]
