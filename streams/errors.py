@@ -84,6 +84,13 @@ class FencedError(MonmouthError):
     severity = Severity.HIGH
 
 
+class InstanceFencedError(MonmouthError):
+    """Another process joined the group under this one's name; this one must end."""
+
+    category = Category.CONFIGURATION
+    severity = Severity.HIGH
+
+
 class PoisonError(MonmouthError):
     """One record cannot be processed, ever; it belongs in the dead letter topic."""
 

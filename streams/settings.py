@@ -29,6 +29,11 @@ class KafkaSettings(BaseModel):
     session_timeout_ms: int = Field(
         6_000, description="A worker silent for so long is given up; brokers may refuse less than 6000."
     )
+    instance_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="Name of a worker that keeps its partitions while it restarts, within the session timeout.",
+    )
     heartbeat_interval_ms: int = Field(500, description="At most a third of the session timeout.")
     request_timeout_ms: int = Field(
         10_000, ge=1_000, description="Longest wait for a broker's answer; then it counts as lost and another one is asked."

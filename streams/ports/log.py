@@ -61,7 +61,10 @@ class LogConsumer(Protocol):
         """Joins the group in the background. Raises LogError, ConfigurationError."""
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Message]]:
-        """Next records, none of a paused partition. Never call it while holding what ``revoked`` waits for."""
+        """Next records, none of a paused partition. Never call it while holding what ``revoked`` waits for.
+
+        Raises LogError, PositionLostError, InstanceFencedError.
+        """
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Sets the position; records fetched before are dropped."""

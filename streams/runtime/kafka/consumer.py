@@ -1,4 +1,4 @@
-"""A member of a consumer group on aiokafka.
+"""A member of a consumer group on aiokafka, by a name of its own if it has one (see ``membership``).
 
 aiokafka calls the listener in the background, swallows its exceptions and may return records of a new assignment before the
 listener has run; so the listener must not raise, and partitions start paused at a position of no meaning until the owner seeks.
@@ -17,6 +17,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from streams.core.position import HINT
 from streams.errors import ConfigurationError, PositionLostError
 from streams.ports.log import Message, RebalanceListener, TopicPartition
+from streams.runtime.kafka.membership import Membership
 from streams.runtime.kafka.names import Names, translated
 from streams.settings import KafkaSettings
 
@@ -47,9 +48,11 @@ class KafkaConsumer:
     def __init__(self, settings: KafkaSettings, names: Names, group: str, topics: Sequence[str]) -> None:
         self._names = names
         self._topics = [names.topic(topic) for topic in topics]
+        self._membership = Membership(names.topic(group), settings.instance_id)
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.bootstrap,
             group_id=names.topic(group),
+            group_instance_id=settings.instance_id,
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",
@@ -66,6 +69,7 @@ class KafkaConsumer:
     async def start(self, listener: RebalanceListener) -> None:
         with translated("joining the group"):
             await asyncio.wait_for(self._consumer.start(), START_SECONDS)
+            self._membership.attach(self._consumer._coordinator)
             await self._check_topics()
             self._consumer.subscribe(self._topics, listener=_Listener(listener, self._names))
 
@@ -90,10 +94,12 @@ class KafkaConsumer:
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Message]]:
+        self._membership.check()
         try:
             with translated("reading"):
                 records = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
         except Exception as error:
+            self._membership.check()
             if isinstance(error.__cause__, NoOffsetForPartitionError):  # assigned, and the listener has not run yet
                 await asyncio.sleep(0.02)
                 return {}
