@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gateway": ("streams.cli.gateway:gateway", "Answer queries over REST; serve metrics."),
     "query": ("streams.cli.query:query", "Ask for an agent's memories in words."),
     "memory": ("streams.cli.memory:memory", "Store, list, read and forget memories."),
+    "session": ("streams.cli.session:session", "Memories that belong to one task."),
+    "shared": ("streams.cli.shared:shared", "Ask for what other agents share."),
     "graph": ("streams.cli.graph:graph", "Ask who deals with whom, and whom to trust."),
     "export": ("streams.cli.packages:export", "Write an agent's memories to a file."),
     "import": ("streams.cli.packages:import_", "Take a file in as memories."),

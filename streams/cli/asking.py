@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -20,6 +22,7 @@ from streams.serving.client import Client
 from streams.serving.wire import Answer, Citation
 from streams.settings import Settings
 
+F = TypeVar("F", bound=Callable[..., Any])
 URL_VARIABLE = "MONMOUTH_GATEWAY_URL"
 TOKEN_FILE_VARIABLE = "MONMOUTH_GATEWAY_TOKEN_FILE"
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (read, not bound to)
@@ -28,6 +31,37 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the an
 gateway_option = click.option(
     "--gateway", "--url", "url", metavar="URL", help=f"The gateway (default: {URL_VARIABLE}, or gateway.host:port)."
 )
+
+
+class TimeType(click.ParamType):
+    """Unix seconds, or a time as ISO 8601 writes it (UTC where it names no zone), to unix seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            if str(value).lstrip("-").isdecimal():
+                return int(value)
+            moment = datetime.fromisoformat(str(value))
+            return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        except (ValueError, OverflowError):
+            return self.fail(f"{value!r} is no time; give unix seconds, or 2026-01-31T12:00:00Z", param, ctx)
+
+
+def moment_options(command: F) -> F:
+    """The moment a read asks about: ``as_of_block``, ``as_of_time``, ``valid_at``, ``include_invalid``."""
+    for option in (
+        click.option("--include-invalid", is_flag=True, help="Also what is not true then."),
+        click.option("--valid-at", metavar="TIME", type=TimeType(), help="What was true then (default: now)."),
+        click.option("--as-of-time", metavar="TIME", type=TimeType(), help="Answer by what was known then."),
+        click.option("--as-of-block", metavar="N", type=click.IntRange(min=0), help="Answer by what was known at this block."),
+    ):
+        command = option(command)
+    return command
+
+
 wait_option = click.option("--wait", default=10.0, show_default=True, help="Seconds to wait until reads show the effect.")
 
 

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import cast
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from schemas.records import MEMORY_TYPES, MemoryType
-from streams.cli.asking import gateway_client, gateway_option, json_option, print_json, source, wait_option, when
+from streams.cli.answers import show_memories, show_memory
+from streams.cli.asking import gateway_client, gateway_option, json_option, moment_options, print_json, wait_option
 from streams.cli.corrections import invalidate, link, merge, supersede
 from streams.errors import ConfigurationError
-from streams.serving.wire import CONTENT_LIMIT, MemoryView
+from streams.serving.wire import CONTENT_LIMIT
 from streams.settings import Settings
 
 
@@ -28,6 +26,7 @@ def memory() -> None:
     Examples:
       monmouth memory store 0x7099... "prefers ETH over DAI" --tag taste --importance 0.9
       monmouth memory list 0x7099... --tag taste
+      monmouth memory list 0x7099... --as-of-block 1200
       monmouth memory supersede 0x7099... 0x5ca1... --text "prefers DAI over ETH"
       monmouth memory forget 0x7099... 0x5ca1...
     """
@@ -64,7 +63,13 @@ def store(  # noqa: PLR0917  (click passes options by name)
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Keep TEXT, or a file, as a memory of AGENT."""
+    """Keep TEXT, or a file, as a memory of AGENT.
+
+    \b
+    Examples:
+      monmouth memory store 0x7099... "prefers ETH over DAI" --tag taste --importance 0.9
+      monmouth memory store 0x7099... --file report.json --media-type application/json
+    """
     if (text is None) == (file is None):
         raise click.UsageError("give TEXT or --file, one of them")
     data: str | bytes = text if text is not None else _read(cast("Path", file))
@@ -96,6 +101,7 @@ def store(  # noqa: PLR0917  (click passes options by name)
 @click.option("--until", type=int, help="Unix seconds, inclusive.")
 @click.option("--max-age", type=click.IntRange(min=0), help="Seconds back from now.")
 @click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
+@moment_options
 @gateway_option
 @json_option
 @click.pass_obj
@@ -109,10 +115,21 @@ def list_memories(  # noqa: PLR0917  (click passes options by name)
     until: int | None,
     max_age: int | None,
     limit: int,
+    as_of_block: int | None,
+    as_of_time: int | None,
+    valid_at: int | None,
+    include_invalid: bool,
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Memories of AGENT, newest first."""
+    """Memories of AGENT, newest first.
+
+    \b
+    Examples:
+      monmouth memory list 0x7099... --tag taste --min-importance 0.5
+      monmouth memory list 0x7099... --as-of-block 1200
+      monmouth memory list 0x7099... --valid-at 2026-01-31 --include-invalid
+    """
     with gateway_client(settings, url) as client:
         found = client.retrieve(
             agent,
@@ -123,40 +140,55 @@ def list_memories(  # noqa: PLR0917  (click passes options by name)
             until=until,
             max_age=max_age,
             limit=limit,
+            as_of_block=as_of_block,
+            as_of_time=as_of_time,
+            valid_at=valid_at,
+            include_invalid=include_invalid,
         )
     if as_json:
         print_json(found)
         return
-    table = Table("when", "type", "content", "id", box=None, pad_edge=False)
-    for item in found.items:
-        table.add_row(when(item.timestamp), item.type, Text(_content(item)), Text(item.id, "dim", overflow="fold"))
-    Console().print(table if found.items else "no memories")
+    show_memories(found)
 
 
 @memory.command("get")
 @click.argument("agent")
 @click.argument("memory_id")
+@moment_options
 @gateway_option
 @json_option
 @click.pass_obj
-def get_memory(settings: Settings, agent: str, memory_id: str, url: str | None, as_json: bool) -> None:
-    """One memory of AGENT."""
+def get_memory(  # noqa: PLR0917  (click passes options by name)
+    settings: Settings,
+    agent: str,
+    memory_id: str,
+    as_of_block: int | None,
+    as_of_time: int | None,
+    valid_at: int | None,
+    include_invalid: bool,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """One memory of AGENT.
+
+    \b
+    Examples:
+      monmouth memory get 0x7099... 0x5ca1...
+      monmouth memory get 0x7099... 0x5ca1... --as-of-time 1767225600
+    """
     with gateway_client(settings, url) as client:
-        found = client.get(agent, memory_id)
+        found = client.get(
+            agent,
+            memory_id,
+            as_of_block=as_of_block,
+            as_of_time=as_of_time,
+            valid_at=valid_at,
+            include_invalid=include_invalid,
+        )
     if as_json:
         print_json(found)
         return
-    table = Table.grid(padding=(0, 2))
-    for name, value in (
-        ("content", _content(found)),
-        ("type", found.type),
-        ("importance", f"{found.importance:g}"),
-        ("tags", ", ".join(found.tags)),
-        ("when", when(found.timestamp)),
-        ("source", source(found.citation)),
-    ):
-        table.add_row(Text(name, "bold"), Text(value, overflow="fold"))
-    Console().print(table)
+    show_memory(found)
 
 
 @memory.command()
@@ -169,7 +201,12 @@ def get_memory(settings: Settings, agent: str, memory_id: str, url: str | None, 
 def forget(  # noqa: PLR0917  (click passes options by name)
     settings: Settings, agent: str, memory_id: str, wait: float, url: str | None, as_json: bool
 ) -> None:
-    """Forget a memory of AGENT."""
+    """Forget a memory of AGENT.
+
+    \b
+    Example:
+      monmouth memory forget 0x7099... 0x5ca1...
+    """
     with gateway_client(settings, url) as client:
         receipt = client.forget(agent, memory_id, wait=wait)
     if as_json:
@@ -191,7 +228,13 @@ def forget(  # noqa: PLR0917  (click passes options by name)
 def get_proof(  # noqa: PLR0917  (click passes options by name)
     settings: Settings, agent: str, memory_id: str, trusted: str | None, output: Path | None, url: str | None, as_json: bool
 ) -> None:
-    """Prove that a memory is, or is not, under AGENT's published root; checked here before it is shown."""
+    """Prove that a memory is, or is not, under AGENT's published root; checked here before it is shown.
+
+    \b
+    Examples:
+      monmouth memory proof 0x7099... 0x5ca1... -o proof.json
+      monmouth memory proof 0x7099... 0x5ca1... --root 0x3f9a...
+    """
     with gateway_client(settings, url) as client:
         answer = client.proof(agent, memory_id, root=trusted)
         if answer.present:
@@ -205,10 +248,6 @@ def get_proof(  # noqa: PLR0917  (click passes options by name)
         print_json(answer)
     else:
         click.echo(f"{'present' if answer.present else 'absent'} under root {answer.root.merkle_root}; the proof holds")
-
-
-def _content(found: MemoryView) -> str:
-    return found.text if found.text is not None else f"{found.media_type}, base64 {found.content_base64}"
 
 
 def _read(file: Path) -> bytes:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.asking import gateway_client, gateway_option, json_option, print_json, source, when
+from streams.cli.answers import show_context
+from streams.cli.asking import gateway_client, gateway_option, json_option, moment_options, print_json
 from streams.cli.window import FORMS, WindowType
 from streams.settings import Settings
 
@@ -28,6 +29,7 @@ from streams.settings import Settings
 @click.option("--truncate", is_flag=True, help="Cut one memory that is too long for the rest of the budget.")
 @click.option("--proofs", is_flag=True, help="Have every item proven, and check the proofs.")
 @click.option("--root", "trusted", metavar="HEX", help="With --proofs: the root you trust; the proofs must be for it.")
+@moment_options
 @click.option("--wait-for", metavar="TOKEN", help="write_token of a receipt: answer when its effect shows.")
 @click.option("--wait-for-block", metavar="N|HASH", help="Answer when that block is taken in.")
 @click.option("--wait", type=click.FloatRange(0, 30), help="Seconds to wait for these at most (default: 5).")
@@ -49,6 +51,10 @@ def query(  # noqa: PLR0917  (click passes options by name)
     truncate: bool,
     proofs: bool,
     trusted: str | None,
+    as_of_block: int | None,
+    as_of_time: int | None,
+    valid_at: int | None,
+    include_invalid: bool,
     wait_for: str | None,
     wait_for_block: str | None,
     wait: float | None,
@@ -62,6 +68,8 @@ def query(  # noqa: PLR0917  (click passes options by name)
       monmouth query 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 "what did I swap last?"
       monmouth query 0x7099... "who paid me" -n 3 --json
       monmouth query 0x7099... --window temporal:86400 --render cited --max-tokens 4000
+      monmouth query 0x7099... "where does it live" --as-of-time 2026-01-31T12:00:00Z
+      monmouth query 0x7099... "balance of the treasury" --as-of-block 1200
     """
     if size is not None and window is None:
         raise click.UsageError("--size is the size of a --window")
@@ -81,6 +89,10 @@ def query(  # noqa: PLR0917  (click passes options by name)
             truncate=truncate or None,
             proofs=proofs or None,
             root=trusted,
+            as_of_block=as_of_block,
+            as_of_time=as_of_time,
+            valid_at=valid_at,
+            include_invalid=include_invalid or None,
             wait_for=wait_for,
             wait_for_block=wait_for_block,
             wait=wait,
@@ -88,21 +100,7 @@ def query(  # noqa: PLR0917  (click passes options by name)
     if as_json:
         print_json(context)
         return
-    if context.prompt is not None:
-        click.echo(context.prompt)
-        return
-    console = Console()
-    if not context.items:
-        console.print("nothing found")
-    for place, item in enumerate(context.items, 1):
-        console.print(Text.assemble((f"{place}. {item.score:.3f}  ", "bold"), item.text))
-        console.print(Text(f"   {when(item.timestamp)}  {source(item.citation)}", "dim"))
-    if context.left_out:
-        console.print(Text(f"{context.left_out} more went over the token budget", "dim"))
-    if context.root is not None:
-        console.print(Text(f"all proven under root {context.root.merkle_root}", "dim"), soft_wrap=True)
-    if context.next:
-        console.print(Text(f"older: --cursor {context.next}", "dim"), soft_wrap=True)
+    show_context(context)
 
 
 @click.command()

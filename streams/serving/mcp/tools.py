@@ -15,39 +15,39 @@ from pydantic import BaseModel, Field
 
 from schemas.records import MemoryType
 from streams.core.graph.search import MAX_DEPTH
+from streams.serving.mcp.arguments import (
+    ADDS,
+    ENDS,
+    READS,
+    AgentArg,
+    AsOfBlockArg,
+    AsOfTimeArg,
+    CommandIdArg,
+    ContentArg,
+    ImportanceArg,
+    MemoryIdArg,
+    MemoryIdsArg,
+    MinSimilarityArg,
+    ResultsArg,
+    TagsArg,
+    TokensArg,
+    ValidAtArg,
+    WaitArg,
+)
 from streams.serving.mcp.caller import Caller, the_agent
 from streams.serving.wire import (
-    CONTENT_LIMIT,
     LIST_LIMIT,
     QUERY_LIMIT,
-    RESULTS_LIMIT,
-    TAGS_LIMIT,
-    WAIT_LIMIT,
     ChainState,
     IntentView,
     MemoryList,
     MemoryView,
     Receipt,
     RootView,
+    WindowShape,
 )
 from streams.serving.wire import Context as Found
-from streams.serving.wire.base import EDGES_LIMIT
 from streams.serving.wire.graph import InsightsView, Neighbours
-
-AgentArg = Annotated[
-    str | None, Field(description="Address of the agent, 0x and 40 hex digits. Omit it to use the agent this server is for.")
-]
-MemoryIdArg = Annotated[str, Field(description="Id of the memory, 0x and 64 hex digits, as other tools return it.")]
-MemoryIdsArg = Annotated[
-    list[str], Field(min_length=1, max_length=EDGES_LIMIT, description="Ids of the memories meant, as other tools return them.")
-]
-ContentArg = Annotated[str, Field(min_length=1, max_length=CONTENT_LIMIT, description="What to remember, in plain words.")]
-WaitArg = Annotated[
-    float, Field(ge=0, le=WAIT_LIMIT, description="Seconds to wait until reads show the effect; 0 returns at once.")
-]
-CommandIdArg = Annotated[
-    str | None, Field(description="A UUID. Repeat the same one when you retry, so that nothing happens twice.")
-]
 
 
 class Proven(BaseModel):
@@ -71,7 +71,7 @@ class Tools:
     async def store_memory(  # noqa: PLR0917  (arguments are the tool's schema)
         self,
         ctx: Context,
-        content: Annotated[str, Field(min_length=1, max_length=CONTENT_LIMIT, description="What to remember, in plain words.")],
+        content: ContentArg,
         agent: AgentArg = None,
         type: Annotated[  # noqa: A002  (the API's name)
             MemoryType,
@@ -80,8 +80,8 @@ class Tools:
                 "worth keeping. WORKING, SHORT_TERM: of the task at hand."
             ),
         ] = "LONG_TERM",
-        importance: Annotated[float, Field(ge=0, le=1, description="0 trivial, 1 vital; raises it a little in results.")] = 0.5,
-        tags: Annotated[list[str] | None, Field(max_length=TAGS_LIMIT, description="Labels to find it by.")] = None,
+        importance: ImportanceArg = 0.5,
+        tags: TagsArg = None,
         command_id: CommandIdArg = None,
         wait: WaitArg = 5,
     ) -> Receipt:
@@ -101,18 +101,46 @@ class Tools:
     async def query_context(  # noqa: PLR0917
         self,
         ctx: Context,
-        query: Annotated[str, Field(min_length=1, max_length=QUERY_LIMIT, description="The question, in plain words.")],
+        query: Annotated[
+            str | None,
+            Field(
+                min_length=1, max_length=QUERY_LIMIT, description="The question, in plain words; none reads the window itself."
+            ),
+        ] = None,
         agent: AgentArg = None,
-        max_results: Annotated[int, Field(ge=1, le=RESULTS_LIMIT)] = 10,
-        min_similarity: Annotated[float | None, Field(ge=-1, le=1, description="Least cosine of a memory.")] = None,
-        max_tokens: Annotated[int | None, Field(ge=1, description="Most tokens of all texts together.")] = None,
+        max_results: ResultsArg = 10,
+        min_similarity: MinSimilarityArg = None,
+        max_tokens: TokensArg = None,
+        window: Annotated[
+            WindowShape | None,
+            Field(
+                description="Which memories to draw on. temporal: the newest seconds; actions: of the newest transactions; "
+                "semantic: those with any of some tags; priority: those of at least an importance."
+            ),
+        ] = None,
+        cursor: Annotated[
+            str | None,
+            Field(max_length=128, description="Without a query: `next` of the answer before, to walk on to older ones."),
+        ] = None,
+        as_of_block: AsOfBlockArg = None,
+        as_of_time: AsOfTimeArg = None,
+        valid_at: ValidAtArg = None,
     ) -> Found:
         """Find what an agent remembers that bears on a question, best first. Use this before answering anything that may depend
         on what happened before. Each item cites where it comes from: a transaction in a block, or a stored command. Nothing
-        that a chain reorganisation took back is ever returned.
+        that a chain reorganisation took back is ever returned. With a window and no query it reads the window, newest first.
         """
         return await self._caller(ctx).query_context(
-            the_agent(agent, self._agent), query, max_results, min_similarity=min_similarity, max_tokens=max_tokens
+            the_agent(agent, self._agent),
+            query,
+            max_results,
+            min_similarity=min_similarity,
+            max_tokens=max_tokens,
+            window=None if window is None else window.model_dump(),
+            cursor=cursor,
+            as_of_block=as_of_block,
+            as_of_time=as_of_time,
+            valid_at=valid_at,
         )
 
     async def list_memories(  # noqa: PLR0917
@@ -125,6 +153,9 @@ class Tools:
         since: Annotated[int | None, Field(description="Unix seconds, inclusive.")] = None,
         until: Annotated[int | None, Field(description="Unix seconds, inclusive.")] = None,
         limit: Annotated[int, Field(ge=1, le=LIST_LIMIT)] = 20,
+        as_of_block: AsOfBlockArg = None,
+        as_of_time: AsOfTimeArg = None,
+        valid_at: ValidAtArg = None,
     ) -> MemoryList:
         """List an agent's memories, newest first. Use it to browse by kind, label or time; use query_context to search by
         meaning.
@@ -137,11 +168,24 @@ class Tools:
             since=since,
             until=until,
             limit=limit,
+            as_of_block=as_of_block,
+            as_of_time=as_of_time,
+            valid_at=valid_at,
         )
 
-    async def get_memory(self, ctx: Context, memory_id: MemoryIdArg, agent: AgentArg = None) -> MemoryView:
+    async def get_memory(  # noqa: PLR0917
+        self,
+        ctx: Context,
+        memory_id: MemoryIdArg,
+        agent: AgentArg = None,
+        as_of_block: AsOfBlockArg = None,
+        as_of_time: AsOfTimeArg = None,
+        valid_at: ValidAtArg = None,
+    ) -> MemoryView:
         """Read one memory whole, with its source: text or bytes, kind, importance, labels, time."""
-        return await self._caller(ctx).get(the_agent(agent, self._agent), memory_id)
+        return await self._caller(ctx).get(
+            the_agent(agent, self._agent), memory_id, as_of_block=as_of_block, as_of_time=as_of_time, valid_at=valid_at
+        )
 
     async def forget_memory(
         self,
@@ -268,23 +312,20 @@ class Tools:
 
     def all(self) -> list[tuple[Callable[..., Any], ToolAnnotations]]:
         """Every tool with what a host may want to know before it lets a model use it."""
-        reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-        adds = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
-        ends = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
         return [
-            (self.query_context, reads),
-            (self.store_memory, adds),
-            (self.list_memories, reads),
-            (self.get_memory, reads),
-            (self.forget_memory, ends),
-            (self.supersede_memory, adds),
-            (self.merge_memories, adds),
-            (self.invalidate_memory, adds),
-            (self.link_memories, adds),
-            (self.prove_memory, reads),
-            (self.parse_intent, reads),
-            (self.agent_state, reads),
-            (self.agent_insights, reads),
-            (self.agent_neighbours, reads),
-            (self.chain_state, reads),
+            (self.query_context, READS),
+            (self.store_memory, ADDS),
+            (self.list_memories, READS),
+            (self.get_memory, READS),
+            (self.forget_memory, ENDS),
+            (self.supersede_memory, ADDS),
+            (self.merge_memories, ADDS),
+            (self.invalidate_memory, ADDS),
+            (self.link_memories, ADDS),
+            (self.prove_memory, READS),
+            (self.parse_intent, READS),
+            (self.agent_state, READS),
+            (self.agent_insights, READS),
+            (self.agent_neighbours, READS),
+            (self.chain_state, READS),
         ]

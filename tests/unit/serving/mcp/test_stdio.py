@@ -39,6 +39,14 @@ TOOLS = {
     "agent_insights",
     "agent_neighbours",
     "chain_state",
+    "query_shared",
+    "open_session",
+    "list_sessions",
+    "store_in_session",
+    "read_session",
+    "query_session",
+    "merge_sessions",
+    "close_session",
 }
 
 
