@@ -135,6 +135,7 @@ class KafkaLog:
         async with self._unavailable():
             while True:
                 notifications = await self._read(count)
+                self._refuse_if_overtaken(notifications)  # what another one wrote need not link to what this one knows
                 view, _ = replay(notifications)
                 # Much going back and forth fills many notifications with few heights, so the count alone says little.
                 if not view.blocks or notifications[0]["sequence"] == 0 or view.blocks[0].number < known.blocks[0].number:

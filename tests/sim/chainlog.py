@@ -71,6 +71,7 @@ class SimChainLog:
                 found = await self._read(count)
             except LogError as error:
                 raise LogUnavailableError(error.message) from None
+            self._refuse_if_overtaken(found)
             view, _ = replay(found)
             if not view.blocks or found[0]["sequence"] == 0 or view.blocks[0].number < known.blocks[0].number:
                 return view
