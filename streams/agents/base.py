@@ -104,15 +104,16 @@ class StreamAgent(ABC):
     async def flush_again(self) -> None:
         """As ``flush``, while work is done again that was committed before, up to where others may have read on.
 
-        What an undo took out may be put in again later in that work, so removals may be held back until ``flush``, for an
-        outside store to lose nothing that stands; ``holds_back`` then says so, and no local state is written meanwhile.
+        What that work puts in may be taken out later in it, and the other way round, so writes should be held back until
+        ``flush``, for an outside store to lose nothing that stands, and to get nothing that a successor, who may be past this
+        work, would never take out; ``held`` then says so, and no local state is written meanwhile.
         """
         await self.flush()
 
     @property
-    def holds_back(self) -> bool:
-        """Whether ``flush_again`` left removals to ``flush``."""
-        return False
+    def held(self) -> int:
+        """How many writes ``flush_again`` left to ``flush``."""
+        return 0
 
     def state_digest(self) -> bytes | None:
         """Digest (32 bytes) of what the chain's records made of the state, equal whenever the same blocks stand; or None."""

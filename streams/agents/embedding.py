@@ -103,17 +103,11 @@ class EmbeddingAgent(StreamAgent):
             raise
 
     async def flush_again(self) -> None:
-        """Writes new vectors; removals wait, unless the vector is written again."""
-        held: dict[bytes, VectorRow | None] = {key: None for key, row in self._pending.items() if row is None}
-        self._pending = {key: row for key, row in self._pending.items() if row is not None}
-        try:
-            await self.flush()
-        finally:
-            self._pending = held | self._pending
+        """Leaves the last word on each vector to ``flush``."""
 
     @property
-    def holds_back(self) -> bool:
-        return bool(self._pending)
+    def held(self) -> int:
+        return len(self._pending)
 
     def _apply(self, fact: MemoryFact) -> Iterator[Emit]:
         key = _key(fact)

@@ -40,8 +40,6 @@ from streams.errors import PoisonError
 from streams.ports.stores import MemoryStore
 
 NO_AUTHORITY = Authority()
-HELD = 10_000
-"""Most facts that wait while old work is done again; what comes later in it may take them back."""
 
 
 class MemoryAgent(StreamAgent):
@@ -166,12 +164,10 @@ class MemoryAgent(StreamAgent):
         for forward, fact in self._pending:
             self._held[fact["op"], fact["owner"], fact["memory_id"], fact_name(fact)] = (forward, fact)
         self._pending = []
-        if len(self._held) > HELD:
-            await self.flush()
 
     @property
-    def holds_back(self) -> bool:
-        return bool(self._held)
+    def held(self) -> int:
+        return len(self._held)
 
     async def _write(self) -> None:
         while self._pending:

@@ -1,7 +1,8 @@
 """Checkpoints: block boundaries a fold can be rewound to, in slots of a compacted topic.
 
-Slots: ``tip`` says where the stream agent stands after its last transaction; a ring of four reorg windows, by block number,
-holds the blocks that may still be undone; slots of history (``h...``) hold blocks at round numbers and at round times.
+Slots: ``tip`` says where the stream agent stands after its last transaction; ``redo`` counts owners that wrote to outside
+stores before they were through with old work (``Redo``); a ring of four reorg windows, by block number, holds the blocks that
+may still be undone; slots of history (``h...``) hold blocks at round numbers and at round times.
 History is kept in levels: level n has the HISTORY newest boundaries whose index is an odd multiple of 2^n. So slots grow with
 the logarithm of the chain's length, and the way from a block down to the nearest checkpoint is a fraction of its age.
 Assumes records are read newest last, all of one stream agent and partition.
@@ -22,6 +23,7 @@ from streams.core.block import ZERO_HASH, BlockRef
 from streams.core.chain import LiveBlock, LiveChain
 
 TIP = "tip"
+REDO = "redo"
 HISTORY = 10
 NOWHERE = BlockRef(-1, ZERO_HASH, ZERO_HASH)
 """Stands for "no block yet" in the tip."""
@@ -85,6 +87,25 @@ class Checkpoint:
         return cls(
             record["stream_agent"], record["partition"], record["slot"], record["topic"], at, record["offsets"], record["live"]
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """``count``: owners so far that wrote to outside stores early. ``unfinished``: the last one did not get through, yet."""
+
+    count: int = 0
+    unfinished: bool = False
+
+    @classmethod
+    def of(cls, checkpoints: Mapping[str, Checkpoint]) -> Redo:
+        """What slots say, by slot."""
+        said = checkpoints.get(REDO)
+        return cls() if said is None else cls(said.at.sequence, said.at.count > 0)
+
+    def checkpoint(self, stream_agent: str, partition: int, topic: str) -> Checkpoint:
+        """The slot that says it. It is no block boundary, so it is never live."""
+        at = LiveBlock(NOWHERE, self.count, -1, -1, int(self.unfinished), ZERO_HASH)
+        return Checkpoint(stream_agent, partition, REDO, topic, at, {}, live=False)
 
 
 def slot_key(stream_agent: str, partition: int, slot: str) -> bytes:

@@ -41,6 +41,7 @@ class Limits:
 
     ``poll_records``: most records of a poll of all partitions (see ``pace``). ``rewind_span``: offsets read back in one pass.
     ``state_bytes``/``state_seconds``: changes of local state kept in memory before they are written; the log covers them.
+    ``held_writes``: most writes to outside stores kept in memory while old work is done again (see ``early``).
     ``retry_seconds``: first and longest pause before a partition that failed is opened again.
     ``standby_seconds``: between two looks of a standby at what was committed; ``standby_rest``: how long it rests for each
     second it works, so that live work goes first.
@@ -51,6 +52,7 @@ class Limits:
     rewind_span: int = 20_000
     state_bytes: int = 32 * 1024 * 1024
     state_seconds: float = 0.5
+    held_writes: int = 10_000
     retry_seconds: tuple[float, float] = (0.2, 10.0)
     standby_seconds: float = 1.0
     standby_rest: float = 1.0

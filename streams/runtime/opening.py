@@ -7,21 +7,19 @@ bring local state up to them; hand over the positions to seek to.
 
 from __future__ import annotations
 
-import logging
-
 from streams.core.checkpoint import TIP, Checkpoint
 from streams.core.position import Standing, stand
 from streams.errors import PositionLostError
 from streams.ports.log import LogConsumer, LogProducer, LogReader, TopicPartition
+from streams.runtime.catchup import nobody_else
 from streams.runtime.checkpoints import read_checkpoints
+from streams.runtime.early import EarlyWrites
 from streams.runtime.fold import Fold
 from streams.runtime.job import Job
 from streams.runtime.partition import Partition
 from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner, Recovery
 from streams.runtime.state import StateStore, state_path
-
-_log = logging.getLogger(__name__)
 
 
 class Opening:
@@ -42,8 +40,7 @@ class Opening:
             await producer.start()
             if self._job.spec.keeps_state:
                 self._store = StateStore(state_path(self._job.state_dir, self._job.name, self._partition))
-            await claim_stores(self._job, self._partition, self._store)
-            fold = await self._recover()
+            fold = await self._recover(await self._claim(producer))
             return Partition(self._job, self._partition, fold, producer, self._store)
         except PositionLostError as error:
             await self._give_up(producer)
@@ -57,22 +54,35 @@ class Opening:
             self._store.close()
         await producer.close()
 
-    async def _recover(self) -> Fold:
+    async def _claim(self, producer: LogProducer) -> EarlyWrites | None:
+        """Takes the outside stores over."""
+        job, number = self._job, self._partition
+        if job.factory.claim is None:
+            return None
+        stores = await job.factory.claim(number)
+        return None if self._store is None else EarlyWrites(job, number, producer, self._store, stores)
+
+    async def _recover(self, early: EarlyWrites | None) -> Fold:
         async with self._readers.lent() as reader:
             checkpoints = await read_checkpoints(reader, self._job.name, self._partition)
+            if early is not None:
+                early.bind(checkpoints)
             goal = await committed_standing(self._job, self._consumer, reader, self._partition, checkpoints.get(TIP))
             make = self._job.factory.make
-            recovery = Recovery(self._job, self._partition, reader, goal, checkpoints, self._manner, make)
-            return await recovery.fold(self._store)
-
-
-async def claim_stores(job: Job, partition: int, state: StateStore | None) -> None:
-    """Takes a partition's outside stores over; forgets ``state`` that was kept beside others. Raises StoreError."""
-    if job.factory.claim is None:
-        return
-    stores = await job.factory.claim(partition)
-    if state is not None and stores and not state.bind(stores):
-        _log.warning("%s/%d: its store was made anew and is filled from the log", job.name, partition)
+            recovery = Recovery(
+                self._job,
+                self._partition,
+                reader,
+                goal,
+                checkpoints,
+                self._manner,
+                make,
+                announce=nobody_else if early is None else early.announce,
+            )
+            fold = await recovery.fold(self._store)
+            if early is not None:
+                await early.settle()
+            return fold
 
 
 async def committed_standing(

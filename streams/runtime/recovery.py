@@ -17,7 +17,7 @@ from streams.core.segment import Assembler
 from streams.errors import LogIntegrityError, OutdatedError
 from streams.ports.log import LogReader, TopicPartition
 from streams.runtime import metrics
-from streams.runtime.catchup import catch_up
+from streams.runtime.catchup import Announce, catch_up, nobody_else
 from streams.runtime.checkpoints import decode_slots
 from streams.runtime.fold import Fold
 from streams.runtime.job import Job
@@ -39,7 +39,7 @@ class Manner:
 class Recovery:
     """``goal``: the committed positions. ``checkpoints``: by slot, as committed with them. ``make``: see ``AgentFactory``.
 
-    ``rest``: see ``catch_up``.
+    ``rest``, ``announce``: see ``catch_up``.
     """
 
     job: Job
@@ -50,6 +50,7 @@ class Recovery:
     manner: Manner
     make: Callable[[int, LocalState], StreamAgent]
     rest: float = 0.0
+    announce: Announce = nobody_else
 
     async def fold(self, store: StateStore | None) -> Fold:
         """A fold at ``goal``. Raises PositionLostError if state must be rebuilt and the log has lost its beginning."""
@@ -81,7 +82,7 @@ class Recovery:
         fold = self._make(start, slots, store)
         if start.offsets != self.goal.offsets:
             live, fold.outbox = fold.outbox, self._outbox(Shadow)
-            await catch_up(self.job, fold, store, self.reader, self.goal.offsets, rest=self.rest)
+            await catch_up(self.job, fold, store, self.reader, self.goal.offsets, rest=self.rest, announce=self.announce)
             fold.outbox, fold.blocks = live, 0
         return fold
 

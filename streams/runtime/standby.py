@@ -25,7 +25,7 @@ from streams.runtime.checkpoints import read_checkpoints
 from streams.runtime.fold import Fold, StateMismatchError
 from streams.runtime.job import Job
 from streams.runtime.occupancy import OccupiedError
-from streams.runtime.opening import claim_stores, committed_standing
+from streams.runtime.opening import committed_standing
 from streams.runtime.outbox import Shadow
 from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner, Recovery
@@ -164,7 +164,7 @@ class Standbys:
         job, number = self._job, standby.number
         standby.store = StandbyStore(state_path(job.state_dir, job.name, number))
         if job.factory.follow is None:
-            await claim_stores(job, number, standby.store)
+            await _claim(job, number, standby.store)
         checkpoints = await read_checkpoints(reader, job.name, number)
         goal = await committed_standing(job, self._consumer, reader, number, checkpoints.get(TIP))
         make = job.factory.follow or job.factory.make
@@ -193,3 +193,10 @@ class Standbys:
         reason = type(error).__name__
         metrics.STANDBY_FAILURES.labels(self._job.name, reason).inc()
         _log.warning("%s/%d: its standby failed: %s: %s", self._job.name, standby.number, reason, error)
+
+
+async def _claim(job: Job, partition: int, state: StateStore) -> None:
+    """Takes over stores that only this worker fills; forgets ``state`` that was kept beside others. Raises StoreError."""
+    stores = b"" if job.factory.claim is None else await job.factory.claim(partition)
+    if stores and not state.bind(stores):
+        _log.warning("%s/%d: its store was made anew and is filled from the log", job.name, partition)

@@ -215,18 +215,23 @@ class StateStore:
         self._read.abort()
         self._read = self._env.begin(db=self._data, buffers=False)
 
-    def bind(self, stores: bytes) -> bool:
+    def bind(self, stores: bytes, *, adopt: bool = True) -> bool:
         """Says which outside stores were filled up to here. False if it was others: then everything is forgotten, durably.
 
-        State that was never bound is taken to belong to them. Raises StaleStateError, StoreError.
+        ``adopt``: state that was never bound is taken to belong to them. Raises StaleStateError, StoreError.
         """
         known, self._stores = self._stores, stores
-        if known is not None and known != stores:
+        if known != stores and (known is not None or not adopt):
             self.reset()
             return False
         if known is None:
             self._replace(lambda txn: txn.put(STORES, stores, db=self._meta))
         return True
+
+    def rebind(self, stores: bytes) -> None:
+        """Says under another name which outside stores it is about, durably. Raises StaleStateError, StoreError."""
+        self._stores = stores
+        self._replace(lambda txn: txn.put(STORES, stores, db=self._meta))
 
     def reset(self) -> None:
         """Forgets everything but its owner and its stores, durably. Raises StaleStateError, StoreError."""

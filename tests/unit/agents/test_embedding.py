@@ -216,3 +216,16 @@ async def test_old_work_done_again_takes_no_vector_out_that_may_come_back(rig: R
     await again.flush_again()
     await again.flush()
     assert set(rig.store.rows) == {(ALICE, h(2))}
+
+
+async def test_an_owner_lost_on_the_way_leaves_no_vector_of_what_was_undone(rig: Rig) -> None:
+    lost = EmbeddingAgent(0, DictState(), rig.embedder, rig.store)
+    list(lost.apply(BlockRef.of(B1), records([upsert(1, at=B1)])))
+    await lost.flush_again()
+    assert lost.held == 1
+    assert not rig.store.rows
+    list(lost.revert(BlockRef.of(B1), records([upsert(1, at=B1)])))
+    await lost.flush_again()
+    await lost.flush()
+    assert lost.held == 0
+    assert not rig.store.rows

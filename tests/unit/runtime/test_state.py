@@ -65,10 +65,32 @@ def test_state_that_was_never_bound_belongs_to_the_first_stores(store: StateStor
     assert not store.bind(b"another")
 
 
+def test_state_that_was_never_bound_can_be_refused(store: StateStore) -> None:
+    store.put(b"a", b"1")
+    store.commit({"tip": b"x"}, "tip")
+    assert not store.bind(b"one", adopt=False)
+    assert (store.get(b"a"), store.slots()) == (None, {})
+    assert store.bind(b"one", adopt=False)
+
+
+def test_stores_can_go_by_another_name_from_now_on(store: StateStore) -> None:
+    assert store.bind(b"one")
+    store.put(b"a", b"1")
+    store.commit({"tip": b"x"}, "tip")
+    store.rebind(b"one, half done")
+    again = reopened(store)
+    assert again.bind(b"one, half done")
+    assert again.get(b"a") == b"1"
+    assert not again.bind(b"one")
+    again.close()
+
+
 def test_a_former_owner_cannot_bind(store: StateStore) -> None:
     taken = StateStore(store._path)
     with pytest.raises(StaleStateError, match="another owner"):
         store.bind(b"one")
+    with pytest.raises(StaleStateError, match="another owner"):
+        store.rebind(b"one")
     taken.close()
 
 
