@@ -1,4 +1,4 @@
-"""The metrics registry of the process, what every process measures, and the /metrics server.
+"""The metrics registry of the process, and what every process measures.
 
 Invariant: a metric is registered only where it is measured; nothing here is a constant posing as a measurement.
 Packages define their own metrics in a ``metrics.py`` of their own, on ``REGISTRY`` or on prometheus_client's default one;
@@ -8,18 +8,15 @@ Packages define their own metrics in a ``metrics.py`` of their own, on ``REGISTR
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from wsgiref.simple_server import WSGIServer
 
 import psutil
 from prometheus_client import REGISTRY as DEFAULT_REGISTRY
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from streams.errors import ConfigurationError, MonmouthError, Severity
+from streams.errors import MonmouthError, Severity
 
 REGISTRY = CollectorRegistry()
 REGISTRY.register(DEFAULT_REGISTRY)
@@ -71,34 +68,3 @@ def _disk_usage(folder: Path) -> Callable[[], float]:
         return 100 * disk.used / disk.total
 
     return usage
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsServer:
-    """A running /metrics server."""
-
-    server: WSGIServer
-    thread: threading.Thread
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return self.server.server_port
-
-    def stop(self) -> None:
-        """Stops and waits for it."""
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join(timeout=5)
-
-
-def serve_metrics(host: str, port: int) -> MetricsServer:
-    """Starts /metrics on a thread; port 0 takes a free one. Raises ConfigurationError if the port is taken."""
-    try:
-        server, thread = start_http_server(port, host, registry=REGISTRY)
-    except OSError as error:
-        raise ConfigurationError(
-            f"metrics cannot listen on {host}:{port}: {error.strerror or error}",
-            "Stop what uses the port, or set MONMOUTH_GATEWAY__METRICS_PORT to a free one (0 takes any).",
-        ) from None
-    return MetricsServer(server, thread)

@@ -50,6 +50,15 @@ class WorkerSettings(BaseModel):
     standby: bool = Field(False, description="Keep local state of partitions that other workers own, ready to take over.")
 
 
+class ProbeSettings(BaseModel):
+    """Metrics and probes of a worker or producer. The gateway has its own, in ``gateway``."""
+
+    host: str = "127.0.0.1"
+    port: int | None = Field(None, ge=0, le=65_535, description="None: nowhere; several of them may run on one machine.")
+    live_seconds: float = Field(60.0, gt=0, description="An event loop that had no turn for so long is dead.")
+    rewind_seconds: float = Field(5.0, ge=0, description="A rewind that takes longer makes a worker not ready.")
+
+
 class ChainSettings(BaseModel):
     """The node and how far it is trusted."""
 
@@ -165,6 +174,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".monmouth")
     kafka: KafkaSettings = KafkaSettings()
     worker: WorkerSettings = WorkerSettings()
+    probes: ProbeSettings = ProbeSettings()
     chain: ChainSettings = ChainSettings()
     reorg: ReorgSettings = ReorgSettings()
     memory: MemorySettings = MemorySettings()

@@ -8,6 +8,7 @@ committed (it has), read.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Entry(NamedTuple):
     value: bytes | None
     transaction: Transaction | None = None
     control: bool = False
+    timestamp: int = 0
 
 
 @dataclass(eq=False)
@@ -58,13 +60,14 @@ class FakeBroker:
         self.open: dict[str, Transaction] = {}
         self.groups: dict[str, Group] = {}
         self.fault: Callable[[str], None] = lambda _: None
+        self.now: Callable[[], float] = time.time
         self.changed = asyncio.Event()
 
     def append(self, target: TopicPartition, records: Iterable[KeyValue], transaction: Transaction | None = None) -> None:
         """Writes records, outside any transaction if none is given."""
         log = self.logs.setdefault(target, [])
         for key, value in records:
-            log.append(Entry(len(log), key, value, transaction))
+            log.append(Entry(len(log), key, value, transaction, timestamp=int(1000 * self.now())))
         self._wake()
 
     def end(self, transaction_id: str, state: str) -> None:
@@ -185,6 +188,9 @@ class FakeConsumer:
     def resume(self, partitions: Collection[TopicPartition]) -> None:
         self._check(partitions)
         self.paused -= set(partitions)
+
+    def caught_up(self, partition: TopicPartition) -> bool:
+        return partition in self.assigned and not self.broker.visible(partition, self.assigned[partition], 1 << 60)
 
     async def committed(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int | None]:
         await asyncio.sleep(0)

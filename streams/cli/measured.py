@@ -1,4 +1,4 @@
-"""``--metrics-port``: /metrics for programs of which several may run on one machine, so off unless asked for."""
+"""``--metrics-port``: metrics and probes of programs of which several may run on one machine, so off unless asked for."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ from contextlib import contextmanager
 
 import click
 
-from streams.metrics import serve_metrics
+from streams.health import Health
+from streams.probe_server import serve_probes
 from streams.settings import Settings
 
 metrics_port_option = click.option(
-    "--metrics-port", type=click.IntRange(0, 65_535), metavar="PORT", help="Serve /metrics on this port (default: nowhere)."
+    "--metrics-port",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="Serve /metrics, /livez, /readyz and /startupz on this port (default: probes.port, nowhere).",
 )
 
 
 @contextmanager
-def measured(settings: Settings, port: int | None) -> Iterator[int | None]:
-    """Serve /metrics for the block; yields the port in use. Raises ConfigurationError if the port is taken."""
-    if port is None:
+def measured(settings: Settings, port: int | None, health: Health) -> Iterator[int | None]:
+    """Serve them for the block; yields the port in use. Raises ConfigurationError if the port is taken."""
+    chosen = settings.probes.port if port is None else port
+    if chosen is None:
         yield None
         return
-    server = serve_metrics(settings.gateway.metrics_host, port)
+    server = serve_probes(settings.probes.host, chosen, health)
     try:
         yield server.port
     finally:

@@ -12,6 +12,7 @@ from connectors.chain.archive import open_archive
 from connectors.chain.rpc import RpcSource
 from streams.cli.measured import measured, metrics_port_option
 from streams.collector import relax_collector
+from streams.health import Health, Look, watch
 from streams.ports.chain import ChainSource
 from streams.producer.kafka_log import KafkaLog
 from streams.producer.loop import BlockProducer, Progress, identify
@@ -47,19 +48,35 @@ async def build(settings: Settings, source: ChainSource, *, once: bool = False, 
     )
 
 
-async def publish(settings: Settings, source: ChainSource, *, once: bool = False, until: int | None = None) -> Progress:
-    """Runs the producer until it is done or the process is told to stop. Closes the source."""
+async def publish(
+    settings: Settings, source: ChainSource, *, once: bool = False, until: int | None = None, health: Health | None = None
+) -> Progress:
+    """Runs the producer until it is done or the process is told to stop. Closes the source. ``health`` is kept true."""
     loop = asyncio.get_running_loop()
+    started: BlockProducer | None = None
+
+    def look() -> Look:
+        return Look(False, ("asks the node which chain it serves",)) if started is None else started.look()
+
+    watching = asyncio.create_task(watch(health, look)) if health is not None else None
     try:
-        running = await build(settings, source, once=once, until=until)
+        running = started = await build(settings, source, once=once, until=until)
+
+        def stop() -> None:
+            if health is not None:
+                health.stopping()
+            running.stop()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, running.stop)
+            loop.add_signal_handler(number, stop)
         try:
             return await running.run()
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
     finally:
+        if watching is not None:
+            watching.cancel()
         await source.close()
 
 
@@ -97,8 +114,10 @@ def producer(  # noqa: PLR0917  (click passes options by name)
     settings.chain.rpc_url = rpc or settings.chain.rpc_url
     settings.chain.ws_url = ws or settings.chain.ws_url
     relax_collector()
-    with measured(settings, metrics_port):
-        done = asyncio.run(publish(settings, open_source(settings, history, siblings), once=once, until=until))
+    health = Health(settings.probes.live_seconds)
+    with measured(settings, metrics_port, health):
+        source = open_source(settings, history, siblings)
+        done = asyncio.run(publish(settings, source, once=once, until=until, health=health))
     click.echo(
         f"{done.blocks} blocks, {done.transactions} transactions, {done.records} records, "
         f"{done.reorgs} reorgs that lost {done.conflicts} transactions; "

@@ -46,6 +46,7 @@ def _intent(_: Wiring) -> AgentFactory:
 def _memory(wiring: Wiring) -> AgentFactory:
     from connectors.stores import check_own_stores, open_memory_store  # noqa: PLC0415
     from streams.agents.memory import MemoryAgent  # noqa: PLC0415
+    from streams.serving.probes import memory_store_probe  # noqa: PLC0415
 
     if wiring.settings.worker.standby:
         check_own_stores(wiring.settings)
@@ -62,7 +63,7 @@ def _memory(wiring: Wiring) -> AgentFactory:
     def make(partition: int, state: LocalState) -> MemoryAgent:
         return MemoryAgent(partition, state, owned[partition], authority=authority, limit=limit)
 
-    return AgentFactory(MemoryAgent, make, claim=claim)
+    return AgentFactory(MemoryAgent, make, claim=claim, probe=memory_store_probe(store))
 
 
 def _authority(settings: Settings) -> Authority:
@@ -82,6 +83,7 @@ def _embedding(wiring: Wiring) -> AgentFactory:
         vectors_are_shared,
     )
     from streams.agents.embedding import EmbeddingAgent  # noqa: PLC0415
+    from streams.serving.probes import vector_store_probe  # noqa: PLC0415
 
     if wiring.settings.worker.standby:
         check_own_stores(wiring.settings)
@@ -101,7 +103,8 @@ def _embedding(wiring: Wiring) -> AgentFactory:
         return EmbeddingAgent(partition, state, embedder, ReadOnlyVectorStore(vectors))
 
     shared = follow if vectors_are_shared(wiring.settings) else None
-    return AgentFactory(EmbeddingAgent, make, poll_records=SLOW_POLL, claim=claim, follow=shared)
+    probe = vector_store_probe(vectors, embedder.dimension)
+    return AgentFactory(EmbeddingAgent, make, poll_records=SLOW_POLL, claim=claim, follow=shared, probe=probe)
 
 
 def _lattice(wiring: Wiring) -> AgentFactory:

@@ -12,6 +12,7 @@ import click
 from streams.cli.measured import measured, metrics_port_option
 from streams.cli.wiring import AGENTS, agent_factories
 from streams.collector import relax_collector
+from streams.health import Health
 from streams.runtime.stalls import watch_stalls
 from streams.runtime.worker import run_worker
 from streams.settings import Settings
@@ -19,7 +20,7 @@ from streams.signing import load_or_create_signer, load_verifier
 from streams.state_folder import claim
 
 
-async def work(settings: Settings, names: Sequence[str]) -> None:
+async def work(settings: Settings, names: Sequence[str], health: Health) -> None:
     """Runs until SIGINT or SIGTERM, then finishes the transactions in flight. Raises MonmouthError."""
     claim(settings)
     signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
@@ -30,7 +31,7 @@ async def work(settings: Settings, names: Sequence[str]) -> None:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         stack.callback(asyncio.create_task(watch_stalls()).cancel)
-        await run_worker(settings, agent_factories(settings, names, stack), verifier, signer, stop)
+        await run_worker(settings, agent_factories(settings, names, stack), verifier, signer, stop, health=health)
 
 
 @click.command()
@@ -59,5 +60,6 @@ def worker(settings: Settings, agents: str, standby: bool, metrics_port: int | N
     """
     settings.worker.standby = settings.worker.standby or standby
     relax_collector()
-    with measured(settings, metrics_port):
-        asyncio.run(work(settings, [name.strip() for name in agents.split(",") if name.strip()]))
+    health = Health(settings.probes.live_seconds)
+    with measured(settings, metrics_port, health):
+        asyncio.run(work(settings, [name.strip() for name in agents.split(",") if name.strip()], health))

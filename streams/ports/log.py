@@ -40,6 +40,10 @@ class Message(Protocol):
     @property
     def value(self) -> bytes | None: ...
 
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since 1970, when it was written. Tells how old it is, nothing else: no fold may look at it."""
+
 
 KeyValue = tuple[bytes | None, bytes | None]
 
@@ -74,6 +78,9 @@ class LogConsumer(Protocol):
 
     def resume(self, partitions: Collection[TopicPartition]) -> None:
         """The inverse of ``pause``."""
+
+    def caught_up(self, partition: TopicPartition) -> bool:
+        """Whether nothing is left to read, as far as the broker has said; False for a partition not held."""
 
     async def committed(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int | None]:
         """Offsets committed for the group; None where there is none."""

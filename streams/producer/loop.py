@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from streams.core.block import BlockRef
 from streams.core.forkview import ForkView, Severity, Undo, severity, trim
 from streams.errors import ConfigurationError, SourceError
+from streams.health import Look
 from streams.metrics import count_error
 from streams.ports.chain import Block, ChainSource
 from streams.producer import metrics
@@ -34,6 +35,8 @@ MAX_STEPS = 500
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
 ATTEMPTS = 5
 REPORT_SECONDS = 5.0
+PATIENCE = 10.0
+"""A transaction that takes longer is trouble with the broker."""
 
 
 @dataclass(slots=True)
@@ -100,7 +103,22 @@ class BlockProducer:
         self._failures = 0
         self._trusted = False
         self._asking: asyncio.Task[Advance | None] | None = None
+        self._opened = False
+        self._failure = ""
+        self._writing_since: float | None = None
         self.progress = Progress()
+
+    def look(self) -> Look:
+        """For the probes: started when the end of the log is known, ready while node and broker answer."""
+        complaints = []
+        if not self._opened:
+            complaints.append("the end of the log is not known yet")
+        if self._failures:
+            complaints.append(f"{self._failures} failures in a row, the last: {self._failure}")
+        since = self._writing_since
+        if since is not None and time.monotonic() - since > PATIENCE:
+            complaints.append(f"a transaction has been under way for {time.monotonic() - since:.0f} s")
+        return Look(self._opened, complaints)
 
     def stop(self) -> None:
         """Asks the run to end after the transaction in flight."""
@@ -127,7 +145,9 @@ class BlockProducer:
         """From opening the log to the end of the run (True) or to a write that must be looked up (False)."""
         writing: asyncio.Task[None] | None = None
         try:
+            self._opened = False
             position = await self._log.open()
+            self._opened = True
             self._sequence, view = position.sequence, position.view
             self.progress.view = self._view = view
             self._held = Held()
@@ -145,6 +165,7 @@ class BlockProducer:
                     return True
         except (UncertainWriteError, LogUnavailableError) as error:
             metrics.REBUILDS.inc()
+            self._opened = False
             await self._fail(error)
             return self._stop.is_set()
         finally:
@@ -201,6 +222,7 @@ class BlockProducer:
         """Pauses, longer each time. Raises the error if the run is one that must end and it keeps failing."""
         count_error(error)
         self._failures += 1
+        self._failure = error.message
         never_worked = self.progress.appends == 0 and self.progress.view.tip is None
         if self._failures >= ATTEMPTS and (self._once or self._until is not None or never_worked or self._source.eager):
             raise error
@@ -244,7 +266,11 @@ class BlockProducer:
         held, self._held = self._held, Held()
         view = trim(view, KEEP)
         if held.staged:
-            await self._log.append(held.staged)
+            self._writing_since = time.monotonic()
+            try:
+                await self._log.append(held.staged)
+            finally:
+                self._writing_since = None
             self._sequence += len(held.staged)
             self.progress.appends += 1
             self.progress.records += held.records

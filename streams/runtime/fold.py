@@ -64,6 +64,7 @@ class Fold:
         self.positions = dict(positions)
         self.careful = False
         self.blocks = 0
+        self.rewinding_since: float | None = None
         self._job = job
         self.partition = partition
         self._assembler = assembler
@@ -176,7 +177,7 @@ class Fold:
                 self.outbox.checkpoint(self._slot(slot, live))
 
     async def _undo(self, unit: Undo) -> None:
-        started = time.monotonic()
+        started = self.rewinding_since = time.monotonic()
         removed = unit.marker.removed
         if self._job.spec.stateful:
             await self._revert(unit)
@@ -186,6 +187,7 @@ class Fold:
         metrics.REWINDS.labels(self._job.name).inc()
         metrics.REORG_DEPTH.labels(self._job.name).observe(len(removed))
         metrics.REWIND_SECONDS.labels(self._job.name).observe(time.monotonic() - started)
+        self.rewinding_since = None
 
     async def _revert(self, unit: Undo) -> None:
         removed = unit.marker.removed

@@ -26,6 +26,7 @@ class AgentFactory:
     ``follow``: an instance for a standby, while another worker owns the partition. Needed where outside stores are shared with
     that owner, and must write nothing there. Where all stores lie in this worker's own state folder, ``claim`` and ``make``
     serve a standby too, which then fills them as an owner would.
+    ``probe``: asks the outside stores for something, for readiness; raises if they do not answer.
     """
 
     spec: type[StreamAgent]
@@ -33,6 +34,7 @@ class AgentFactory:
     poll_records: int | None = None
     claim: Callable[[int], Awaitable[bytes]] | None = None
     follow: Callable[[int, LocalState], StreamAgent] | None = None
+    probe: Callable[[], Awaitable[object]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

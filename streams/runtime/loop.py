@@ -25,6 +25,7 @@ from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
 from streams.runtime import metrics
 from streams.runtime.fold import StateMismatchError
 from streams.runtime.job import Job
+from streams.runtime.lateness import Lateness
 from streams.runtime.opening import Opening
 from streams.runtime.pace import Pace
 from streams.runtime.partition import Partition
@@ -61,13 +62,38 @@ class AgentLoop:
         self._closing: set[asyncio.Task[None]] = set()
         self._fatal: BaseException | None = None
         self._readers = Readers(job.client)
+        self._late = Lateness(job.name)
+        self._shared = False
+        self.started = False
         self._consumer: LogConsumer
         self._standbys: Standbys
+
+    @property
+    def name(self) -> str:
+        """Of the stream agent."""
+        return self._job.name
 
     @property
     def partitions(self) -> list[int]:
         """Numbers of the partitions that run now."""
         return sorted(number for number, seat in self._seats.items() if seat.running is not None)
+
+    def complaints(self, rewind_seconds: float) -> list[str]:
+        """Why work does not get on just now; none if it does. A rewind counts if it takes longer than ``rewind_seconds``."""
+        if not self._shared:
+            return [f"{self._job.name}: waits for its share of the partitions"]
+        found = []
+        for seat in self._seats.values():
+            if seat.running is None:
+                found.append(f"{self._job.name}/{seat.number}: is being opened")
+            elif seat.running.rewinding > rewind_seconds:
+                found.append(f"{self._job.name}/{seat.number}: has rewound for {seat.running.rewinding:.0f} s")
+        return found
+
+    async def ask(self) -> None:
+        """Asks the group's broker for something. Raises LogError."""
+        if self._shared:
+            await self._consumer.committed([TopicPartition(self._job.marked, 0)])
 
     async def run(self) -> None:
         """Raises LogIntegrityError, PositionLostError, ConfigurationError, or a stream agent's own defect."""
@@ -101,11 +127,13 @@ class AgentLoop:
             found = await self._consumer.getmany(timeout_ms=limits.poll_ms, max_records=pace.records)
             work = self._share_out(found)  # no await since getmany returned: found belongs to who is seated now
             if not work:
+                self._look()
                 continue
             started = clock()
             async with self._lock:
                 current = [(s, p, batch) for s, p, batch in work if s.running is p and self._seats.get(s.number) is s]
                 await asyncio.gather(*(self._step(seat, partition, batch) for seat, partition, batch in current))
+                self._look()
             pace.took(sum(map(len, found.values())), clock() - started)
 
     def _share_out(self, found: Mapping[TopicPartition, Sequence[Message]]) -> list[tuple[Seat, Partition, Batch]]:
@@ -113,9 +141,16 @@ class AgentLoop:
         for (topic, number), messages in found.items():
             if messages:
                 batches.setdefault(number, {})[topic] = messages
+                self._late.waits(TopicPartition(topic, number), messages[0].timestamp)
                 metrics.RECEIVED.labels(self._job.name, topic, str(number)).set(messages[-1].offset + 1)
         seats = ((self._seats.get(number), batch) for number, batch in batches.items())
         return [(seat, seat.running, batch) for seat, batch in seats if seat is not None and seat.running is not None]
+
+    def _look(self) -> None:
+        for seat in self._seats.values():
+            if seat.running is not None:
+                for source in self._sources(seat):
+                    self._late.look(source, self._consumer)
 
     async def _step(self, seat: Seat, partition: Partition, batch: Batch) -> None:
         try:
@@ -163,6 +198,7 @@ class AgentLoop:
         seat.opening = asyncio.create_task(self._open(seat, delay), name=f"open {self._job.name}/{seat.number}")
 
     async def _open(self, seat: Seat, delay: float) -> None:
+        looking = asyncio.create_task(self._late.look_ahead(self._sources(seat), self._consumer, self._job.client))
         try:
             with stray_cancellation_is_an_error():  # it would leave the seat empty, and nobody would know
                 await asyncio.sleep(delay)
@@ -173,6 +209,8 @@ class AgentLoop:
         except Exception as error:
             self._reopen(seat, error)
             return
+        finally:
+            looking.cancel()
         try:
             for topic, offset in partition.reading.items():
                 self._consumer.seek(TopicPartition(topic, seat.number), offset)
@@ -207,6 +245,7 @@ class AgentLoop:
 
     async def revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Puts everything down: an eager rebalance takes all partitions away, and gives most of them back."""
+        self._shared = False
         self._standbys.share(None)
         _log.info("%s: the group is shared out anew", self._job.name)
         async with self._lock:
@@ -230,10 +269,12 @@ class AgentLoop:
             return
         numbers = sorted({partition.partition for partition in partitions})
         self._standbys.share(numbers)
+        self._late.share(numbers)
         _log.info("%s: holds partitions %s", self._job.name, numbers)
         for number in numbers:
             self._seats[number] = Seat(number)
             self._start(self._seats[number], 0.0)
+        self._shared = self.started = True
         for number in self._parked.keys() - set(numbers):
             closing = asyncio.create_task(self._parked.pop(number).close(keep=True))
             self._closing.add(closing)
@@ -258,6 +299,8 @@ class AgentLoop:
             await asyncio.wait(self._closing)
 
     async def _leave(self) -> None:
+        self._shared = False
+        self._late.share(())
         await self._standbys.close()
         async with self._lock:
             await self._close_all()

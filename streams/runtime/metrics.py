@@ -33,6 +33,11 @@ POSITION = Gauge("monmouth_runtime_position", "Own watermark: next offset to pro
 RECEIVED = Gauge(
     "monmouth_runtime_received", "Offset after the newest record taken from the log.", [*_AGENT, "topic", "partition"]
 )
+SECONDS_BEHIND = Gauge(
+    "monmouth_runtime_seconds_behind",
+    "Age of the oldest record that waits in a partition held here; 0 if none does.",
+    [*_AGENT, "partition"],
+)
 BLOCK_NUMBER = Gauge("monmouth_runtime_block_number", "Height of the newest block applied.", [*_AGENT, "partition"])
 STANDBY_LAG = Gauge(
     "monmouth_runtime_standby_lag",

@@ -9,6 +9,7 @@ from a record is visible if and only if its offset is committed.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 
 from streams.core.checkpoint import TIP
@@ -41,6 +42,12 @@ class Partition:
     def positions(self) -> dict[str, int]:
         """Next offset to process of each input."""
         return dict(self._fold.positions)
+
+    @property
+    def rewinding(self) -> float:
+        """Seconds since a rewind under way began; 0 if there is none."""
+        since = self._fold.rewinding_since
+        return 0.0 if since is None else time.monotonic() - since
 
     @property
     def reading(self) -> dict[str, int]:

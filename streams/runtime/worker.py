@@ -9,11 +9,12 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from streams.health import Health, Look, Pulse, watch
 from streams.ports.log import LogClient
 from streams.runtime.job import AgentFactory, Limits, job_of
 from streams.runtime.kafka import KafkaClient
 from streams.runtime.loop import AgentLoop
-from streams.settings import Settings
+from streams.settings import ProbeSettings, Settings
 from streams.signing import Signer, Verifier
 
 _log = logging.getLogger(__name__)
@@ -28,8 +29,9 @@ async def run_worker(
     *,
     client: LogClient | None = None,
     limits: Limits | None = None,
+    health: Health | None = None,
 ) -> None:
-    """Runs until ``stop`` is set; then finishes the transactions in flight and leaves the groups.
+    """Runs until ``stop`` is set; then finishes the transactions in flight and leaves the groups. ``health`` is kept true.
 
     Raises the first error that stops a stream agent for good: LogIntegrityError, PositionLostError, ConfigurationError, or a
     defect of a stream agent as it is.
@@ -41,15 +43,35 @@ async def run_worker(
         asyncio.create_task(loop.run(), name=f"agent {agent.spec.name}") for loop, agent in zip(loops, agents, strict=True)
     ]
     stopped = asyncio.create_task(stop.wait())
+    watching = _watched(health, settings.probes, loops, agents) if health is not None else []
     try:
         await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
     finally:
         halt.set()
         stopped.cancel()
+        if health is not None:
+            health.stopping()
         results = await asyncio.gather(*running, return_exceptions=True)
+        for task in watching:
+            task.cancel()
     for agent, result in zip(agents, results, strict=True):
         if isinstance(result, BaseException):
             _log.error("%s stopped: %s", agent.spec.name, result)
     failures = [result for result in results if isinstance(result, BaseException)]
     if failures:
         raise failures[0]
+
+
+def _watched(
+    health: Health, settings: ProbeSettings, loops: Sequence[AgentLoop], agents: Sequence[AgentFactory]
+) -> list[asyncio.Task[None]]:
+    """Tasks that keep ``health`` true: ready while all partitions held run, and brokers and stores answer."""
+    pulses = [Pulse(f"{loop.name}: the broker", loop.ask) for loop in loops]
+    pulses += [Pulse(f"{agent.spec.name}: its store", agent.probe) for agent in agents if agent.probe is not None]
+
+    def look() -> Look:
+        complaints = [complaint for loop in loops for complaint in loop.complaints(settings.rewind_seconds)]
+        complaints += [pulse.complaint for pulse in pulses if pulse.complaint]
+        return Look(all(loop.started for loop in loops), complaints)
+
+    return [asyncio.create_task(watch(health, look)), *(asyncio.create_task(pulse.beat()) for pulse in pulses)]

@@ -138,6 +138,11 @@ def score(components: dict[str, Component]) -> float:
     return healthy / len(components) if components else 0.0
 
 
+def failures(components: dict[str, Component]) -> list[str]:
+    """Why it is not ready; nothing if it is."""
+    return [f"{name}: {component.message}" for name, component in components.items() if component.status == "failed"]
+
+
 async def _run(probe: Probe) -> Component:
     started = time.monotonic()
 

@@ -20,12 +20,14 @@ import uvicorn
 from streams.agents.access import Authority
 from streams.decoding.nl.parser import default_reader
 from streams.errors import ConfigurationError
+from streams.health import Health, Look, watch
 from streams.identity.binding import Place
 from streams.identity.operator import load_or_create_operator_token
 from streams.identity.tokens import Tokens
-from streams.metrics import MetricsServer, measure_disk, serve_metrics
+from streams.metrics import measure_disk
 from streams.ports.embedder import Embedder
 from streams.ports.stores import MemoryStore, VectorStore
+from streams.probe_server import ProbeServer, serve_probes
 from streams.runtime.kafka.client import KafkaClient
 from streams.serving.access import AccessTail, Doorkeeping
 from streams.serving.app import create_app
@@ -54,6 +56,7 @@ from streams.serving.probes import (
     broker_probe,
     chain_view_probe,
     embedder_probe,
+    failures,
     graph_probe,
     memory_store_probe,
     vector_store_probe,
@@ -80,8 +83,9 @@ from streams.vault.sealing import open_keys
 
 BACKLOG = 256
 DRAIN_SECONDS = 10
-PROBE_EVERY = 5.0
+PROBE_EVERY = 2.0
 TEND_EVERY = 60.0
+STARTING = Look(False, ("its parts have not been asked yet",))
 ERASURES = Path("erasures")
 """Folder of the receipts of erasures, in the state folder."""
 
@@ -167,7 +171,9 @@ class Gateway:
                 }
             ),
         )
-        self._metrics: MetricsServer | None = None
+        self._metrics: ProbeServer | None = None
+        self._health = Health(settings.probes.live_seconds)
+        self._looked: Look | None = None
         self._server: _Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -186,7 +192,8 @@ class Gateway:
         gateway = self._settings.gateway
         listener = _listen(gateway.host, gateway.port)
         try:
-            self._metrics = serve_metrics(gateway.metrics_host, gateway.metrics_port)
+            host, port = gateway.metrics_host, gateway.metrics_port
+            self._metrics = serve_probes(host, port, self._health, setting="GATEWAY__METRICS_PORT")
         except ConfigurationError:
             listener.close()
             raise
@@ -211,6 +218,7 @@ class Gateway:
         self._tasks = [
             asyncio.create_task(self._server.serve([listener]), name="http"),
             asyncio.create_task(self._probe(), name="probes"),
+            asyncio.create_task(watch(self._health, lambda: self._looked or STARTING), name="health"),
             asyncio.create_task(Closer(self.sessions, self._commands).run(), name="sessions"),
             asyncio.create_task(self._tend(), name="cache"),
             asyncio.create_task(self.services.eraser.resume(), name="erasures"),
@@ -223,6 +231,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Lets requests in flight end, then closes every connection."""
+        self._health.stopping()
         await self.services.feeds.stop()
         if self._server is not None:
             self._server.should_exit = True
@@ -264,9 +273,10 @@ class Gateway:
         return final.number if final else None
 
     async def _probe(self) -> None:
-        """Keeps the health gauges true between health requests."""
+        """Keeps health gauges and probes true between health requests. It has started when all parts have once been there."""
         while True:
-            await self.services.probes.components()
+            failed = failures(await self.services.probes.components())
+            self._looked = Look(not failed, failed)
             await asyncio.sleep(PROBE_EVERY)
 
     async def _tend(self) -> None:

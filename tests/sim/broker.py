@@ -42,6 +42,7 @@ class Entry(NamedTuple):
     value: bytes | None
     transaction: Transaction | None = None
     gone: bool = False
+    timestamp: int = 0
 
 
 @dataclass(eq=False)

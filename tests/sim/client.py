@@ -177,6 +177,9 @@ class SimConsumer:
         self._check(partitions)
         self._paused -= set(partitions)
 
+    def caught_up(self, partition: TopicPartition) -> bool:
+        return partition in self.assigned and self.assigned[partition] >= self._broker.log(partition).stable
+
     async def committed(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int | None]:
         await self._process.io(f"committed {self._group}")
         self._cluster.faults.fail("committed")

@@ -129,6 +129,14 @@ class KafkaConsumer:
         with translated("resuming"):
             self._consumer.resume(*map(self._names.to_kafka, partitions))
 
+    def caught_up(self, partition: TopicPartition) -> bool:
+        source = self._names.to_kafka(partition)
+        subscription = self._consumer._subscription
+        if not subscription.is_assigned(source):
+            return False
+        state = subscription.subscription.assignment.state_value(source)
+        return state.has_valid_position and state.lso is not None and state.position >= state.lso
+
     async def committed(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int | None]:
         physical = [self._names.to_kafka(partition) for partition in partitions]
         with translated("reading committed offsets"):  # in one request; the client's own call takes one partition each

@@ -9,9 +9,9 @@ from streams import __version__
 from streams.core.forkview import severity
 from streams.metrics import uptime
 from streams.serving.limits import body_of
-from streams.serving.probes import score
+from streams.serving.probes import failures, score
 from streams.serving.services import Served
-from streams.serving.wire import Block, ChainState, Component, ErrorBody, Health, Ready, ReorgView
+from streams.serving.wire import Block, ChainState, ErrorBody, Health, Ready, ReorgView
 
 router = APIRouter(tags=["state"])
 
@@ -47,7 +47,7 @@ async def livez() -> Ready:
 @router.get("/readyz", operation_id="readyz", responses={503: {"model": ErrorBody}})
 async def readyz(served: Served) -> Response:
     """Whether answers would be true: the view at the end of the log, every part reachable. 503 with the reasons otherwise."""
-    reasons = _failures(await served.probes.components())
+    reasons = failures(await served.probes.components())
     if reasons:
         body = body_of("not_ready", "; ".join(reasons), "See /health for each component.")
         return JSONResponse(body, 503, headers={"retry-after": "1"})
@@ -70,7 +70,3 @@ async def health(served: Served, response: Response) -> Health:
             "version": __version__,
         }
     )
-
-
-def _failures(components: dict[str, Component]) -> list[str]:
-    return [f"{name}: {component.message}" for name, component in components.items() if component.status == "failed"]

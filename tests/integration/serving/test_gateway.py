@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -425,6 +426,29 @@ async def test_closed_store_shows_in_health_and_readiness(live: Live) -> None:
     assert health.components["vector_store"].status == "failed"
     assert health.components["memory_store"].status == "healthy"
     assert health.status == "failed"
+
+
+async def test_probes_beside_the_metrics_tell_a_store_that_is_gone(live: Live) -> None:
+    def get(path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{live.gateway.metrics_port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    async def until(path: str, status: int) -> str:
+        async with asyncio.timeout(20):
+            while (found := await asyncio.to_thread(get, path))[0] != status:
+                await asyncio.sleep(0.1)
+        return found[1]
+
+    await live.writer.steps(step_new(0, GENESIS))
+    for path in ("/livez", "/startupz", "/readyz"):
+        await until(path, 200)
+    await live.stores.vectors.close()
+    assert "vector_store" in await until("/readyz", 503)
+    await until("/startupz", 200)
+    await until("/livez", 200)
 
 
 async def test_forged_step_stops_every_answer(live: Live) -> None:

@@ -1,0 +1,101 @@
+"""What one process says of itself when it is probed: whether it lives, has started, and is ready.
+
+Written by the event loop, read by the threads of the server. Alive: the loop comes to its turns; nothing else, since a restart
+mends nothing else. Started: it has once had all it needs to begin. Ready: work gets on now.
+Invariant: nothing is answered from memory: what the loop has not said for a while counts as no.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from streams.errors import MonmouthError
+
+LOOK_SECONDS = 0.25
+STALE_SECONDS = 5.0
+PULSE_SECONDS = 2.0
+PULSE_PATIENCE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look of the event loop at its work. ``complaints``: why it does not get on; none if it does."""
+
+    started: bool
+    complaints: Sequence[str] = ()
+
+
+class Health:
+    """Answers the probes of one process: each with its complaints, none for yes."""
+
+    def __init__(self, live_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._live_seconds = live_seconds
+        self._clock = clock
+        self._looked = clock()
+        self._started = False
+        self._stopping = False
+        self._complaints: Sequence[str] = ("it is starting",)
+
+    def look(self, look: Look) -> None:
+        """Says how things are now; called by the event loop again and again."""
+        self._started = self._started or look.started
+        self._complaints = tuple(look.complaints)
+        self._looked = self._clock()
+
+    def stopping(self) -> None:
+        """From now on it is not ready: it finishes what is in flight."""
+        self._stopping = True
+
+    def live(self) -> Sequence[str]:
+        """Complaints of /livez."""
+        late = self._clock() - self._looked
+        return (f"the event loop has had no turn for {late:.0f} s",) if late > self._live_seconds else ()
+
+    def startup(self) -> Sequence[str]:
+        """Complaints of /startupz."""
+        return () if self._started else (self._complaints or ("it is starting",))
+
+    def ready(self) -> Sequence[str]:
+        """Complaints of /readyz."""
+        if self._stopping:
+            return ("it is stopping",)
+        late = self._clock() - self._looked
+        if late > STALE_SECONDS:
+            return (f"the event loop has had no turn for {late:.0f} s",)
+        return self._complaints
+
+
+async def watch(health: Health, look: Callable[[], Look]) -> None:
+    """Looks until cancelled."""
+    while True:
+        health.look(look())
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+class Pulse:
+    """Asks one part that is needed, again and again. ``complaint`` is empty while it answers, and before the first answer."""
+
+    def __init__(self, name: str, ask: Callable[[], Awaitable[object]]) -> None:
+        self.complaint = ""
+        self._name = name
+        self._ask = ask
+
+    async def beat(self) -> None:
+        """Asks until cancelled."""
+        while True:
+            self.complaint = await self._asked()
+            await asyncio.sleep(PULSE_SECONDS)
+
+    async def _asked(self) -> str:
+        try:
+            await asyncio.wait_for(self._ask(), PULSE_PATIENCE)
+        except TimeoutError:
+            return f"{self._name}: no answer within {PULSE_PATIENCE:g} s"
+        except MonmouthError as error:
+            return f"{self._name}: {error.message}"
+        except Exception as error:  # whatever a store raises while it is away; its text may name what is not for everybody
+            return f"{self._name}: {type(error).__name__}"
+        return ""
