@@ -1,7 +1,8 @@
 """``python -m tests.chaos --faults NAME,... --agents NAME,... --runs N``: runs, a table, exit code 1 if anything was wrong.
 
 ``--faults all --agents all --runs 20`` strikes every stream agent with every fault that can be aimed at one, twenty times, and
-everything at once with the others. What this machine cannot do is said and left out.
+everything at once with the others. What this machine cannot do is said and left out. That takes the better part of a day;
+``--resume FILE`` goes on where an earlier go was stopped.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from pathlib import Path
 
 from tests.chaos.brokers import Brokers, brokers
 from tests.chaos.faults import AIMS, FAULTS, needs_of
-from tests.chaos.figures import Row, figures, markdown, text
+from tests.chaos.figures import figures, markdown, text
 from tests.chaos.node import NODES
+from tests.chaos.results import Result, Results, Row
 from tests.chaos.retention import run_retention
 from tests.chaos.run import Course, Outcome, run
 from tests.chaos.stage import AGENTS
@@ -54,6 +56,9 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--brokers", type=int, default=3, metavar="N", help="nodes of the cluster (default: 3)")
     parser.add_argument("--node", choices=NODES, default="dev", help="the chain's node (default: dev)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep all histories and logs here")
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE", help="add results to this file, and run only what it does not hold yet"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table as docs/guarantees.md holds it")
     said = parser.parse_args(argv)
     said.faults = list(PLANNED) if said.faults == "all" else said.faults.split(",")
@@ -91,16 +96,17 @@ def tell(outcome: Outcome) -> Iterator[str]:
         yield table(outcome.report)
 
 
-async def play(said: argparse.Namespace, folder: Path) -> dict[Row, list[Outcome]]:
-    """Runs everything. What fills the brokers' disk has brokers of its own, on one that is soon full."""
-    found: dict[Row, list[Outcome]] = {}
+async def play(said: argparse.Namespace, folder: Path, results: Results) -> dict[Row, list[Result]]:
+    """Runs what has no result yet. What fills the brokers' disk has brokers of its own, on one that is soon full."""
     planned = list(rows(said.faults, said.agents))
-    for disk in sorted({disk_of(fault) for fault, _ in planned}):
+    seeds = range(said.seed, said.seed + said.runs)
+    missing = [row for row in planned if any((*row, seed) not in results for seed in seeds)]
+    for disk in sorted({disk_of(fault) for fault, _ in missing}):
         async with brokers(folder / f"kafka-{disk}", JARS, said.brokers, disk) as cluster:
-            for row in planned:
+            for row in missing:
                 if disk_of(row[0]) == disk:
-                    found[row] = await repeat(said, folder, cluster, row)
-    return {row: found[row] for row in planned if found[row]}
+                    await repeat(said, folder, cluster, row, results)
+    return {row: found for row in planned if (found := results.of(row))}
 
 
 def disk_of(fault: str) -> int:
@@ -108,11 +114,12 @@ def disk_of(fault: str) -> int:
     return 0 if fault in COURSES else needs_of(fault).brokers_disk
 
 
-async def repeat(said: argparse.Namespace, folder: Path, cluster: Brokers, row: Row) -> list[Outcome]:
-    """All runs of a row; none where this machine cannot do what it needs."""
+async def repeat(said: argparse.Namespace, folder: Path, cluster: Brokers, row: Row, results: Results) -> None:
+    """All runs of a row that have no result; none where this machine cannot do what it needs."""
     fault, target = row
-    found: list[Outcome] = []
     for seed in range(said.seed, said.seed + said.runs):
+        if (*row, seed) in results:
+            continue
         place = folder / f"{fault}-{target or 'all'}-{seed}"
         try:
             outcome = await COURSES.get(fault, run)(
@@ -122,10 +129,9 @@ async def repeat(said: argparse.Namespace, folder: Path, cluster: Brokers, row: 
             print(f"{fault}: left out: {error}", flush=True)
             break
         print("\n".join(tell(outcome)), flush=True)
-        found.append(outcome)
+        results.add(Result.of(outcome))
         if outcome.good and said.keep is None:
             await asyncio.to_thread(shutil.rmtree, place)
-    return found
 
 
 def main(argv: Sequence[str]) -> int:
@@ -133,10 +139,10 @@ def main(argv: Sequence[str]) -> int:
     said = arguments(argv)
     folder = said.keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
-    found = asyncio.run(play(said, folder))
-    shown = [figures(row, outcomes) for row, outcomes in found.items()]
+    found = asyncio.run(play(said, folder, Results(said.resume)))
+    shown = [figures(row, results) for row, results in found.items()]
     print("\n" + "\n".join(markdown(shown) if said.markdown else text(shown)))
-    good = all(outcome.good for outcomes in found.values() for outcome in outcomes)
+    good = all(result.good for results in found.values() for result in results)
     if good and said.keep is None:
         shutil.rmtree(folder)
     return 0 if good else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 
-from tests.chaos.run import Outcome
+from tests.chaos.results import Result, Row
 from tests.checker.measures import percentile
 from tests.checker.report import seconds
 
@@ -13,8 +13,6 @@ LOST = ("lost write", "lost row", "commit hole", "poll skip")
 DOUBLED = ("duplicate", "doubled row", "commit back", "non-monotonic poll")
 STALE = ("stale row", "aborted read")
 ALL = "all"
-Row = tuple[str, str | None]
-"""Fault, and the stream agent aimed at; None: it strikes everything."""
 
 
 @dataclass(frozen=True)
@@ -44,28 +42,27 @@ HEADINGS = ("fault", "aimed at", "runs", "blocks", "answers", "lost", "doubled",
             "recovery p50", "p99", "amplification")  # fmt: skip
 
 
-def figures(row: Row, outcomes: Sequence[Outcome]) -> Figures:
+def figures(row: Row, results: Sequence[Result]) -> Figures:
     """Of the runs of one row."""
     fault, target = row
-    reports = [outcome.report for outcome in outcomes if outcome.report is not None]
-    times = [time for report in reports for time in report.seconds]
-    worst = [max(report.amplification.values()) for report in reports if report.amplification]
+    times = [time for result in results for time in result.seconds]
+    worst = [result.amplification for result in results if result.amplification is not None]
 
     def total(kinds: Sequence[str]) -> int:
-        return sum(report.counts[kind] for report in reports for kind in kinds)
+        return sum(result.counts.get(kind, 0) for result in results for kind in kinds)
 
     return Figures(
         fault=fault,
         aimed_at=target or ALL,
-        runs=len(outcomes),
-        blocks=sum(outcome.blocks for outcome in outcomes),
-        answers=sum(outcome.answers for outcome in outcomes),
+        runs=len(results),
+        blocks=sum(result.blocks for result in results),
+        answers=sum(result.answers for result in results),
         lost=total(LOST),
         doubled=total(DOUBLED),
         stale=total(STALE),
-        other=sum(len(report.anomalies) for report in reports) - total((*LOST, *DOUBLED, *STALE)),
-        stuck=sum(bool(outcome.stuck) for outcome in outcomes),
-        recovered=f"{len(times)} of {sum(len(report.recoveries) for report in reports)}",
+        other=sum(sum(result.counts.values()) for result in results) - total((*LOST, *DOUBLED, *STALE)),
+        stuck=sum(result.stuck for result in results),
+        recovered=f"{len(times)} of {sum(result.recoveries for result in results)}",
         p50=seconds(percentile(times, 0.5)),
         p99=seconds(percentile(times, 0.99)),
         amplification=f"{max(worst):.2f}" if worst else "-",

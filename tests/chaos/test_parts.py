@@ -12,11 +12,12 @@ import pytest
 from streams.core.block import BlockRef
 from streams.oracle import World
 from streams.serving.wire import AsOf, Block, Citation, MemoryList, MemoryView
-from tests.chaos.__main__ import COURSES, arguments, rows
+from tests.chaos.__main__ import COURSES, arguments, play, rows
 from tests.chaos.clock import make_clock, set_clock, watch_of
 from tests.chaos.faults import AIMS, FAULTS, NEEDS
 from tests.chaos.figures import HEADINGS, figures, markdown, text
 from tests.chaos.reader import answer_of
+from tests.chaos.results import Result, Results
 from tests.chaos.retention import faults_of
 from tests.chaos.run import Outcome
 from tests.chaos.small_disk import fill, free, room, small_disk
@@ -154,8 +155,35 @@ def test_a_run_that_could_not_be_judged_is_in_the_table(tmp_path: Path) -> None:
     stuck = Outcome("kill-worker", "memory", 1, 40, None, (), ("never came to rest",), tmp_path)
     clean = Outcome("kill-worker", "memory", 2, 60, check(History(())), (), (), tmp_path, answers=9)
     assert (stuck.good, clean.good) == (False, True)
-    row = figures(("kill-worker", "memory"), [stuck, clean])
+    row = figures(("kill-worker", "memory"), [Result.of(stuck), Result.of(clean)])
     assert (row.runs, row.blocks, row.answers, row.stuck) == (2, 100, 9, 1)
     shown = list(markdown([row]))
     assert shown[0].count("|") == shown[1].count("|") == shown[2].count("|") == len(HEADINGS) + 1
     assert len(list(text([row]))) == 3
+
+
+def result(seed: int, **counts: int) -> Result:
+    return Result("kill-worker", "memory", seed, 40, 7, counts, [1.5, 2.0], 3, 1.25, stuck=False)
+
+
+def test_results_are_kept_and_what_was_cut_short_is_run_again(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    first = Results(file)
+    for seed in (2, 1):
+        first.add(result(seed, duplicate=seed - 1))
+    file.write_bytes(file.read_bytes()[:-9])
+    again = Results(file)
+    assert ("kill-worker", "memory", 2) in again
+    assert ("kill-worker", "memory", 1) not in again
+    again.add(result(1))
+    assert Results(file).of(("kill-worker", "memory")) == [result(1), result(2, duplicate=1)]
+    assert [found.good for found in again.of(("kill-worker", "memory"))] == [True, False]
+    assert not Results(file).of(("kill-worker", None))
+
+
+async def test_what_has_a_result_is_not_run_again(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    Results(file).add(result(1))
+    said = arguments(["--faults", "kill-worker", "--agents", "memory", "--resume", str(file)])
+    found = await play(said, tmp_path, Results(said.resume))
+    assert found == {("kill-worker", "memory"): [result(1)]}
