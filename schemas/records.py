@@ -421,3 +421,13 @@ class AgentProfile(TypedDict):
     capabilities: list[str]
     feedback_given: int
     anps: float | None
+
+
+class SchemaEntry(TypedDict):
+    kind: Literal["VERSION", "CONFIG", "MODE", "IDS"]
+    subject: str
+    version: int
+    id: int
+    schema: str
+    deleted: bool
+    setting: str

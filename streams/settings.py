@@ -128,6 +128,16 @@ class GatewaySettings(BaseModel):
     proof_seconds: float = Field(5.0, gt=0, description="Longest wait until store and published root agree.")
 
 
+class RegistrySettings(BaseModel):
+    """An external schema registry that speaks Confluent's REST API; the gateway serves one in any case."""
+
+    url: str = Field("", description="Where `monmouth topics apply` also registers the schemas; empty: nowhere else.")
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = Field(None, description="File that holds the password, instead.")
+    ca_file: Path | None = Field(None, description="Certificates that are believed, instead of the system's.")
+
+
 class GraphSettings(BaseModel):
     """The knowledge graph as a gateway holds it."""
 
@@ -182,6 +192,7 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     gateway: GatewaySettings = GatewaySettings()
     graph: GraphSettings = GraphSettings()
+    registry: RegistrySettings = RegistrySettings()
     integrations: IntegrationSettings = IntegrationSettings()
     security: SecuritySettings = SecuritySettings()
 

@@ -29,6 +29,7 @@ ACCESS = "agents.access"
 ERASURES = "memory.erasures"
 SESSIONS = "memory.sessions"
 CHECKPOINTS = "checkpoints"
+SCHEMAS = "schemas"
 DLQ = "dlq"
 
 
@@ -82,6 +83,7 @@ TOPICS: dict[str, TopicSpec] = {
         TopicSpec(
             CHECKPOINTS, "compact", ("Checkpoint",), "stream agents", "stream agent / partition / slot", segment_bytes=16 * MIB
         ),
+        TopicSpec(SCHEMAS, "compact", ("SchemaEntry",), "gateway", "kind / version / subject", partitions=1),
         TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
     )
 }

@@ -108,6 +108,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "capabilities": ["swap"], "feedback_given": 1, "anps": 12.5,
     },
     "Erasure": {"agent": a(2), "command": b"c" * 16, "timestamp": 1_700_000_000, "memories": 3},
+    "SchemaEntry": {
+        "kind": "VERSION", "subject": "monmouth.dlq-value", "version": 2, "id": 11, "schema": '"string"', "deleted": True,
+        "setting": "",
+    },
     "LatticeRoot": {
         "agent": a(2), "count": 1, "lattice": bytes(2048), "checksum": h(19), "merkle_root": h(23), "block": BLOCK,
     },

@@ -24,6 +24,7 @@ from infra.topics import Applied, compare, states
 from infra.topics import apply as apply_topics
 from infra.topics import drift as topic_drift
 from schemas.codec import codec
+from streams.cli.subjects import Registered, register_subjects
 from streams.settings import Settings
 from streams.topics import TOPICS, physical
 
@@ -116,12 +117,14 @@ def topics() -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.pass_obj
 def apply_command(settings: Settings, fix: bool, dry_run: bool) -> None:
-    """Create missing topics. Exit code 1 if differences remain.
+    """Create missing topics and register their schemas. Exit code 1 if differences remain.
 
     A partition count is never changed: keys would move to other partitions, and the order of one agent's records would be lost.
     """
     done = asyncio.run(apply_topics(settings.kafka, fix=fix, dry_run=dry_run))
     _print_applied(done, "would be " if dry_run else "")
+    if not (dry_run and done.created):  # without their topic there is nothing to compare with
+        _print_registered(asyncio.run(register_subjects(settings, dry_run=dry_run)), "would be " if dry_run else "")
     if done.remaining:
         raise Exit(1)
 
@@ -176,6 +179,12 @@ def _print_applied(done: Applied, verb: str) -> None:
         console.print(f"{entry} ({'--fix alters it' if entry.fixable else 'left alone'})", highlight=False)
     if not (done.created or done.altered or done.remaining):
         console.print(f"all {len(TOPICS)} topics are as they should be")
+
+
+def _print_registered(found: Registered, verb: str) -> None:
+    for count, where in ((found.own, "schemas"), (found.external, "schemas at the external registry")):
+        if count is not None:
+            console.print(f"{count} {where} {verb}registered" if count else f"all {where} are registered", highlight=False)
 
 
 def _settings_port(settings: Settings) -> int:

@@ -20,6 +20,8 @@ from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.gate import Authentication
 from streams.serving.limits import Limits, body_of, headers_of
 from streams.serving.mcp.endpoint import McpEndpoint
+from streams.serving.registry.routes import registry_routes
+from streams.serving.registry.shape import MEDIA_TYPE, error_body, is_registry
 from streams.serving.routers import (
     access,
     agent_states,
@@ -86,6 +88,7 @@ def create_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.append(Route("/mcp", mcp, methods=["POST"], include_in_schema=False))
+    app.router.routes.append(registry_routes())
     app.add_exception_handler(MonmouthError, _monmouth_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -119,8 +122,10 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return JSONResponse(body_of("invalid", message, "/docs describes every request."), HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if is_registry(request.url.path):
+        return JSONResponse(error_body(error.status_code, str(error.detail)), error.status_code, media_type=MEDIA_TYPE)
     name = NAMES.get(error.status_code) or HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     body = body_of(name, str(error.detail), "/docs lists the routes." if error.status_code in {404, 405} else "")
     return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))

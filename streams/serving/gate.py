@@ -1,10 +1,11 @@
 """The one place where the gateway decides who asks, and whether they may: before any route runs, and for every path there is.
 
-What may be asked follows from the path alone, so a new route is closed until it is named here:
+What may be asked follows from the path, so a new route is closed until it is named here:
   * ``OPEN`` to anybody: they tell nothing of any agent, or what is sent there proves itself; ``LOCAL`` to anybody where the
     gateway listens on this machine only;
   * ``/v1/agents/{agent}`` and below: to that agent;
   * ``SHARED``, which tell no more than the chain does (what is asked through /mcp comes by here again): to every agent;
+  * the schema registry, where it only reads: to every agent, and to anybody where the gateway listens on this machine only;
   * the rest, and everything above: to the operator.
 Invariants: what is compared with a secret is compared in constant time; a refusal says nothing about what exists.
 """
@@ -26,6 +27,7 @@ from streams.serving.access import AccessTable
 from streams.serving.addresses import parse_agent
 from streams.serving.faults import ForbiddenError, Refusal, UnauthenticatedError, UnavailableError
 from streams.serving.limits import refuse
+from streams.serving.registry.shape import bearer_of, is_reading, is_registry
 
 OPEN = frozenset({"/livez", "/readyz", "/v1/auth/challenge", "/v1/auth/token", "/v1/auth/keys", "/v1/commands"})
 LOCAL = frozenset({"/health", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
@@ -76,10 +78,11 @@ class Gate:
 
     async def admit(self, method: str, path: str, authorization: bytes | None) -> Principal | None:
         """Who asks for ``path``, None if it is open to all. Raises UnauthenticatedError, ForbiddenError, UnavailableError."""
-        if path in OPEN or (self._local and path in LOCAL):
+        schemas = is_registry(path) and is_reading(method, path)
+        if path in OPEN or (self._local and (path in LOCAL or schemas)):
             return None
-        principal = await self.principal(authorization)
-        if not self._allows(principal, path):
+        principal = await self.principal(bearer_of(authorization) if is_registry(path) else authorization)
+        if not schemas and not self._allows(principal, path):
             raise ForbiddenError("this token does not open that", "A token of an agent opens what is below /v1/agents/AGENT.")
         return principal
 
@@ -128,7 +131,7 @@ class Authentication:
         except MonmouthError as error:
             refusal = error if isinstance(error, Refusal) else UnavailableError("keys of agents cannot be read now")
             if scope["type"] == "http":
-                await refuse(send, refusal)
+                await refuse(send, refusal, scope["path"])
             else:
                 await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refusal.message})
             return

@@ -23,6 +23,7 @@ from streams.serving.faults import (
     UnauthenticatedError,
     UnavailableError,
 )
+from streams.serving.registry.shape import error_body, is_registry
 
 BODY_LIMIT = 512 * 1024
 IMPORT_LIMIT = 64 * 1024 * 1024
@@ -49,7 +50,7 @@ class Limits:
         headers = dict(scope["headers"])
         limit = IMPORT_LIMIT if scope["path"].endswith("/import") else BODY_LIMIT
         if (refusal := self._refusal(headers, limit)) is not None:
-            await refuse(send, refusal)
+            await refuse(send, refusal, scope["path"])
             return
         self._running += 1
         holding = True
@@ -137,9 +138,12 @@ def body_of(error: str, message: str, hint: str = "") -> dict[str, str]:
     return {"error": error, "message": message, "hint": hint}
 
 
-async def refuse(send: Send, refusal: Refusal) -> None:
-    """Sends a refusal as a whole response."""
-    body = orjson.dumps(body_of(refusal.error, refusal.message, refusal.hint))
+async def refuse(send: Send, refusal: Refusal, path: str) -> None:
+    """Sends a refusal of what was asked at ``path`` as a whole response."""
+    if is_registry(path):
+        body = orjson.dumps(error_body(refusal.status, refusal.message))
+    else:
+        body = orjson.dumps(body_of(refusal.error, refusal.message, refusal.hint))
     extra: Iterable[tuple[bytes, bytes]] = ((k.encode(), v.encode()) for k, v in headers_of(refusal).items())
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *extra]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})

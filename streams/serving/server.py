@@ -64,6 +64,7 @@ from streams.serving.probes import (
 from streams.serving.progress import ProgressTail
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
+from streams.serving.registry.log import RegistryLog
 from streams.serving.retrieval.hybrid import Hybrid
 from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.retrieval.pooled import Pooled
@@ -124,6 +125,7 @@ class Gateway:
         self._vectors = QueryVectors(embedder)
         client = KafkaClient(settings.kafka)
         self._feed_log = FeedLog(lambda fold: TopicTail(settings.kafka, MEMORY_LOG, fold, newest=True), client.reader, verifier)
+        self._registry = RegistryLog(settings.kafka, settings.gateway.barrier_seconds)
         reads = MemoryReads(self.chain, stores.memories)
         graph = GraphReads(self.chain, self.edges)
         indexes = AgentIndexes(stores.memories, stores.vectors, self.chain, embedder.dimension, settings.rag.index_mib << 20)
@@ -159,6 +161,7 @@ class Gateway:
             waits=Waits(reads, stores.vectors, self.progress, WriteTokens(self._keys), settings.kafka.partitions),
             proven=ProvenContexts(finder, proofs, reads),
             eraser=self._eraser(stores, embedder.dimension, signer, kept, indexes),
+            registry=self._registry,
             states=AgentStates(proofs, reads, self.roots, self.roots, self.progress, settings.kafka.partitions),
             probes=Probes(
                 {
@@ -240,6 +243,7 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._feed_log.stop()
+        await self._registry.stop()
         await self.chain.stop()
         await self.roots.stop()
         await self.sessions.stop()

@@ -29,6 +29,7 @@ from streams.serving.packages import Packages
 from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
+from streams.serving.registry.log import SchemaRegistry
 from streams.serving.sessions import SessionTable
 from streams.serving.states import AgentStates
 from streams.serving.vectors import QueryVectors
@@ -61,6 +62,7 @@ class Services:
     states: AgentStates
     doors: Doorkeeping
     shared: SharedFinder
+    registry: SchemaRegistry
 
 
 def _services(request: Request) -> Services:

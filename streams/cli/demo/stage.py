@@ -13,6 +13,7 @@ from connectors.embedding.model import fetch, locate
 from infra import topics
 from infra.broker import LocalBroker, jars_folder
 from infra.broker.exclusive import exclusive
+from streams.cli.subjects import register_subjects
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 
@@ -95,6 +96,7 @@ def stage(base: Settings, rpc_url: str, ws_url: str | None, *, external_kafka: b
         settings.kafka.prefix = f"demo-{secrets.token_hex(3)}."
         settings.chain.rpc_url, settings.chain.ws_url = rpc_url, ws_url
         settings.chain.poll_interval = 0.25
+        settings.registry.url = ""  # what a demo names its topics concerns nobody else
         settings.gateway.port = free_port(base.gateway.port)
         settings.gateway.metrics_port = free_port(base.gateway.metrics_port)
         settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -102,8 +104,9 @@ def stage(base: Settings, rpc_url: str, ws_url: str | None, *, external_kafka: b
 
 
 async def make_topics(settings: Settings) -> None:
-    """Creates the topics of this run."""
+    """Creates the topics of this run, and registers their schemas for whoever looks in."""
     await topics.apply(settings.kafka)
+    await register_subjects(settings)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -46,6 +46,6 @@ class McpEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._manager is None:
-            await refuse(send, UnavailableError("the gateway is starting or ending", "Ask again in a moment."))
+            await refuse(send, UnavailableError("the gateway is starting or ending", "Ask again in a moment."), scope["path"])
             return
         await self._manager.handle_request(scope, receive, send)

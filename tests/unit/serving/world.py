@@ -61,6 +61,7 @@ from streams.vault.keys import FileKeyStore
 from streams.vault.master import MasterKey
 from tests.feeds import Facts
 from tests.identity import OPERATOR_TOKEN, PLACE, Member, bearer
+from tests.registries import FakeRegistry
 from tests.serving_fakes import (
     FakeAccess,
     FakeChain,
@@ -186,6 +187,7 @@ class World:
             proven=ProvenContexts(self.finder, self.prover, self.reads),
             eraser=self.eraser,
             states=AgentStates(self.prover, self.reads, self.roots, self.roots, self.progress, 1),
+            registry=FakeRegistry(),
             gate=Gate(OPERATOR_TOKEN, tokens=self.tokens, access=self.access),
             shared=SharedFinder(
                 self.reads, Pooled(self.reads, self.indexes, self.vectors, None), self.vectors, rag or RagSettings()

@@ -1,0 +1,200 @@
+"""An external schema registry, by Confluent's REST API: registers schemas under the ids that records carry.
+
+Assumes the ids are on the wire already: a registry that gives a schema another id is of no use to whoever decodes by it, so
+that is an error, and never a mapping. Invariant: schemas are imported under their ids where the registry can do that; where it
+counts by itself, a version that got another id is taken back.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+import orjson
+
+from connectors.chain.jsonrpc import public
+from streams.core.registry.compatibility import Level
+from streams.core.registry.decide import Wanted
+from streams.errors import Category, ConfigurationError, MonmouthError, Severity
+from streams.private_file import read_secret
+from streams.settings import RegistrySettings
+
+MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+SECONDS = 30.0
+MAX_ANSWER = 8 * 1024 * 1024
+
+
+class RegistryRefusedError(MonmouthError):
+    """The registry did not take a schema, or not as it must be."""
+
+    category = Category.EXTERNAL
+    severity = Severity.HIGH
+
+
+class Answer(NamedTuple):
+    """Of one request. ``code``: of the registry, 0 where it gave none."""
+
+    status: int
+    code: int
+    body: Any
+
+    @property
+    def message(self) -> str:
+        """What it said."""
+        said = self.body.get("message") if isinstance(self.body, dict) else self.body
+        return f"{said} (status {self.status})"[:600]
+
+
+class ExternalRegistry:
+    """One registry; an asynchronous context."""
+
+    def __init__(self, settings: RegistrySettings) -> None:
+        """Raises ConfigurationError."""
+        parts = urlsplit(settings.url)
+        if not settings.url.startswith(("http://", "https://")) or not parts.hostname or parts.username or parts.query:
+            raise ConfigurationError(
+                f"not the address of a registry: {public(settings.url)}",
+                "Set registry.url to http(s)://host:port[/path], and who asks to registry.user and registry.password.",
+            )
+        self.name = public(settings.url)
+        self._url = settings.url.rstrip("/")
+        self._settings = settings
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        tls = ssl.create_default_context(cafile=self._settings.ca_file) if self._settings.ca_file else True
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=tls),
+            timeout=aiohttp.ClientTimeout(total=SECONDS),
+            auth=aiohttp.BasicAuth(self._settings.user, self._password()) if self._settings.user else None,
+            headers={"Content-Type": MEDIA_TYPE, "Accept": f"{MEDIA_TYPE}, application/json"},
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _password(self) -> str:
+        file = self._settings.password_file
+        try:
+            return self._settings.password.get_secret_value() if file is None else read_secret(file, "registry password")
+        except OSError as error:
+            raise ConfigurationError(f"registry password {file} is not readable: {error.strerror}") from None
+
+    async def register(self, wanted: Iterable[Wanted], level: Level, *, dry_run: bool = False) -> list[Wanted]:
+        """Registers what is not registered yet, in that order; what that was, or would be.
+
+        Raises RegistryRefusedError for the first that is incompatible, or has or gets another id.
+        """
+        new = []
+        for one in wanted:
+            if await self._registered(one):
+                continue
+            await self._demand_compatible(one)
+            if not dry_run:
+                await self._set_level(one, level)
+                if not await self._import(one):
+                    await self._count(one)
+            new.append(one)
+        return new
+
+    async def _registered(self, wanted: Wanted) -> bool:
+        answer = await self._ask("POST", f"/subjects/{_quoted(wanted)}", {"schema": wanted.text})
+        if answer.status == 200:
+            self._demand_id(wanted, answer)
+            return True
+        if answer.status != 404:
+            raise self._refused(f"{wanted.subject} cannot be looked up", answer)
+        return False
+
+    async def _demand_compatible(self, wanted: Wanted) -> None:
+        """Against all versions, so that what is imported past the registry's own check has passed it too."""
+        path = f"/compatibility/subjects/{_quoted(wanted)}/versions?verbose=true"
+        answer = await self._ask("POST", path, {"schema": wanted.text})
+        if answer.status == 404:
+            return
+        if answer.status != 200:
+            raise self._refused(f"{wanted.subject} cannot be tested", answer)
+        if not answer.body.get("is_compatible"):
+            reasons = "; ".join(map(str, answer.body.get("messages") or ["no reason given"]))[:600]
+            raise RegistryRefusedError(
+                f"{self.name} finds schema {wanted.id} incompatible with {wanted.subject}: {reasons}",
+                "Look at the versions of that subject there: something else was registered under its name.",
+            )
+
+    async def _set_level(self, wanted: Wanted, level: Level) -> None:
+        """A level that is set there stays."""
+        path = f"/config/{_quoted(wanted)}"
+        if (await self._ask("GET", path)).status == 404:
+            await self._ask("PUT", path, {"compatibility": level})
+
+    async def _import(self, wanted: Wanted) -> bool:
+        """Registers it under its id; False where the registry has no import mode."""
+        path = f"/mode/{_quoted(wanted)}"
+        before = await self._ask("GET", f"{path}?defaultToGlobal=true")
+        if (await self._ask("PUT", f"{path}?force=true", {"mode": "IMPORT"})).status != 200:
+            return False
+        try:
+            body = {"schema": wanted.text, "id": wanted.id}
+            answer = await self._ask("POST", f"/subjects/{_quoted(wanted)}/versions", body)
+        finally:
+            mode = before.body.get("mode", "READWRITE") if before.status == 200 else "READWRITE"
+            await self._ask("PUT", f"{path}?force=true", {"mode": mode})
+        if answer.status != 200:
+            raise self._refused(f"schema {wanted.id} cannot be imported into {wanted.subject}", answer)
+        self._demand_id(wanted, answer)
+        return True
+
+    async def _count(self, wanted: Wanted) -> None:
+        """Registers it under whatever id the registry gives; takes it back if that is another one."""
+        path = f"/subjects/{_quoted(wanted)}/versions"
+        answer = await self._ask("POST", path, {"schema": wanted.text})
+        if answer.status != 200:
+            raise self._refused(f"schema {wanted.id} cannot be registered for {wanted.subject}", answer)
+        try:
+            self._demand_id(wanted, answer)
+        except RegistryRefusedError:
+            for suffix in ("", "?permanent=true"):
+                await self._ask("DELETE", f"{path}/latest{suffix}")
+            raise
+
+    def _demand_id(self, wanted: Wanted, answer: Answer) -> None:
+        found = answer.body.get("id") if isinstance(answer.body, dict) else None
+        if found != wanted.id:
+            raise RegistryRefusedError(
+                f"{self.name} knows the schema of {wanted.subject} under id {found}; records carry id {wanted.id}",
+                "Use a registry that has import mode, or one that nothing was registered in before; or point readers at the "
+                "gateway's own, /registry.",
+            )
+
+    def _refused(self, what: str, answer: Answer) -> RegistryRefusedError:
+        hint = "Check registry.user and registry.password." if answer.status in {401, 403} else "Is registry.url right?"
+        return RegistryRefusedError(f"{self.name}: {what}: {answer.message}", hint)
+
+    async def _ask(self, method: str, path: str, body: Any = None) -> Answer:
+        assert self._session is not None, "enter the context first"
+        data = None if body is None else orjson.dumps(body)
+        try:
+            async with self._session.request(method, f"{self._url}{path}", data=data, allow_redirects=False) as response:
+                text = await response.content.read(MAX_ANSWER)
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise RegistryRefusedError(
+                f"no registry answers at {self.name} ({type(error).__name__})", "Is it up, and is registry.url right?"
+            ) from None
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            found = text[:200].decode(errors="replace")
+        return Answer(status, found.get("error_code", 0) if isinstance(found, dict) else 0, found)
+
+
+def _quoted(wanted: Wanted) -> str:
+    return quote(wanted.subject, safe="")
