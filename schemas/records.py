@@ -431,3 +431,17 @@ class SchemaEntry(TypedDict):
     schema: str
     deleted: bool
     setting: str
+
+
+class Replay(TypedDict):
+    stream_agent: str
+    partition: int
+    id: str
+    phase: Literal["REQUESTED", "UNDOING", "REDOING", "DONE", "REFUSED"]
+    block: int
+    until: int | None
+    start_offset: int | None
+    goal_offset: int | None
+    undone: int
+    total: int | None
+    reason: str

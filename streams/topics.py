@@ -30,6 +30,7 @@ ERASURES = "memory.erasures"
 SESSIONS = "memory.sessions"
 CHECKPOINTS = "checkpoints"
 SCHEMAS = "schemas"
+REPLAYS = "replays"
 DLQ = "dlq"
 
 
@@ -84,6 +85,7 @@ TOPICS: dict[str, TopicSpec] = {
             CHECKPOINTS, "compact", ("Checkpoint",), "stream agents", "stream agent / partition / slot", segment_bytes=16 * MIB
         ),
         TopicSpec(SCHEMAS, "compact", ("SchemaEntry",), "gateway", "kind / version / subject", partitions=1),
+        TopicSpec(REPLAYS, "compact", ("Replay",), "operator; stream agents", "stream agent / partition / request or status"),
         TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
     )
 }

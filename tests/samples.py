@@ -122,6 +122,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "count": 2, "digest": h(12), "state_digest": h(24), "live": True,
         "timestamp": 1_700_000_000, "parent_timestamp": 1_699_999_988,
     },
+    "Replay": {
+        "stream_agent": "memory", "partition": 1, "id": "0f1e", "phase": "REDOING", "block": 12, "until": 15,
+        "start_offset": 70, "goal_offset": 103, "undone": 6, "total": 6, "reason": "",
+    },
     "DeadLetter": {
         "topic": "monmouth.memory.commands", "partition": 1, "offset": 5, "stream_agent": "memory", "error": "SchemaError",
         "reason": "unknown schema id 99", "attempts": 1, "key": a(2), "value": b"junk", "truncated": False, "size": 4,

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "topics": ("streams.cli.infra:topics", "Create the topics and report drift."),
     "producer": ("streams.cli.producer:producer", "Publish blocks of a node or of history files."),
     "worker": ("streams.cli.worker:worker", "Run stream agents on a share of the partitions."),
+    "replay": ("streams.cli.replay:replay", "Have a stream agent do old blocks again."),
     "gateway": ("streams.cli.gateway:gateway", "Answer queries over REST; serve metrics."),
     "query": ("streams.cli.query:query", "Ask for an agent's memories in words."),
     "memory": ("streams.cli.memory:memory", "Store, list, read and forget memories."),

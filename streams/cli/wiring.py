@@ -44,12 +44,7 @@ def _intent(_: Wiring) -> AgentFactory:
 
 
 def _memory(wiring: Wiring) -> AgentFactory:
-    from connectors.stores import (  # noqa: PLC0415
-        ReadOnlyMemoryStore,
-        check_own_stores,
-        memories_are_shared,
-        open_memory_store,
-    )
+    from connectors.stores import check_own_stores, open_memory_store  # noqa: PLC0415
     from streams.agents.memory import MemoryAgent  # noqa: PLC0415
     from streams.serving.probes import memory_store_probe  # noqa: PLC0415
 
@@ -68,11 +63,7 @@ def _memory(wiring: Wiring) -> AgentFactory:
     def make(partition: int, state: LocalState) -> MemoryAgent:
         return MemoryAgent(partition, state, owned[partition], authority=authority, limit=limit)
 
-    def follow(partition: int, state: LocalState) -> MemoryAgent:
-        return MemoryAgent(partition, state, ReadOnlyMemoryStore(store), authority=authority, limit=limit)
-
-    shared = follow if memories_are_shared(wiring.settings) else None
-    return AgentFactory(MemoryAgent, make, claim=claim, follow=shared, probe=memory_store_probe(store))
+    return AgentFactory(MemoryAgent, make, claim=claim, probe=memory_store_probe(store))
 
 
 def _authority(settings: Settings) -> Authority:

@@ -48,11 +48,15 @@ class Marker:
     key_id: bytes = bytes(8)
     signature: bytes = b""
 
-    def forwarded(self, topic: str, values: Iterable[bytes] = ()) -> Marker:
-        """The unsigned marker that says the same of another topic, in front of which ``values`` were written."""
+    def forwarded(self, topic: str, values: Iterable[bytes] = (), lead: int = 0) -> Marker:
+        """The unsigned marker that says the same of another topic, in front of which ``values`` were written.
+
+        ``lead``: how far the sequence there is ahead, because old work was done again.
+        """
         written = list(values) if self.step is Step.NEW else []
         digest = block_digest(written) if self.step is Step.NEW else ZERO_HASH
-        return replace(self, topic=topic, count=len(written), digest=digest, key_id=bytes(8), signature=b"")
+        sequence = self.sequence + lead
+        return replace(self, topic=topic, sequence=sequence, count=len(written), digest=digest, key_id=bytes(8), signature=b"")
 
     def record(self) -> dict[str, Any]:
         """The Avro form."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streams.core.block import BlockRef
+from streams.core.block import ZERO_HASH, BlockRef
 from streams.core.chain import LiveBlock, LiveChain
 
 
@@ -41,6 +41,27 @@ def plan_undo(chain: LiveChain, removed: Sequence[BlockRef], ancestor: BlockRef)
     at_ancestor = known[len(removed)] if len(known) > len(removed) else None
     state = at_ancestor.state if at_ancestor is not None and at_ancestor.block.hash == ancestor.hash else None
     return UndoPlan(tuple(known[: len(removed)]), ancestor, state)
+
+
+def plan_take_back(known: Sequence[LiveBlock], first: int, most_blocks: int, most_records: int) -> UndoPlan | None:
+    """Takes the newest of ``known`` (live, newest first) back that lie at height ``first`` and above, within the bounds.
+
+    At least one, if there is one; None if there is none. What lies below the oldest known is named by its parent hash alone.
+    """
+    taken: list[LiveBlock] = []
+    records = 0
+    for block in known[:most_blocks]:
+        if block.block.number < first or (taken and records + block.count > most_records):
+            break
+        taken.append(block)
+        records += block.count
+    if not taken:
+        return None
+    if len(known) > len(taken):
+        below = known[len(taken)]
+        return UndoPlan(tuple(taken), below.block, below.state)
+    oldest = taken[-1].block
+    return UndoPlan(tuple(taken), BlockRef(oldest.number - 1, oldest.parent, ZERO_HASH))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ import time
 from collections.abc import Mapping, Sequence
 
 from streams.agents.base import StreamAgent
-from streams.core.block import ZERO_HASH, BlockRef
+from streams.core.block import ZERO_HASH, BlockRef, Step
 from streams.core.chain import LiveBlock, LiveChain
 from streams.core.checkpoint import NOWHERE, TIP, Checkpoint
+from streams.core.marker import Marker
 from streams.core.record import ERASED, Record
 from streams.core.segment import Assembler, Block, Final, Outside, Undo, Unit
-from streams.core.undo import Unplannable, plan_undo
+from streams.core.undo import UndoPlan, Unplannable, plan_undo
 from streams.errors import Category, LogIntegrityError, MonmouthError, PoisonError, Severity
 from streams.runtime import metrics
 from streams.runtime.deadletter import belongs, unreadable
@@ -200,6 +201,9 @@ class Fold:
             self.chain = surveyed.limited(max(self._job.policy.ring, len(removed)))
         if isinstance(plan, Unplannable):
             raise LogIntegrityError(f"{self._job.marked}/{self.partition}@{unit.offset}: {plan.reason}")
+        await self._take_off(plan)
+
+    async def _take_off(self, plan: UndoPlan) -> None:
         async for block in self._rewinder.blocks(plan):
             self._revert_block(block)
             await self._pass_on()
@@ -212,6 +216,42 @@ class Fold:
         for live in plan.blocks:
             for slot in self._job.policy.slots(live, None):
                 self.outbox.checkpoint(self._slot(slot, live).freed())
+
+    async def take_back(self, plan: UndoPlan) -> None:
+        """Undoes the newest live blocks, which the chain still has: the fold stands in front of the oldest then, to do all
+        again. What lies outside blocks stays; what of it lies in the marked input comes again too.
+
+        Raises StateMismatchError, LogIntegrityError, PoisonError (not if ``careful``).
+        """
+        oldest = plan.blocks[-1]
+        before, after = self.sequence, oldest.sequence - 1
+        self._turn = self._clock()
+        try:
+            chain_id = (await self._rewinder.oldest(plan)).marker.chain_id
+            if self._job.spec.stateful:
+                await self._take_off(plan)
+        finally:
+            await self._rewinder.close()
+        self.chain.drop(len(plan.blocks), plan.ancestor)
+        self.chain.time = oldest.parent_time
+        self.outbox.take_back(_undo(chain_id, before, self._job.marked, self.partition, plan), after)
+        self.positions[self._job.marked] = oldest.start
+        self._marker_offset = -1
+        at_start = after < 0
+        self._assembler = Assembler(
+            self._job.marked,
+            self.partition,
+            oldest.start,
+            self._job.verify,
+            sequence=None if at_start else after,
+            head=None if at_start else plan.ancestor,
+            first=0 if at_start else None,
+        )
+
+    @property
+    def sequence(self) -> int:
+        """Of the last marker folded in; -1 for none, or if it is not known."""
+        return -1 if self._assembler.sequence is None else self._assembler.sequence
 
     def _revert_block(self, block: Block) -> None:
         metrics.FOLDED.labels(self._job.name).inc(block.size)
@@ -237,7 +277,13 @@ class Fold:
         return Checkpoint(self._job.name, self.partition, slot, self._job.marked, live, dict(self.positions))
 
     def _tip(self) -> Checkpoint:
-        sequence = -1 if self._assembler.sequence is None else self._assembler.sequence
         head = self._assembler.head or NOWHERE
         state, offset = self.agent.state_digest(), self._marker_offset
-        return self._slot(TIP, LiveBlock(head, sequence, offset, offset, 0, ZERO_HASH, state, self.chain.time))
+        return self._slot(TIP, LiveBlock(head, self.sequence, offset, offset, 0, ZERO_HASH, state, self.chain.time))
+
+
+def _undo(chain_id: int, sequence: int, topic: str, partition: int, plan: UndoPlan) -> Marker:
+    removed = tuple(live.block for live in plan.blocks)
+    return Marker(
+        Step.UNDO, chain_id, sequence, topic, partition, removed[0], plan.ancestor, removed=removed, ancestor=plan.ancestor
+    )

@@ -47,6 +47,8 @@ class Limits:
     ``retry_seconds``: first and longest pause before a partition that failed is opened again.
     ``standby_seconds``: between two looks of a standby at what was committed; ``standby_rest``: how long it rests for each
     second it works, so that live work goes first.
+    ``replay_seconds``: between two looks for requests of a replay; ``replay_blocks``, ``replay_records``: most taken back in
+    one transaction.
     """
 
     poll_records: int = 16_000
@@ -58,6 +60,9 @@ class Limits:
     retry_seconds: tuple[float, float] = (0.2, 10.0)
     standby_seconds: float = 1.0
     standby_rest: float = 1.0
+    replay_seconds: float = 1.0
+    replay_blocks: int = 4_000
+    replay_records: int = 20_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from streams.runtime.pace import Pace
 from streams.runtime.partition import Partition
 from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner
+from streams.runtime.requests import Requests
 from streams.runtime.standby import Standbys
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class AgentLoop:
         self.started = False
         self._consumer: LogConsumer
         self._standbys: Standbys
+        self._requests: Requests
 
     @property
     def name(self) -> str:
@@ -107,6 +109,7 @@ class AgentLoop:
         while not self._stop.is_set():
             self._consumer = self._job.client.consumer(self._job.name, self._job.spec.inputs)
             self._standbys = Standbys(self._job, self._consumer, self._readers)
+            self._requests = Requests(self._job, self._readers)
             try:
                 await self._consumer.start(self)
                 await self._poll()
@@ -124,6 +127,7 @@ class AgentLoop:
         limits, clock = self._job.limits, asyncio.get_running_loop().time
         pace = Pace(limits.poll_records)
         while not self._stop.is_set() and self._fatal is None:
+            await self._heed_requests()
             found = await self._consumer.getmany(timeout_ms=limits.poll_ms, max_records=pace.records)
             work = self._share_out(found)  # no await since getmany returned: found belongs to who is seated now
             if not work:
@@ -135,6 +139,18 @@ class AgentLoop:
                 await asyncio.gather(*(self._step(seat, partition, batch) for seat, partition, batch in current))
                 self._look()
             pace.took(sum(map(len, found.values())), clock() - started)
+
+    async def _heed_requests(self) -> None:
+        """Opens partitions anew of which a replay is asked: taking back is part of that."""
+        if not self._requests.asked:
+            return
+        async with self._lock:
+            for seat in list(self._seats.values()):
+                if seat.running is not None and self._requests.take(seat.number) not in (None, seat.running.request):
+                    running, seat.running = seat.running, None
+                    metrics.PARTITIONS.labels(self._job.name).dec()
+                    await running.close(keep=True)
+                    self._start(seat, 0.0)
 
     def _share_out(self, found: Mapping[TopicPartition, Sequence[Message]]) -> list[tuple[Seat, Partition, Batch]]:
         batches: dict[int, dict[str, Sequence[Message]]] = {}
@@ -270,6 +286,7 @@ class AgentLoop:
         numbers = sorted({partition.partition for partition in partitions})
         self._standbys.share(numbers)
         self._late.share(numbers)
+        self._requests.share(numbers)
         _log.info("%s: holds partitions %s", self._job.name, numbers)
         for number in numbers:
             self._seats[number] = Seat(number)
@@ -302,6 +319,7 @@ class AgentLoop:
         self._shared = False
         self._late.share(())
         await self._standbys.close()
+        await self._requests.close()
         async with self._lock:
             await self._close_all()
         with suppress(LogError):

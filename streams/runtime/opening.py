@@ -2,7 +2,7 @@
 
 Order, which is what makes a take-over safe: start the producer, which ends and fences what a former owner left open; take
 local state and outside stores over, which shuts that owner out there; only then read the committed offsets and checkpoints;
-bring local state up to them; hand over the positions to seek to.
+bring local state up to them; take back what a replay asks for; hand over the positions to seek to.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from streams.runtime.job import Job
 from streams.runtime.partition import Partition
 from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner, Recovery
+from streams.runtime.replays import carry_out, lead_of
 from streams.runtime.state import StateStore, state_path
 
 
@@ -40,8 +41,12 @@ class Opening:
             await producer.start()
             if self._job.spec.keeps_state:
                 self._store = StateStore(state_path(self._job.state_dir, self._job.name, self._partition))
-            fold = await self._recover(await self._claim(producer))
-            return Partition(self._job, self._partition, fold, producer, self._store)
+            early = await self._claim(producer)
+            async with self._readers.lent() as reader:
+                fold, checkpoints = await self._recover(reader, early)
+                partition = Partition(self._job, self._partition, fold, producer, self._store)
+                await carry_out(self._job, reader, partition, checkpoints)
+            return partition
         except PositionLostError as error:
             await self._give_up(producer)
             raise PositionLostError(f"{self._job.name}/{self._partition}: {error.message}", error.hint) from error
@@ -62,27 +67,19 @@ class Opening:
         stores = await job.factory.claim(number)
         return None if self._store is None else EarlyWrites(job, number, producer, self._store, stores)
 
-    async def _recover(self, early: EarlyWrites | None) -> Fold:
-        async with self._readers.lent() as reader:
-            checkpoints = await read_checkpoints(reader, self._job.name, self._partition)
-            if early is not None:
-                early.bind(checkpoints)
-            goal = await committed_standing(self._job, self._consumer, reader, self._partition, checkpoints.get(TIP))
-            make = self._job.factory.make
-            recovery = Recovery(
-                self._job,
-                self._partition,
-                reader,
-                goal,
-                checkpoints,
-                self._manner,
-                make,
-                announce=nobody_else if early is None else early.announce,
-            )
-            fold = await recovery.fold(self._store)
-            if early is not None:
-                await early.settle()
-            return fold
+    async def _recover(self, reader: LogReader, early: EarlyWrites | None) -> tuple[Fold, dict[str, Checkpoint]]:
+        job, number = self._job, self._partition
+        checkpoints = await read_checkpoints(reader, job.name, number)
+        if early is not None:
+            early.bind(checkpoints)
+        goal = await committed_standing(job, self._consumer, reader, number, checkpoints.get(TIP))
+        announce = nobody_else if early is None else early.announce
+        recovery = Recovery(job, number, reader, goal, checkpoints, self._manner, job.factory.make, announce=announce)
+        fold = await recovery.fold(self._store)
+        if early is not None:
+            await early.settle()
+        fold.outbox.lead = await lead_of(job, reader, number, fold.positions[job.marked], fold.sequence)
+        return fold, checkpoints
 
 
 async def committed_standing(

@@ -16,6 +16,7 @@ from streams.core.block import BlockRef, Step
 from streams.core.checkpoint import Checkpoint
 from streams.core.marker import Marker
 from streams.core.record import MARKER, Record
+from streams.core.replay import Replay
 from streams.errors import Category, MonmouthError, Severity
 from streams.ports.log import KeyValue, TopicPartition
 from streams.runtime.deadletter import dead_letter, dead_letter_key
@@ -30,7 +31,10 @@ class EmissionError(MonmouthError):
 
 
 class Outbox:
-    """Output of one partition of one stream agent, until ``take``."""
+    """Output of one partition of one stream agent, until ``take``.
+
+    ``lead``: how far sequences in its log topics are ahead of those in the input, because old work was done again.
+    """
 
     def __init__(self, spec: type[StreamAgent], partition: int, signer: Signer, prefix: str) -> None:
         self._spec = spec
@@ -42,6 +46,7 @@ class Outbox:
         self._rows: dict[str, dict[bytes, bytes | None]] = {topic: {} for topic in spec.tables}
         self._slots: dict[str, Checkpoint] = {}
         self.dead = 0
+        self.lead = 0
 
     def log(self, emits: Iterable[Emit], block: BlockRef | None) -> None:
         """Takes what ``apply`` emitted for ``block`` (None: records outside blocks)."""
@@ -91,11 +96,24 @@ class Outbox:
     def forward(self, marker: Marker) -> None:
         """Writes the marker to every log topic, signed, behind what was collected there for its block."""
         for topic, values in self._block_values.items():
-            said = marker.forwarded(topic, values).record()
+            said = marker.forwarded(topic, values, self.lead).record()
             signed = codec().encode(MARKER, self._signer.sign(MARKER, said))
             self._to(topic, self._partition).append((None, signed))
             if marker.step is Step.NEW:
                 values.clear()
+
+    def take_back(self, undo: Marker, after: int) -> None:
+        """Writes an UNDO that no input says: the blocks it removes are to come again.
+
+        ``undo``: with the sequence that the input has come to. ``after``: the one it goes back to.
+        """
+        self.lead += 1
+        self.forward(undo)
+        self.lead += undo.sequence - after
+
+    def replay(self, status: Replay) -> None:
+        """Says how far a replay has come."""
+        self._to(topics.REPLAYS, self._partition).append((status.key, codec().encode("Replay", status.record())))
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         """Sets a slot; the last one set in a transaction counts."""
@@ -139,6 +157,9 @@ class Shadow(Outbox):
             pass
 
     def forward(self, marker: Marker) -> None:
+        pass
+
+    def take_back(self, undo: Marker, after: int) -> None:
         pass
 
     def dead_letter(self, record: Record, error: str, reason: str) -> None:

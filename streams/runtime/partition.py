@@ -12,8 +12,11 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+from streams.core.chain import LiveBlock
 from streams.core.checkpoint import TIP
+from streams.core.replay import Replay
 from streams.core.segment import Outside, Unit
+from streams.core.undo import UndoPlan
 from streams.core.watermark import Watermark
 from streams.ports.log import LogProducer, Message, TopicPartition
 from streams.runtime import metrics
@@ -24,10 +27,15 @@ from streams.runtime.state import StateStore
 
 
 class Partition:
-    """``fold`` stands at the committed positions; ``producer`` was started before these were read."""
+    """``fold`` stands at the committed positions; ``producer`` was started before these were read.
+
+    ``request``: id of the newest replay asked for when it was opened. ``replay``: one that is being done again.
+    """
 
     def __init__(self, job: Job, partition: int, fold: Fold, producer: LogProducer, store: StateStore | None) -> None:
         self.number = partition
+        self.request = ""
+        self.replay: Replay | None = None
         self._job = job
         self._fold = fold
         self._producer = producer
@@ -67,9 +75,41 @@ class Partition:
         await self._fold.run(units)
         await self._fold.finish()
         settled = self._settle(units)
+        self._reach()
         moved = {topic: at for topic, at in self._fold.positions.items() if at != before[topic]}
         await self._commit(moved, settled)
         self._fold.careful = False
+
+    @property
+    def known(self) -> list[LiveBlock]:
+        """The newest live blocks, newest first."""
+        return self._fold.chain.newest(len(self._fold.chain))
+
+    async def take_back(self, plan: UndoPlan | None, status: Replay) -> None:
+        """Undoes the newest live blocks and moves the position back in front of them, in one transaction that says so.
+
+        Without a plan only the status is written. On any error the partition must be closed.
+        """
+        self._fold.outbox.replay(status)
+        moved: dict[str, int] = {}
+        if plan is not None:
+            await self._fold.take_back(plan)
+            await self._fold.finish()
+            marked = self._job.marked
+            moved = {marked: self._fold.positions[marked]}
+            self._reading |= moved
+            self._marks[marked] = Watermark(moved[marked])
+        await self._commit(moved, 0)
+        if self._store is not None:
+            await self._save(self._store)
+        self.replay = None if status.over else status
+
+    def _reach(self) -> None:
+        """Notes that a replay has come to where it began."""
+        replay = self.replay
+        if replay is not None and replay.goal is not None and self._fold.positions[self._job.marked] >= replay.goal:
+            self._fold.outbox.replay(replay.done())
+            self.replay = None
 
     def _settle(self, units: Sequence[Unit]) -> int:
         total = 0
@@ -85,7 +125,8 @@ class Partition:
         outputs, slots = self._fold.outbox.take()
         await self._producer.begin()
         await self._producer.send(outputs)
-        await self._producer.send_offsets({TopicPartition(topic, self.number): at for topic, at in moved.items()})
+        if moved:
+            await self._producer.send_offsets({TopicPartition(topic, self.number): at for topic, at in moved.items()})
         await self._producer.commit()
         self._count(settled, sum(map(len, outputs.values())), dead, blocks)
         if self._store is not None:

@@ -61,6 +61,12 @@ class Rewinder:
                     )
                 yield block
 
+    async def oldest(self, plan: UndoPlan) -> Block:
+        """The block that ``blocks`` ends with."""
+        alone = UndoPlan(plan.blocks[-1:], plan.ancestor)
+        found = [block async for block in self.blocks(alone)]
+        return found[0]
+
     async def _read(self, part: ReadRange) -> dict[int, Block]:
         wanted = {block.marker for block in part.blocks}
         assembler = self._assembler(part.start, part.blocks[-1].sequence - 1)
@@ -78,7 +84,7 @@ class Rewinder:
         """
         since = history_before(checkpoints, number, stop)
         start = since.at.start if since else 0
-        _log.warning("%s: reading %s/%s from %d to find blocks removed at %d", self._job.name, *self._source, start, stop)
+        _log.info("%s: reads %s/%s from %d to find the blocks that stand at %d", self._job.name, *self._source, start, stop)
         assembler = self._assembler(start, since.at.sequence - 1 if since else -1)
         chain = LiveChain(1 << 20, time=since.at.parent_time if since else None)
         async for messages in self._connected().read_range(self._source, start, stop):

@@ -249,7 +249,6 @@ def retrieve(
     max_age: int | None = None,
     limit: int = 100,
     amendments: bool = False,
-    order: Literal["newest", "oldest"] | None = None,
     **when: Unpack[When],
 ) -> Call[MemoryList]:
     """Memories that match."""
@@ -262,7 +261,6 @@ def retrieve(
         "max_age": max_age,
         "limit": limit,
         "amendments": amendments or None,
-        "order": order,
         **when,
     }
     return Call("GET", f"{agent_path(agent)}/memories", MemoryList, params)

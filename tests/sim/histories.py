@@ -20,7 +20,7 @@ TINY = Short(2, Parameters.quiet(
 ))  # fmt: skip
 """A few blocks and a reorg through the producer and one stream agent."""
 
-CHAINED = Short(7, Parameters.quiet(
+CHAINED = Short(20, Parameters.quiet(
     agents="relay", seconds=3.0, block_seconds=0.8, reorg_rate=0.5, transactions=2, commands=1.0, poll_interval=0.7, hints=0.5,
     state_seconds=0.5, workers=1,
 ))  # fmt: skip
@@ -39,4 +39,11 @@ STORED = Short(1, Parameters.quiet(
 ))  # fmt: skip
 """The real stream agents, which write to a store outside the log."""
 
-SHORTS = {"tiny": TINY, "chained": CHAINED, "poisoned": POISONED, "stored": STORED}
+REPLAYED = Short(2, Parameters.quiet(
+    agents="relay", partitions=1, seconds=3.0, blocks_at_start=4, block_seconds=0.6, transactions=2, commands=1.0,
+    reorg_rate=0.5, reorg_depth=3, poll_interval=0.4, hints=0.5, state_seconds=0.5, interval=2, replay_rate=0.8,
+    replay_blocks=2,
+))  # fmt: skip
+"""Old work is taken back and done again, in several transactions, while the chain goes on."""
+
+SHORTS = {"tiny": TINY, "chained": CHAINED, "poisoned": POISONED, "stored": STORED, "replayed": REPLAYED}

@@ -83,6 +83,9 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "state_bytes": (1, 2_000, 1 << 25),
     "window": (2, 8, 64, 256),
     "interval": (3, 10, 300),
+    # the operator
+    "replay_rate": (0.0, 0.0, 0.0, 0.02, 0.1),
+    "replay_blocks": (1, 5, 4_000),
 }
 QUIET: dict[str, Any] = {
     "agents": "tally", "workers": 1, "producers": 1, "partitions": 2, "seconds": 5.0, "blocks_at_start": 3,
@@ -97,7 +100,7 @@ QUIET: dict[str, Any] = {
     "crash_rate": 0.0, "kill_rate": 0.0, "pause_rate": 0.0, "pause_seconds": 1.0, "restart_seconds": 0.1,
     "lose_disk": 0.0, "shared_disk": False, "standby": False, "disk_errors": 0.0, "clock_jumps": 0.0, "store_errors": 0.0,
     "store_latency": 0.0, "poll_records": 4000, "rewind_span": 20_000, "state_seconds": 0.0,
-    "state_bytes": 1 << 25, "window": 8, "interval": 3,
+    "state_bytes": 1 << 25, "window": 8, "interval": 3, "replay_rate": 0.0, "replay_blocks": 5,
 }  # fmt: skip
 """Nothing goes wrong: what runs that are set up by hand start from."""
 

@@ -65,9 +65,9 @@ def test_seeds_kept(seed: int, fixed: dict[str, Any]) -> None:
     assert run_seed(seed, **fixed).failures == []
 
 
-@pytest.mark.parametrize(("name", "every"), [("tiny", 1), ("chained", 7), ("poisoned", 1), ("stored", 3)])
+@pytest.mark.parametrize(("name", "every"), [("tiny", 1), ("chained", 7), ("poisoned", 1), ("stored", 3), ("replayed", 6)])
 def test_crash_points_of_short_runs(name: str, every: int) -> None:
-    """All of two runs, a part of two others; ``python -m tests.sim --crash-points`` takes all of all."""
+    """All of two runs, a part of three others; ``python -m tests.sim --crash-points`` takes all of all."""
     runs = list(crash_points(*SHORTS[name], every=every))
     assert {point: result.failures for point, result in runs if result.failures} == {}
     assert len(runs) > 70
@@ -81,6 +81,7 @@ def test_short_runs_pass_every_kind_of_io(name: str) -> None:
     assert calm.failures == []
     assert calm.undone > 0, "there is a rewind to crash in"
     assert calm.places >= PRODUCER_IO | RUNTIME_IO
+    assert bool(calm.replays) is (name == "replayed")
     if name == "stored":
         assert calm.places >= STORE_IO
     if name == "poisoned":

@@ -23,6 +23,7 @@ from schemas.codec import codec
 from schemas.records import MemoryCommand
 from streams import topics
 from streams.core.block import BlockRef
+from streams.core.replay import Phase, Replay
 from streams.errors import FencedError, SourceError
 from streams.ports.log import TopicPartition
 from streams.producer.follow import ChainMismatchError
@@ -38,7 +39,15 @@ from tests.sim.agents import Canonical, Cast, cast_of
 from tests.sim.broker import Broker
 from tests.sim.chainlog import SimChainLog
 from tests.sim.client import SimClient, SimCluster
-from tests.sim.invariants import Watch, false_finals, false_undos, letter_faults, lost_finals, producer_faults
+from tests.sim.invariants import (
+    Watch,
+    false_finals,
+    false_undos,
+    letter_faults,
+    lost_finals,
+    producer_faults,
+    replays_left,
+)
 from tests.sim.miner import Miner
 from tests.sim.node import AGENTS, SimNode, command
 from tests.sim.parameters import Parameters
@@ -70,6 +79,7 @@ class Result:
     undone: int = 0
     below_final: int = 0
     letters: int = 0
+    replays: int = 0
     seconds: float = 0.0
     cpu: float = 0.0
 
@@ -104,6 +114,7 @@ class World:
         self._calm = False
         self._processes: list[Process] = []
         self._commands: list[MemoryCommand] = []
+        self._replays = 0
         self._common = load_settings()
         self._registered = frozenset({address(AGENTS), address(0)})
 
@@ -253,6 +264,8 @@ class World:
             rewind_span=parameters.rewind_span,
             state_bytes=parameters.state_bytes,
             state_seconds=parameters.state_seconds,
+            replay_seconds=2.0,
+            replay_blocks=parameters.replay_blocks,
         )
         client = SimClient(self.cluster, process)
         settings = self._settings(process.name)
@@ -319,9 +332,24 @@ class World:
                 if self._due(parameters.rebalance_rate * step):
                     group.rebalance()
             self.clock.pass_by(step)
+            if self._due(parameters.replay_rate * step):
+                self._ask_replay()
             if self._due(parameters.compaction_rate * step):
                 self.note("broker", "compacts")
                 self.broker.compact()
+
+    def _ask_replay(self) -> None:
+        """Of any stream agent, in one partition, from any block there is or is not; one at a time, as the command does it."""
+        if any(replays_left(self.broker, self.cast.groups, self.parameters.partitions)):
+            return
+        spec = self.random.choice(self.cast.groups)
+        number = self.random.randrange(self.parameters.partitions)
+        block = self.random.randint(0, self.node.head.number + 1)
+        self._replays += 1
+        request = Replay(spec.name, number, str(self._replays), Phase.REQUESTED, block)
+        self.note("operator", f"replay {request.id} of {spec.name}/{number} from {block}")
+        value = codec().encode("Replay", request.record())
+        self.broker.append(TopicPartition(topics.REPLAYS, number), [(request.key, value)])
 
     def _due(self, chance: float) -> bool:
         return not self._calm and chance > 0 and self.random.random() < chance
@@ -382,7 +410,7 @@ class World:
                     last = max((entry.offset for entry in log.visible(0, len(log.entries))), default=-1)
                     if self.broker.committed.get((spec.name, target), 0) <= last:
                         return f"{spec.name} has not taken in {topic}/{number}@{last}"
-        return ""
+        return next(replays_left(self.broker, self.cast.groups, self.parameters.partitions), "")
 
     async def _stop(self, supervisors: list[asyncio.Task[None]]) -> None:
         """SIGTERM to all: they must end well."""
@@ -399,6 +427,7 @@ class World:
         found.notifications = len(self.watch.notified)
         found.undone = sum(len(record["removed"]) for _, record in self.watch.notified)
         found.below_final = len(list(lost_finals(self.watch)))
+        found.replays = self._replays
         found.letters = len(self.broker.read(topics.DLQ, 0))
         found.failures += self.watch.faults
         found.failures += producer_faults(self.watch, self.broker, canonical)
