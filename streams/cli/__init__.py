@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "erase": ("streams.cli.erase:erase", "Erase an agent for good; check receipts."),
     "agent": ("streams.cli.agent:agent", "Keys, tokens and grants of an agent."),
     "keys": ("streams.cli.keys:keys", "Rotate the keys that encrypt memories."),
+    "dlq": ("streams.cli.dlq:dlq", "Dead letters: look at them, send them again, drop them."),
     "root": ("streams.cli.query:root", "Show an agent's lattice root."),
     "proof": ("streams.cli.proof:proof", "Check proofs."),
     "openapi": ("streams.cli.openapi:openapi", "Print the description of the REST interface."),
