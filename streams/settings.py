@@ -168,6 +168,9 @@ class SecuritySettings(BaseModel):
     trusted_keys_file: Path = Path("keys/trusted.txt")
     master_key_file: Path = Path("keys/master.key")
     operator_token_file: Path = Path("keys/operator.token")
+    partner_token_file: Path = Field(
+        Path("keys/partner.token"), description="Opens digests alone; for another deployment of the chain. None if not there."
+    )
     master_key: SecretStr = Field(SecretStr(""), description="The master key itself, 64 hex digits, instead of the file.")
     master_key_program: list[str] = Field(
         default_factory=list, description="Program and arguments that wrap and unwrap the master key, for a key service."

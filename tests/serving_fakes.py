@@ -40,6 +40,7 @@ from streams.serving.graph.table import GraphTable
 from streams.serving.progress import Standing
 from streams.serving.root_history import RootHistory, Seen
 from streams.serving.roots import Root
+from streams.serving.sync.kept import Kept
 from streams.signing import Signer, Verifier
 from tests.concerns import concerning
 from tests.identity import PLACE
@@ -341,9 +342,13 @@ class FakeProgress:
 
     def __init__(self) -> None:
         self.standings: dict[str, Standing] = {}
+        self.kept: dict[int, Kept] = {}
 
     async def fresh(self, stream_agent: str, partition: int) -> Standing | None:
         return self.standings.get(stream_agent)
+
+    async def fresh_kept(self) -> dict[int, Kept]:
+        return self.kept
 
 
 class FakeSessions:

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agent": ("streams.cli.agent:agent", "Keys, tokens and grants of an agent."),
     "keys": ("streams.cli.keys:keys", "Rotate the keys that encrypt memories."),
     "dlq": ("streams.cli.dlq:dlq", "Dead letters: look at them, send them again, drop them."),
+    "sync": ("streams.cli.sync:sync", "Compare with another deployment of the chain; mend this one."),
     "root": ("streams.cli.query:root", "Show an agent's lattice root."),
     "proof": ("streams.cli.proof:proof", "Check proofs."),
     "openapi": ("streams.cli.openapi:openapi", "Print the description of the REST interface."),

@@ -24,15 +24,28 @@ SHORTEST = 32
 
 def load_or_create_operator_token(path: Path) -> str:
     """The token in ``path``; made if there is none. Raises ConfigurationError if it is not usable."""
+    return load_or_create_token(path, "operator token")
+
+
+def load_or_create_token(path: Path, what: str) -> str:
+    """A token kept in ``path``, named ``what`` in errors; made if there is none. Raises ConfigurationError."""
     try:
         make_once(path, lambda: secrets.token_urlsafe(TOKEN_BYTES) + "\n")
-        token = read_secret(path, "operator token")
     except OSError as error:
-        raise ConfigurationError(f"operator token {path} is not usable: {error.strerror or error}") from None
+        raise ConfigurationError(f"{what} {path} is not usable: {error.strerror or error}") from None
+    return read_token(path, what)
+
+
+def read_token(path: Path, what: str) -> str:
+    """The token in ``path``. Raises ConfigurationError if it is not usable."""
+    try:
+        token = read_secret(path, what)
+    except OSError as error:
+        raise ConfigurationError(f"{what} {path} is not usable: {error.strerror or error}") from None
     if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigurationError(
-            f"operator token {path} is not {SHORTEST} printable characters at least",
-            "Remove the file: the gateway makes a new one when it starts.",
+            f"{what} {path} is not {SHORTEST} printable characters at least",
+            "Remove the file, and let a new one be made where it came from.",
         )
     return token
 

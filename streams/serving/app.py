@@ -39,6 +39,7 @@ from streams.serving.routers import (
     shared_query,
     shared_sessions,
     state,
+    sync,
     understanding,
 )
 from streams.serving.services import Services
@@ -67,6 +68,7 @@ ROUTERS = (
     graph.router,
     state.router,
     cache.router,
+    sync.router,
 )
 NAMES = {refusal.status: refusal.error for refusal in (NotFoundError, TooLargeError)}
 

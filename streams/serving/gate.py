@@ -6,6 +6,7 @@ What may be asked follows from the path, so a new route is closed until it is na
   * ``/v1/agents/{agent}`` and below: to that agent;
   * ``SHARED``, which tell no more than the chain does (what is asked through /mcp comes by here again): to every agent;
   * the schema registry, where it only reads: to every agent, and to anybody where the gateway listens on this machine only;
+  * ``SYNC``, digests of what the chain says: to another deployment of the chain that holds this one's partner token;
   * the rest, and everything above: to the operator.
 Invariants: what is compared with a secret is compared in constant time; a refusal says nothing about what exists.
 """
@@ -33,6 +34,7 @@ OPEN = frozenset({"/livez", "/readyz", "/v1/auth/challenge", "/v1/auth/token", "
 LOCAL = frozenset({"/health", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
 SHARED = ("/mcp", "/v1/chain", "/v1/graph", "/v1/logs", "/v1/embeddings", "/v1/intents")
 AGENTS = "/v1/agents/"
+SYNC = "/v1/sync"
 LONGEST_TOKEN = 1_024
 POLICY_VIOLATION = 1008
 """Close code of a WebSocket."""
@@ -40,7 +42,7 @@ POLICY_VIOLATION = 1008
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. ``agent`` None: the operator."""
+    """Who asks. ``agent`` None: the operator; empty: a partner, who is no agent."""
 
     agent: bytes | None
 
@@ -50,6 +52,7 @@ class Principal:
 
 
 OPERATOR = Principal(None)
+PARTNER = Principal(b"")
 
 
 class Gate:
@@ -61,8 +64,10 @@ class Gate:
         host: str = "127.0.0.1",
         tokens: Tokens | None = None,
         access: AccessTable | None = None,
+        partner_token: str | None = None,
     ) -> None:
-        """``host``: the address served on; ``tokens`` and ``access``: of agents, where these may come.
+        """``host``: the address served on; ``tokens`` and ``access``: of agents, where these may come; ``partner_token``: of
+        another deployment, where one may.
 
         Raises ConfigurationError where all doors would be open to other machines.
         """
@@ -74,6 +79,7 @@ class Gate:
             )
         self._tokens = tokens
         self._access = access
+        self._partner = None if partner_token is None else _digest(partner_token.encode())
         self._operator = None if operator_token is None else _digest(operator_token.encode())
 
     async def admit(self, method: str, path: str, authorization: bytes | None) -> Principal | None:
@@ -95,6 +101,8 @@ class Gate:
             raise UnauthenticatedError("no token", "Send one: Authorization: Bearer TOKEN.")
         if hmac.compare_digest(_digest(token), self._operator):
             return OPERATOR
+        if self._partner is not None and hmac.compare_digest(_digest(token), self._partner):
+            return PARTNER
         if (agent := await self._bearer(token)) is not None:
             return Principal(agent)
         raise UnauthenticatedError("the token is not valid", "It may have expired, or its key was replaced: get a new one.")
@@ -109,6 +117,8 @@ class Gate:
     def _allows(self, principal: Principal, path: str) -> bool:
         if principal.agent is None:
             return True
+        if principal == PARTNER:
+            return path == SYNC or path.startswith(f"{SYNC}/")
         if path.startswith(AGENTS):
             return principal.may_act_for(parse_agent(path.removeprefix(AGENTS).partition("/")[0]))
         return any(path == shared or path.startswith(f"{shared}/") for shared in SHARED)

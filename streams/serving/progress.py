@@ -3,7 +3,8 @@
 A stream agent commits, with the outputs of each transaction and after its stores are durable, where it stands: the next offset
 of every input, and the newest block taken in. So what stands here is a fact about the stores, a moment late at most.
 Invariant: a standing is the last one of its stream agent and partition in the log as far as it has been read; ``fresh`` reads
-to the end first. Memory: one standing per stream agent and partition; all other slots are passed over unread.
+to the end first. Memory: one standing per stream agent and partition, and what ``sync.kept`` keeps of the memory agent's other
+slots; all others are passed over unread.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 from schemas.codec import SchemaError, codec
 from streams.core.block import BlockRef
 from streams.core.checkpoint import NOWHERE, TIP, Checkpoint, slot_key
+from streams.serving.sync.kept import Kept, KeptCheckpoints
 from streams.serving.tail import TopicTail, each
 from streams.settings import KafkaSettings
 from streams.topics import CHECKPOINTS
@@ -36,6 +38,9 @@ class ProgressTable(Protocol):
     async def fresh(self, stream_agent: str, partition: int) -> Standing | None:
         """As of everything committed before the call; None if it has committed nothing yet. Raises UnavailableError."""
 
+    async def fresh_kept(self) -> Mapping[int, Kept]:
+        """Checkpoints of the memory agent that are kept, by height, as of everything committed before the call."""
+
 
 class ProgressTail:
     """A ProgressTable on Kafka."""
@@ -46,6 +51,7 @@ class ProgressTail:
         self.tail = TopicTail(settings, CHECKPOINTS, self._fold)
         self._timeout = timeout
         self._standings: dict[bytes, Standing] = {}
+        self._kept = KeptCheckpoints(settings.partitions)
 
     def start(self) -> None:
         """Begins to follow the topic."""
@@ -59,9 +65,17 @@ class ProgressTail:
         await self.tail.barrier(self._timeout)
         return self._standings.get(slot_key(stream_agent, partition, TIP))
 
+    async def fresh_kept(self) -> Mapping[int, Kept]:
+        await self.tail.barrier(self._timeout)
+        return self._kept.table()
+
     def _read(self, record: Any) -> None:
-        if record.key is not None and record.key.endswith(_SUFFIX):
+        if record.key is None:
+            return
+        if record.key.endswith(_SUFFIX):
             self._take(record.key, record.value)
+        else:
+            self._kept.take(record.key, record.value)
 
     def _take(self, key: bytes, value: bytes | None) -> None:
         if value is None:

@@ -22,12 +22,13 @@ from streams.decoding.nl.parser import default_reader
 from streams.errors import ConfigurationError
 from streams.health import Health, Look, watch
 from streams.identity.binding import Place
-from streams.identity.operator import load_or_create_operator_token
+from streams.identity.operator import load_or_create_operator_token, read_token
 from streams.identity.tokens import Tokens
 from streams.metrics import measure_disk
 from streams.ports.embedder import Embedder
 from streams.ports.stores import MemoryStore, VectorStore
 from streams.probe_server import ProbeServer, serve_probes
+from streams.producer.records import parse_agents
 from streams.runtime.kafka.client import KafkaClient
 from streams.serving.access import AccessTail, Doorkeeping
 from streams.serving.app import create_app
@@ -73,6 +74,8 @@ from streams.serving.roots import RootTail
 from streams.serving.services import Services
 from streams.serving.sessions import Closer, SessionTail
 from streams.serving.states import AgentStates
+from streams.serving.sync.desk import SyncDesk, rules_of
+from streams.serving.sync.snapshots import Snapshots, StoreFacts
 from streams.serving.tail import TopicTail
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Waits
@@ -141,6 +144,7 @@ class Gateway:
             elsewhere=lambda request: asks_graph(request.query),
         )
         operator, tokens = _tokens(settings)
+        partner = _partner_token(settings)
         self.services = Services(
             chain=self.chain,
             reads=reads,
@@ -153,7 +157,7 @@ class Gateway:
             logs=LogProver(self.roots),
             vectors=self._vectors,
             reader=default_reader(),
-            gate=Gate(operator, settings.gateway.host, tokens, self.access),
+            gate=Gate(operator, settings.gateway.host, tokens, self.access, partner),
             doors=Doorkeeping(self.access, tokens, Attempts(time.monotonic), _authority(settings, verifier)),
             shared=SharedFinder(reads, Pooled(reads, indexes, self._vectors, None), self._vectors, settings.rag),
             graph=graph,
@@ -162,6 +166,7 @@ class Gateway:
             proven=ProvenContexts(finder, proofs, reads),
             eraser=self._eraser(stores, embedder.dimension, signer, kept, indexes),
             registry=self._registry,
+            sync=self._sync(stores.memories),
             states=AgentStates(proofs, reads, self.roots, self.roots, self.progress, settings.kafka.partitions),
             probes=Probes(
                 {
@@ -242,6 +247,7 @@ class Gateway:
             for task in self._tasks[1:]:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.services.sync.close()
         await self._feed_log.stop()
         await self._registry.stop()
         await self.chain.stop()
@@ -256,6 +262,11 @@ class Gateway:
         self._keys.close()
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.stop)
+
+    def _sync(self, memories: MemoryStore) -> SyncDesk:
+        facts = StoreFacts(memories, self.chain)
+        rules = rules_of(parse_agents(self._settings.chain.agents))
+        return SyncDesk(self.chain, self.progress, facts, Snapshots(facts, self.chain), self._settings.kafka.partitions, rules)
 
     def _eraser(self, stores: Stores, dimension: int, signer: Signer, finder: CachedFinder, indexes: AgentIndexes) -> Eraser:
         return Eraser(
@@ -325,6 +336,12 @@ def _tokens(settings: Settings) -> tuple[str | None, Tokens]:
     token = load_or_create_operator_token(settings.path(settings.security.operator_token_file))
     tokens = Tokens(token, settings.security.installation, time.time)
     return (token if settings.gateway.auth == "required" else None), tokens
+
+
+def _partner_token(settings: Settings) -> str | None:
+    """What opens the digests to another deployment; None if nobody made one with ``monmouth sync token``."""
+    path = settings.path(settings.security.partner_token_file)
+    return read_token(path, "partner token") if path.exists() else None
 
 
 def _authority(settings: Settings, verifier: Verifier) -> Authority:

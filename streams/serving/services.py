@@ -32,6 +32,7 @@ from streams.serving.reads import MemoryReads
 from streams.serving.registry.log import SchemaRegistry
 from streams.serving.sessions import SessionTable
 from streams.serving.states import AgentStates
+from streams.serving.sync.desk import SyncDesk
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Awaited, Waits
 from streams.serving.wire import WAIT_LIMIT
@@ -63,6 +64,7 @@ class Services:
     doors: Doorkeeping
     shared: SharedFinder
     registry: SchemaRegistry
+    sync: SyncDesk
 
 
 def _services(request: Request) -> Services:

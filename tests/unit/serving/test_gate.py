@@ -10,7 +10,7 @@ import pytest
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Message
 
-from streams.errors import ConfigurationError
+from streams.errors import ConfigurationError, MonmouthError
 from streams.serving.app import create_app
 from streams.serving.gate import LOCAL, OPEN, Authentication, Gate
 from streams.serving.registry.shape import is_reading, is_registry
@@ -108,3 +108,26 @@ async def test_doors_stand_open_on_this_machine_only() -> None:
     for host in ("0.0.0.0", "::", "192.0.2.7", "gateway.example"):
         with pytest.raises(ConfigurationError, match=r"gateway\.auth is off"):
             Gate(None, host)
+
+
+async def test_a_partner_sees_digests_and_nothing_else(world: World) -> None:
+    token = "q" * 43
+    gate = Gate(OPERATOR_TOKEN, tokens=world.tokens, access=world.access, partner_token=token)
+    sent = f"Bearer {token}".encode()
+    principal = await gate.admit("GET", "/v1/sync/checkpoints/3", sent)
+    assert principal is not None
+    assert not principal.may_act_for(ALICE)
+    for path in (
+        f"{A}/memories",
+        "/v1/agents/0x",
+        "/v1/chain",
+        "/v1/logs",
+        "/mcp",
+        "/v1/synchronised",
+        "/health/x",
+        "/v1/cache",
+    ):
+        with pytest.raises(MonmouthError, match=r"does not open that|not valid"):
+            await gate.admit("GET", path, sent)
+    with pytest.raises(MonmouthError, match="the token is not valid"):
+        await Gate(OPERATOR_TOKEN).admit("GET", "/v1/sync", sent)

@@ -52,6 +52,8 @@ from streams.serving.retrieval.zone import ZoneRanking
 from streams.serving.roots import Root
 from streams.serving.services import Services
 from streams.serving.states import AgentStates
+from streams.serving.sync.desk import SyncDesk, rules_of
+from streams.serving.sync.snapshots import Snapshots, StoreFacts
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Waits
 from streams.serving.write_token import WriteTokens
@@ -166,6 +168,7 @@ class World:
             installation="test",
         )
         self.feeds = Feeds(self.facts.feed(), self.reads, quiet=0.2)
+        self.stored = StoreFacts(self.memories, self.chain)
         self.services = Services(
             chain=self.chain,
             reads=self.reads,
@@ -186,6 +189,7 @@ class World:
             waits=Waits(self.reads, self.index, self.progress, WriteTokens(KEY), 1),
             proven=ProvenContexts(self.finder, self.prover, self.reads),
             eraser=self.eraser,
+            sync=SyncDesk(self.chain, self.progress, self.stored, Snapshots(self.stored, self.chain), 1, rules_of(frozenset())),
             states=AgentStates(self.prover, self.reads, self.roots, self.roots, self.progress, 1),
             registry=FakeRegistry(),
             gate=Gate(OPERATOR_TOKEN, tokens=self.tokens, access=self.access),

@@ -1,0 +1,168 @@
+"""What the store holds of the chain up to one block, digested once, so that a partner can find differences in few questions.
+
+Assumes that all memory agents have taken in the block. Invariants: a snapshot is of a block that was part of the chain from the
+beginning of the scan to its end; at most ``HELD`` are held, none longer than ``LIFE`` seconds since it was last asked, and one
+is made at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from streams.core.block import BlockRef
+from streams.core.sync.blocks import BlockChain, BlockSums
+from streams.core.sync.digests import UNREADABLE, ChainFact, agent_digest, chain_facts
+from streams.core.sync.tree import AgentTree
+from streams.errors import MonmouthError
+from streams.ports.stores import MemoryStore
+from streams.serving.chain import ChainReader
+from streams.serving.faults import ConflictError, NotFoundError, RateLimitedError
+
+HELD = 2
+LIFE = 300.0
+PAGE = 1_000
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """``tree`` and ``blocks`` are there once it is ready; ``fault`` if it never will be."""
+
+    id: str
+    block: BlockRef
+    agents: int = 0
+    tree: AgentTree | None = None
+    blocks: BlockChain | None = None
+    shift: int = 0
+    fault: MonmouthError | None = None
+    asked: float = 0.0
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be asked."""
+        return self.tree is not None
+
+
+class StoreFacts:
+    """Facts of blocks that lie in the store, agent by agent."""
+
+    def __init__(self, store: MemoryStore, chain: ChainReader) -> None:
+        self._store = store
+        self._chain = chain
+
+    def agents(self) -> AsyncIterator[bytes]:
+        """Every agent with a row."""
+        return self._store.agents()
+
+    async def of(self, agent: bytes, height: int) -> list[ChainFact]:
+        """Facts of blocks of the chain up to ``height``, by memory id. Raises StoreError and what opening a row raises."""
+        found: list[ChainFact] = []
+        ids = await self._ids(agent)
+        for start in range(0, len(ids), PAGE):
+            part = ids[start : start + PAGE]
+            for memory_id, row in zip(part, await self._store.get(agent, part), strict=True):
+                if row is not None:
+                    found += chain_facts(agent, memory_id, row.memory, row.presence, self._stands(height))
+        return sorted(found)
+
+    async def _ids(self, agent: bytes) -> list[bytes]:
+        ids: set[bytes] = set()
+        page = await self._store.changes(agent, None, PAGE)
+        if page is None:  # this store cannot name rows that are not live
+            return await self._store.live_ids(agent, self._chain.view.canonical)
+        ids.update(page.ids)
+        while page is not None and page.more:
+            page = await self._store.changes(agent, page.version, PAGE)
+            if page is None or page.start_over:
+                raise ConflictError(f"memories of 0x{agent.hex()} changed too much while they were read", "Compare again.")
+            ids.update(page.ids)
+        return sorted(ids)
+
+    def _stands(self, height: int) -> Callable[[int, bytes], bool]:
+        view = self._chain.view
+        return lambda number, block_hash: number <= height and view.holds(number, block_hash)
+
+
+class Snapshots:
+    """Those of one gateway."""
+
+    def __init__(self, facts: StoreFacts, chain: ChainReader, clock: Callable[[], float] = time.monotonic) -> None:
+        self._facts = facts
+        self._chain = chain
+        self._clock = clock
+        self._held: OrderedDict[str, Snapshot] = OrderedDict()
+
+    def open(self, block: BlockRef) -> Snapshot:
+        """Begins a new one. Raises RateLimitedError while another is being made."""
+        self._expire()
+        if any(not (other.ready or other.fault) for other in self._held.values()):
+            raise RateLimitedError("a snapshot is being made", "Ask again when it is ready.", retry_after=2)
+        snapshot = Snapshot(secrets.token_hex(8), block, asked=self._clock())
+        self._held[snapshot.id] = snapshot
+        while len(self._held) > HELD:
+            self._held.popitem(last=False)
+        snapshot.task = asyncio.create_task(self._make(snapshot), name="sync snapshot")
+        return snapshot
+
+    def get(self, name: str) -> Snapshot:
+        """One that is held. Raises NotFoundError, and what kept it from becoming ready."""
+        self._expire()
+        snapshot = self._held.get(name)
+        if snapshot is None:
+            raise NotFoundError("no such snapshot, or it was not asked for too long", "Compare again.")
+        if snapshot.fault is not None:
+            raise snapshot.fault
+        snapshot.asked = self._clock()
+        return snapshot
+
+    async def close(self) -> None:
+        """Ends what is being made."""
+        for snapshot in self._held.values():
+            if snapshot.task is not None:
+                snapshot.task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await snapshot.task
+        self._held.clear()
+
+    def _expire(self) -> None:
+        now = self._clock()
+        for name in [name for name, one in self._held.items() if (one.ready or one.fault) and now - one.asked > LIFE]:
+            del self._held[name]
+
+    async def _make(self, snapshot: Snapshot) -> None:
+        try:
+            await self._scan(snapshot)
+        except MonmouthError as error:
+            snapshot.fault = error
+        except Exception as error:  # a defect: say so to whoever asks rather than be building for ever
+            snapshot.fault = MonmouthError(f"the snapshot broke: {type(error).__name__}", "See the gateway's log.")
+            raise
+
+    async def _scan(self, snapshot: Snapshot) -> None:
+        height = snapshot.block.number
+        sums, digests = BlockSums(height), list[tuple[bytes, bytes]]()
+        rewrites = self._chain.view.rewrites
+        async for agent in self._facts.agents():
+            try:
+                facts = await self._facts.of(agent, height)
+            except ConflictError:
+                raise
+            except MonmouthError:
+                digests.append((agent, UNREADABLE))
+                continue
+            if facts:
+                digests.append((agent, agent_digest(agent, (fact.element for fact in facts))))
+            for fact in facts:
+                sums.add(fact.number, fact.element)
+            snapshot.agents += 1
+        tree, blocks = await asyncio.to_thread(lambda: (AgentTree(digests), sums.chain()))
+        view = self._chain.view
+        if view.rewrites != rewrites or not view.holds(height, snapshot.block.hash):
+            raise ConflictError(f"block {snapshot.block} left the chain while the store was read", "Compare again.")
+        snapshot.tree, snapshot.blocks, snapshot.shift = tree, blocks, sums.shift
