@@ -2,7 +2,7 @@
 
 Maximises the likelihood of the evidence under a softmax over all turns of the conversation (listwise), with a small L2
 penalty, by Adam with full batches: no random, so the same data give the same weights. No weight falls below its floor: only a
-question may speak against a memory, and what talk among friends hardly has, names of things and numbers, keeps some weight.
+question may speak against a memory, and what talk among friends hardly has, names and structure, keeps some weight.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from streams.retrieval.signals import SIGNALS, scaled
 STEPS = 300
 PENALTY = 1e-3
 RATE = 0.1
-FLOOR = {"question": -1.0, "entities": 0.02, "numbers": 0.1}
+FLOOR = {"question": -1.0, "entities": 0.02, "structure": 0.1}
 """Least share of a signal in the sum of all; 0 for those not named."""
 Cases = list[tuple[np.ndarray, np.ndarray]]
 """Scaled signals of every turn, shape (turns, signals), and the share of each in the evidence; per question."""

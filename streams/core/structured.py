@@ -51,6 +51,17 @@ def told(content: bytes) -> str | None:
         return None
 
 
+def leaves(content: bytes) -> list[tuple[str, float | None]]:
+    """Paths of a structure's values in order, with those that are finite numbers; none of what is no object or array."""
+    held = _parsed(content)
+    if not isinstance(held, dict | list):
+        return []
+    try:
+        return list(_numbered(held, "", MAX_DEPTH))
+    except RecursionError:
+        return []
+
+
 def wrong_structure(content: bytes, media_type: str) -> str:
     """Why content is not what its media type says; empty if it is, or if that says nothing of structure."""
     name = plain_type(media_type)
@@ -96,6 +107,19 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
         yield path, ", ".join(map(_scalar, value))
     else:
         yield path, _scalar(value)
+
+
+def _numbered(value: Any, path: str, depth: int) -> Iterator[tuple[str, float | None]]:
+    if depth == 0:
+        raise RecursionError
+    if isinstance(value, dict):
+        for key in sorted(value):
+            yield from _numbered(value[key], f"{path}.{key}" if path else key, depth - 1)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _numbered(item, path, depth - 1)
+    else:
+        yield path, _number(value)
 
 
 def _scalar(value: Any) -> str:

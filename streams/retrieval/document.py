@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from schemas.records import Memory
 from streams.core.canonical_text import canonical_text
-from streams.core.structured import JSON, NUMBERS, features, plain_type
+from streams.core.structured import JSON, NUMBERS, features, leaves, plain_type
 from streams.retrieval.cues import asks, entities, figures, tells_number, tells_time
+from streams.retrieval.fields import Fields
 from streams.retrieval.words import raw_words, stemmed
 
 AUTHOR = "author:"
@@ -28,7 +29,7 @@ class Document:
     """``thread``: memories of one thread follow each other by (time, place); neighbours give each other context.
 
     ``gap``: seconds after which the next one of the thread is no neighbour any more; None: always is. ``numbers``: of a memory
-    that is nothing but numbers; its names and values are its text as well.
+    that is nothing but numbers; ``fields``: of a structure, and of these by name. Names and values are the text as well.
     """
 
     id: bytes
@@ -45,6 +46,7 @@ class Document:
     place: tuple[int, int]
     importance: float
     numbers: dict[str, float] | None
+    fields: Fields | None
     question: bool
     timed: bool
     counted: bool
@@ -62,6 +64,13 @@ def author_words(memory: Memory) -> list[str]:
     """Words of the names of whoever the memory is from or about."""
     names = [memory["subject"] or "", *(tag[len(AUTHOR) :] for tag in memory["tags"] if tag.startswith(AUTHOR))]
     return [word for name in names for word in raw_words(name)]
+
+
+def _fields_of(memory: Memory) -> Fields | None:
+    if plain_type(memory["media_type"]) not in {JSON, NUMBERS}:
+        return None
+    found = Fields.of(leaves(memory["content"]))
+    return found if found.names or found.numbers else None
 
 
 def document_of(memory: Memory) -> Document | None:
@@ -90,6 +99,7 @@ def document_of(memory: Memory) -> Document | None:
         place=(block["number"] if block else -1, memory["transaction_index"]),
         importance=min(1.0, max(0.0, memory["importance"])),
         numbers=numbers,
+        fields=_fields_of(memory),
         question=asks(text),
         timed=tells_time(text),
         counted=tells_number(text),

@@ -6,6 +6,7 @@ Invariants: signals depend on the documents that are there, on nothing that was;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 
 from streams.retrieval.columns import Columns
 from streams.retrieval.document import Document
+from streams.retrieval.fields import FieldIndex
 from streams.retrieval.layout import Layout, laid_out
-from streams.retrieval.lexical import LexicalIndex
+from streams.retrieval.lexical import LexicalIndex, rarest
 from streams.retrieval.numbers import NumberIndex
 from streams.retrieval.question import Asked
 from streams.retrieval.signals import SIGNALS, Signals
@@ -51,6 +53,7 @@ class MemoryIndex:
         self._words = LexicalIndex()
         self._entities = LexicalIndex()
         self._numbers = NumberIndex()
+        self._fields = FieldIndex()
         self._slots: dict[bytes, int] = {}
         self._ready: _Ready | None = None
 
@@ -63,7 +66,7 @@ class MemoryIndex:
     @property
     def nbytes(self) -> int:
         """Memory held, Python's objects estimated."""
-        parts = self._columns.nbytes + self._words.nbytes + self._entities.nbytes + self._numbers.nbytes
+        parts = self._columns.nbytes + self._words.nbytes + self._entities.nbytes + self._numbers.nbytes + self._fields.nbytes
         return parts + ENTRY_BYTES * len(self)
 
     def put(self, document: Document, vector: Floats | None) -> None:
@@ -77,6 +80,9 @@ class MemoryIndex:
         self._numbers.remove(slot)
         if document.numbers:
             self._numbers.put(slot, document.numbers)
+        self._fields.remove(slot)
+        if document.fields is not None:
+            self._fields.put(slot, document.fields)
         self._ready = None
 
     def remove(self, memory_id: bytes) -> None:
@@ -87,6 +93,7 @@ class MemoryIndex:
             self._words.remove(slot)
             self._entities.remove(slot)
             self._numbers.remove(slot)
+            self._fields.remove(slot)
             self._ready = None
 
     def vector(self, memory_id: bytes) -> Floats:
@@ -100,7 +107,7 @@ class MemoryIndex:
             return
         ready = self._made_ready()
         corpus.documents += len(self._slots)
-        corpus.words += float(ready.length.sum())
+        corpus.words += ready.words
         corpus.newest = max(corpus.newest, int(ready.table["time"].max()))
         for term in asked.terms:
             corpus.holders[term] = corpus.holders.get(term, 0) + self._words.holders(term)
@@ -124,7 +131,7 @@ class MemoryIndex:
             "author": self._authors(asked)[table["author"]],
             "entities": self._shared_entities(asked, rarity, ready),
             "dates": _in_spans(table["time"], asked.spans(corpus.newest)),
-            "numbers": self._near_numbers(asked, ready),
+            "structure": self._structure(asked, rarity, corpus, ready),
             "answers": asked.wants_time * table["timed"] + asked.wants_number * table["counted"],
             "length": np.log1p(table["spoken"]),
             "question": table["question"],
@@ -164,10 +171,14 @@ class MemoryIndex:
                 shared[ready.position[slots]] += rarity[f" {entity}"] / whole
         return shared
 
-    def _near_numbers(self, asked: Asked, ready: _Ready) -> Floats:
+    def _structure(self, asked: Asked, rarity: Mapping[str, float], corpus: Corpus, ready: _Ready) -> Floats:
+        """How near the numbers as a whole are, or the fields one by one: what speaks more for a memory."""
         near = np.zeros(len(ready.ids), np.float32)
-        slots, scores = self._numbers.search(asked.numbers)
+        unheard = rarest(corpus.documents)
+        slots, scores = self._fields.search({term: rarity[term] or unheard for term in asked.terms}, asked.numbers)
         near[ready.position[slots]] = scores
+        slots, scores = self._numbers.search(asked.numbers)
+        near[ready.position[slots]] = np.maximum(near[ready.position[slots]], scores)
         return near
 
     def _made_ready(self) -> _Ready:
@@ -180,7 +191,7 @@ class MemoryIndex:
 class _Ready:
     """The documents in the order of the layout, until one changes.
 
-    ``position``: by slot. ``length``: words, with the neighbours' shares.
+    ``position``: by slot. ``length``: words, with the neighbours' shares. ``words``: their exact sum, the same in any order.
     """
 
     layout: Layout
@@ -189,6 +200,7 @@ class _Ready:
     position: NDArray[np.int64]
     table: NDArray[np.void]
     length: Floats
+    words: float
 
 
 def _ready(columns: Columns, slots_of: Mapping[bytes, int]) -> _Ready:
@@ -200,7 +212,8 @@ def _ready(columns: Columns, slots_of: Mapping[bytes, int]) -> _Ready:
     position[slots[layout.order]] = np.arange(len(ids))
     table = table[layout.order]
     length = table["words"] + layout.around(table["words"].astype(np.float32), WORDS_SHARES)
-    return _Ready(layout, [ids[i] for i in layout.order.tolist()], slots[layout.order], position, table, length)
+    named = [ids[i] for i in layout.order.tolist()]
+    return _Ready(layout, named, slots[layout.order], position, table, length, math.fsum(length.tolist()))
 
 
 def _in_spans(time: NDArray[np.int64], spans: list[tuple[int, int]]) -> Floats:

@@ -94,6 +94,11 @@ class LexicalIndex:
         return np.array(postings.slots, np.int64), np.array(postings.counts, np.float32)
 
 
+def rarest(documents: int) -> float:
+    """The weight of a term that one of ``documents`` holds."""
+    return rarity(documents, 1)
+
+
 def rarity(documents: int, holders: int) -> float:
     """BM25's weight of a term that ``holders`` of ``documents`` hold; never negative."""
     return float(np.log1p((documents - holders + 0.5) / (holders + 0.5))) if holders else 0.0

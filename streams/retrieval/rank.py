@@ -34,7 +34,7 @@ Floats = NDArray[np.float32]
 class Scored:
     """``similarity``: the cosine; None for a memory without a vector.
 
-    ``shares``: whether it or a neighbour shares a word with the question, or a number of about the same size.
+    ``shares``: whether it or a neighbour shares a word with the question, or a number of about the same size, also in a field.
     """
 
     id: bytes
@@ -75,7 +75,7 @@ def ranked(
     if not len(rows):
         return []
     score = fused(scaled(values[rows]), weights) + _band(importance[rows], time[rows])
-    shares = (values[:, SIGNALS.index("words_near")] > 0) | (values[:, SIGNALS.index("numbers")] > SAME_NUMBER)
+    shares = (values[:, SIGNALS.index("words_near")] > 0) | (values[:, SIGNALS.index("structure")] > SAME_NUMBER)
     found = []
     for at in _best(score, [ids[row] for row in rows.tolist()], limit):
         row = int(rows[at])

@@ -24,15 +24,15 @@ SIGNALS = (
     "entities",
     "dates",
     "answers",
-    "numbers",
+    "structure",
     "length",
     "question",
 )
 """dense: cosine. dense_near: cosine of the neighbours. words: BM25. words_near: BM25 of the memory with a share of its
 neighbours' words. thread: the best words_near of its thread. author: is from or about someone the question names. entities:
 share of the question's names, addresses and amounts in it. dates: lies in a span of time the question names. answers: holds
-a time or a number where one is asked for. numbers: a numeric memory's values are about those the question gives. length:
-logarithm of its words. question: asks itself."""
+a time or a number where one is asked for. structure: its numbers are about those the question gives, or its fields have
+their names. length: logarithm of its words. question: asks itself."""
 SCALED = frozenset({"dense", "dense_near", "words", "words_near", "thread", "length"})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.retrieval.diversity import diverse, duplicates, spread_out
@@ -59,6 +59,7 @@ def test_nothing_asked_of_nothing() -> None:
 
 
 @settings(max_examples=60)
+@example([(0, True), (1, True), (2, True), (3, True), (6, True)], [1, 0, 2, 3, 4, 5, 6, 7])
 @given(st.lists(st.tuples(st.integers(0, 7), st.booleans()), max_size=24), st.permutations(range(8)))
 def test_history_leaves_no_trace(steps: list[tuple[int, bool]], order: list[int]) -> None:
     words = ["lake", "water", "apple", "green", "eth", "dai", "swap", "vote"]
