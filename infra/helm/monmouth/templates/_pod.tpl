@@ -1,0 +1,156 @@
+{{- define "monmouth.name" -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "monmouth.labels" -}}
+app.kubernetes.io/name: monmouth
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "monmouth.allLabels" -}}
+{{ include "monmouth.labels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end }}
+
+{{/* All that the pods of all programs have in common. Takes root, component, args, resources; state: name of the volume. */}}
+{{- define "monmouth.pod" -}}
+metadata:
+  labels:
+    {{- include "monmouth.allLabels" . | nindent 4 }}
+  annotations:
+    checksum/settings: {{ include (print .root.Template.BasePath "/settings.yaml") .root | sha256sum }}
+    prometheus.io/scrape: "true"
+    prometheus.io/port: "9090"
+spec:
+  serviceAccountName: {{ include "monmouth.name" .root }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ .grace }}
+  {{- with .root.Values.image.pullSecrets }}
+  imagePullSecrets:
+    {{- range . }}
+    - name: {{ . }}
+    {{- end }}
+  {{- end }}
+  securityContext:
+    runAsNonRoot: true
+    runAsUser: 10001
+    runAsGroup: 10001
+    fsGroup: 10001
+    fsGroupChangePolicy: OnRootMismatch
+    seccompProfile:
+      type: RuntimeDefault
+  {{- if .spread }}
+  topologySpreadConstraints:
+    {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+    - maxSkew: 1
+      topologyKey: {{ $key }}
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "monmouth.labels" $ | nindent 10 }}
+    {{- end }}
+  {{- end }}
+  initContainers:
+    # A mounted Secret can be read by its group; the programs take keys that their own user alone can read.
+    - name: keys
+      {{- include "monmouth.container" . | nindent 6 }}
+      command: ["/bin/sh", "-c", "install -m 0600 /run/mounted/* /run/keys/"]
+      resources:
+        requests: {cpu: 10m, memory: 16Mi}
+        limits: {memory: 64Mi}
+      volumeMounts:
+        - {name: mounted, mountPath: /run/mounted, readOnly: true}
+        - {name: keys, mountPath: /run/keys}
+  containers:
+    - name: {{ .component | trunc 60 }}
+      {{- include "monmouth.container" . | nindent 6 }}
+      args:
+        {{- toYaml .args | nindent 8 }}
+      envFrom:
+        - configMapRef:
+            name: {{ include "monmouth.name" .root }}
+      env:
+        - name: MONMOUTH_KAFKA__INSTANCE_ID
+          valueFrom:
+            fieldRef:
+              fieldPath: metadata.name
+        {{- range $name, $from := .root.Values.secretEnvironment }}
+        - name: {{ $name }}
+          valueFrom:
+            secretKeyRef:
+              name: {{ $from.secret }}
+              key: {{ $from.key }}
+        {{- end }}
+      ports:
+        {{- range $name, $port := .ports }}
+        - name: {{ $name }}
+          containerPort: {{ $port }}
+        {{- end }}
+      startupProbe:
+        httpGet: {path: /startupz, port: metrics}
+        periodSeconds: 5
+        timeoutSeconds: 4
+        failureThreshold: 60
+      livenessProbe:
+        httpGet: {path: /livez, port: metrics}
+        periodSeconds: 10
+        timeoutSeconds: 5
+        failureThreshold: 3
+      readinessProbe:
+        httpGet: {path: /readyz, port: metrics}
+        periodSeconds: 5
+        timeoutSeconds: 4
+        failureThreshold: 2
+      resources:
+        {{- toYaml .resources | nindent 8 }}
+      volumeMounts:
+        - {name: state, mountPath: /var/lib/monmouth}
+        - {name: agents, mountPath: /var/lib/monmouth-keys}
+        - {name: keys, mountPath: /run/keys, readOnly: true}
+        - {name: scratch, mountPath: /tmp}
+  volumes:
+    - name: mounted
+      secret:
+        secretName: {{ .root.Values.keys.secret }}
+        defaultMode: 0440
+    - name: keys
+      emptyDir: {medium: Memory, sizeLimit: 1Mi}
+    - name: agents
+      persistentVolumeClaim:
+        claimName: {{ .root.Values.keys.claim }}
+    - name: scratch
+      emptyDir: {sizeLimit: 256Mi}
+    {{- if not .claimed }}
+    - name: state
+      emptyDir: {sizeLimit: 256Mi}
+    {{- end }}
+{{- end }}
+
+{{/* What every container of the image has. */}}
+{{- define "monmouth.container" -}}
+image: {{ printf "%s@%s" .root.Values.image.repository .root.Values.image.digest }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  runAsNonRoot: true
+  capabilities:
+    drop: [ALL]
+{{- end }}
+
+{{- define "monmouth.claim" -}}
+- metadata:
+    name: state
+  spec:
+    accessModes: [ReadWriteOnce]
+    {{- with .storageClass }}
+    storageClassName: {{ . }}
+    {{- end }}
+    resources:
+      requests:
+        storage: {{ .storage }}
+{{- end }}

@@ -1,0 +1,246 @@
+"""docker-compose.yml and what it mounts, held against the Compose Specification and our own rules. Needs no docker."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+import jsonschema
+import pytest
+import yaml
+
+from infra.broker.properties import SERVER
+from infra.docker.pin import images
+from streams.cli import COMMANDS
+from streams.cli.wiring import AGENTS
+from streams.settings import load_settings
+from tests.conftest import ROOT
+
+WORKERS = {f"worker-{agent}" for agent in AGENTS}
+PROGRAMS = {"topics", "devchain", "producer", "gateway"} | WORKERS
+OTHERS = {"kafka", "prometheus", "grafana", "cassandra", "milvus"}
+SPECIFICATION = json.loads((Path(__file__).with_name("schemas") / "compose-spec.json").read_text())
+OURS = "monmouth:0.1.0"
+DIGESTS = {variable: f"{image}@sha256:{'a' * 64}" for variable, image in images().items()}
+VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+Service = dict[str, Any]
+
+
+class UnsetError(Exception):
+    """A variable that must be given is not."""
+
+
+def interpolated(found: Any, variables: dict[str, str]) -> Any:
+    """As docker compose does it, for the two forms in use."""
+    if isinstance(found, dict):
+        return {name: interpolated(part, variables) for name, part in found.items()}
+    if isinstance(found, list):
+        return [interpolated(part, variables) for part in found]
+    if not isinstance(found, str):
+        return found
+
+    def value(match: re.Match[str]) -> str:
+        name, sign, rest = match.groups()
+        if variables.get(name):
+            return variables[name]
+        if sign != "-":
+            raise UnsetError(f"{name}: {rest}")
+        return str(rest)
+
+    return VARIABLE.sub(value, found)
+
+
+def complaints(compose: dict[str, Any]) -> list[str]:
+    """What our rules say of a file whose variables are filled in."""
+    found = []
+    for name, service in compose["services"].items():
+        image = service.get("image", "")
+        if image != OURS and not re.fullmatch(r"[a-z0-9/._-]+:[\w.-]+@sha256:[0-9a-f]{64}", image):
+            found.append(f"{name}: image {image} has no digest")
+        if image == OURS and service["build"]["args"].keys() != {"PYTHON_IMAGE"}:
+            found.append(f"{name}: built from an image of no digest")
+        found += [f"{name}: port {port} is open to others" for port in service.get("ports", []) if port[:10] != "127.0.0.1:"]
+        found += [f"{name}: {key}" for key in ("privileged", "cap_add", "devices") if key in service]
+        if service.get("network_mode") == "host" or service.get("pid") == "host":
+            found.append(f"{name}: the host's own")
+        if service.get("security_opt") != ["no-new-privileges:true"]:
+            found.append(f"{name}: may get new privileges")
+        if service.get("user", "").split(":")[0] in {"root", "0"}:
+            found.append(f"{name}: is root")
+        for variable, value in service.get("environment", {}).items():
+            if re.search(r"(TOKEN|PASSWORD|SECRET|_KEY)$", variable) and value:
+                found.append(f"{name}: {variable} is no file")
+    return found
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = interpolated(yaml.safe_load((ROOT / "docker-compose.yml").read_text()), DIGESTS)
+    return found
+
+
+@pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = compose["services"]
+    return found
+
+
+def test_it_is_what_compose_takes_and_keeps_our_rules(compose: dict[str, Any]) -> None:
+    jsonschema.Draft7Validator.check_schema(SPECIFICATION)
+    jsonschema.validate(compose, SPECIFICATION)
+    assert complaints(compose) == []
+    assert set(compose["services"]) == PROGRAMS | OTHERS
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("imagee", "a"), ("ports", "80:80"), ("restart", 3), ("healthcheck", {"tests": []}), ("user", ["a"])]
+)
+def test_compose_refuses_what_is_mistyped(compose: dict[str, Any], key: str, value: Any) -> None:
+    wrong = copy.deepcopy(compose)
+    wrong["services"]["kafka"][key] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, SPECIFICATION)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("image", "apache/kafka:latest", "no digest"),
+        ("image", "apache/kafka@sha256:abc", "no digest"),
+        ("ports", ["9092:9092"], "open to others"),
+        ("ports", ["0.0.0.0:9092:9092"], "open to others"),
+        ("privileged", True, "privileged"),
+        ("cap_add", ["NET_ADMIN"], "cap_add"),
+        ("network_mode", "host", "host"),
+        ("security_opt", [], "privileges"),
+        ("user", "root", "root"),
+        ("environment", {"MONMOUTH_SECURITY__MASTER_KEY": "ab"}, "no file"),
+    ],
+)
+def test_our_rules_say_no(compose: dict[str, Any], key: str, value: Any, complaint: str) -> None:
+    wrong = copy.deepcopy(compose)
+    wrong["services"]["kafka"][key] = value
+    assert [found for found in complaints(wrong) if found.startswith("kafka: ") and complaint in found]
+
+
+@pytest.mark.parametrize("variable", sorted(images()))
+def test_no_image_is_started_without_its_digest(variable: str) -> None:
+    text = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    without = {name: value for name, value in DIGESTS.items() if name != variable}
+    with pytest.raises(UnsetError, match=rf"{variable}: run python3 infra/docker/pin\.py"):
+        interpolated(text, without)
+
+
+def test_no_port_is_bound_twice(services: dict[str, Any]) -> None:
+    ports = [text.split(":")[1] for service in services.values() for text in service.get("ports", [])]
+    assert len(ports) == len(set(ports))
+
+
+def test_dependencies_and_shared_namespaces_exist_and_their_conditions_can_hold(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        for needed, how in service.get("depends_on", {}).items():
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in services[needed], f"{name} waits for the health of {needed}, which has no check"
+            if how["condition"] == "service_completed_successfully":
+                assert services[needed]["restart"] == "no"
+        for key in ("network_mode", "pid"):
+            if key in service:
+                other = service[key].removeprefix("service:")
+                assert other in service["depends_on"]
+                assert other in services
+        if name != "topics":
+            assert "healthcheck" in service, name
+
+
+def test_dependencies_have_no_cycle(services: dict[str, Any]) -> None:
+    left = {name: set(service.get("depends_on", {})) for name, service in services.items()}
+    while left:
+        ready = {name for name, needs in left.items() if not needs & set(left)}
+        assert ready, f"a cycle among {sorted(left)}"
+        left = {name: needs for name, needs in left.items() if name not in ready}
+
+
+def test_volumes_are_declared_and_mounted_files_exist(compose: dict[str, Any]) -> None:
+    used = set()
+    for service in compose["services"].values():
+        for text in service.get("volumes", []):
+            source = text.split(":")[0]
+            if source.startswith("./"):
+                assert (ROOT / source).exists(), source
+                assert text.endswith(":ro")
+            else:
+                used.add(source)
+    assert used == set(compose["volumes"])
+
+
+def test_programs_run_without_rights(services: dict[str, Any]) -> None:
+    for name in PROGRAMS:
+        assert services[name]["user"] == "10001:10001"
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert services[name]["tmpfs"] == ["/tmp"]
+
+
+def test_secrets_are_files_that_the_settings_name(compose: dict[str, Any]) -> None:
+    for name in PROGRAMS:
+        service = compose["services"][name]
+        assert set(service["secrets"]) == set(compose["secrets"])
+        for setting in ("SIGNING_KEY_FILE", "MASTER_KEY_FILE", "OPERATOR_TOKEN_FILE"):
+            file = Path(service["environment"][f"MONMOUTH_SECURITY__{setting}"])
+            assert (str(file.parent), file.name in compose["secrets"]) == ("/run/secrets", True)
+    assert all(list(secret) == ["file"] for secret in compose["secrets"].values())
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_each_program_is_a_real_command_with_real_options(services: dict[str, Any], name: str) -> None:
+    first, *rest = services[name]["command"]
+    module, attribute = COMMANDS[first][0].split(":")
+    command: click.Command = getattr(import_module(module), attribute)
+    if isinstance(command, click.Group):
+        command = command.commands[rest.pop(0)]
+    command.make_context(first, list(rest), resilient_parsing=False, obj=None)
+
+
+def test_there_is_a_worker_with_a_name_for_each_stream_agent(services: dict[str, Any]) -> None:
+    for agent in AGENTS:
+        service = services[f"worker-{agent}"]
+        assert service["command"] == ["worker", "--agents", agent]
+        assert service["environment"]["MONMOUTH_KAFKA__INSTANCE_ID"] == f"worker-{agent}"
+
+
+def test_program_settings_are_known(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in PROGRAMS:
+        for variable, value in services[name]["environment"].items():
+            monkeypatch.setenv(variable, value)
+            settings: Any = load_settings()
+            for part in variable.removeprefix("MONMOUTH_").lower().split("__"):
+                assert hasattr(settings, part), f"{name}: {variable} is no setting"
+                settings = getattr(settings, part)
+            assert str(settings) == value
+
+
+def test_health_is_asked_where_it_is_answered(services: dict[str, Any]) -> None:
+    for name in WORKERS | {"producer", "gateway"}:
+        environment = services[name]["environment"]
+        assert environment["MONMOUTH_PROBES__PORT"] == "9090"
+        assert "http://127.0.0.1:9090/readyz" in services[name]["healthcheck"]["test"][-1]
+
+
+def test_the_broker_keeps_what_the_local_one_keeps(services: dict[str, Any]) -> None:
+    environment = services["kafka"]["environment"]
+    kept = ("auto.create.topics.enable", "log.retention.ms", "offsets.retention.minutes", "transaction.state.log.min.isr")
+    for setting in kept:
+        assert environment["KAFKA_" + setting.replace(".", "_").upper()] == SERVER[setting]
+
+
+def test_prometheus_scrapes_services_that_exist(services: dict[str, Any]) -> None:
+    scrape = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    targets = [target for job in scrape for group in job["static_configs"] for target in group["targets"]]
+    shared = services["producer"]["network_mode"].removeprefix("service:")
+    assert set(targets) == {f"{name}:9090" for name in (*WORKERS, "gateway", shared)}
