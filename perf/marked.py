@@ -99,13 +99,23 @@ async def create(bootstrap: str, partitions: int, *topics: str) -> None:
         await admin.close()
 
 
-async def write(bootstrap: str, topic: str, steps: Iterable[Sequence[Sequence[KeyValue]]]) -> None:
-    """Appends the steps, in order per partition."""
+async def write(
+    bootstrap: str, topic: str, steps: Iterable[Sequence[Sequence[KeyValue]]], transaction: str | None = None
+) -> None:
+    """Appends the steps, in order per partition; all in one transaction of this id, if there is one."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, compression_type="zstd", max_batch_size=512 * 1024
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        compression_type="zstd",
+        max_batch_size=512 * 1024,
+        transactional_id=transaction,
+        transaction_timeout_ms=600_000,
     )
     await producer.start()
     try:
+        if transaction is not None:
+            await producer.begin_transaction()
         for step in steps:
             for partition, rows in enumerate(step):
                 batch = producer.create_batch()
@@ -116,6 +126,8 @@ async def write(bootstrap: str, topic: str, steps: Iterable[Sequence[Sequence[Ke
                         batch.append(timestamp=None, key=key, value=value)
                 await producer.send_batch(batch, topic, partition=partition)
         await producer.flush()
+        if transaction is not None:
+            await producer.commit_transaction()
     finally:
         await producer.stop()
 

@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "proof": ("streams.cli.proof:proof", "Check proofs."),
     "openapi": ("streams.cli.openapi:openapi", "Print the description of the REST interface."),
     "devchain": ("streams.cli.devchain:devchain", "Run the development chain as a node."),
+    "settings": ("streams.cli.settings:settings", "List all settings, as variables."),
     "model": ("streams.cli.model:model", "Fetch and check the embedding model."),
 }
 

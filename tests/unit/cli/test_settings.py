@@ -1,0 +1,44 @@
+"""The list of settings: complete, true of this environment, and with nothing secret in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from streams.cli.settings import rows, settings
+from streams.settings import Settings, load_settings
+
+
+def said(*arguments: str) -> list[str]:
+    done = CliRunner().invoke(settings, arguments, obj=load_settings())
+    assert done.exit_code == 0, done.output
+    return done.output.splitlines()
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_each_line_names_a_variable_that_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = [variable for variable, _, _ in rows(Settings())]
+    assert len(variables) == len(set(variables)) == len(said())
+    for variable in ("MONMOUTH_KAFKA__BOOTSTRAP", "MONMOUTH_STATE_DIR", "MONMOUTH_RAG__EMBEDDING_MODEL"):
+        assert variable in variables
+        monkeypatch.setenv(variable, "here:9092")
+        assert f"{variable}=here:9092" in "\n".join(said())
+
+
+def test_what_is_changed_and_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONMOUTH_KAFKA__PARTITIONS", "32")
+    assert said("--changed") == ["MONMOUTH_KAFKA__PARTITIONS=32"]
+    assert all(line.startswith("MONMOUTH_PROBES__") for line in said("probes"))
+    assert CliRunner().invoke(settings, ["nobody"], obj=load_settings()).exit_code == 2
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONMOUTH_SECURITY__MASTER_KEY", "ab" * 32)
+    assert "ab" * 32 not in "\n".join(said())
+    assert said("--changed") == [line for line in said() if line.startswith("MONMOUTH_SECURITY__MASTER_KEY=(set)")]
