@@ -8,7 +8,8 @@ counts by itself, a version that got another id is taken back.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote, urlsplit
@@ -24,6 +25,8 @@ from streams.private_file import read_secret
 from streams.settings import RegistrySettings
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+OK, NOT_FOUND, NO_SUBJECT = 200, 404, 40401
+LONGEST_MESSAGE = 600
 SECONDS = 30.0
 MAX_ANSWER = 8 * 1024 * 1024
 
@@ -46,7 +49,7 @@ class Answer(NamedTuple):
     def message(self) -> str:
         """What it said."""
         said = self.body.get("message") if isinstance(self.body, dict) else self.body
-        return f"{said} (status {self.status})"[:600]
+        return f"{said} (status {self.status})"[:LONGEST_MESSAGE]
 
 
 class ExternalRegistry:
@@ -89,81 +92,68 @@ class ExternalRegistry:
             raise ConfigurationError(f"registry password {file} is not readable: {error.strerror}") from None
 
     async def register(self, wanted: Iterable[Wanted], level: Level, *, dry_run: bool = False) -> list[Wanted]:
-        """Registers what is not registered yet, in that order; what that was, or would be.
+        """Registers what is not registered yet, in that order; what that was, or would be. ``level``: of new subjects.
 
         Raises RegistryRefusedError for the first that is incompatible, or has or gets another id.
         """
         new = []
         for one in wanted:
-            if await self._registered(one):
+            answer = await self._ask("POST", f"/subjects/{_quoted(one)}", {"schema": one.text})
+            if answer.status == OK:
+                self._demand_id(one, answer)
                 continue
-            await self._demand_compatible(one)
+            if answer.status != NOT_FOUND:
+                raise self._refused(f"{one.subject} cannot be looked up", answer)
+            if answer.code != NO_SUBJECT:
+                await self._demand_compatible(one)
             if not dry_run:
-                await self._set_level(one, level)
-                if not await self._import(one):
-                    await self._count(one)
+                await self._add(one, level if answer.code == NO_SUBJECT else None)
             new.append(one)
         return new
-
-    async def _registered(self, wanted: Wanted) -> bool:
-        answer = await self._ask("POST", f"/subjects/{_quoted(wanted)}", {"schema": wanted.text})
-        if answer.status == 200:
-            self._demand_id(wanted, answer)
-            return True
-        if answer.status != 404:
-            raise self._refused(f"{wanted.subject} cannot be looked up", answer)
-        return False
 
     async def _demand_compatible(self, wanted: Wanted) -> None:
         """Against all versions, so that what is imported past the registry's own check has passed it too."""
         path = f"/compatibility/subjects/{_quoted(wanted)}/versions?verbose=true"
         answer = await self._ask("POST", path, {"schema": wanted.text})
-        if answer.status == 404:
-            return
-        if answer.status != 200:
+        if answer.status != OK:
             raise self._refused(f"{wanted.subject} cannot be tested", answer)
         if not answer.body.get("is_compatible"):
-            reasons = "; ".join(map(str, answer.body.get("messages") or ["no reason given"]))[:600]
+            reasons = "; ".join(map(str, answer.body.get("messages") or ["no reason given"]))[:LONGEST_MESSAGE]
             raise RegistryRefusedError(
                 f"{self.name} finds schema {wanted.id} incompatible with {wanted.subject}: {reasons}",
                 "Look at the versions of that subject there: something else was registered under its name.",
             )
 
-    async def _set_level(self, wanted: Wanted, level: Level) -> None:
-        """A level that is set there stays."""
-        path = f"/config/{_quoted(wanted)}"
-        if (await self._ask("GET", path)).status == 404:
-            await self._ask("PUT", path, {"compatibility": level})
-
-    async def _import(self, wanted: Wanted) -> bool:
-        """Registers it under its id; False where the registry has no import mode."""
-        path = f"/mode/{_quoted(wanted)}"
-        before = await self._ask("GET", f"{path}?defaultToGlobal=true")
-        if (await self._ask("PUT", f"{path}?force=true", {"mode": "IMPORT"})).status != 200:
-            return False
-        try:
-            body = {"schema": wanted.text, "id": wanted.id}
+    async def _add(self, wanted: Wanted, level: Level | None) -> None:
+        async with self._import_mode(wanted) as importing:
+            body = {"schema": wanted.text, **({"id": wanted.id} if importing else {})}
             answer = await self._ask("POST", f"/subjects/{_quoted(wanted)}/versions", body)
-        finally:
-            mode = before.body.get("mode", "READWRITE") if before.status == 200 else "READWRITE"
-            await self._ask("PUT", f"{path}?force=true", {"mode": mode})
-        if answer.status != 200:
-            raise self._refused(f"schema {wanted.id} cannot be imported into {wanted.subject}", answer)
-        self._demand_id(wanted, answer)
-        return True
-
-    async def _count(self, wanted: Wanted) -> None:
-        """Registers it under whatever id the registry gives; takes it back if that is another one."""
-        path = f"/subjects/{_quoted(wanted)}/versions"
-        answer = await self._ask("POST", path, {"schema": wanted.text})
-        if answer.status != 200:
+        if answer.status != OK:
             raise self._refused(f"schema {wanted.id} cannot be registered for {wanted.subject}", answer)
         try:
             self._demand_id(wanted, answer)
         except RegistryRefusedError:
-            for suffix in ("", "?permanent=true"):
-                await self._ask("DELETE", f"{path}/latest{suffix}")
+            gone = await self._ask("DELETE", f"/subjects/{_quoted(wanted)}/versions/latest")
+            await self._ask("DELETE", f"/subjects/{_quoted(wanted)}/versions/{gone.body}?permanent=true")
             raise
+        if level is not None:
+            await self._ask("PUT", f"/config/{_quoted(wanted)}", {"compatibility": level})
+
+    @asynccontextmanager
+    async def _import_mode(self, wanted: Wanted) -> AsyncIterator[bool]:
+        """Whether the subject takes ids meanwhile; afterwards its mode is what it was."""
+        path = f"/mode/{_quoted(wanted)}"
+        before = await self._ask("GET", path)
+        if (await self._ask("PUT", f"{path}?force=true", {"mode": "IMPORT"})).status != OK:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            if before.status == OK:
+                await self._ask("PUT", f"{path}?force=true", {"mode": before.body["mode"]})
+            else:
+                await self._ask("DELETE", path)
 
     def _demand_id(self, wanted: Wanted, answer: Answer) -> None:
         found = answer.body.get("id") if isinstance(answer.body, dict) else None

@@ -19,16 +19,16 @@ LEVEL = Level.BACKWARD_TRANSITIVE
 
 
 def own_subjects(prefix: str) -> list[Wanted]:
-    """By ascending id, so that a registry that counts from one on gives the same ids."""
+    """Each schema once, by ascending id, then its other subjects: so an empty registry that counts gives the same ids."""
     versions: dict[str, dict[str, str]] = json.loads((ROOT / "ids.json").read_text())
     texts = {name: {int(key): (ROOT / file).read_text() for key, file in files.items()} for name, files in versions.items()}
-    found = [
-        Wanted(_subject(prefix, spec, text), _plain(text), schema_id)
-        for spec in TOPICS.values()
-        for record in spec.records
-        for schema_id, text in texts[record].items()
-    ]
-    return sorted(found, key=lambda wanted: (wanted.id, wanted.subject))
+    found: dict[int, list[Wanted]] = {}
+    for spec in TOPICS.values():
+        for record in spec.records:
+            for schema_id, text in texts[record].items():
+                found.setdefault(schema_id, []).append(Wanted(_subject(prefix, spec, text), _plain(text), schema_id))
+    first = [found[schema_id][0] for schema_id in sorted(found)]
+    return first + [wanted for schema_id in sorted(found) for wanted in found[schema_id][1:]]
 
 
 def _subject(prefix: str, spec: TopicSpec, text: str) -> str:

@@ -23,6 +23,8 @@ from streams.serving.registry.log import SchemaRegistry
 from streams.serving.registry.shape import MEDIA_TYPE, PREFIX, error_body
 
 AVRO = "AVRO"
+APICURIO = "/apis/registry/v3"
+"""Where Apicurio's deserialisers, the ones for Java that Maven Central has, ask for the schema of an id."""
 LONGEST_SUBJECT = 249 + len("-value")
 MANY = 1_000
 """Schemas in one list at most, as they ask for by default."""
@@ -64,6 +66,8 @@ def registry_routes() -> Mount:
         ("GET", "/mode/{subject}", _mode),
         ("PUT", "/mode/{subject}", _set_mode),
         ("DELETE", "/mode/{subject}", _clear_mode),
+        ("GET", APICURIO + "/ids/contentIds/{id}", _text_by_id),
+        ("GET", APICURIO + "/ids/contentIds/{id}/references", _always([])),
     ]
     return Mount(PREFIX, routes=[Route(path, _served(answer), methods=[method]) for method, path, answer in table])
 

@@ -1,0 +1,1 @@
+"""Our schema registry beside Apicurio Registry, call by call; see ``__main__``."""

@@ -1,0 +1,188 @@
+"""Calls that any registry of Confluent's REST API takes, in an order that makes sense, and what of their answers is compared.
+
+Ids are compared by their order of first appearance, since two registries begin to count where they like.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Ask = Callable[[str, str, Any], tuple[int, Any]]
+"""(method, path, body) to (status, decoded answer)."""
+
+
+def record(*fields: tuple[Any, ...], name: str = "Peer", namespace: str = "tests", **rest: Any) -> str:
+    """A record; a field is (name, type[, default])."""
+    shown = [dict(zip(("name", "type", "default"), field, strict=False)) for field in fields]
+    return json.dumps({"type": "record", "name": name, "namespace": namespace, "fields": shown, **rest})
+
+
+LONG = ("a", "long")
+ONE = record(LONG)
+WITH_DEFAULT = record(LONG, ("b", "string", ""))
+WITHOUT = record(LONG, ("c", "string"))
+RETYPED = record(("a", "string"))
+WIDENED = record(("a", "double"), ("b", "string", ""))
+FEWER = record(("b", "string", ""))
+REORDERED = json.dumps(dict(reversed(list(json.loads(ONE).items()))), indent=3)
+FULL_NAME = json.dumps({"type": "record", "name": "tests.Peer", "fields": [{"name": "a", "type": "long"}]})
+SHADES = json.dumps({"type": "enum", "name": "Shade", "symbols": ["LIGHT", "DARK"]})
+SHADES_MORE = json.dumps({"type": "enum", "name": "Shade", "symbols": ["LIGHT", "DARK", "GREY"]})
+SHADES_OPEN = json.dumps({"type": "enum", "name": "Shade", "symbols": ["LIGHT"], "default": "LIGHT"})
+UNION = record(LONG, ("b", ["null", "string"], None))
+
+
+@dataclass(frozen=True)
+class Call:
+    """``known``: how Apicurio differs here and why, or nothing."""
+
+    name: str
+    method: str
+    path: str
+    schema: str | None = None
+    body: dict[str, Any] | None = None
+    known: str = ""
+
+
+def calls() -> Iterator[Call]:
+    """All of them."""
+    s = "/subjects/peer-value"
+    test = "/compatibility/subjects/peer-value/versions"
+    yield Call(
+        "types",
+        "GET",
+        "/schemas/types",
+        known="Only Avro is on our wire; Confluent's documentation lists what a registry supports.",
+    )
+    yield Call("set the level of all", "PUT", "/config", body={"compatibility": "BACKWARD"})
+    yield Call("the level of all", "GET", "/config")
+    yield Call("a level that is none", "PUT", "/config", body={"compatibility": "SIDEWAYS"})
+    yield Call("the mode of all", "GET", "/mode")
+    yield Call("a subject that is not there", "GET", f"{s}/versions")
+    yield Call("its latest version", "GET", f"{s}/versions/latest")
+    yield Call("looking up in it", "POST", s, ONE)
+    yield Call("an id that is not there", "GET", "/schemas/ids/99999999")
+    yield Call("no schema", "POST", f"{s}/versions", '{"type": "nothing"}')
+    yield Call("no JSON", "POST", f"{s}/versions", "{")
+    yield Call("the first version", "POST", f"{s}/versions", ONE)
+    yield Call("the same again", "POST", f"{s}/versions", ONE)
+    yield Call("the same in another layout", "POST", f"{s}/versions", REORDERED)
+    yield Call("the same with a full name", "POST", f"{s}/versions", FULL_NAME)
+    yield Call("looking it up", "POST", s, ONE)
+    yield Call("looking it up in another layout", "POST", s, REORDERED)
+    yield Call("looking up another", "POST", s, WIDENED)
+    yield Call("one that cannot read it", "POST", f"{s}/versions", WITHOUT)
+    yield Call("one of another type", "POST", f"{s}/versions", RETYPED)
+    yield Call("one with a default", "POST", f"{s}/versions", WITH_DEFAULT)
+    yield Call("one that promotes", "POST", f"{s}/versions", WIDENED)
+    yield Call("versions", "GET", f"{s}/versions")
+    yield Call("version 1", "GET", f"{s}/versions/1")
+    yield Call("latest", "GET", f"{s}/versions/latest")
+    yield Call("the text of latest", "GET", f"{s}/versions/latest/schema")
+    yield Call("version 9", "GET", f"{s}/versions/9")
+    yield Call(
+        "version 0",
+        "GET",
+        f"{s}/versions/0",
+        known="Confluent's documentation: 422 with 42202 for a version that is no valid one.",
+    )
+    yield Call(
+        "version x",
+        "GET",
+        f"{s}/versions/x",
+        known="Confluent's documentation: 422 with 42202 for a version that is no valid one.",
+    )
+    yield Call("subjects", "GET", "/subjects")
+    yield Call("is one readable", "POST", f"{test}/latest", FEWER)
+    yield Call("is one not", "POST", f"{test}/latest", WITHOUT)
+    yield Call("is one not, against all", "POST", test, RETYPED)
+    yield Call("against version 9", "POST", f"{test}/9", FEWER)
+    yield Call("the same schema elsewhere", "POST", "/subjects/second-value/versions", ONE)
+    yield Call("an enum", "POST", "/subjects/shade-value/versions", SHADES)
+    yield Call("an enum with more", "POST", "/subjects/shade-value/versions", SHADES_MORE)
+    yield Call("an enum with fewer and a default", "POST", "/subjects/shade-value/versions", SHADES_OPEN)
+    yield Call(
+        "a level of one subject that has none",
+        "GET",
+        "/config/second-value",
+        known="Confluent's documentation: 404 with 40408, unless defaultToGlobal is asked for.",
+    )
+    yield Call("set it", "PUT", "/config/second-value", body={"compatibility": "FULL_TRANSITIVE"})
+    yield Call("the level of one subject", "GET", "/config/second-value")
+    yield Call("full: a union", "POST", "/subjects/second-value/versions", UNION)
+    yield Call("full: a field less", "POST", "/subjects/second-value/versions", record(("b", ["null", "string"], None)))
+    yield Call("level none", "PUT", "/config/second-value", body={"compatibility": "NONE"})
+    yield Call("anything goes", "POST", "/subjects/second-value/versions", RETYPED)
+    yield Call("clear the level", "DELETE", "/config/second-value")
+    yield Call(
+        "permanent before soft",
+        "DELETE",
+        f"{s}/versions/1?permanent=true",
+        known="Same code; Confluent's documentation knows 404 here, and no 409.",
+    )
+    yield Call("delete version 1", "DELETE", f"{s}/versions/1")
+    yield Call("versions after it", "GET", f"{s}/versions")
+    yield Call(
+        "delete it again", "DELETE", f"{s}/versions/1", known="Same code; Confluent's documentation knows 404 here, and no 409."
+    )
+    yield Call("delete version 9", "DELETE", f"{s}/versions/9")
+    yield Call(
+        "delete the subject",
+        "DELETE",
+        s,
+        known="Version 1 was deleted before: Confluent deletes and tells the versions that live.",
+    )
+    yield Call("subjects after it", "GET", "/subjects")
+    yield Call("deleted subjects too", "GET", "/subjects?deleted=true")
+    yield Call("delete it for good", "DELETE", f"{s}?permanent=true")
+    yield Call("it is gone", "GET", f"{s}/versions")
+
+
+COMPARED = ("subject", "version", "is_compatible", "compatibility", "compatibilityLevel", "mode")
+
+
+@dataclass
+class Seen:
+    """Of one answer, in a form that two registries can share."""
+
+    status: int
+    error_code: int | None
+    said: Any
+
+
+def drive(ask: Ask) -> dict[str, dict[str, Any]]:
+    """All calls in order; what was seen, by name."""
+    ids: dict[int, int] = {}
+    return {call.name: asdict(_seen(ids, *ask(call.method, call.path, _sent(call)))) for call in calls()}
+
+
+def _sent(call: Call) -> Any:
+    return {"schema": call.schema} if call.schema is not None else call.body
+
+
+def _seen(ids: dict[int, int], status: int, body: Any) -> Seen:
+    if isinstance(body, dict) and "error_code" in body:
+        return Seen(status, body["error_code"], None)
+    if isinstance(body, dict):
+        kept = {key: body[key] for key in COMPARED if key in body}
+        if "id" in body:
+            kept["id"] = ids.setdefault(body["id"], len(ids) + 1)
+        if "schema" in body:
+            kept["schema"] = json.loads(body["schema"])
+        return Seen(status, None, kept or body)
+    return Seen(status, None, sorted(body) if isinstance(body, list) and all(isinstance(one, str) for one in body) else body)
+
+
+def faults(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """Calls that differ without an explanation, or are explained and do not differ."""
+    found = []
+    for call in calls():
+        differs = ours[call.name] != theirs[call.name]
+        if differs and not call.known:
+            found.append(f"{call.name}: ours {ours[call.name]}, theirs {theirs[call.name]}")
+        if call.known and not differs:
+            found.append(f"{call.name}: alike, though said to differ: {call.known}")
+    return found

@@ -1,0 +1,1 @@
+"""Real topics of ours, read by clients that nobody here wrote."""

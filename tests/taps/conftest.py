@@ -1,0 +1,18 @@
+"""One stage for all taps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from streams.settings import KafkaSettings, Settings
+from tests.broker_fixtures import PARTITIONS
+from tests.taps.stage import Stage, staged
+
+
+@pytest.fixture(scope="session")
+def stage(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    kafka = KafkaSettings(bootstrap=broker, prefix="taps.", partitions=PARTITIONS)
+    with staged(Settings(state_dir=tmp_path_factory.mktemp("taps"), kafka=kafka)) as found:
+        yield found
