@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("streams.cli.keys:keys", "Rotate the keys that encrypt memories."),
     "dlq": ("streams.cli.dlq:dlq", "Dead letters: look at them, send them again, drop them."),
     "sync": ("streams.cli.sync:sync", "Compare with another deployment of the chain; mend this one."),
+    "alerts": ("streams.cli.alerts:alerts", "Alert rules: check them, watch metrics with them."),
     "root": ("streams.cli.query:root", "Show an agent's lattice root."),
     "proof": ("streams.cli.proof:proof", "Check proofs."),
     "openapi": ("streams.cli.openapi:openapi", "Print the description of the REST interface."),

@@ -1,0 +1,97 @@
+"""``monmouth alerts``: rules over metrics, checked, watched, and written for Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from streams.errors import ConfigurationError
+from streams.ops.alerts.channels import Channel, LogChannel, body_of, make_channel
+from streams.ops.alerts.promql import rule_group
+from streams.ops.alerts.rules import Rule, default_rules, load_rules
+from streams.ops.alerts.watch import Watch
+from streams.settings import Settings
+
+_file = click.Path(path_type=Path, dir_okay=False)
+_rules = click.option("--rules", "file", type=_file, help="Rules file (default: the rules that come with it).")
+
+
+@click.group()
+def alerts() -> None:
+    """Alert rules: check them, watch metrics with them, or write them for Prometheus.
+
+    \b
+    Examples:
+      monmouth alerts check --rules rules.toml
+      monmouth alerts watch --target http://127.0.0.1:9090/metrics
+      monmouth alerts watch --rules rules.toml --channels channels.toml
+      monmouth alerts prometheus > alerts.json
+    """
+
+
+@alerts.command()
+@_rules
+def check(file: Path | None) -> None:
+    """Check a rules file and show what is in it."""
+    for rule in _load(file):
+        state = "" if rule.enabled else "  (disabled)"
+        click.echo(f"{rule.severity:<9} {rule.name:<24} {rule.condition}{state}")
+
+
+@alerts.command()
+@_rules
+@click.option("--interval", default=5.0, show_default=True, help="Seconds between two looks of Prometheus at the rules.")
+def prometheus(file: Path | None, interval: float) -> None:
+    """Print the rules as a rule file of Prometheus (JSON, which is YAML)."""
+    click.echo(json.dumps(rule_group(_load(file), interval), indent=2))
+
+
+@alerts.command()
+@_rules
+@click.option("--channels", "channels_file", type=_file, help="Channels file; without it there is only the channel `log`.")
+@click.option("--target", "targets", multiple=True, help="Address of /metrics; repeat for several (default: the gateway's).")
+@click.option("--interval", default=0.5, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds between two looks.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
+@click.pass_obj
+def watch(  # noqa: PLR0917  (click passes options by name)
+    settings: Settings, file: Path | None, channels_file: Path | None, targets: tuple[str, ...], interval: float, as_json: bool
+) -> None:
+    """Watch metrics until interrupted, and tell what the rules say: on their channels, and here."""
+    rules = _load(file)
+    channels = _channels(channels_file, rules)
+    gateway = settings.gateway
+    found = targets or (f"http://{gateway.metrics_host}:{gateway.metrics_port}/metrics",)
+    asyncio.run(_watch(Watch(rules, found, channels, interval=interval), as_json))
+
+
+async def _watch(watching: Watch, as_json: bool) -> None:
+    watching.told = lambda event: click.echo(json.dumps(body_of(event)) if as_json else event.summary)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await watching.run(stop)
+
+
+def _load(file: Path | None) -> list[Rule]:
+    return default_rules() if file is None else load_rules(file)
+
+
+def _channels(file: Path | None, rules: list[Rule]) -> dict[str, Channel]:
+    said: dict[str, Any] = {}
+    if file is not None:
+        try:
+            said = tomllib.loads(file.read_text())
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigurationError(f"cannot read {file}: {error}") from None
+    if wrong := [name for name, fields in said.items() if not isinstance(fields, dict)]:
+        raise ConfigurationError(f"{file}: {wrong[0]} is no table", "Write one table for each channel: [name].")
+    channels: dict[str, Channel] = {"log": LogChannel()} | {name: make_channel(name, fields) for name, fields in said.items()}
+    if unknown := sorted({name for rule in rules if rule.enabled for name in rule.channels} - channels.keys()):
+        raise ConfigurationError(f"no channel is called {unknown[0]}", "Name it in the file given with --channels.")
+    return channels

@@ -1,0 +1,94 @@
+"""The life of alerts: pending, firing, resolved. Pure: the clock and what holds are passed in.
+
+An alert is one rule at one set of labels. Invariants: it fires once it held for the rule's ``hold`` without a break, and is
+told once, not again while it goes on; it resolves when it no longer holds, which is told if its firing was; within ``cooldown``
+of a firing that was told, another one of the same alert is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from streams.ops.alerts.evaluate import Vector
+from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.series import Labels
+
+MOST_ALERTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What is told. ``state``: firing or resolved. ``since``: when it began to hold; ``at``: when this was decided."""
+
+    rule: Rule
+    labels: Labels
+    state: str
+    value: float
+    since: float
+    at: float
+
+    @property
+    def key(self) -> str:
+        """The same for all events of one alert: what receivers tell repeats by."""
+        return ",".join([self.rule.name, *(f"{name}={value}" for name, value in self.labels)])
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        where = f" ({', '.join(f'{name}={value}' for name, value in self.labels)})" if self.labels else ""
+        return f"[{self.state}] {self.rule.severity} {self.rule.name}{where}: {self.rule.condition}, value {self.value:g}"
+
+
+@dataclass(slots=True)
+class _Alert:
+    since: float
+    value: float
+    firing: bool = False
+    told: bool = False
+
+
+class Alerts:
+    """All alerts of some rules."""
+
+    def __init__(self) -> None:
+        self._alerts: dict[tuple[str, Labels], _Alert] = {}
+        self._told: dict[tuple[str, Labels], float] = {}
+        self.refused = 0
+
+    def firing(self) -> int:
+        """How many fire now."""
+        return sum(alert.firing for alert in self._alerts.values())
+
+    def step(self, rule: Rule, holds: Vector, now: float) -> list[Event]:
+        """Takes in where a rule holds at ``now``; what is to be told."""
+        return [*self._raised(rule, holds, now), *self._resolved(rule, holds, now)]
+
+    def _raised(self, rule: Rule, holds: Vector, now: float) -> Iterator[Event]:
+        for labels, value in holds.items():
+            key = rule.name, labels
+            alert = self._alerts.get(key)
+            if alert is None:
+                if len(self._alerts) >= MOST_ALERTS:
+                    self.refused += 1
+                    continue
+                alert = self._alerts[key] = _Alert(now, value)
+            alert.value = value
+            if alert.firing or now - alert.since < rule.hold:
+                continue
+            alert.firing = True
+            last = self._told.get(key)
+            alert.told = last is None or now - last >= rule.cooldown
+            if alert.told:
+                self._told[key] = now
+                yield Event(rule, labels, "firing", value, alert.since, now)
+
+    def _resolved(self, rule: Rule, holds: Vector, now: float) -> Iterator[Event]:
+        over = [key for key in self._alerts if key[0] == rule.name and key[1] not in holds]
+        for key in over:
+            alert = self._alerts.pop(key)
+            if alert.told:
+                yield Event(rule, key[1], "resolved", alert.value, alert.since, now)
+        for key in [key for key, at in self._told.items() if key[0] == rule.name and key not in self._alerts]:
+            if now - self._told[key] >= rule.cooldown:
+                del self._told[key]

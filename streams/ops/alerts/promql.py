@@ -1,0 +1,94 @@
+"""Alert rules as Prometheus takes them: the same expression in PromQL, and a rule file around it.
+
+Assumes that Prometheus scrapes the same /metrics. Invariant: what has no counterpart is refused, never approximated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from streams.ops.alerts.expression import COMPARISONS, OVER_SERIES, Binary, Call, ExpressionError, Metric, Node, Number
+from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.series import UP
+
+_QUANTILES = {"p50": "0.5", "p95": "0.95", "p99": "0.99"}
+
+
+def promql(node: Node) -> str:
+    """An expression. Raises ExpressionError for a condition on numbers alone, which PromQL does not know."""
+    match node:
+        case Number(value=value):
+            return repr(value).removesuffix(".0")
+        case Metric():
+            return _metric(node)
+        case Call(function=function, argument=argument):
+            return _call(function, argument)
+        case Binary(sign=sign, left=left, right=right):
+            return _binary(sign, left, right)
+
+
+def rule_group(rules: Sequence[Rule], interval: float) -> dict[str, Any]:
+    """The rule file (as YAML or JSON, which is YAML) for ``promtool check rules``."""
+    found = [
+        {
+            "alert": rule.name,
+            "expr": promql(rule.expression),
+            "for": f"{rule.hold:g}s",
+            "labels": {"severity": rule.severity},
+            "annotations": {"description": rule.description, "condition": rule.condition},
+        }
+        for rule in rules
+        if rule.enabled
+    ]
+    return {"groups": [{"name": "monmouth", "interval": f"{max(1, round(interval))}s", "rules": found}]}
+
+
+def _metric(metric: Metric, suffix: str = "") -> str:
+    matchers = ",".join(f"{m.label}{m.sign}{json.dumps(m.value)}" for m in metric.matchers)
+    ranged = "" if metric.seconds is None else f"[{round(metric.seconds * 1000)}ms]"
+    name = "up" if metric.name == UP else metric.name  # Prometheus' own name for it
+    return name + suffix + (f"{{{matchers}}}" if matchers else "") + ranged
+
+
+def _call(function: str, argument: Node) -> str:
+    if not isinstance(argument, Metric) or argument.seconds is None:
+        return f"{function}({promql(argument)})"
+    if function in _QUANTILES:
+        return f"histogram_quantile({_QUANTILES[function]}, increase({_metric(argument, '_bucket')}))"
+    name = {"delta": "delta", "rate": "rate"}.get(function, f"{function}_over_time")
+    return f"{name}({_metric(argument)})"
+
+
+def _binary(sign: str, left: Node, right: Node) -> str:
+    if _constant(left) and _constant(right) and sign in COMPARISONS | {"and", "or"}:
+        raise ExpressionError("a condition on numbers alone has no counterpart in PromQL", "Compare a metric with a number.")
+    if sign == "and":
+        if _constant(left) or _constant(right):
+            raise ExpressionError("`and` with a bare number has no counterpart in PromQL", "Compare a metric with a number.")
+        if _whole(left) and not _whole(right):
+            left, right = right, left
+        sign = "and on()" if _whole(right) and not _whole(left) else "and"
+    return f"({promql(left)}) {sign} ({promql(right)})"
+
+
+def _constant(node: Node) -> bool:
+    match node:
+        case Number():
+            return True
+        case Binary(left=left, right=right):
+            return _constant(left) and _constant(right)
+        case _:
+            return False
+
+
+def _whole(node: Node) -> bool:
+    """Whether it comes to one value without labels: an aggregate over series, or made of such."""
+    match node:
+        case Call(function=function, argument=argument):
+            return function in OVER_SERIES and not (isinstance(argument, Metric) and argument.seconds is not None)
+        case Binary(left=left, right=right):
+            return (_whole(left) or _constant(left)) and (_whole(right) or _constant(right))
+        case _:
+            return False

@@ -1,0 +1,48 @@
+"""``monmouth alerts``: checks, the rule file for Prometheus, and refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.cli import cli
+from streams.errors import ConfigurationError
+
+RULES = '[[rule]]\nname = "Slow"\ncondition = "latency_p95_ms > 100"\nchannels = ["pager"]\n'
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["alerts", *words])
+
+
+def test_check_shows_the_rules(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(RULES)
+    assert "latency_p95_ms > 100" in run("check", "--rules", str(file)).output
+    assert "TargetDown" in run("check").output
+    file.write_text(RULES.replace("> 100", ">"))
+    refused = run("check", "--rules", str(file))
+    assert isinstance(refused.exception, ConfigurationError)
+
+
+def test_prometheus_gets_a_rule_file() -> None:
+    found = json.loads(run("prometheus").output)
+    assert found["groups"][0]["rules"][0]["alert"] == "TargetDown"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "no channel is called pager"), ("pager = 1", "is no table"), ("[", "cannot read")]
+)
+def test_watch_refuses_channels_it_does_not_know(tmp_path: Path, text: str | None, said: str) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(RULES)
+    words = ["watch", "--rules", str(file)]
+    if text is not None:
+        (tmp_path / "channels.toml").write_text(text)
+        words += ["--channels", str(tmp_path / "channels.toml")]
+    refused = run(*words)
+    assert isinstance(refused.exception, ConfigurationError)
+    assert said in refused.exception.message
