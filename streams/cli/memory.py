@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import click
 
@@ -101,6 +101,7 @@ def store(  # noqa: PLR0917  (click passes options by name)
 @click.option("--until", type=int, help="Unix seconds, inclusive.")
 @click.option("--max-age", type=click.IntRange(min=0), help="Seconds back from now.")
 @click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
+@click.option("--order", default="newest", show_default=True, type=click.Choice(["newest", "oldest"]), help="Which come first.")
 @moment_options
 @gateway_option
 @json_option
@@ -115,6 +116,7 @@ def list_memories(  # noqa: PLR0917  (click passes options by name)
     until: int | None,
     max_age: int | None,
     limit: int,
+    order: Literal["newest", "oldest"],
     as_of_block: int | None,
     as_of_time: int | None,
     valid_at: int | None,
@@ -122,7 +124,7 @@ def list_memories(  # noqa: PLR0917  (click passes options by name)
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Memories of AGENT, newest first.
+    """Memories of AGENT.
 
     \b
     Examples:
@@ -140,6 +142,7 @@ def list_memories(  # noqa: PLR0917  (click passes options by name)
             until=until,
             max_age=max_age,
             limit=limit,
+            order=order,
             as_of_block=as_of_block,
             as_of_time=as_of_time,
             valid_at=valid_at,

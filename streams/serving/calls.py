@@ -249,6 +249,7 @@ def retrieve(
     max_age: int | None = None,
     limit: int = 100,
     amendments: bool = False,
+    order: Literal["newest", "oldest"] | None = None,
     **when: Unpack[When],
 ) -> Call[MemoryList]:
     """Memories that match."""
@@ -261,6 +262,7 @@ def retrieve(
         "max_age": max_age,
         "limit": limit,
         "amendments": amendments or None,
+        "order": order,
         **when,
     }
     return Call("GET", f"{agent_path(agent)}/memories", MemoryList, params)

@@ -128,7 +128,10 @@ class Client(AccessMethods, SessionMethods):
         return self._send(calls.store(agent, data, **said))
 
     def retrieve(self, agent: Name, **wanted: Any) -> MemoryList:
-        """Memories, newest first. ``types, tags, min_importance, since, until, max_age, limit, amendments``, and as ``get``."""
+        """Memories, newest first, or as ``order`` says: ``newest`` or ``oldest``.
+
+        ``types, tags, min_importance, since, until, max_age, limit, amendments``, and as ``get``.
+        """
         return self._send(calls.retrieve(agent, **wanted))
 
     def supersede(self, agent: Name, old: Ends, data: str | bytes, **said: Unpack[Said]) -> Receipt:

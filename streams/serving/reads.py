@@ -7,6 +7,7 @@ when the request came, or that the view learned of meanwhile; nor does such a ro
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -21,8 +22,11 @@ from streams.core.validity import Validity
 from streams.ports.stores import Concern, Counts, MemoryFilter, MemoryStore, StoredMemory
 from streams.serving import metrics
 from streams.serving.chain import ChainReader
+from streams.serving.faults import BadRequestError, ConflictError
 from streams.serving.wire import AsOf, Block
 
+PAGE, WALKED = 1_000, 32_000
+"""Memories read at a time, and at most, to find the oldest: an agent keeps no more than a part of that."""
 SPARE = 16
 ROUNDS = 8
 
@@ -126,6 +130,27 @@ class MemoryReads:
             limit *= 4
         metrics.DROPPED.inc(len(found) - len(held))
         return shown[: wanted.limit]
+
+    async def oldest(self, agent: bytes, wanted: MemoryFilter, when: Moment) -> list[Shown]:
+        """The first ``limit`` of all that match, oldest first. Raises BadRequestError where too many match."""
+        await self.chain.barrier()
+        for _ in range(ROUNDS):
+            stood = self.chain.view.sequence
+            found = await self._walked_back(agent, wanted, when)
+            if self.chain.view.sequence == stood:
+                return found
+        raise ConflictError("the chain moved on each time the memories were walked over", "Ask again in a moment.")
+
+    async def _walked_back(self, agent: bytes, wanted: MemoryFilter, when: Moment) -> list[Shown]:
+        last: deque[Shown] = deque(maxlen=wanted.limit)
+        after = wanted.after
+        for _ in range(WALKED // PAGE):
+            page = await self.listed(agent, replace(wanted, limit=PAGE, after=after), when)
+            last.extend(page)
+            if len(page) < PAGE:
+                return list(reversed(last))
+            after = (page[-1].memory["timestamp"], page[-1].memory["id"])
+        raise BadRequestError(f"more than {WALKED} memories match", "Narrow the time they are from, or ask for the newest.")
 
     async def list(self, agent: bytes, wanted: MemoryFilter, when: Moment | None = None) -> list[Shown]:
         """Live memories that match, newest first."""

@@ -7,7 +7,7 @@ The descriptions are read by models: they say when to use a tool and what comes 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
@@ -153,12 +153,15 @@ class Tools:
         since: Annotated[int | None, Field(description="Unix seconds, inclusive.")] = None,
         until: Annotated[int | None, Field(description="Unix seconds, inclusive.")] = None,
         limit: Annotated[int, Field(ge=1, le=LIST_LIMIT)] = 20,
+        order: Annotated[
+            Literal["newest", "oldest"], Field(description="Which come first, and are within the limit.")
+        ] = "newest",
         as_of_block: AsOfBlockArg = None,
         as_of_time: AsOfTimeArg = None,
         valid_at: ValidAtArg = None,
     ) -> MemoryList:
-        """List an agent's memories, newest first. Use it to browse by kind, label or time; use query_context to search by
-        meaning.
+        """List an agent's memories, newest first unless told. Use it to browse by kind, label or time; use query_context to
+        search by meaning.
         """
         return await self._caller(ctx).retrieve(
             the_agent(agent, self._agent),
@@ -168,6 +171,7 @@ class Tools:
             since=since,
             until=until,
             limit=limit,
+            order=order,
             as_of_block=as_of_block,
             as_of_time=as_of_time,
             valid_at=valid_at,

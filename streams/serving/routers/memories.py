@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
@@ -93,8 +93,9 @@ async def retrieve(  # noqa: PLR0917  (parameters are the query string)
     max_age: Annotated[int | None, Query(ge=0, description="Seconds back from now; instead of since.")] = None,
     limit: Annotated[int, Query(ge=1, le=LIST_LIMIT, description="Most memories to list.")] = 100,
     amendments: Annotated[bool, Query(description="Also links and invalidations.")] = False,
+    order: Annotated[Literal["newest", "oldest"], Query(description="Which come first, and are within the limit.")] = "newest",
 ) -> MemoryList:
-    """Live memories that match and are true at the moment asked about, newest first."""
+    """Live memories that match and are true at the moment asked about, newest first unless told."""
     if max_age is not None and since is not None:
         raise BadRequestError("since and max_age say the same thing twice", "Give one of them.")
     wanted = MemoryFilter(
@@ -106,7 +107,8 @@ async def retrieve(  # noqa: PLR0917  (parameters are the query string)
         limit=limit,
         forms=frozenset({"MEMORY", "AMENDMENT"}) if amendments else frozenset({"MEMORY"}),
     )
-    found = await served.reads.list(agent, wanted, when)
+    listing = served.reads.oldest if order == "oldest" else served.reads.list
+    found = await listing(agent, wanted, when)
     return MemoryList(agent=to_hex(agent), items=[MemoryView.of(*shown) for shown in found], as_of=served.reads.as_of(when))
 
 

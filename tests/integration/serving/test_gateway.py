@@ -32,10 +32,11 @@ from streams.ports.stores import VectorRow
 from streams.serving.client import AsyncClient, Client
 from streams.serving.client_errors import GatewayError, NotSettledError, NotVisibleYetError
 from streams.serving.commands import forget_command
+from streams.serving.facades import MemoryExEx, MemoryFilter, RagExEx
 from streams.serving.roots import Root
 from streams.serving.server import Gateway, Stores
 from streams.serving.verify import ProofRefusedError, verify_proof
-from streams.serving.wire import text_of
+from streams.serving.wire import Receipt, text_of
 from streams.serving.write_token import Write
 from streams.settings import Settings
 from streams.signing import Verifier
@@ -46,7 +47,7 @@ from tests.identity import operator_token
 from tests.integration.serving.broker import SIGNER, LogWriter, log_writer
 from tests.serving_fakes import FakeEmbedder, fact_of
 from tests.steps import block, step_new, step_undo
-from tests.unit.serving.world import ALICE, BOB, upsert
+from tests.unit.serving.world import ALICE, BOB, CHAIN_ID, upsert
 
 pytestmark = pytest.mark.kafka
 
@@ -176,6 +177,38 @@ async def sent_commands(settings: Settings, count: int) -> list[tuple[Any, Any]]
     finally:
         await consumer.stop()
     return found
+
+
+async def test_the_facades_on_a_live_gateway(live: Live) -> None:
+    """What a facade stores is in the log, and what it retrieves is what the stream agents made of it."""
+    await live.writer.steps(step_new(0, GENESIS), step_new(1, FIRST))
+
+    def stored() -> Receipt:
+        with Client(live.gateway.url, token=operator_token(live.settings)) as client:
+            return MemoryExEx(client).store(AGENT, "likes tea", tags=["taste"])
+
+    storing = asyncio.create_task(asyncio.to_thread(stored))
+    ((record, command),) = await sent_commands(live.settings, 1)
+    await live.remember(fact_of(command), upsert(ALICE, FIRST, 0, "sent 1 ETH"))
+    await live.writer.tips(record.partition, {COMMANDS: record.offset + 1}, FIRST)
+    assert (await storing).visible
+    transaction = {"from": AGENT, "to": "0x" + "33" * 20, "value": "0x1", "input": "0x", "chainId": hex(CHAIN_ID)}
+    mined = {**transaction, "blockHash": "0x" + FIRST.hash.hex(), "transactionIndex": "0x0"}
+
+    def read() -> tuple[list[Any], list[Any], Any]:
+        with Client(live.gateway.url, token=operator_token(live.settings)) as client:
+            memory, rag = MemoryExEx(client), RagExEx(client)
+            best = MemoryFilter(sort="relevance", query="likes tea", limit=1)
+            return (
+                memory.retrieve(AGENT, MemoryFilter(sort="oldest")),
+                memory.retrieve(AGENT, best),
+                rag.process_transaction(mined),
+            )
+
+    oldest, best, processed = await asyncio.to_thread(read)
+    assert [each.content for each in oldest] == ["sent 1 ETH", "likes tea"]
+    assert [each.content for each in best] == ["likes tea"]
+    assert processed.memory.text == "sent 1 ETH"
 
 
 async def test_one_question_to_all_that_was_granted_until_it_is_taken_back(live: Live) -> None:

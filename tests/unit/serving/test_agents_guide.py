@@ -15,6 +15,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from streams.serving.app import create_app
+from streams.serving.mcp.session_tools import SessionTools
 from streams.serving.mcp.tools import Tools
 from streams.serving.wire import CHANGE_TYPES
 from tests.identity import OPERATOR_TOKEN
@@ -24,6 +25,7 @@ from tests.unit.serving.served import served
 from tests.unit.serving.world import World
 
 GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "agents.md").read_text()
+NOBODY: Any = None
 ADDRESS = "http://127.0.0.1:8080"
 
 
@@ -50,7 +52,7 @@ async def test_rest(world: World) -> None:
 
 
 async def test_python_and_the_feed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = blocks("python")
+    first, _, second = blocks("python")
     async with served(create_app(world.services)) as url:
         names: dict[str, Any] = {"token": OPERATOR_TOKEN}
         await asyncio.to_thread(exec, first.replace(ADDRESS, url), names)
@@ -84,6 +86,17 @@ async def test_the_settings_of_a_host(world: World, tmp_path: Path) -> None:
             assert told(await model.call_tool("list_memories", {}))["agent"] == server["args"][-1]
 
 
+async def test_the_facades(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    _, example, _ = blocks("python")
+    agent = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8"
+    async with served(create_app(world.services)) as url:
+        names: dict[str, Any] = {"token": OPERATOR_TOKEN, "agent": agent}
+        await asyncio.to_thread(exec, example.replace(ADDRESS, url), names)
+    filtered, relevant, intent = capsys.readouterr().out.splitlines()
+    assert filtered == relevant == "['prefers ETH over DAI']"
+    assert intent
+
+
 def test_every_tool_and_event_is_named() -> None:
-    tools = [method.__name__ for method, _ in Tools(lambda _: None, None).all()]  # type: ignore[arg-type,return-value]
+    tools = [method.__name__ for kind in (Tools, SessionTools) for method, _ in kind(NOBODY, None).all()]
     assert all(f"`{name}`" in GUIDE for name in [*tools, *CHANGE_TYPES])

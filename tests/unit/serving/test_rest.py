@@ -15,7 +15,9 @@ from streams.agents.memory_limits import MAX_CONTENT, MAX_TAG, MAX_TAGS, MAX_TIM
 from streams.core.ids import command_memory_id
 from streams.decoding.features import priority
 from streams.metrics import REGISTRY
-from streams.serving.faults import UnavailableError
+from streams.ports.stores import MemoryFilter
+from streams.serving import reads
+from streams.serving.faults import ConflictError, UnavailableError
 from streams.serving.limits import BODY_LIMIT
 from streams.serving.wire import CONTENT_LIMIT, TAGS_LIMIT
 from tests.steps import block, step_undo
@@ -109,6 +111,44 @@ async def test_filters(http: httpx.AsyncClient, world: World) -> None:
     assert await texts(type=["SEMANTIC", "EPISODIC"]) == ["new and grave", "old and minor"]
     assert await texts(type="SEMANTIC") == []
     assert await texts(tag="nope") == []
+    assert await texts(order="oldest") == ["old and minor", "new and grave"]
+    assert await texts(order="oldest", limit=1) == ["old and minor"]
+    assert (await http.get(f"{A}/memories", params={"order": "random"})).status_code == 422
+
+
+async def test_the_oldest_of_many_pages_and_of_too_many(
+    http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = world.grow()
+    monkeypatch.setattr(reads, "PAGE", 3)
+    monkeypatch.setattr(reads, "WALKED", 12)
+
+    async def texts(**params: Any) -> list[str]:
+        return [
+            item["text"] for item in (await http.get(f"{A}/memories", params={"order": "oldest", **params})).json()["items"]
+        ]
+
+    await world.remember(*(upsert(ALICE, ref, n, f"memory {n}", timestamp=100 + n // 4) for n in range(11)))
+    everything = [item["text"] for item in (await http.get(f"{A}/memories")).json()["items"]]
+    assert await texts() == everything[::-1], "also where many are of one second"
+    assert await texts(limit=4) == everything[::-1][:4]
+    assert await texts(since=102) == everything[:3][::-1]
+    await world.remember(upsert(ALICE, ref, 11, "one more", timestamp=300))
+    refused = await http.get(f"{A}/memories", params={"order": "oldest"})
+    assert (refused.status_code, refused.json()["error"]) == (400, "bad_request")
+    assert await texts(until=299) == everything[::-1]
+
+
+async def test_a_chain_that_never_stands_still_has_no_oldest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = world.reads.listed
+
+    async def moving(*arguments: Any) -> Any:
+        world.grow()
+        return await plain(*arguments)
+
+    monkeypatch.setattr(world.reads, "listed", moving)
+    with pytest.raises(ConflictError, match="moved on"):
+        await world.reads.oldest(ALICE, MemoryFilter(), reads.present())
 
 
 async def test_an_agent_never_sees_anothers(http: httpx.AsyncClient, world: World) -> None:
