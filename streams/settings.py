@@ -92,6 +92,33 @@ class MemorySettings(BaseModel):
     checkpoint_blocks: int = Field(1_000, ge=1, description="Blocks between checkpoints kept for history.")
 
 
+Consistency = Literal["LOCAL_ONE", "LOCAL_QUORUM", "QUORUM", "ALL"]
+
+
+class CassandraSettings(BaseModel):
+    """Memories in Cassandra, where ``contact_points`` names some of its nodes; else in the embedded store."""
+
+    contact_points: list[str] = Field(default_factory=list, description="Addresses of some nodes; empty: the embedded store.")
+    port: int = Field(9042, ge=1, le=65_535)
+    keyspace: str = Field("monmouth", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="One for each pipeline.")
+    local_datacenter: str = Field("datacenter1", description="The datacentre whose nodes are asked.")
+    replication: dict[str, int] = Field(
+        default_factory=dict, description="Copies by datacentre, for a keyspace that is made; empty: one in the local one."
+    )
+    buckets: int = Field(4, ge=1, le=256, description="Partitions of each agent, for a keyspace that is made.")
+    read_consistency: Consistency = "LOCAL_QUORUM"
+    write_consistency: Consistency = "LOCAL_QUORUM"
+    max_in_flight: int = Field(256, ge=1, le=32_768, description="Most requests under way at once.")
+    timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for an answer.")
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = Field(None, description="Holds the password, instead of it standing here.")
+    tls_ca_file: Path | None = Field(None, description="Certificates that sign the nodes'; set: TLS is used.")
+    tls_cert_file: Path | None = Field(None, description="This client's certificate, where nodes ask for one.")
+    tls_key_file: Path | None = Field(None, description="And its key.")
+    tls_check_hostname: bool = Field(True, description="Whether a node's certificate must name the address it is reached at.")
+
+
 class RagSettings(BaseModel):
     """Vectors and retrieval."""
 
@@ -191,6 +218,7 @@ class Settings(BaseSettings):
     chain: ChainSettings = ChainSettings()
     reorg: ReorgSettings = ReorgSettings()
     memory: MemorySettings = MemorySettings()
+    cassandra: CassandraSettings = CassandraSettings()
     rag: RagSettings = RagSettings()
     cache: CacheSettings = CacheSettings()
     gateway: GatewaySettings = GatewaySettings()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from connectors.stores.lmdb_memory import LmdbMemoryStore
 from connectors.stores.lmdb_vectors import LmdbVectorStore
-from connectors.stores.read_only import ReadOnlyVectorStore
+from connectors.stores.read_only import ReadOnlyMemoryStore, ReadOnlyVectorStore
 from streams.errors import ConfigurationError
 from streams.ports.stores import MemoryStore, VectorStore
 from streams.settings import Settings
@@ -15,7 +15,11 @@ VECTORS = Path("vectors")
 
 
 def open_memory_store(settings: Settings) -> MemoryStore:
-    """The store of memories. Raises StoreError if it cannot be opened."""
+    """The store of memories: embedded, or Cassandra if cassandra.contact_points names some. Raises StoreError."""
+    if settings.cassandra.contact_points:
+        from connectors.stores.cassandra import CassandraMemoryStore  # noqa: PLC0415  (not needed by default)
+
+        return CassandraMemoryStore(settings.cassandra, settings.state_dir)
     return LmdbMemoryStore(settings.path(settings.memory.db_path), settings.memory.store_gib << 30)
 
 
@@ -29,6 +33,11 @@ def open_vector_store(settings: Settings) -> VectorStore:
     return MilvusVectorStore(url, settings.rag.vector_store_token.get_secret_value())
 
 
+def memories_are_shared(settings: Settings) -> bool:
+    """Whether workers on other machines use the same store of memories."""
+    return bool(settings.cassandra.contact_points)
+
+
 def vectors_are_shared(settings: Settings) -> bool:
     """Whether workers on other machines use the same store of vectors."""
     return "://" in settings.rag.vector_store_url
@@ -39,7 +48,7 @@ def check_own_stores(settings: Settings) -> None:
 
     A standby fills the embedded stores of its own folder as an owner would, which it must never do to those of a live owner.
     """
-    files = [settings.memory.db_path]
+    files = [] if memories_are_shared(settings) else [settings.memory.db_path]
     if settings.rag.vector_store_url and not vectors_are_shared(settings):
         files.append(Path(settings.rag.vector_store_url).absolute())
     home = settings.state_dir.resolve()
@@ -47,15 +56,17 @@ def check_own_stores(settings: Settings) -> None:
         if not settings.path(file).resolve().is_relative_to(home):
             raise ConfigurationError(
                 f"a standby needs stores of its own, and {file} is not in the state folder {settings.state_dir}",
-                "Leave memory.db_path as it is, use a Milvus server, or start the worker without --standby.",
+                "Leave memory.db_path as it is, use Cassandra or a Milvus server, or start the worker without --standby.",
             )
 
 
 __all__ = [
     "LmdbMemoryStore",
     "LmdbVectorStore",
+    "ReadOnlyMemoryStore",
     "ReadOnlyVectorStore",
     "check_own_stores",
+    "memories_are_shared",
     "open_memory_store",
     "open_vector_store",
     "vectors_are_shared",

@@ -1,16 +1,30 @@
-"""A shared vector store as a standby sees it: it reads what is there, and leaves writing to the owner of the partition.
+"""Shared stores as a standby sees them: it reads what is there, and leaves writing to the owner of the partition.
 
 Assumes the owner writes before it commits, so that what a standby would write for committed work is there already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ports.stores import Changes, Hit, VectorRow, VectorStore, Version
+from schemas.records import Memory, MemoryFact
+from streams.ports.stores import (
+    Canonical,
+    Changes,
+    Concern,
+    Counts,
+    Footing,
+    Hit,
+    MemoryFilter,
+    MemoryStore,
+    StoredMemory,
+    VectorRow,
+    VectorStore,
+    Version,
+)
 
 
 class ReadOnlyVectorStore:
@@ -45,6 +59,54 @@ class ReadOnlyVectorStore:
         return await self._store.changes(agent, since, limit)
 
     async def claim(self, lane: bytes) -> ReadOnlyVectorStore:
+        """The store itself: what never writes needs no claim."""
+        return self
+
+    async def close(self) -> None:
+        """Nothing: the store behind it stays open."""
+
+
+class ReadOnlyMemoryStore:
+    """Implements ``streams.ports.stores.MemoryStore`` on another one, which it does not own."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    @property
+    def identity(self) -> bytes:
+        return self._store.identity
+
+    async def apply(self, facts: Sequence[MemoryFact]) -> None:
+        """Nothing: the owner did."""
+
+    async def revert(self, facts: Sequence[MemoryFact]) -> None:
+        """Nothing: the owner did."""
+
+    async def get(self, agent: bytes, ids: Sequence[bytes]) -> list[StoredMemory | None]:
+        return await self._store.get(agent, ids)
+
+    async def query(self, agent: bytes, wanted: MemoryFilter, canonical: Canonical) -> list[Memory]:
+        return await self._store.query(agent, wanted, canonical)
+
+    async def live_ids(self, agent: bytes, canonical: Canonical) -> list[bytes]:
+        return await self._store.live_ids(agent, canonical)
+
+    async def concerning(self, agent: bytes, concerns: Sequence[Concern], counts: Counts) -> list[StoredMemory]:
+        return await self._store.concerning(agent, concerns, counts)
+
+    def agents(self) -> AsyncIterator[bytes]:
+        return self._store.agents()
+
+    async def version(self, agent: bytes) -> Version | None:
+        return await self._store.version(agent)
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        return await self._store.changes(agent, since, limit)
+
+    async def footing(self, agent: bytes, since: int, now: int) -> Footing | None:
+        return await self._store.footing(agent, since, now)
+
+    async def claim(self, lane: bytes) -> ReadOnlyMemoryStore:
         """The store itself: what never writes needs no claim."""
         return self
 

@@ -72,15 +72,15 @@ def tail(path: Path, size: int = TAIL, since: int = 0) -> str:
         return ""
 
 
-def cause_of_death(text: str, folder: Path, status: int | None) -> BrokerError:
-    """The error for a broker that ended with ``status`` (as subprocess gives it) and wrote ``text`` last."""
+def cause_of_death(text: str, folder: Path, status: int | None, what: str = "the broker") -> BrokerError:
+    """The error for a server that ended with ``status`` (as subprocess gives it) and wrote ``text`` last."""
     if shutil.disk_usage(folder).free < FULL:  # then the log itself could not be written
         text += "No space left on device"
     for pattern, kind, said, hint in CAUSES:
         if re.search(pattern, text):
-            return kind(f"the broker stopped: {said} ({folder})", hint)
+            return kind(f"{what} stopped: {said} ({folder})", hint)
     lines = [line for line in text.splitlines() if line.strip() and "WARNING" not in line]
     grave = [line for line in lines if re.search(r"ERROR|FATAL|Exception|Error", line)]
     quoted = "\n    ".join((grave or lines)[-SHOWN:]) or "(it wrote nothing)"
     ended = "" if status is None else f" with status {status}"
-    return BrokerDiedError(f"the broker stopped{ended}; its last lines:\n    {quoted}", f"The whole log lies in {folder}.")
+    return BrokerDiedError(f"{what} stopped{ended}; its last lines:\n    {quoted}", f"The whole log lies in {folder}.")

@@ -1,4 +1,4 @@
-"""The jars the broker runs on: a folder that holds exactly what the committed lock names.
+"""The jars a local server runs on: a folder that holds what a committed lock names. Several servers may share one folder.
 
 Assumes: the lock file is part of the product and trusted; the folder and the network are not.
 Invariant: a jar has its final name only after its SHA-256 matched, so a cut or altered download is never on the class path;
@@ -75,12 +75,15 @@ def digest(path: Path) -> str:
 
 
 class JarFolder:
-    """The jars of ``lock`` in ``path``. Safe for several processes at once: one fetches, the others wait."""
+    """The jars of ``lock`` in ``path``, of ``whose`` server. Safe for several processes: one fetches, the others wait."""
 
-    def __init__(self, path: Path, lock: Iterable[Jar] | None = None, download: Download = fetch) -> None:
+    def __init__(
+        self, path: Path, lock: Iterable[Jar] | None = None, download: Download = fetch, whose: str = "the broker's"
+    ) -> None:
         self.path = path
         self.jars = tuple(lock) if lock is not None else parse_lock(LOCK.read_text())
         self._download = download
+        self._whose = whose
 
     @property
     def fingerprint(self) -> str:
@@ -120,7 +123,7 @@ class JarFolder:
         hint = "Choose another place with MONMOUTH_STATE_DIR or MONMOUTH_JARS."
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return DiskFullError(f"the disk of {self.path} is full", f"Free some space. {hint}")
-        return NotWritableError(f"cannot keep the broker's jars in {self.path}: {error.strerror or error}", hint)
+        return NotWritableError(f"cannot keep {self._whose} jars in {self.path}: {error.strerror or error}", hint)
 
     def _good(self, jar: Jar) -> bool:
         path = self.path / jar.file
@@ -129,7 +132,7 @@ class JarFolder:
     def _fetch_all(self, wanted: list[Jar], on_jar: OnJar) -> None:
         if (free := shutil.disk_usage(self.path).free) < SPACE:
             raise DiskFullError(
-                f"{free >> 20} MiB free at {self.path}; the broker's jars need {SPACE >> 20} MiB",
+                f"{free >> 20} MiB free at {self.path}; {self._whose} jars need {SPACE >> 20} MiB",
                 "Free some space, or choose another place with MONMOUTH_STATE_DIR or MONMOUTH_JARS.",
             )
         scratch = Path(mkdtemp(prefix=".download-", dir=self.path))

@@ -11,13 +11,13 @@ from infra.broker.errors import PortBusyError
 from infra.broker.properties import HOST
 
 
-def is_free(port: int) -> bool:
-    """True if this process could listen on ``port`` now."""
+def is_free(port: int, host: str = HOST) -> bool:
+    """True if this process could listen on ``port`` of ``host`` now."""
     with socket.socket() as probe:
         # As the broker does: a port whose old connections are still fading is not busy.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError:
             return False
         return True
@@ -31,14 +31,14 @@ def free_port() -> int:
         return port
 
 
-def demand_free(port: int) -> None:
+def demand_free(port: int, host: str = HOST, product: str = "Kafka", elsewhere: str = "--bootstrap {host}:{port}") -> None:
     """Raises PortBusyError naming the port and, where the system tells, the program."""
-    if is_free(port):
+    if is_free(port, host):
         return
     raise PortBusyError(
-        f"port {port} on {HOST} is taken{_holder(port)}",
+        f"port {port} on {host} is taken{_holder(port)}",
         f"Stop that program, or use another port (--port {free_port()}). "
-        f"If it is a Kafka you want to use: --bootstrap {HOST}:{port}.",
+        f"If it is a {product} you want to use: {elsewhere.format(host=host, port=port)}.",
     )
 
 

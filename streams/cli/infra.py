@@ -7,23 +7,21 @@ stopped or changed by ``infra``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 from click.exceptions import Exit
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 
 from infra.broker import BrokerError, LocalBroker
-from infra.broker.jars import OnJar
 from infra.broker.probe import ask
 from infra.carry import carry_commands
 from infra.topics import Applied, compare, states
 from infra.topics import apply as apply_topics
 from infra.topics import drift as topic_drift
 from schemas.codec import codec
+from streams.cli.infra_cassandra import cassandra
+from streams.cli.jar_progress import jar_progress
 from streams.cli.subjects import Registered, register_subjects
 from streams.settings import Settings
 from streams.topics import TOPICS, physical
@@ -36,14 +34,18 @@ bootstrap_option = click.option("--bootstrap", metavar="HOST:PORT", help="Use th
 
 @click.group()
 def infra() -> None:
-    """Start, stop and look at the local Kafka broker.
+    """Start, stop and look at the local Kafka broker, and at a local Cassandra.
 
     \b
     Examples:
       monmouth infra up
       monmouth infra up --port 29092
       monmouth infra status --bootstrap kafka.example:9092
+      monmouth infra cassandra up
     """
+
+
+infra.add_command(cassandra)
 
 
 @infra.command()
@@ -58,7 +60,7 @@ def up(settings: Settings, port: int | None, bootstrap: str | None) -> None:
         return
     if port is None and LocalBroker(settings.state_dir).pid is None:
         port = _settings_port(settings)
-    with _jar_progress() as on_jar:
+    with jar_progress(console, "the broker's") as on_jar:
         broker = LocalBroker(settings.state_dir, port=port or 0, say=console.print, on_jar=on_jar)
         started = broker.start()
     console.print(f"Kafka {'is up' if started else 'was up already'} at {broker.bootstrap} (pid {broker.pid})")
@@ -202,20 +204,3 @@ def _check_outside(bootstrap: str) -> None:
     if cluster is None:
         raise BrokerError(f"no Kafka answers at {bootstrap}", "Is the address right, and reachable from here without TLS?")
     console.print(f"Kafka answers at {bootstrap}: cluster {cluster.cluster_id}, brokers: {cluster.brokers}")
-
-
-@contextmanager
-def _jar_progress() -> Iterator[OnJar]:
-    columns = (TextColumn("fetching the broker's jars"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    progress = Progress(*columns, console=console, transient=True)
-    task = progress.add_task("", total=None)
-
-    def on_jar(done: int, total: int, file: str) -> None:
-        progress.start()
-        progress.update(task, completed=done, total=total, description=file)
-
-    try:
-        yield on_jar
-    finally:
-        if progress.live.is_started:
-            progress.stop()

@@ -44,7 +44,12 @@ def _intent(_: Wiring) -> AgentFactory:
 
 
 def _memory(wiring: Wiring) -> AgentFactory:
-    from connectors.stores import check_own_stores, open_memory_store  # noqa: PLC0415
+    from connectors.stores import (  # noqa: PLC0415
+        ReadOnlyMemoryStore,
+        check_own_stores,
+        memories_are_shared,
+        open_memory_store,
+    )
     from streams.agents.memory import MemoryAgent  # noqa: PLC0415
     from streams.serving.probes import memory_store_probe  # noqa: PLC0415
 
@@ -63,7 +68,11 @@ def _memory(wiring: Wiring) -> AgentFactory:
     def make(partition: int, state: LocalState) -> MemoryAgent:
         return MemoryAgent(partition, state, owned[partition], authority=authority, limit=limit)
 
-    return AgentFactory(MemoryAgent, make, claim=claim, probe=memory_store_probe(store))
+    def follow(partition: int, state: LocalState) -> MemoryAgent:
+        return MemoryAgent(partition, state, ReadOnlyMemoryStore(store), authority=authority, limit=limit)
+
+    shared = follow if memories_are_shared(wiring.settings) else None
+    return AgentFactory(MemoryAgent, make, claim=claim, follow=shared, probe=memory_store_probe(store))
 
 
 def _authority(settings: Settings) -> Authority:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connectors.stores.cassandra import CassandraMemoryStore
 from connectors.stores.lmdb_memory import LmdbMemoryStore
 from schemas.defaults import plain_edge
 from schemas.records import MemoryFact
@@ -18,9 +19,15 @@ from tests.unit.stores.facts import ALICE, BOB, block, delete, h, memory, upsert
 from tests.unit.stores.reference import DictMemoryStore
 
 
-@pytest.fixture(params=["lmdb", "reference"])
+@pytest.fixture(params=["lmdb", pytest.param("cassandra", marks=pytest.mark.cassandra), "reference"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
-    made: MemoryStore = LmdbMemoryStore(tmp_path / "m") if request.param == "lmdb" else DictMemoryStore()
+    made: MemoryStore
+    if request.param == "lmdb":
+        made = LmdbMemoryStore(tmp_path / "m")
+    elif request.param == "cassandra":
+        made = CassandraMemoryStore(request.getfixturevalue("cassandra_settings"))
+    else:
+        made = DictMemoryStore()
     yield made
     await made.close()
     await made.close()

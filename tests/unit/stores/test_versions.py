@@ -15,6 +15,7 @@ import pytest
 from xxhash import xxh3_64_digest
 
 from connectors.stores import LmdbMemoryStore, LmdbVectorStore, ReadOnlyVectorStore
+from connectors.stores.cassandra import CassandraMemoryStore
 from connectors.stores.change_index import SPARE
 from connectors.stores.milvus import MilvusVectorStore
 from schemas.defaults import plain_edge
@@ -33,9 +34,15 @@ def row(n: int, agent: bytes = ALICE, axis: int | None = None) -> VectorRow:
     return VectorRow(agent, h(n), AXES[n if axis is None else axis])
 
 
-@pytest.fixture(params=["lmdb", "reference"])
+@pytest.fixture(params=["lmdb", pytest.param("cassandra", marks=pytest.mark.cassandra), "reference"])
 async def memories(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemoryStore]:
-    made: MemoryStore = LmdbMemoryStore(tmp_path / "m") if request.param == "lmdb" else DictMemoryStore()
+    made: MemoryStore
+    if request.param == "lmdb":
+        made = LmdbMemoryStore(tmp_path / "m")
+    elif request.param == "cassandra":
+        made = CassandraMemoryStore(request.getfixturevalue("cassandra_settings"))
+    else:
+        made = DictMemoryStore()
     yield made
     await made.close()
 

@@ -1,0 +1,266 @@
+"""One real Cassandra node on this machine, for as long as its state folder says.
+
+Assumes: a folder that belongs to this user. Invariant: at most one node per folder, found again by any later process through
+its pid file; it listens on one loopback address only; a start that fails or is interrupted leaves no process behind; what it
+acknowledged outlives every kind of stop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from infra.broker.diagnosis import cause_of_death, tail
+from infra.broker.errors import BrokerError, BrokerTimeoutError, DiskFullError, NotWritableError
+from infra.broker.exclusive import exclusive
+from infra.broker.jars import JarFolder, OnJar, parse_lock
+from infra.broker.launch import environment
+from infra.broker.local import jars_folder
+from infra.broker.ports import demand_free, free_port, is_free
+from infra.broker.probe import listens
+from infra.broker.process import ProcessRecord
+from infra.cassandra.configuration import LOGBACK, Place, node_configuration, options
+from infra.cassandra.java import find_java
+
+LOCK = Path(__file__).with_name("jars.lock")
+ADDRESS = "127.0.0.1"
+HEAP = "384m"
+SPACE = 1024 * 1024 * 1024  # bytes free before a start: commit log, tables and their compaction
+START_TIMEOUT = 180.0  # seconds; after a crash the node reads its commit log back
+STOP_TIMEOUT = 30.0
+READY = "Starting listening for CQL clients"
+POLL = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """``running``: its process lives. ``answers``: and it takes connections."""
+
+    running: bool
+    answers: bool
+    endpoint: str
+    pid: int | None
+    log: Path
+
+
+class CassandraNode:
+    """The node ``name`` of ``state_dir``. ``port`` and ``storage_port`` 0: those used last, or any free ones.
+
+    ``jars``: a folder that servers and checkouts may share (default: MONMOUTH_JARS, else ``state_dir/jars``); a Java that had
+    to be fetched is kept beside it. ``configuration`` adds to cassandra.yaml. ``seeds``: addresses of the ring's first nodes.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        name: str = "cassandra",
+        address: str = ADDRESS,
+        port: int = 0,
+        storage_port: int = 0,
+        seeds: Sequence[str] = (),
+        jars: Path | None = None,
+        heap: str = HEAP,
+        configuration: Mapping[str, Any] | None = None,
+        say: Callable[[str], None] | None = None,
+        on_jar: OnJar | None = None,
+    ) -> None:
+        self.folder = state_dir.resolve() / name
+        self.address = address
+        self._jars = JarFolder((jars or jars_folder(state_dir)).resolve(), parse_lock(LOCK.read_text()), whose="Cassandra's")
+        self._port = port
+        self._storage_port = storage_port
+        self._seeds = tuple(seeds) or (address,)
+        self._heap = heap
+        self._configuration = dict(configuration or {})
+        self._say = say or (lambda _line: None)
+        self._on_jar = on_jar
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        """Where the running node takes connections. Raises BrokerError if it does not run."""
+        record = self._living()
+        if record is None:
+            raise BrokerError(f"no Cassandra runs in {self.folder}", "Start it with 'monmouth infra cassandra up'.")
+        return record.port
+
+    @property
+    def storage_port(self) -> int:
+        """Where nodes speak to each other."""
+        return self._last()[1]
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running node."""
+        record = self._living()
+        return record.pid if record else None
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "cassandra.log"
+
+    def start(self, timeout: float = START_TIMEOUT) -> bool:
+        """Start and wait until it takes connections; False if it ran already. Blocks; raises BrokerError and its kinds."""
+        self._make_folder()
+        with exclusive(self.folder / ".lock", timeout, "another start or stop of this node"):
+            record = self._living()
+            if record is not None:
+                if self._port not in (0, record.port):
+                    raise BrokerError(
+                        f"this Cassandra already runs, on port {record.port}, not {self._port}",
+                        "Stop it first with 'monmouth infra cassandra down', or leave the port out.",
+                    )
+                return False
+            self._demand_space()
+            self._jars.ensure(self._on_jar)
+            java = find_java(self._jars.path.parent)
+            place = self._place()
+            self._write_configuration(place)
+            self._launch(str(java.path), place, timeout)
+            return True
+
+    def stop(self, timeout: float = STOP_TIMEOUT) -> bool:
+        """SIGTERM, then SIGKILL after ``timeout`` seconds; False if none ran. The data stay."""
+        if not self.folder.is_dir():
+            return False
+        with exclusive(self.folder / ".lock", timeout + STOP_TIMEOUT, "another start or stop of this node"):
+            record = self._living()
+            if record is None:
+                self._pid_file.unlink(missing_ok=True)
+                return False
+            if not record.stop(timeout):
+                self._say(f"Cassandra did not end within {timeout:.0f} s and was killed; what it acknowledged is kept")
+            self._reap()
+            self._pid_file.unlink(missing_ok=True)
+            return True
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would; it may be started again."""
+        record = self._living()
+        if record is not None:
+            record.kill()
+            self._reap()
+
+    def status(self) -> NodeStatus:
+        """As it is now."""
+        record = self._living()
+        return NodeStatus(
+            running=record is not None,
+            answers=record is not None and listens(self.address, record.port),
+            endpoint=f"{self.address}:{record.port}" if record else "",
+            pid=record.pid if record else None,
+            log=self.log,
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.folder / "cassandra.pid"
+
+    def _living(self) -> ProcessRecord | None:
+        record = ProcessRecord.read(self._pid_file)
+        return record if record is not None and record.alive() else None
+
+    def _make_folder(self) -> None:
+        try:
+            for part in ("", "data", "commitlog", "saved_caches", "hints", "cdc_raw", "conf", "tmp"):
+                (self.folder / part).mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise NotWritableError(
+                f"cannot write {self.folder}: {error.strerror}",
+                "Give this user write access, or choose another place with MONMOUTH_STATE_DIR.",
+            ) from None
+
+    def _demand_space(self) -> None:
+        free = shutil.disk_usage(self.folder).free
+        if free < SPACE:
+            raise DiskFullError(
+                f"{free >> 20} MiB free at {self.folder}; Cassandra wants {SPACE >> 20} MiB",
+                "Free some space, or choose another place with MONMOUTH_STATE_DIR.",
+            )
+
+    def _last(self) -> tuple[int, int]:
+        """Ports of the last run: for clients, for other nodes; zeros before the first."""
+        try:
+            said = json.loads((self.folder / "conf" / "cassandra.yaml").read_text())
+            return int(said["native_transport_port"]), int(said["storage_port"])
+        except (OSError, ValueError, KeyError):
+            return 0, 0
+
+    def _place(self) -> Place:
+        last = self._last()
+        ports = []
+        for wanted, used in zip((self._port, self._storage_port), last, strict=True):
+            if wanted:
+                demand_free(wanted, self.address, "Cassandra", 'cassandra.contact_points = ["{host}"]')
+            ports.append(wanted or (used if used and is_free(used, self.address) else free_port()))
+        return Place(self.address, ports[0], ports[1], self._seeds)
+
+    def _write_configuration(self, place: Place) -> None:
+        (self.folder / "conf" / "cassandra.yaml").write_text(node_configuration(self.folder, place, self._configuration))
+        (self.folder / "conf" / "logback.xml").write_text(LOGBACK)
+
+    def _launch(self, java: str, place: Place, timeout: float) -> None:
+        joins = tuple(place.seeds) != (place.address,)
+        line = [java, *options(self.folder, self._heap, joins), "-cp", f"{self.folder}/conf{os.pathsep}{self._jars.class_path}"]
+        try:
+            with self.log.open("wb") as output:
+                self._child = subprocess.Popen(
+                    [*line, "org.apache.cassandra.service.CassandraDaemon"],
+                    cwd=self._jars.path,
+                    env=environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            ProcessRecord.of(self._child.pid, place.port).write(self._pid_file)
+            self._await_ready(place, timeout)
+        except BaseException:  # Ctrl-C too: nothing may be left running
+            self._abandon()
+            raise
+
+    def _await_ready(self, place: Place, timeout: float) -> None:
+        assert self._child is not None
+        started, told = time.monotonic(), False
+        while (waited := time.monotonic() - started) < timeout:
+            status = self._child.poll()
+            if status is not None:
+                raise cause_of_death(tail(self.log), self.folder, status, "Cassandra")
+            if READY in self.log.read_text(errors="replace") and listens(self.address, place.port):
+                return
+            if waited > 20 and not told:
+                told = True
+                self._say("still starting: after a crash Cassandra reads its commit log back first")
+            time.sleep(POLL)
+        raise BrokerTimeoutError(f"Cassandra did not answer within {timeout:.0f} s", f"Its log: {self.log}")
+
+    def _abandon(self) -> None:
+        if self._child is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, 9)
+        self._reap()
+        self._pid_file.unlink(missing_ok=True)
+
+    def _reap(self) -> None:
+        if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(10)
+            self._child = None
