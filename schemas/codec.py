@@ -163,6 +163,10 @@ class Codec:
         """Whether nothing of this agent can be read or written any more."""
         return False
 
+    def named(self, agent: bytes) -> bool:
+        """Whether anything can be kept under a ``veil`` of this agent: it is not erased, and was written of before."""
+        return True
+
     def seal(self, kind: str, agent: bytes, key: bytes, body: bytes) -> bytes:
         """``body`` as a store may keep it: of one agent, under ``key``, among rows of ``kind``. Here as it is."""
         return OPEN + body

@@ -123,7 +123,16 @@ class RagSettings(BaseModel):
     """Vectors and retrieval."""
 
     vector_store_url: str = Field("", description="Empty: embedded. Else a Milvus URI or a Milvus Lite .db file.")
-    vector_store_token: SecretStr = SecretStr("")
+    vector_store_token: SecretStr = Field(SecretStr(""), description="Milvus: token, or USER:PASSWORD.")
+    vector_store_token_file: Path | None = Field(None, description="A file that holds the token instead.")
+    vector_store_ca_file: Path | None = Field(None, description="Milvus by https: whose certificates are believed (PEM).")
+    vector_store_cert_file: Path | None = Field(None, description="Own certificate, for a server that asks for one (PEM).")
+    vector_store_key_file: Path | None = Field(None, description="Its key (PEM).")
+    vector_store_server_name: str = Field("", description="What the server's certificate says, if it is not its host.")
+    vector_collection: str = Field("monmouth_vectors", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,100}$", description="In Milvus.")
+    vector_index: Literal["FLAT", "HNSW", "IVF_FLAT"] = Field(
+        "FLAT", description="Of a collection that is made in Milvus. FLAT is exact; the others are for millions of vectors."
+    )
     embedding_model: str = "sentence-transformers/all-MiniLM-L6-v2"
     models_path: Path = Path("models")
     embedding_backend: Literal["onnx", "onnx-int8", "torch"] = "onnx"

@@ -20,7 +20,7 @@ settings.register_profile("patient", deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("patient")
 
-pytest_plugins = ("tests.broker_fixtures", "tests.cassandra_fixtures")
+pytest_plugins = ("tests.broker_fixtures", "tests.cassandra_fixtures", "tests.milvus_fixtures")
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MONMOUTH_DATA", ROOT.parent / "shared" / "data"))
 MODELS = Path(os.environ.get("MONMOUTH_MODELS", ROOT / ".monmouth" / "models"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from connectors.stores.lmdb_memory import LmdbMemoryStore
 from connectors.stores.lmdb_vectors import LmdbVectorStore
@@ -10,6 +11,9 @@ from connectors.stores.read_only import ReadOnlyMemoryStore, ReadOnlyVectorStore
 from streams.errors import ConfigurationError
 from streams.ports.stores import MemoryStore, VectorStore
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from connectors.stores.milvus import Access
 
 VECTORS = Path("vectors")
 
@@ -30,7 +34,24 @@ def open_vector_store(settings: Settings) -> VectorStore:
         return LmdbVectorStore(settings.path(VECTORS), map_size=settings.memory.store_gib << 30)
     from connectors.stores.milvus import MilvusVectorStore  # noqa: PLC0415  (not needed by default)
 
-    return MilvusVectorStore(url, settings.rag.vector_store_token.get_secret_value())
+    return MilvusVectorStore(_milvus_access(settings), settings.rag.vector_collection, index=settings.rag.vector_index)
+
+
+def _milvus_access(settings: Settings) -> Access:
+    from connectors.stores.milvus import Access  # noqa: PLC0415
+
+    rag = settings.rag
+    token = rag.vector_store_token.get_secret_value()
+    if rag.vector_store_token_file is not None:
+        if token:
+            raise ConfigurationError("rag.vector_store_token and rag.vector_store_token_file are both set", "Keep one.")
+        try:
+            token = settings.path(rag.vector_store_token_file).read_text().strip()
+        except OSError as error:
+            raise ConfigurationError(f"{rag.vector_store_token_file} cannot be read: {error.strerror}") from None
+    files = (rag.vector_store_ca_file, rag.vector_store_cert_file, rag.vector_store_key_file)
+    ca, certificate, key = (None if file is None else settings.path(file) for file in files)
+    return Access(rag.vector_store_url, token, ca, certificate, key, rag.vector_store_server_name)
 
 
 def memories_are_shared(settings: Settings) -> bool:

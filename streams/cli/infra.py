@@ -21,6 +21,7 @@ from infra.topics import apply as apply_topics
 from infra.topics import drift as topic_drift
 from schemas.codec import codec
 from streams.cli.infra_cassandra import cassandra
+from streams.cli.infra_milvus import milvus
 from streams.cli.jar_progress import jar_progress
 from streams.cli.subjects import Registered, register_subjects
 from streams.settings import Settings
@@ -34,7 +35,7 @@ bootstrap_option = click.option("--bootstrap", metavar="HOST:PORT", help="Use th
 
 @click.group()
 def infra() -> None:
-    """Start, stop and look at the local Kafka broker, and at a local Cassandra.
+    """Start, stop and look at the local Kafka broker, and at a local Cassandra or Milvus.
 
     \b
     Examples:
@@ -46,6 +47,7 @@ def infra() -> None:
 
 
 infra.add_command(cassandra)
+infra.add_command(milvus)
 
 
 @infra.command()

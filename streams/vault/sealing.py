@@ -86,6 +86,12 @@ class SealingCodec(Codec):
     def erased(self, agent: bytes) -> bool:
         return self.keys.erased(agent)
 
+    def named(self, agent: bytes) -> bool:
+        try:
+            return self.keys.get(agent) is not None
+        except ErasedError:
+            return False
+
     def seal(self, kind: str, agent: bytes, key: bytes, body: bytes) -> bytes:
         if not self._seals:
             return super().seal(kind, agent, key, body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 
 from connectors.stores.lmdb_vectors import LmdbVectorStore
 from connectors.stores.milvus import MilvusVectorStore
-from streams.errors import StoreError
+from streams.errors import FencedError, StoreError
 from streams.ports.stores import VectorRow, VectorStore
 from tests.unit.stores.facts import ALICE, BOB, h
 from tests.unit.stores.reference import DictVectorStore
@@ -18,19 +18,36 @@ from tests.unit.stores.reference import DictVectorStore
 DIMENSION = 384
 
 
-@pytest.fixture(params=["lmdb", "milvus-lite", "reference"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorStore]:
-    made: VectorStore
-    match request.param:
+Opener = Callable[[], VectorStore]
+
+
+def _opener(name: str, request: pytest.FixtureRequest, folder: Path) -> Opener:
+    match name:
         case "lmdb":
-            made = LmdbVectorStore(tmp_path / "v")
+            return lambda: LmdbVectorStore(folder / "v")
         case "milvus-lite":
-            made = MilvusVectorStore(str(tmp_path / "below" / "v.db"))
+            return lambda: MilvusVectorStore(str(folder / "below" / "v.db"))
+        case "milvus":
+            return request.getfixturevalue("milvus_collection")
         case _:
-            made = DictVectorStore()
+            return DictVectorStore
+
+
+KINDS = ["lmdb", "milvus-lite", pytest.param("milvus", marks=pytest.mark.milvus)]
+
+
+@pytest.fixture(params=[*KINDS, "reference"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorStore]:
+    made = _opener(request.param, request, tmp_path)()
     yield made
     await made.close()
     await made.close()
+
+
+@pytest.fixture(params=KINDS)
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Opens one and the same store again and again."""
+    return _opener(request.param, request, tmp_path)
 
 
 def unit(seed: int, count: int = 1) -> np.ndarray:
@@ -115,9 +132,8 @@ async def test_equal_vectors_rank_by_id(store: VectorStore) -> None:
     assert [hit.memory_id for hit in await store.search(ALICE, unit(3)[0], 10)] == [h(1), h(2), h(4), h(9)]
 
 
-@pytest.mark.parametrize("name", ["lmdb", "milvus-lite"])
-async def test_wrong_vectors_are_refused(name: str, tmp_path: Path) -> None:
-    store: VectorStore = LmdbVectorStore(tmp_path) if name == "lmdb" else MilvusVectorStore(str(tmp_path / "v.db"))
+async def test_wrong_vectors_are_refused(opener: Opener) -> None:
+    store = opener()
     for wrong in (np.zeros(384, np.float32), np.full(384, np.nan, np.float32), unit(1)[0] * 2, unit(1)[0][:100]):
         with pytest.raises(StoreError):
             await store.upsert([row(1), row(2, vector=wrong)])
@@ -137,15 +153,55 @@ async def test_wrong_vectors_are_refused(name: str, tmp_path: Path) -> None:
         await store.upsert([row(1)])
 
 
-@pytest.mark.parametrize("name", ["lmdb", "milvus-lite"])
-async def test_what_was_written_is_there_after_a_restart(name: str, tmp_path: Path) -> None:
-    def opened() -> VectorStore:
-        return LmdbVectorStore(tmp_path) if name == "lmdb" else MilvusVectorStore(str(tmp_path / "v.db"))
-
-    store = opened()
+async def test_what_was_written_is_there_after_a_restart(opener: Opener) -> None:
+    store = opener()
     await store.upsert([row(n) for n in range(20)])
     await store.delete([(ALICE, h(3))])
+    identity = store.identity
     await store.close()
-    store = opened()
+    store = opener()
+    assert store.identity == identity
     assert {hit.memory_id for hit in await store.search(ALICE, unit(1)[0], 50)} == {h(n) for n in range(20) if n != 3}
+    await store.close()
+
+
+async def test_a_batch_that_comes_again_is_there_once(store: VectorStore) -> None:
+    """After a crash half a batch may be there; it is written again, whole."""
+    rows = [row(n) for n in range(40)]
+    await store.upsert(rows[:17])
+    await store.upsert(rows)
+    await store.delete([(ALICE, h(n)) for n in range(10)])
+    await store.upsert(rows)
+    await store.delete([(ALICE, h(n)) for n in range(10)])
+    assert sorted(hit.memory_id for hit in await store.search(ALICE, unit(1)[0], 1_000)) == [h(n) for n in range(10, 40)]
+
+
+async def test_one_agents_few_rows_among_anothers_many_are_all_found(store: VectorStore) -> None:
+    """0.5 % of the rows, where filtered approximate indexes lose most."""
+    crowd, few = unit(1, 3_000), unit(2, 15)
+    await store.upsert([row(n, BOB, v) for n, v in enumerate(crowd)])
+    await store.upsert([row(n, ALICE, v) for n, v in enumerate(few)])
+    for query in unit(3, 4):
+        hits = await store.search(ALICE, query, 10)
+        assert [hit.memory_id for hit in hits] == [h(int(n)) for n in np.argsort(-(few @ query))[:10]]
+
+
+async def test_only_the_newest_owner_of_a_lane_writes(opener: Opener) -> None:
+    store = opener()
+    old, other = await store.claim(b"t.embedding/0"), await store.claim(b"t.embedding/1")
+    await old.upsert([row(1), row(2)])
+    new = await store.claim(b"t.embedding/0")
+    assert {hit.memory_id for hit in await new.search(ALICE, unit(1)[0], 9)} == {h(1), h(2)}
+    await new.delete([(ALICE, h(1))])
+    await new.upsert([row(2, vector=unit(9)[0])])
+    with pytest.raises(FencedError):
+        await old.upsert([row(1), row(2)])
+    with pytest.raises(FencedError):
+        await old.delete([(ALICE, h(2))])
+    await other.upsert([row(3)])
+    await old.close()  # the files are the store's
+    assert {hit.memory_id for hit in await store.search(ALICE, unit(1)[0], 9)} == {h(2), h(3)}
+    found = await new.get(ALICE, h(2))
+    assert found is not None and found.tobytes() == unit(9)[0].tobytes()
+    assert new.identity == store.identity
     await store.close()

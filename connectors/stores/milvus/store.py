@@ -1,0 +1,268 @@
+"""The VectorStore on one Milvus collection that holds all agents.
+
+What stands in it: ``rows``. How it is laid out: ``collection``. Which reads wait for what: ``horizon``. Who writes: ``lanes``.
+Only upserts and deletes by key, never inserts: after a crash an unacknowledged batch may be there by half, and comes again.
+One writer thread, one request at a time (Milvus Lite asks for it), ``BATCH`` rows at most in each; a flush before a search if
+many rows wait, which Milvus Lite scans slowly. Milvus Lite has one process: it needs no horizon, and its lanes are in memory.
+It does not force its log to disk on each write and notices no damage: after a power cut, rebuild it from the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.stores.keys import check_agent
+from connectors.stores.milvus import lanes
+from connectors.stores.milvus.client import NOT_FOUND, READ_TIMEOUT, TIMEOUT, Access, code_of, connect, failure
+from connectors.stores.milvus.collection import partition_of, prepare, search_parameters
+from connectors.stores.milvus.horizon import Horizon
+from connectors.stores.milvus.rows import FIELDS, NAME_DIGITS, entity, memory_id_of, pseudonym, row_key, vector_row
+from connectors.stores.vectors import DIMENSION, check_query
+from streams.errors import ConfigurationError, FencedError, StoreError
+from streams.ports.stores import Changes, Hit, VectorRow, Version
+
+T = TypeVar("T")
+Floats = NDArray[np.float32]
+COLLECTION = "monmouth_vectors"
+BATCH = 1_000
+LIMIT = 16_384
+AGENTS = 1_000
+"""Most agents in one request."""
+FLUSH_AFTER = 500
+
+
+class MilvusVectorStore:
+    """Connects, and makes the collection. ``index``: of a collection that is made; one that is there keeps its own."""
+
+    def __init__(
+        self, access: Access | str, collection: str = COLLECTION, dimension: int = DIMENSION, index: str = "FLAT"
+    ) -> None:
+        self.access = access if isinstance(access, Access) else Access(access)
+        self.dimension = dimension
+        self._collection = self._target = collection
+        self._client = connect(self.access)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="milvus-write")
+        self._horizon = Horizon(self._present, told=self.access.lite)
+        self._owners: dict[bytes, int] = {}
+        self._lane: bytes | None = None
+        self._owner = 0
+        self._waiting = [0]
+        self._open = [True]
+        try:
+            self.identity, self.index = self._translated(
+                partial(prepare, self._client, collection, dimension, index, lite=self.access.lite)
+            )
+        except BaseException:
+            self._client.close()
+            raise
+
+    async def upsert(self, rows: Sequence[VectorRow]) -> None:
+        entities = {}
+        for made in [entity(row, self.dimension) for row in rows]:
+            if made is not None:
+                entities[made["key"]] = made  # one row per key: what a server keeps of two equal ones is not defined
+        for part in _parts(list(entities.values()), lambda made: made["agent"]):
+            await self._write(partial(self._upsert, part))
+
+    async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
+        named = [key for agent, memory_id in keys if (key := row_key(agent, memory_id)) is not None]
+        for part in _parts(list(dict.fromkeys(named)), lambda key: key[:NAME_DIGITS]):
+            await self._write(partial(self._delete, part))
+
+    async def claim(self, lane: bytes) -> MilvusVectorStore:
+        """A handle that ends with this one; its writes stop when the lane is claimed again. It sees what was written before.
+
+        Rows of a batch that its former owner did not finish may be there: at worst of a block that was undone since. No answer
+        holds what does not stand, and the row goes when the new owner comes to the same place of the log.
+        """
+        self._refuse_closed()
+        claimed = copy(self)
+        claimed._lane = lane
+        if self.access.lite:
+            claimed._owner = self._owners[lane] = self._owners.get(lane, 0) + 1
+            return claimed
+        claimed._target = await self._run(partial(lanes.claim, self._client, self._collection, lane))
+        claimed._horizon = Horizon(self._present)
+        claimed._horizon.catch_up()
+        return claimed
+
+    def catch_up(self) -> None:
+        """What others acknowledged before this call, every later read shows; until the first call, reads ask for themselves."""
+        self._horizon.catch_up()
+
+    async def search(self, agent: bytes, vector: Floats, limit: int) -> list[Hit]:
+        return await self.nearest({agent}, vector, limit)
+
+    async def nearest(self, agents: Set[bytes], vector: Floats, limit: int) -> list[Hit]:
+        """See ``streams.ports.search.PooledSearch``."""
+        self._refuse_closed()
+        query = check_query(vector, self.dimension)
+        names = {name: agent for agent in sorted(agents) if (name := pseudonym(check_agent(agent))) is not None}
+        if limit <= 0:
+            return []
+        if not names:
+            await self._read(self._ping)
+            return []
+        if self.access.lite and self._waiting[0] > FLUSH_AFTER:
+            await self._write(self._flush)
+        asked = list(names)
+        hits: list[Hit] = []
+        for start in range(0, len(asked), AGENTS):
+            part = asked[start : start + AGENTS]
+            for found in await self._read(partial(self._search, part, query, min(limit, LIMIT))):
+                owner = names.get(found["key"][:NAME_DIGITS])  # a hit of an agent not asked of is dropped
+                memory_id = None if owner is None else memory_id_of(owner, found["key"], found["sealed"])
+                if owner is not None and memory_id is not None:
+                    hits.append(Hit(owner, memory_id, found["score"]))
+        return sorted(hits, key=lambda hit: (-round(hit.score, 6), hit.agent, hit.memory_id))[:limit]
+
+    async def get(self, agent: bytes, memory_id: bytes) -> Floats | None:
+        (row,) = await self.find([(agent, memory_id)])
+        return None if row is None else row.vector
+
+    async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
+        self._refuse_closed()
+        named = {(agent, memory_id): row_key(agent, memory_id) for agent, memory_id in keys}
+        agents = {name: agent for (agent, _), name in named.items() if name is not None}
+        found: dict[str, VectorRow | None] = {}
+        for part in _parts(list(agents), lambda key: key[:NAME_DIGITS]):
+            for row in await self._read(partial(self._rows, part)):
+                found[row["key"]] = vector_row(agents[row["key"]], row)
+        return [None if (name := named[key]) is None else found.get(name) for key in keys]
+
+    async def version(self, agent: bytes) -> Version | None:
+        """None: Milvus keeps no number that changes with an agent's rows, and one kept beside them would not be atomic."""
+        check_agent(agent)
+        return None
+
+    async def changes(self, agent: bytes, since: Version | None, limit: int) -> Changes | None:
+        """None, as ``version``."""
+        check_agent(agent)
+        return None
+
+    async def compact(self) -> str:
+        """Has segments rewritten without what was deleted, which they hold in the clear until then; what came of it."""
+        await self._write(self._flush)  # what was deleted since would else be in no segment yet
+        if self.access.lite:
+            return "deleted; the Milvus Lite file may hold them until it is made anew: move it away and start the workers again"
+        await self._write(partial(self._client.compact, self._collection, timeout=TIMEOUT))
+        return "deleted; the Milvus server was told to compact, and does it in its own time"
+
+    async def close(self) -> None:
+        if self._open[0] and self._lane is None:
+            self._open[0] = False
+            await asyncio.to_thread(self._writer.shutdown)
+            await asyncio.to_thread(self._client.close)
+
+    async def _write(self, call: Callable[[], Any]) -> None:
+        await self._run(call)
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        self._refuse_closed()
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._translated, call)
+
+    async def _read(self, call: Callable[[], T]) -> T:
+        self._refuse_closed()
+        return await asyncio.to_thread(self._translated, call)
+
+    def _refuse_closed(self) -> None:
+        if not self._open[0]:
+            raise StoreError(f"vector store {self.access.place} is closed")
+
+    def _translated(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except (StoreError, ConfigurationError, FencedError):
+            raise
+        except Exception as error:  # pymilvus raises its own, gRPC's and plain kinds
+            raise failure(self.access, error) from None
+
+    def _upsert(self, rows: Sequence[dict[str, Any]]) -> None:
+        done = self._owned(partial(self._client.upsert, self._target, list(rows), **self._place(rows[0]["agent"])))
+        if int(done["upsert_count"]) != len(rows):
+            raise StoreError(f"vector store {self.access.place} acknowledged {done['upsert_count']} of {len(rows)} vectors")
+        self._horizon.wrote(row["key"] for row in rows)
+        self._waiting[0] += len(rows)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        # a server answers {'delete_count': n}, Milvus Lite the list of ids; neither tells which were there, so neither is read
+        self._owned(partial(self._client.delete, self._target, ids=list(keys), **self._place(keys[0])))
+        self._horizon.wrote(keys)
+
+    def _owned(self, call: Callable[[], T]) -> T:
+        """Writes as the owner of the lane, if this handle is one's. Raises FencedError."""
+        if self._lane is None:
+            return call()
+        if self.access.lite:
+            if self._owners[self._lane] != self._owner:
+                raise lanes.fenced(self._lane)
+            return call()
+        try:
+            return call()
+        except Exception as error:
+            if code_of(error) == NOT_FOUND and self._client.has_collection(self._collection, timeout=TIMEOUT):
+                raise lanes.fenced(self._lane) from None
+            raise
+
+    def _place(self, name: str) -> dict[str, Any]:
+        return {"timeout": TIMEOUT} | ({} if self.access.lite else {"partition_name": partition_of(name)})
+
+    def _flush(self) -> None:
+        self._client.flush(self._collection, timeout=TIMEOUT)
+        self._waiting[0] = 0
+
+    def _search(self, names: Sequence[str], query: Floats, limit: int) -> list[dict[str, Any]]:
+        wanted = f'agent == "{names[0]}"' if len(names) == 1 else f"agent in {list(names)}".replace("'", '"')
+        (hits,) = self._client.search(
+            self._collection,
+            [query],
+            limit=limit,
+            filter=wanted,
+            output_fields=["key", "sealed"],
+            search_params=search_parameters(self.index, limit),
+            **self._moment(names, None),
+        )
+        return [{**hit["entity"], "score": float(hit["distance"])} for hit in hits]
+
+    def _rows(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._client.get(
+            self._collection, ids=list(keys), output_fields=FIELDS, **self._moment(keys[:1], keys)
+        )
+        return found
+
+    def _moment(self, names: Sequence[str], keys: Sequence[str] | None) -> dict[str, Any]:
+        if self.access.lite:
+            return {"timeout": READ_TIMEOUT}
+        return {
+            "timeout": READ_TIMEOUT,
+            "partition_names": sorted({partition_of(name) for name in names}),
+            "consistency_level": "Customized",
+            "guarantee_timestamp": self._horizon.moment(keys),
+        }
+
+    def _ping(self) -> None:
+        """Nobody is known who was asked of. That the server is gone would be known nevertheless."""
+        if not self.access.lite:
+            self._present()
+
+    def _present(self) -> int:
+        """The server's clock. pymilvus has no public call for it; its handler has had this one since servers have it."""
+        return int(self._client._get_connection().alloc_timestamp(timeout=READ_TIMEOUT))
+
+
+def _parts(items: Sequence[T], name: Callable[[T], str]) -> Iterator[Sequence[T]]:
+    """By partition, ``BATCH`` at most."""
+    places: dict[str, list[T]] = {}
+    for item in items:
+        places.setdefault(partition_of(name(item)), []).append(item)
+    for part in places.values():
+        for start in range(0, len(part), BATCH):
+            yield part[start : start + BATCH]
