@@ -34,6 +34,14 @@ def fact_name(fact: MemoryFact) -> Fact:
     return Fact(fact["cause"]) if block is None else Fact(fact["cause"], block["hash"], block["number"])
 
 
+def digest_of(fact: MemoryFact) -> int:
+    """What a fact of a block adds to the digest."""
+    block = fact["block"]
+    assert block is not None
+    parts = (fact["op"].encode().ljust(6), fact["cause"], fact["owner"], fact["memory_id"], block["hash"])
+    return int.from_bytes(blake3(b"".join(parts)).digest(), "little")
+
+
 class MemoryRows:
     """Rows of one partition, in ``state``."""
 
@@ -108,9 +116,7 @@ class MemoryRows:
     def _count(self, fact: MemoryFact, sign: int) -> None:
         if fact["block"] is None:
             return
-        parts = (fact["op"].encode().ljust(6), fact["cause"], fact["owner"], fact["memory_id"], fact["block"]["hash"])
-        element = int.from_bytes(blake3(b"".join(parts)).digest(), "little")
-        total = (int.from_bytes(self.digest(), "little") + sign * element) % _MODULUS
+        total = (int.from_bytes(self.digest(), "little") + sign * digest_of(fact)) % _MODULUS
         if total:
             self._state.put(_DIGEST_KEY, total.to_bytes(32, "little"))
         else:

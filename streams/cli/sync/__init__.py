@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import click
 
 from streams.cli.asking import gateway_option, gateway_url, json_option, print_json, token
-from streams.cli.sync.shown import show
+from streams.cli.sync.repairing import repaired
+from streams.cli.sync.shown import show, show_outcome
 from streams.identity.operator import load_or_create_token, read_token
 from streams.serving.sync.compare import LIMIT, compare
 from streams.serving.sync.findings import Findings
@@ -75,6 +77,33 @@ def compare_(  # noqa: PLR0917  (click passes options by name)
     else:
         show(findings)
     if findings.verdict in {"forked", "differs"}:
+        raise click.exceptions.Exit(DIFFERS)
+
+
+@sync.command("repair")
+@peer_option
+@token_option
+@limit_option
+@click.option("--dry-run", is_flag=True, help="Say what is wrong, and change nothing.")
+@gateway_option
+@json_option
+@click.pass_obj
+def repair_(  # noqa: PLR0917  (click passes options by name)
+    settings: Settings, peer: str, token_file: Path | None, limit: int, dry_run: bool, url: str | None, as_json: bool
+) -> None:
+    """Compare, and make this deployment's store what its own log and the chain say. Exit code 3 if anything is left to do.
+
+    \b
+    Run it where the store, the keys and chain.rpc_url of this deployment are. Workers and gateway stay up. Nothing the peer
+    says ends up in the store: it only tells where to look.
+    """
+    findings, outcome = asyncio.run(repaired(settings, url, peer, token_file, limit, dry=dry_run))
+    if as_json:
+        click.echo(json.dumps({"findings": findings.model_dump(), "outcome": outcome.model_dump()}, indent=2))
+    else:
+        show(findings)
+        show_outcome(outcome)
+    if not outcome.sound:
         raise click.exceptions.Exit(DIFFERS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from streams.repair.outcome import Outcome
 from streams.serving.sync.findings import AgentDifference, Findings, SideView
 
 VERDICTS = {
@@ -62,3 +63,35 @@ def _side(side: SideView) -> str:
     head = "an empty log" if side.head is None else f"log up to block {side.head}"
     settled = "nothing taken in" if side.settled is None else f"memories up to block {side.settled}"
     return f"{head}, {settled}, {side.partitions} partitions, version {side.version}"
+
+
+CAUSES = {
+    "store": "the store here was not what the log says",
+    "log": "the log here is not what the chain says",
+    "peer": "log and store here are right: the peer is wrong",
+    "erased": "erased on one side; nothing is wrong",
+    "unreadable": "its rows here cannot be read",
+    "undecided": "log and store here agree, and the chain could not be asked",
+}
+LOGS = {
+    "here": "the log here is not what the chain says",
+    "peer": "the log here is what the chain says: the peer's is not",
+    "state": "the log here is right, what the memory agent made of it is not",
+    "neither": "the chain has another block there than either",
+    "undecided": "whose log is right is not known: the chain could not be asked",
+}
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """Prints what was found and done."""
+    if outcome.log is not None:
+        click.echo(f"block {outcome.log.block}: {LOGS[outcome.log.fault]}")
+    for agent in outcome.agents:
+        parts = ((agent.lacked, "lacked"), (agent.altered, "altered"), (agent.extra, "too many"))
+        counts = ", ".join(f"{count} {what}" for count, what in parts if count)
+        done = "mended: " if agent.mended else ""
+        click.echo(f"{agent.agent} {done}{CAUSES[agent.cause]}{f' ({counts})' if counts else ''}")
+    for what in outcome.left:
+        click.echo(f"to do: {what}")
+    if outcome.sound:
+        click.echo("nothing is left to do here")

@@ -90,11 +90,16 @@ class _Comparison:
         fork = await first_difference(len(heights), same_block)
         at = (await self._both(heights[fork - 1]))[0] if fork else None
         first = await first_difference(fork, same_digest)
-        if first < fork:
-            return Divergence(kind="log", after=heights[first - 1] if first else None, at=heights[first]), at
-        if fork < len(heights):
-            return Divergence(kind="branch", after=heights[fork - 1] if fork else None, at=heights[fork]), at
-        return None, at
+        if first == len(heights):
+            return None, at
+        mine, theirs = await self._both(heights[first])
+        return Divergence(
+            kind="log" if first < fork else "branch",
+            after=heights[first - 1] if first else None,
+            at=heights[first],
+            here_hash=mine.hash,
+            there_hash=theirs.hash,
+        ), at
 
     async def _both(self, height: int) -> tuple[KeptCheckpoint, KeptCheckpoint]:
         found = self._asked.get(height)

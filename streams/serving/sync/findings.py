@@ -30,6 +30,8 @@ class Divergence(Answer):
     kind: Literal["branch", "log"]
     after: int | None
     at: int
+    here_hash: str
+    there_hash: str
 
 
 class MemoryDifference(Answer):

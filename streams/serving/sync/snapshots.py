@@ -16,11 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from streams.core.block import BlockRef
+from streams.core.presence import everything
 from streams.core.sync.blocks import BlockChain, BlockSums
 from streams.core.sync.digests import UNREADABLE, ChainFact, agent_digest, chain_facts
 from streams.core.sync.tree import AgentTree
 from streams.errors import MonmouthError
-from streams.ports.stores import MemoryStore
+from streams.ports.stores import Canonical, MemoryStore
 from streams.serving.chain import ChainReader
 from streams.serving.faults import ConflictError, NotFoundError, RateLimitedError
 
@@ -49,6 +50,21 @@ class Snapshot:
         return self.tree is not None
 
 
+async def row_ids(store: MemoryStore, agent: bytes, canonical: Canonical = everything) -> list[bytes]:
+    """Ids of an agent's rows; of live ones alone, if the store cannot name others. Raises ConflictError, StoreError."""
+    page = await store.changes(agent, None, PAGE)
+    if page is None:
+        return await store.live_ids(agent, canonical)
+    ids = {*page.ids}
+    while page.more:
+        following = await store.changes(agent, page.version, PAGE)
+        if following is None or following.start_over:
+            raise ConflictError(f"memories of 0x{agent.hex()} changed too much while they were read", "Compare again.")
+        page = following
+        ids.update(page.ids)
+    return sorted(ids)
+
+
 class StoreFacts:
     """Facts of blocks that lie in the store, agent by agent."""
 
@@ -63,26 +79,13 @@ class StoreFacts:
     async def of(self, agent: bytes, height: int) -> list[ChainFact]:
         """Facts of blocks of the chain up to ``height``, by memory id. Raises StoreError and what opening a row raises."""
         found: list[ChainFact] = []
-        ids = await self._ids(agent)
+        ids = await row_ids(self._store, agent, self._chain.view.canonical)
         for start in range(0, len(ids), PAGE):
             part = ids[start : start + PAGE]
             for memory_id, row in zip(part, await self._store.get(agent, part), strict=True):
                 if row is not None:
                     found += chain_facts(agent, memory_id, row.memory, row.presence, self._stands(height))
         return sorted(found)
-
-    async def _ids(self, agent: bytes) -> list[bytes]:
-        ids: set[bytes] = set()
-        page = await self._store.changes(agent, None, PAGE)
-        if page is None:  # this store cannot name rows that are not live
-            return await self._store.live_ids(agent, self._chain.view.canonical)
-        ids.update(page.ids)
-        while page is not None and page.more:
-            page = await self._store.changes(agent, page.version, PAGE)
-            if page is None or page.start_over:
-                raise ConflictError(f"memories of 0x{agent.hex()} changed too much while they were read", "Compare again.")
-            ids.update(page.ids)
-        return sorted(ids)
 
     def _stands(self, height: int) -> Callable[[int, bytes], bool]:
         view = self._chain.view

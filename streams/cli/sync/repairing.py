@@ -1,0 +1,88 @@
+"""Wires a repair: this deployment's gateway, log, store, keys and node, and the other deployment's gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from connectors.chain.rpc import RpcSource
+from connectors.stores import open_memory_store
+from streams.cli.asking import gateway_url, token
+from streams.core.record import Record
+from streams.errors import SourceError
+from streams.identity.operator import read_token
+from streams.ports.chain import ChainSource
+from streams.producer.loop import identify
+from streams.producer.records import parse_agents
+from streams.repair.chain_facts import ChainFacts
+from streams.repair.log_facts import LogFacts
+from streams.repair.mend import Parts, mend
+from streams.repair.outcome import Outcome
+from streams.runtime.kafka.client import KafkaClient
+from streams.serving.sync.compare import compare
+from streams.serving.sync.findings import Findings
+from streams.serving.sync.partner import MovedError, Partner, over_http
+from streams.serving.sync.snapshots import row_ids
+from streams.settings import Settings
+from streams.signing import load_or_create_signer, load_verifier
+from streams.vault.sealing import sealed_records
+
+
+async def repaired(
+    settings: Settings, url: str | None, peer: str, token_file: Path | None, limit: int, *, dry: bool
+) -> tuple[Findings, Outcome]:
+    """Compares, and mends this deployment. Raises PartnerError, MovedError, StoreError, LogIntegrityError."""
+    mine = gateway_url(settings, url)
+    theirs = None if token_file is None else read_token(token_file, "partner token")
+    async with over_http("this deployment", mine, token(settings, mine)) as here, over_http("the peer", peer, theirs) as there:
+        findings = await compare(here, there, limit)
+        if findings.verdict in {"equal", "ahead"}:
+            return findings, Outcome()
+        return findings, await _mended(settings, here, findings, dry)
+
+
+async def _mended(settings: Settings, here: Partner, findings: Findings, dry: bool) -> Outcome:
+    signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+    verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
+
+    def verify(record: Record) -> None:
+        verifier.verify("Marker", record.value, record.raw)
+
+    async def digest_at(number: int) -> bytes:
+        return bytes.fromhex((await here.checkpoint(number)).digest[2:])
+
+    async def stands() -> bool:
+        try:
+            at = findings.compared_at
+            return at is None or (await here.checkpoint(at)).hash == findings.compared_hash
+        except MovedError:  # the ring moved on past it, so it is old
+            return True
+
+    source = RpcSource(settings.chain.rpc_url, settings.chain.ws_url, level=settings.chain.verify)
+    reader = KafkaClient(settings.kafka).reader()
+    with sealed_records(settings):
+        store = open_memory_store(settings)
+        try:
+            parts = Parts(
+                store=store,
+                ids=lambda agent: row_ids(store, agent),
+                log=LogFacts(reader, verify, settings.kafka.partitions),
+                chain=await _chain(settings, source),
+                digest_at=digest_at,
+                stands=stands,
+                partitions=settings.kafka.partitions,
+                dry=dry,
+            )
+            return await mend(findings, parts)
+        finally:
+            await store.close()
+            await reader.close()
+            await source.close()
+
+
+async def _chain(settings: Settings, source: ChainSource) -> ChainFacts | None:
+    """The chain of the settings; None if its node does not answer."""
+    try:
+        chain_id = await identify(source, settings.chain)
+    except SourceError:
+        return None
+    return ChainFacts(source, chain_id, parse_agents(settings.chain.agents))
