@@ -39,6 +39,8 @@ class KafkaSettings(BaseModel):
         10_000, ge=1_000, description="Longest wait for a broker's answer; then it counts as lost and another one is asked."
     )
     transaction_timeout_ms: int = 30_000
+    fetch_mib: int = Field(16, ge=1, le=1024, description="Most that one answer of a broker holds; some are held in memory.")
+    partition_fetch_mib: int = Field(4, ge=1, le=1024, description="Most of one partition in such an answer.")
     newest_schema: int | None = Field(
         None, ge=1, description="Highest schema id to write, while processes of an older version read; None: the newest known."
     )
@@ -48,6 +50,16 @@ class WorkerSettings(BaseModel):
     """What a worker does beside its share."""
 
     standby: bool = Field(False, description="Keep local state of partitions that other workers own, ready to take over.")
+    poll_records: int = Field(
+        16_000, ge=50, le=1_000_000, description="Most records of one poll, which becomes one transaction per partition."
+    )
+    poll_seconds: float = Field(
+        1.0, gt=0, le=30, description="What work on one poll should take at most: fewer records are taken where it takes more."
+    )
+    state_seconds: float = Field(
+        0.5, ge=0, description="Between two writes of local state; the log covers what is not written."
+    )
+    state_mib: int = Field(32, ge=1, description="Changes of local state that are written at once, whatever the time.")
 
 
 class ProbeSettings(BaseModel):

@@ -41,7 +41,8 @@ class AgentFactory:
 class Limits:
     """Bounds on memory and time.
 
-    ``poll_records``: most records of a poll of all partitions (see ``pace``). ``rewind_span``: offsets read back in one pass.
+    ``poll_records``: most records of a poll of all partitions; ``poll_seconds``: what work on it should take at most (see
+    ``pace``). ``rewind_span``: offsets read back in one pass.
     ``state_bytes``/``state_seconds``: changes of local state kept in memory before they are written; the log covers them.
     ``held_writes``: most writes to outside stores kept in memory while old work is done again (see ``early``).
     ``retry_seconds``: first and longest pause before a partition that failed is opened again.
@@ -52,6 +53,7 @@ class Limits:
     """
 
     poll_records: int = 16_000
+    poll_seconds: float = 1.0
     poll_ms: int = 200
     rewind_span: int = 20_000
     state_bytes: int = 32 * 1024 * 1024
@@ -111,7 +113,13 @@ def job_of(
     limits: Limits | None = None,
 ) -> Job:
     """The job of one stream agent under ``settings``."""
-    chosen = limits or Limits()
+    worker = settings.worker
+    chosen = limits or Limits(
+        poll_records=worker.poll_records,
+        poll_seconds=worker.poll_seconds,
+        state_bytes=worker.state_mib << 20,
+        state_seconds=worker.state_seconds,
+    )
     return Job(
         factory=factory,
         client=client,

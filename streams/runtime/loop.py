@@ -125,7 +125,7 @@ class AgentLoop:
 
     async def _poll(self) -> None:
         limits, clock = self._job.limits, asyncio.get_running_loop().time
-        pace = Pace(limits.poll_records)
+        pace = Pace(limits.poll_records, limits.poll_seconds)
         while not self._stop.is_set() and self._fatal is None:
             await self._heed_requests()
             found = await self._consumer.getmany(timeout_ms=limits.poll_ms, max_records=pace.records)

@@ -21,8 +21,6 @@ from streams.runtime.kafka.membership import Membership
 from streams.runtime.kafka.names import Names, translated
 from streams.settings import KafkaSettings
 
-PARTITION_FETCH_BYTES = 4 * 1024 * 1024
-FETCH_BYTES = 16 * 1024 * 1024
 START_SECONDS = 30.0
 SETTLE_SECONDS = 5.0
 """How long a topic may be unknown to the nodes asked before it counts as missing."""
@@ -61,8 +59,8 @@ class KafkaConsumer:
             heartbeat_interval_ms=settings.heartbeat_interval_ms,
             # A broker answers who joins when all members have, or the sessions of those that do not are over.
             request_timeout_ms=max(settings.request_timeout_ms, settings.session_timeout_ms + JOIN_MS),
-            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
-            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=settings.partition_fetch_mib << 20,
+            fetch_max_bytes=settings.fetch_mib << 20,
             metadata_max_age_ms=30_000,
         )
 

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.errors import PositionLostError
 from streams.ports.log import LogError, Message, TopicPartition
-from streams.runtime.kafka.consumer import FETCH_BYTES, PARTITION_FETCH_BYTES, START_SECONDS
+from streams.runtime.kafka.consumer import START_SECONDS
 from streams.runtime.kafka.names import Names, translated
 from streams.settings import KafkaSettings
 
@@ -40,8 +40,8 @@ class KafkaReader:
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 isolation_level=isolation,
-                max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
-                fetch_max_bytes=FETCH_BYTES,
+                max_partition_fetch_bytes=self._settings.partition_fetch_mib << 20,
+                fetch_max_bytes=self._settings.fetch_mib << 20,
                 request_timeout_ms=self._settings.request_timeout_ms,
             )
             with translated("connecting"):

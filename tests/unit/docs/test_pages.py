@@ -21,7 +21,9 @@ from tests.conftest import ROOT
 PAGES = sorted([ROOT / "README.md", ROOT / "perf" / "README.md", *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"^(?:.*`)?monmouth ([a-z][^`#\n]*)", re.MULTILINE)
-SETTING = re.compile(r"`(kafka|worker|chain|reorg|memory|rag|gateway|graph|registry|integrations|security)\.([a-z_]+)`")
+SETTING = re.compile(
+    r"`(kafka|worker|chain|reorg|memory|rag|gateway|graph|registry|probes|cache|integrations|security)\.([a-z_]+)`"
+)
 EXAMPLE = re.compile(r"^[A-Z]+,?$")
 """Words that stand for a value, as N or FILE."""
 UNREAD = re.compile(r"Not enforced yet|Nothing uses them yet")
