@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -55,10 +56,25 @@ def test_packages_are_locked_and_the_user_is_not_root() -> None:
     assert "--require-hashes" in pip[0]
     assert [rest for word, rest in found if word == "USER"][-1] == "10001:10001"
     assert ["ENTRYPOINT", '["monmouth"]'] in found
-    copied = {rest.split()[0] for word, rest in found if word == "COPY"}
+    copied = {source for word, rest in found if word == "COPY" for source in rest.split()[:-1]}
     assert all((ROOT / path).exists() for path in copied)
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert {path.split("/")[0] for path in copied} <= allowed
+
+
+def pins(name: str) -> dict[str, str]:
+    """Version by package of a lock."""
+    lines = (ROOT / "infra" / "lock" / f"{name}.txt").read_text().splitlines()
+    return dict(line.removesuffix(" \\").split("==") for line in lines if "==" in line)
+
+
+def test_the_clients_of_the_stores_are_in_the_image_and_nothing_is_there_twice() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    asked = dict(line.split("==") for extra in ("cassandra", "milvus") for line in extras[extra])
+    stores = pins("stores")
+    for client in ("cassandra-driver", "pymilvus"):
+        assert stores[client] == asked[client]
+    assert not stores.keys() & pins("run").keys()
 
 
 def check_of_the_base() -> str:
