@@ -109,10 +109,14 @@ def node_configuration(folder: Path, place: Place, more: Mapping[str, Any]) -> s
     return json.dumps({**said, **more}, indent=1)
 
 
+def opened() -> list[str]:
+    """What Cassandra's programs reach into the Java runtime for."""
+    exports = [word for name in EXPORTS for word in ("--add-exports", f"{name}=ALL-UNNAMED")]
+    return exports + [word for name in OPENS for word in ("--add-opens", f"{name}=ALL-UNNAMED")]
+
+
 def options(folder: Path, heap: str, joins: bool) -> list[str]:
     """What the Java runtime is told. ``joins``: the node has others to learn from, which takes seconds."""
-    exports = [word for name in EXPORTS for word in ("--add-exports", f"{name}=ALL-UNNAMED")]
-    opens = [word for name in OPENS for word in ("--add-opens", f"{name}=ALL-UNNAMED")]
     return [
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
@@ -128,8 +132,7 @@ def options(folder: Path, heap: str, joins: bool) -> list[str]:
         "-Dio.netty.tryReflectionSetAccessible=true",
         "-Dio.netty.allocator.useCacheForAllThreads=true",
         "-Dio.netty.allocator.maxOrder=11",
-        *exports,
-        *opens,
+        *opened(),
         f"-Djava.io.tmpdir={folder / 'tmp'}",
         f"-Djna.tmpdir={folder / 'tmp'}",
         f"-Dcassandra.config={(folder / 'conf' / 'cassandra.yaml').as_uri()}",

@@ -28,7 +28,7 @@ from infra.broker.local import jars_folder
 from infra.broker.ports import demand_free, free_port, is_free
 from infra.broker.probe import listens
 from infra.broker.process import ProcessRecord
-from infra.cassandra.configuration import LOGBACK, Place, node_configuration, options
+from infra.cassandra.configuration import LOGBACK, Place, node_configuration, opened, options
 from infra.cassandra.java import find_java
 
 LOCK = Path(__file__).with_name("jars.lock")
@@ -37,6 +37,7 @@ HEAP = "384m"
 SPACE = 1024 * 1024 * 1024  # bytes free before a start: commit log, tables and their compaction
 START_TIMEOUT = 180.0  # seconds; after a crash the node reads its commit log back
 STOP_TIMEOUT = 30.0
+TOOL_TIMEOUT = 300.0
 READY = "Starting listening for CQL clients"
 POLL = 0.1
 
@@ -57,6 +58,7 @@ class CassandraNode:
 
     ``jars``: a folder that servers and checkouts may share (default: MONMOUTH_JARS, else ``state_dir/jars``); a Java that had
     to be fetched is kept beside it. ``configuration`` adds to cassandra.yaml. ``seeds``: addresses of the ring's first nodes.
+    ``managed``: ``tool`` can reach it, by a port for whoever is on this machine; without, there is none.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class CassandraNode:
         jars: Path | None = None,
         heap: str = HEAP,
         configuration: Mapping[str, Any] | None = None,
+        managed: bool = False,
         say: Callable[[str], None] | None = None,
         on_jar: OnJar | None = None,
     ) -> None:
@@ -84,6 +87,7 @@ class CassandraNode:
         self._configuration = dict(configuration or {})
         self._say = say or (lambda _line: None)
         self._on_jar = on_jar
+        self._management_port = free_port() if managed else 0
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -162,6 +166,24 @@ class CassandraNode:
             log=self.log,
         )
 
+    def tool(self, *words: str, timeout: float = TOOL_TIMEOUT) -> str:
+        """What nodetool says to ``words``. Raises BrokerError if it refuses."""
+        java = find_java(self._jars.path.parent)
+        line = [str(java.path), "-Xmx64m", *opened(), f"-Duser.home={self.folder / 'tmp'}", "-cp", self._jars.class_path]
+        place = ["-h", "127.0.0.1", "-p", str(self._management_port)]
+        done = subprocess.run(
+            [*line, "org.apache.cassandra.tools.NodeTool", *place, *words],
+            cwd=self._jars.path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise BrokerError(f"nodetool {' '.join(words)}: {(done.stderr or done.stdout).strip()[-300:]}", f"See {self.log}.")
+        return done.stdout
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -218,7 +240,14 @@ class CassandraNode:
 
     def _launch(self, java: str, place: Place, timeout: float) -> None:
         joins = tuple(place.seeds) != (place.address,)
-        line = [java, *options(self.folder, self._heap, joins), "-cp", f"{self.folder}/conf{os.pathsep}{self._jars.class_path}"]
+        managed = [f"-Dcassandra.jmx.local.port={self._management_port}"] if self._management_port else []
+        line = [
+            java,
+            *options(self.folder, self._heap, joins),
+            *managed,
+            "-cp",
+            f"{self.folder}/conf{os.pathsep}{self._jars.class_path}",
+        ]
         try:
             with self.log.open("wb") as output:
                 self._child = subprocess.Popen(

@@ -38,7 +38,7 @@ class LocalRing:
                 seeds=("127.0.0.1",),
                 jars=jars,
                 heap=heap,
-                configuration=configuration,
+                configuration={"auto_bootstrap": False, **(configuration or {})},  # a ring begins empty: nothing to fetch
             )
             for number in range(1, nodes + 1)
         ]

@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from connectors.stores.cassandra.errors import store_error
-from connectors.stores.cassandra.schema import prepare_keyspace, settle
+from connectors.stores.cassandra.schema import open_keyspace
 from connectors.stores.cassandra.statements import READS, WRITES
 from streams.errors import ConfigurationError, StoreError
 from streams.settings import CassandraSettings
 
 PROTOCOL = 5  # of Cassandra 4 and 5
 CONNECT_SECONDS = 10.0
-RECONNECT_SECONDS = (0.5, 10.0)
+RECONNECT_SECONDS = (0.25, 4.0)
 PAGE = 1_000
 Row = tuple[Any, ...]
 Write = tuple[str, tuple[Any, ...]]
@@ -153,8 +153,7 @@ class Connection:
         cluster = self._new_cluster()
         try:
             session = cluster.connect()
-            prepare_keyspace(session, self.settings)
-            self.identity, self.buckets = settle(session, self.settings)
+            self.identity, self.buckets = open_keyspace(session, self.settings)
             self._prepared = {name: session.prepare(text) for name, text in {**READS, **WRITES}.items()}
         except Exception as error:  # the driver's kinds have no common base
             cluster.shutdown()

@@ -157,13 +157,9 @@ class Reading:
         if wanted.after is not None:
             newest = min(newest, (clamped(wanted.after[0]), check_id(wanted.after[1])))
         span = Span(newest, (LOWEST if wanted.since is None else clamped(wanted.since), b""))
-        size = min(wanted.limit, IDS) + SPARE
-        buckets = await self._buckets()
-        fetches: list[Fetch[Listed]] = [
-            partial(self._listed_in, (agent, bucket, listing), span, size)
-            for listing in _listings(wanted)
-            for bucket in buckets
-        ]
+        places = [(agent, bucket, listing) for listing in _listings(wanted) for bucket in await self._buckets()]
+        size = min(wanted.limit, IDS) // len(places) + SPARE if places else 0
+        fetches: list[Fetch[Listed]] = [partial(self._listed_in, place, span, size) for place in places]
         async for _, memory_id, code, amendment, importance in merged(fetches, lambda entry: entry[:2], descending=True):
             if (codes is None or code in codes) and amendment in forms and importance >= wanted.min_importance:
                 yield memory_id

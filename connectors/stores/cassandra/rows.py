@@ -10,7 +10,7 @@ from it again, so nothing of it depends on what an older owner may still be doin
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -127,9 +127,10 @@ class RowWrites:
         self._key = (agent, bucket, memory_id)
         self._stamp = stamp
 
-    def apply(self, row: Row, facts: Sequence[MemoryFact], floor: int) -> Change:
-        """Adds facts; one that is there, written at ``floor`` or later, changes nothing."""
-        fresh = {name: fact for fact in facts if row.facts.get(name := name_of(fact), -1) < floor}
+    def apply(self, row: Row, facts: Sequence[MemoryFact], settled: Callable[[int], bool]) -> Change:
+        """Adds facts; one that is there, written at a ``settled`` stamp, changes nothing."""
+        named = {name_of(fact): fact for fact in facts}
+        fresh = {name: fact for name, fact in named.items() if name not in row.facts or not settled(row.facts[name])}
         if not fresh:
             return Change()
         memory = next((fact["memory"] for name, fact in fresh.items() if is_upsert(name)), None)

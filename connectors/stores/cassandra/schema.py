@@ -43,11 +43,13 @@ TABLES: dict[str, str] = {
 OTHERS: dict[str, str] = {
     "heads": "agent blob PRIMARY KEY, epoch bigint, stamp bigint, removed bigint",
     "agents": "shard smallint, agent blob, PRIMARY KEY (shard, agent)",
-    "lanes": "lane blob PRIMARY KEY, owner bigint",
+    # Owners of a lane, the newest first; ``done``: the last stamp up to which all that an owner wrote is known to be whole.
+    "lanes": "lane blob, owner bigint, done bigint, PRIMARY KEY (lane, owner)) WITH CLUSTERING ORDER BY (owner DESC",
 }
 META = "name text PRIMARY KEY, value blob, number bigint"
 MIGRATION_SECONDS = 120
 LOCK = f"INSERT INTO meta (name, value) VALUES ('migration', %s) IF NOT EXISTS USING TTL {MIGRATION_SECONDS}"  # noqa: S608
+AGREEMENT_SECONDS = 15
 POLL = 0.2
 
 INITIAL = tuple(
@@ -58,8 +60,25 @@ MIGRATIONS: tuple[Sequence[str], ...] = (INITIAL,)
 """Statements that bring the tables from the version before (their place in the list) to the next one. Only ever added to."""
 
 
-def prepare_keyspace(session: Any, settings: CassandraSettings) -> None:
-    """Makes keyspace and tables, or brings them up. ``session``: of the driver, in no keyspace. Raises StoreError."""
+def open_keyspace(session: Any, settings: CassandraSettings) -> tuple[bytes, int]:
+    """Makes keyspace and tables, or brings them up; identity and number of buckets. ``session``: of the driver, in no keyspace.
+
+    Raises StoreError, and the driver's kinds.
+    """
+    deadline = time.monotonic() + AGREEMENT_SECONDS
+    while True:
+        try:
+            _make(session, settings)
+            _migrate(session, settings)
+            return _settle(session, settings)
+        except Exception as error:  # the driver's kinds have no common base
+            # A node that came a moment ago does not know the newest tables yet.
+            if type(error).__name__ not in {"ReadFailure", "WriteFailure", "InvalidRequest"} or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL)
+
+
+def _make(session: Any, settings: CassandraSettings) -> None:
     keyspace = settings.keyspace
     if keyspace not in session.cluster.metadata.keyspaces:
         copies = settings.replication or {settings.local_datacenter: 1}
@@ -72,7 +91,6 @@ def prepare_keyspace(session: Any, settings: CassandraSettings) -> None:
         # Two clients that make a table at once, by two nodes, make two unless they name it the same.
         name = uuid.uuid5(uuid.NAMESPACE_OID, f"monmouth/{keyspace}/meta")
         session.execute(f"CREATE TABLE IF NOT EXISTS meta ({META}) WITH id = {name}")
-    _migrate(session, settings)
 
 
 def _migrate(session: Any, settings: CassandraSettings) -> None:
@@ -108,8 +126,8 @@ def _applied(session: Any, statement: str, *values: Any) -> bool:
     return bool(session.execute(statement, values).one()[0])
 
 
-def settle(session: Any, settings: CassandraSettings) -> tuple[bytes, int]:
-    """Identity and number of buckets of the keyspace, decided by whoever comes first."""
+def _settle(session: Any, settings: CassandraSettings) -> tuple[bytes, int]:
+    """Identity and number of buckets, decided by whoever comes first."""
     _applied(session, "INSERT INTO meta (name, value) VALUES ('identity', %s) IF NOT EXISTS", secrets.token_bytes(16))
     _applied(session, "INSERT INTO meta (name, number) VALUES ('buckets', %s) IF NOT EXISTS", settings.buckets)
     _applied(session, "INSERT INTO meta (name, number) VALUES ('token', %s) IF NOT EXISTS", 0)

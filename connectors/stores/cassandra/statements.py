@@ -24,7 +24,8 @@ READS = {
     "gone": f"SELECT stamp, id, gone FROM changes WHERE {_IN}",
     "head": "SELECT epoch, stamp, removed FROM heads WHERE agent = ?",
     "agents": "SELECT agent FROM agents WHERE shard = ? AND agent > ? LIMIT ?",
-    "lane": "SELECT owner FROM lanes WHERE lane = ?",
+    "owner": "SELECT owner FROM lanes WHERE lane = ? LIMIT 1",
+    "owners": "SELECT owner, done FROM lanes WHERE lane = ? LIMIT ?",
     "token": "SELECT number FROM meta WHERE name = 'token'",
 }
 
@@ -53,7 +54,9 @@ WRITES = {
     "put_head": "UPDATE heads USING TIMESTAMP ? SET epoch = ?, stamp = ?, removed = ? WHERE agent = ?",
     "put_agent": "INSERT INTO agents (shard, agent) VALUES (?, ?) USING TIMESTAMP ?",
     "drop_agent": "DELETE FROM agents USING TIMESTAMP ? WHERE shard = ? AND agent = ?",
-    "take_lane": "UPDATE lanes USING TIMESTAMP ? SET owner = ? WHERE lane = ?",
+    "take_lane": "INSERT INTO lanes (lane, owner) VALUES (?, ?) USING TIMESTAMP ?",
+    "put_done": "UPDATE lanes USING TIMESTAMP ? SET done = ? WHERE lane = ? AND owner = ?",
+    "forget_owners": "DELETE FROM lanes USING TIMESTAMP ? WHERE lane = ? AND owner < ?",
     "draw_token": "UPDATE meta SET number = ? WHERE name = 'token' IF number = ?",
     **{f"clear_{table}": f"DELETE FROM {table} USING TIMESTAMP ? WHERE {_IN}" for table in TABLES},
 }

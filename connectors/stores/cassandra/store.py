@@ -43,7 +43,7 @@ class CassandraMemoryStore:
         claimed._writer = Writer(self._connection, lane)
         claimed._writing = Writing(self._connection, claimed._writer)
         await claimed._writer.claim()
-        self._writer.token = None  # what this handle writes from here on comes later than the claim
+        self._writer.outrun()
         return claimed
 
     async def apply(self, facts: Sequence[MemoryFact]) -> None:

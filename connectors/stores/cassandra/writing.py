@@ -84,6 +84,7 @@ class Writing:
             await self._writer.check()
             try:
                 await together(self._change(agent, rows, forward) for agent, rows in by_agent.items())
+                self._writer.complete()
             except BaseException:
                 self._writer.doubt()
                 raise
@@ -96,7 +97,7 @@ class Writing:
         for place, (memory_id, own) in enumerate(facts.items()):
             writes = RowWrites(agent, bucket_of(memory_id, self._connection.buckets), memory_id, first + place)
             row = rows.get(memory_id, Row())
-            changes[memory_id] = writes.apply(row, own, self._writer.floor) if forward else writes.revert(row, own)
+            changes[memory_id] = writes.apply(row, own, self._writer.settled) if forward else writes.revert(row, own)
         last = first + len(facts)
         shows = any(change.shows for change in changes.values())
         new = not stamp
