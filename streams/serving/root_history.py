@@ -2,8 +2,8 @@
 
 memory.roots keeps the newest root of each agent; older ones leave it by compaction. What was read is kept here, in bounds: so
 from the moment the gateway had caught up the history has no gap (``live``), and before that only what compaction had left.
-Invariant: at most HISTORY roots of an agent and IN_ALL of all agents; what leaves is the oldest of the agent that changed least
-recently.
+Invariant: at most HISTORY roots of an agent and IN_ALL of all agents, none that only was in force more than RETENTION blocks
+below the agent's newest; where there are too many, the oldest of the agent that changed least recently leaves.
 """
 
 from __future__ import annotations
@@ -14,15 +14,21 @@ from typing import Generic, TypeVar
 
 R = TypeVar("R")
 HISTORY = 1_000
-IN_ALL = 100_000
+IN_ALL = 10_000
+RETENTION = 100_000
+"""Blocks below an agent's newest root after which its older ones are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen(Generic[R]):
-    """A root; None where the agent had none any more. ``live``: nothing between it and the one before was missed."""
+    """A root; None where the agent had none any more. ``live``: nothing between it and the one before was missed.
+
+    ``height``: of its block, if it has one.
+    """
 
     root: R | None
     live: bool
+    height: int | None = None
 
 
 class RootHistory(Generic[R]):
@@ -37,12 +43,14 @@ class RootHistory(Generic[R]):
     def __len__(self) -> int:
         return self._size
 
-    def add(self, agent: bytes, root: R | None, live: bool) -> None:
-        """The agent's next root."""
+    def add(self, agent: bytes, root: R | None, live: bool, height: int | None = None) -> None:
+        """The agent's next root, of a block at ``height``."""
         seen = self._seen.setdefault(agent, deque())
         self._seen.move_to_end(agent)
-        seen.append(Seen(root, live))
+        seen.append(Seen(root, live, height))
         self._size += 1
+        if height is not None:
+            self._retire(seen, height - RETENTION)
         if len(seen) > self._history:
             self._leave(agent)
         if self._size > self._in_all:
@@ -51,6 +59,12 @@ class RootHistory(Generic[R]):
     def of(self, agent: bytes) -> list[Seen[R]]:
         """What is known of one agent, oldest first."""
         return list(self._seen.get(agent, ()))
+
+    def _retire(self, seen: deque[Seen[R]], line: int) -> None:
+        """Forgets what was in force before ``line`` only: the last root from below it still was there."""
+        while len(seen) > 1 and (after := seen[1].height) is not None and after <= line:
+            seen.popleft()
+            self._size -= 1
 
     def _leave(self, agent: bytes) -> None:
         seen = self._seen[agent]

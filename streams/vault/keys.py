@@ -4,7 +4,7 @@ An agent has a leaf secret, which stays, and versions of a data key, of which th
 are not rewritten, so a version stays for as long as the agent does. All of it goes in one blow.
 Invariants: a key is on disk before anything is sealed with it; an agent that was erased gets no key again; keys destroyed by
 one process are dropped by all others at their next use that is ``GLANCE`` seconds later, and never used by that one.
-Memory: about 200 bytes for each agent that has a key, and ``CACHED`` agents' keys opened.
+Memory: a packed row of 25 bytes for each agent that has a key (`perf.million` measures it), ``CACHED`` agents' keys opened.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from streams.vault.box import KEY_BYTES, Box, key_id
 from streams.vault.errors import ErasedError, VaultError
 from streams.vault.key_file import BODY, DESTROYED, HEAD, LIVE, KeyFile, Slot
 from streams.vault.master import MasterKey
+from streams.vault.offsets import Offsets
 
 AGENT = 20
 GLANCE = 0.02
@@ -129,7 +130,7 @@ class FileKeyStore:
 
     def destroy(self, agent: bytes) -> list[bytes]:
         with self._changing():
-            offsets = self._live.get(agent, [])
+            offsets = self._live.of(agent)
             old = [self._file.slot(offset) for offset in offsets]
             if old:
                 self._file.overwrite(offsets, [_tombstone(self._master, agent, slot.version, slot.key_id) for slot in old])
@@ -137,7 +138,7 @@ class FileKeyStore:
                 self._file.append([_tombstone(self._master, agent, 1, bytes(8))])
                 self._file.advance()
             self._refresh()
-            return [slot.key_id for slot in map(self._file.slot, self._destroyed[agent])]
+            return [slot.key_id for slot in map(self._file.slot, self._destroyed.of(agent))]
 
     def rotate(self, agent: bytes) -> AgentKeys:
         with self._changing():
@@ -173,7 +174,7 @@ class FileKeyStore:
     @property
     def count(self) -> int:
         """Keys there are, and places of destroyed ones."""
-        return sum(map(len, (*self._live.values(), *self._destroyed.values())))
+        return len(self._live) + len(self._destroyed)
 
     def close(self) -> None:
         """Forgets all keys."""
@@ -183,8 +184,7 @@ class FileKeyStore:
 
     def _forget(self) -> None:
         self._cache: OrderedDict[bytes, AgentKeys] = OrderedDict()
-        self._live: dict[bytes, list[int]] = {}
-        self._destroyed: dict[bytes, list[int]] = {}
+        self._live, self._destroyed = Offsets(), Offsets()
         self._scanned = HEAD
         self._generation = self._file.generation
         self._glanced = self._clock()
@@ -221,16 +221,16 @@ class FileKeyStore:
         """Takes in the slots behind those known. Under the lock, so that none is half written."""
         for offset, slot in self._file.slots(self._scanned):
             if slot.state == LIVE:
-                self._live.setdefault(slot.agent, []).append(offset)
+                self._live.add(slot.agent, offset)
             elif slot.state == DESTROYED and slot.body.startswith(_mark(self._master, slot)):
-                self._destroyed.setdefault(slot.agent, []).append(offset)
+                self._destroyed.add(slot.agent, offset)
             else:
                 raise VaultError(f"slot {offset} of {self._file.path} is neither a key nor the mark of a destroyed one")
         self._scanned = self._file.end
 
     def _load(self, agent: bytes) -> AgentKeys | None:
-        offsets = self._live.get(agent)
-        if offsets is None:
+        offsets = self._live.of(agent)
+        if not offsets:
             if agent in self._destroyed:
                 raise ErasedError(agent)
             return None

@@ -18,7 +18,9 @@ from streams.core.merkle.sparse import SparseTree
 
 ROW = b"m"
 ACCOUNT = b"a"
-MAX_ACCOUNTS = 8192
+MAX_ACCOUNTS = 10_000
+LEAVE = 10
+"""Percent of them that leave at once when there are more."""
 MAX_TREE_LEAVES = 200_000
 
 
@@ -96,10 +98,11 @@ class Accounts:
         return account.tree.root
 
     def trim(self) -> None:
-        """Drops the accounts used least recently, if there are more than MAX_ACCOUNTS."""
-        if len(self._cache) > MAX_ACCOUNTS:
-            self.flush()
-        while len(self._cache) > MAX_ACCOUNTS:
+        """Drops the tenth of the accounts used least recently, if there are more than MAX_ACCOUNTS."""
+        if len(self._cache) <= MAX_ACCOUNTS:
+            return
+        self.flush()
+        while len(self._cache) > max(1, MAX_ACCOUNTS * (100 - LEAVE) // 100):
             self._cache.popitem(last=False)
 
     def trim_trees(self) -> None:

@@ -262,3 +262,19 @@ def test_secrets_do_not_show() -> None:
     agent.apply(None, records(upsert(A, IDS[0], CAUSES[0])))
     assert secret_of(A).hex() not in repr(agent._accounts[A])
     assert repr(secret_of(A)) not in repr(agent._accounts[A])
+
+
+def test_of_too_many_accounts_the_tenth_that_was_used_least_recently_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (accounts.MAX_ACCOUNTS, accounts.LEAVE) == (10_000, 10)
+    monkeypatch.setattr(accounts, "MAX_ACCOUNTS", 20)
+    held = accounts.Accounts(MemoryState())
+    for number in range(20):
+        held[bytes([number]) * 20]
+    assert held[bytes(20)] is held[bytes(20)]  # used: it stays
+    held.trim()
+    assert len(held._cache) == 20
+    held[b"\x63" * 20]
+    held.trim()
+    assert len(held._cache) == 18
+    assert bytes(20) in held._cache
+    assert b"\x01" * 20 not in held._cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given
 
-from streams.serving.root_history import RootHistory, Seen
+from streams.serving.root_history import HISTORY, IN_ALL, RETENTION, RootHistory, Seen
 
 
 def test_oldest_first_and_gone_roots_are_told() -> None:
@@ -29,3 +29,31 @@ def test_what_is_kept_is_bounded_and_the_newest(added: list[tuple[int, int]], ea
         assert roots == mine[len(mine) - len(roots) :]
     if added:
         assert kept[added[-1][0]][-1] == added[-1][1], "the newest is never the one that leaves"
+
+
+@given(st.lists(st.integers(0, 400_000), max_size=30))
+def test_what_was_in_force_within_the_retention_is_kept(steps: list[int]) -> None:
+    heights = sorted(steps)
+    history: RootHistory[int] = RootHistory()
+    for height in heights:
+        history.add(b"a", height, live=True, height=height)
+    kept = [seen.root for seen in history.of(b"a")]
+    assert kept == heights[len(heights) - len(kept) :]
+    assert len(history) == len(kept)
+    if heights:
+        line = heights[-1] - RETENTION
+        assert sum(height <= line for height in kept if height is not None) <= 1
+        assert [height for height in heights if height > line] == [
+            height for height in kept if height is not None and height > line
+        ]
+
+
+def test_the_limits_are_those_that_are_documented() -> None:
+    assert (HISTORY, IN_ALL, RETENTION) == (1_000, 10_000, 100_000)
+    history: RootHistory[int] = RootHistory()
+    for number in range(IN_ALL + 5):
+        history.add(number.to_bytes(4, "big"), number, live=False)
+    assert len(history) == IN_ALL
+    for number in range(HISTORY + 5):
+        history.add(b"a", number, live=True)
+    assert len(history.of(b"a")) == HISTORY
