@@ -2,15 +2,13 @@
 
     .venv/bin/python -m perf.cache [--operations 100000] [--agents 1000] [--skew 1.05]
         [--questions 4] [--writes 0.02] [--mb 256]
-    .venv/bin/python -m perf.cache --moves 1000000
 
-First form: agents asked by Zipf, each one's questions by Zipf too; of the operations a share are writes, each a block with a
+Agents are asked by Zipf, each one's questions by Zipf too; of the operations a share are writes, each a block with a
 memory for an agent drawn the same way; other blocks come between, and undos. Real stores, view and finder; vectors are drawn
 from the text's hash, since no model is part of what is measured. After every question the same one is asked of the finder
 without a cache, and the answers must be equal byte for byte: `stale` counts those that are not. Beside it two plain LRUs of the
 same bytes: one by question alone, and one that is right, by question, versions and step of the view. A hit is timed from call
 to answer in this process: HTTP and the broker's answer to the barrier are not in it.
-Second form: the simulation of the tests, where everything may move at every wait, for as many operations as are asked for.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ from streams.core.canonical import CanonicalView, ChainStep
 from streams.ports.stores import VectorRow
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.cache.freshness import Freshness
-from streams.serving.cache.levels import ENTRY_BYTES, Limits
+from streams.serving.cache.levels import ENTRY_BYTES, Limits, Question
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.context.request import ContextRequest
@@ -159,6 +157,8 @@ class Load:
         self.texts = mixed(5_000)
         self.made = self.stale = 0
         self.waits: list[float] = []
+        self.read_seconds: list[float] = []
+        self.asked_seconds: list[float] = []
 
     def _freshness(self) -> Freshness:
         return Freshness(self.chain, self.memories, [self.vectors])
@@ -182,6 +182,20 @@ class Load:
                 await self._write([self._fact(agent, self.chain.grow())])
             else:
                 await self._ask(ContextRequest(agent, f"question {question}"))
+
+    async def singles(self, count: int = 2_000) -> None:
+        """Reads of one memory, and what a cache would have to do before it could serve one: ask for the versions, look up."""
+        reads, freshness, cache = MemoryReads(self.chain, self.memories), self._freshness(), self.ours.cache
+        assert cache is not None
+        for fact in list(self.chain.facts.values())[:count] or []:
+            agent, started = fact["owner"], time.perf_counter()
+            await reads.get(agent, fact["memory_id"])
+            read = time.perf_counter()
+            versions = await freshness.versions(agent)
+            question = Question(agent, (fact["memory_id"],))
+            cache.look_up(question, lambda stamp, of=versions: stamp.versions == of)
+            self.read_seconds.append(read - started)
+            self.asked_seconds.append(time.perf_counter() - read)
 
     async def close(self) -> None:
         """Closes the stores."""
@@ -254,6 +268,9 @@ def show(load: Load) -> None:
     for name, looked, hit, stale, entries, held in lines:
         print(f"  {name:34}{looked:>10,}{hit:>10,}{hit / looked:>10.1%}{stale:>8,}{entries:>10,}{held:>14,}")
     p50, p99 = (1e6 * float(np.quantile(load.waits, q)) for q in (0.5, 0.99))
+    if load.read_seconds:
+        read, asked = (1e6 * float(np.median(seconds)) for seconds in (load.read_seconds, load.asked_seconds))
+        print(f"  a read of one memory: p50 {read:,.0f} us; asking a cache first, without its answer: p50 {asked:,.0f} us")
     events = ", ".join(f"{event.value} {count:,}" for event, count in sorted(cache.counts.items()))
     print(f"  a hit: p50 {p50:,.0f} us, p99 {p99:,.0f} us; goal of the hit rate {GOAL:.0%}")
     print(f"  {events}")
@@ -265,22 +282,9 @@ async def measure(args: argparse.Namespace) -> Load:
         load = Load(Path(folder), args)
         await load.fill()
         await load.run()
+        await load.singles()
         await load.close()
     return load
-
-
-def move(args: argparse.Namespace) -> None:
-    """The simulation."""
-    from tests.cache_simulation import simulate  # noqa: PLC0415  (not needed for the load)
-
-    verdict = simulate(args.seed, args.moves, undone_limit=args.remembered)
-    print(
-        f"{verdict.operations:,} mixed operations (seed {args.seed}): {verdict.questions:,} questions, "
-        f"{verdict.hits:,} answered from the cache, {len(verdict.stale)} stale"
-    )
-    print("  " + ", ".join(f"{event} {count:,}" for event, count in sorted(verdict.events.items())))
-    if verdict.stale:
-        raise SystemExit("\n".join(verdict.stale[:5]))
 
 
 def main() -> None:
@@ -293,12 +297,7 @@ def main() -> None:
     parser.add_argument("--mb", type=float, default=256.0, help="memory of each cache")
     parser.add_argument("--l1", type=int, default=1_024, help="entries of the first level")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--moves", type=int, default=0, help="run the simulation with so many operations instead")
-    parser.add_argument("--remembered", type=int, default=100_000, help="undone blocks that the simulation's view remembers")
     args = parser.parse_args()
-    if args.moves:
-        move(args)
-        return
     load = asyncio.run(measure(args))
     show(load)
     if load.stale:

@@ -5,10 +5,13 @@ a store of vectors that follow it each at its own pace, so that stores are ahead
 that start or end to be true as time goes by; purges, sweeps, expiry. Something may also move at every wait inside the answering
 of a question. What is answered must be what the oracle says at one of the moments between question and answer, and must speak
 of the view as it stood at the end.
+
+    .venv/bin/python -m tests.cache_simulation [--operations 1000000] [--seed 1]
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import random
 from collections import Counter
@@ -333,3 +336,23 @@ def _decoded(body: bytes) -> dict[str, Any]:
 def simulate(seed: int, operations: int, make: MakeFreshness = Freshness, undone_limit: int = MANY) -> Verdict:
     """One run."""
     return asyncio.run(Simulation(seed, make, undone_limit).run(operations))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--operations", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--remembered", type=int, default=100_000, help="undone blocks that the view remembers")
+    args = parser.parse_args()
+    verdict = simulate(args.seed, args.operations, undone_limit=args.remembered)
+    print(
+        f"{verdict.operations:,} mixed operations (seed {args.seed}): {verdict.questions:,} questions, "
+        f"{verdict.hits:,} answered from the cache, {len(verdict.stale)} stale"
+    )
+    print("  " + ", ".join(f"{event} {count:,}" for event, count in sorted(verdict.events.items())))
+    if verdict.stale:
+        raise SystemExit("\n".join(verdict.stale[:5]))
+
+
+if __name__ == "__main__":
+    main()

@@ -13,13 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from streams.core.moment import Moment
 from streams.serving import metrics as gateway_metrics
 from streams.serving.cache import metrics
-from streams.serving.cache.freshness import Freshness, Stamp
+from streams.serving.cache.flights import Flights
+from streams.serving.cache.freshness import Freshness, Stamp, Versions
 from streams.serving.cache.levels import Limits, Question, TwoLevels
 from streams.serving.context.request import ContextRequest
 from streams.serving.reads import MemoryReads, present
 from streams.serving.wire import AsOf, Context
+
+TURNS = 3
+"""Answers of others that a question waits for at most: where each is out of date when it comes, it is computed beside them."""
 
 
 class Finder(Protocol):
@@ -55,6 +60,7 @@ class CachedFinder:
         self._reads = reads
         self._freshness = freshness
         self._elsewhere = elsewhere
+        self._flights = Flights()
         self.cache: TwoLevels[Stamp] | None = None if limits is None else TwoLevels(limits, clock, metrics.observe)
         if self.cache is not None:
             metrics.follow(self.cache)
@@ -74,25 +80,41 @@ class CachedFinder:
         request = replace(request, when=when)
         started = time.monotonic()
         await self._reads.chain.barrier()
-        versions = await self._freshness.versions(request.agent)
+        question = Question(request.agent, request)
+        versions = await self._alone(question)
         if versions is None:
             metrics.UNKEPT.labels("unknown").inc()
             return Answered(_whole(await self._finder.find(request)), cached=False)
-        question = Question(request.agent, request)
         # No wait between the look at the view and the answer: what it says now is what the answer holds.
         body = self.cache.look_up(question, lambda stamp: self._freshness.fresh(stamp, versions, when.clock))
         if body is not None:
             gateway_metrics.RAG_QUERIES.inc()
             gateway_metrics.QUERY_LATENCY.observe(1000 * (time.monotonic() - started))
             return Answered(_joined(body, self._reads.as_of(when)), cached=True)
-        before, ticket = self._freshness.moment(versions, when.clock), self.cache.ticket()
+        with self._flights.led(question):
+            return await self._computed(self.cache, question, request, versions, when)
+
+    async def _alone(self, question: Question) -> Versions | None:
+        """What the stores hold of the agent now, once nobody is computing this answer, or after TURNS have. None: unknown."""
+        for _ in range(TURNS):
+            versions = await self._freshness.versions(question.agent)
+            if versions is None or question not in self._flights:
+                return versions
+            metrics.SHARED.inc()
+            await self._flights.landing(question)
+        return await self._freshness.versions(question.agent)
+
+    async def _computed(
+        self, cache: TwoLevels[Stamp], question: Question, request: ContextRequest, versions: Versions, when: Moment
+    ) -> Answered:
+        before, ticket = self._freshness.moment(versions, when.clock), cache.ticket()
         found = await self._finder.find(request)
         body = _timeless(found)
         stamp = await self._freshness.stamp(request.agent, before)
         if stamp is None:
             metrics.UNKEPT.labels("moved").inc()
         else:
-            self.cache.put(question, stamp, body, ticket)
+            cache.put(question, stamp, body, ticket)
         return Answered(_joined(body, found.as_of), cached=False)
 
     def purge(self, agent: bytes) -> int:

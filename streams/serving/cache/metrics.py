@@ -26,6 +26,9 @@ UNKEPT = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+SHARED = Counter(
+    "monmouth_cache_waits_total", "Times a question waited for an equal one that was being answered.", registry=REGISTRY
+)
 
 
 def observe(event: Event) -> None:
