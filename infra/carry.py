@@ -14,6 +14,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from infra.topics import TopicError
+from streams.cluster.arguments import client_arguments
+from streams.cluster.denials import denial
+from streams.cluster.refusals import explained
 from streams.settings import KafkaSettings
 from streams.topics import COMMANDS, physical
 
@@ -29,16 +32,19 @@ async def carry_commands(kafka: KafkaSettings, prefix: str) -> int:
             await _demand_empty(consumer, await _places(consumer, target, kafka.partitions))
             return await _copy(kafka, consumer, places, target)
     except (KafkaError, OSError, TimeoutError) as error:
+        if (denied := denial(error, "READ")) is not None:
+            raise denied from None
         raise TopicError(f"{source} was not copied: {type(error).__name__}: {error}", "Nothing of it is visible.") from None
 
 
 @asynccontextmanager
 async def _reading(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka.bootstrap, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="none"
+        **client_arguments(kafka), isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="none"
     )
     try:
-        await consumer.start()
+        async with explained(kafka):
+            await consumer.start()
         yield consumer
     finally:
         await consumer.stop()
@@ -63,7 +69,7 @@ async def _copy(kafka: KafkaSettings, consumer: AIOKafkaConsumer, places: list[T
     if gone:
         raise TopicError(f"{gone[0].topic}/{gone[0].partition} has lost its beginning", "Restore it from a copy first.")
     producer = AIOKafkaProducer(
-        bootstrap_servers=kafka.bootstrap, acks="all", transactional_id=f"{kafka.prefix}carry", max_request_size=2**31 - 1
+        **client_arguments(kafka), acks="all", transactional_id=f"{kafka.prefix}carry", max_request_size=2**31 - 1
     )
     await producer.start()
     copied = 0

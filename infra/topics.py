@@ -19,10 +19,14 @@ from aiokafka.errors import (
     NodeNotReadyError,
     NotControllerError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
 
+from streams.cluster.arguments import client_arguments
+from streams.cluster.denials import denial, denied
+from streams.cluster.refusals import explained
 from streams.errors import Category, MonmouthError, Severity
 from streams.settings import KafkaSettings
 from streams.topics import TOPICS, TopicSpec, physical
@@ -86,13 +90,13 @@ class TopicState:
 
 async def drift(kafka: KafkaSettings) -> list[Drift]:
     """Differences between the map and the cluster, in the map's order. Raises TopicError."""
-    states = await _with_client(kafka.bootstrap, lambda client: _states(client, _names(kafka)))
+    states = await with_client(kafka, lambda client: _states(client, _names(kafka)))
     return compare(kafka, states)
 
 
 async def states(kafka: KafkaSettings) -> dict[str, TopicState]:
     """The map's topics that exist, by physical name. Raises TopicError."""
-    return await _with_client(kafka.bootstrap, lambda client: _states(client, _names(kafka)))
+    return await with_client(kafka, lambda client: _states(client, _names(kafka)))
 
 
 async def apply(kafka: KafkaSettings, *, fix: bool = False, dry_run: bool = False) -> Applied:
@@ -106,8 +110,8 @@ async def apply(kafka: KafkaSettings, *, fix: bool = False, dry_run: bool = Fals
     if dry_run:
         left = tuple(entry for entry in before if entry.topic not in missing and not (fix and entry.fixable))
         return Applied(missing, wrong, left)
-    await _with_client(kafka.bootstrap, lambda client: _create(client, kafka, missing))
-    await _with_client(kafka.bootstrap, lambda client: _alter(client, kafka, wrong))
+    await with_client(kafka, lambda client: _create(client, kafka, missing))
+    await with_client(kafka, lambda client: _alter(client, kafka, wrong))
     return Applied(missing, wrong, await _settle(kafka, wrong))
 
 
@@ -141,29 +145,37 @@ def _names(kafka: KafkaSettings) -> list[str]:
     return [physical(kafka.prefix, name) for name in TOPICS]
 
 
-async def _with_client(bootstrap: str, work: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
-    """Run ``work`` on a fresh client, again with a new one where the client happened to pick a node that is down."""
+async def with_client(kafka: KafkaSettings, work: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
+    """Run ``work`` on a fresh client, again with a new one where the client happened to pick a node that is down.
+
+    Raises TopicError, ClusterAccessError.
+    """
     reason = ""
     for attempt in range(1, ATTEMPTS + 1):
-        client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS)
+        client = AIOKafkaAdminClient(**client_arguments(kafka), request_timeout_ms=REQUEST_TIMEOUT_MS)
         try:
-            await client.start()
+            async with explained(kafka):
+                await client.start()
             return await work(client)
         except (NodeNotReadyError, NotControllerError, KafkaConnectionError, OSError, TimeoutError) as error:
             reason = type(error).__name__
             await asyncio.sleep(BACKOFF * attempt)
         except KafkaError as error:
-            raise TopicError(f"the cluster at {bootstrap} refused: {error!r}") from None
+            if (denied := denial(error, "DESCRIBE")) is not None:
+                raise denied from None
+            raise TopicError(f"the cluster at {kafka.bootstrap} refused: {error!r}") from None
         finally:
             await client.close()
     raise TopicError(
-        f"no Kafka answers at {bootstrap} ({reason})",
+        f"no Kafka answers at {kafka.bootstrap} ({reason})",
         "Start one with 'monmouth infra up', or name yours: MONMOUTH_KAFKA__BOOTSTRAP=host:port.",
     )
 
 
 async def _states(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, TopicState]:
     described = {entry["topic"]: entry for entry in await client.describe_topics(names) if entry["error_code"] != 3}
+    for name, entry in described.items():
+        _demand_allowed(entry["error_code"], "DESCRIBE", name)
     if not described:
         return {}
     settings = await _settings(client, described)
@@ -189,6 +201,7 @@ async def _settings(client: AIOKafkaAdminClient, names: Iterable[str]) -> dict[s
         for code, message, _kind, name, rows in answer.resources:
             if code == UnknownTopicOrPartitionError.errno:
                 continue
+            _demand_allowed(code, "DESCRIBE_CONFIGS", name)
             if code:
                 raise for_code(code)(message)
             found[name] = rows
@@ -205,6 +218,7 @@ async def _create(client: AIOKafkaAdminClient, kafka: KafkaSettings, names: tupl
         return
     answer = await client.create_topics(wanted)
     for name, code, message in answer.topic_errors:
+        _demand_allowed(code, "CREATE", name)
         # Another process may apply at the same moment; what it made is compared afterwards like anything else.
         if code not in (0, TopicAlreadyExistsError.errno):
             raise TopicError(f"cannot create {name}: {message or for_code(code).__name__}")
@@ -223,8 +237,14 @@ async def _alter(client: AIOKafkaAdminClient, kafka: KafkaSettings, names: tuple
     ]
     for answer in await client.alter_configs(resources):
         for code, message, _kind, name in answer.resources:
+            _demand_allowed(code, "ALTER_CONFIGS", name)
             if code:
                 raise TopicError(f"cannot alter {name}: {message or for_code(code).__name__}")
+
+
+def _demand_allowed(code: int, operation: str, name: str) -> None:
+    if code == TopicAuthorizationFailedError.errno:
+        raise denied(operation, f"topic {name}")
 
 
 async def _settle(kafka: KafkaSettings, altered: tuple[str, ...]) -> tuple[Drift, ...]:

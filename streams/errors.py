@@ -51,6 +51,10 @@ class ConfigurationError(MonmouthError):
     severity = Severity.HIGH
 
 
+class ClusterAccessError(ConfigurationError):
+    """The brokers do not let this program in, or not do this; or it does not trust them. Trying again does not mend it."""
+
+
 class LogIntegrityError(MonmouthError):
     """The log is not what its markers say: forged, cut, altered or out of order. The reader must stop."""
 

@@ -40,7 +40,12 @@ def make_once(path: Path, make: Callable[[], str]) -> None:
 
 def read_secret(path: Path, what: str) -> str:
     """The text of ``path``, stripped. Raises ConfigurationError, naming it as ``what``, if others may read it; OSError."""
+    demand_private(path, what)
+    return path.read_text().strip()
+
+
+def demand_private(path: Path, what: str) -> None:
+    """Raises ConfigurationError, naming ``path`` as ``what``, if others may read it; OSError."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise ConfigurationError(f"{what} {path} is open to others (mode {mode:o})", f"Run: chmod 600 {path}")
-    return path.read_text().strip()

@@ -8,19 +8,62 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from streams.errors import ConfigurationError
 
 CONFIG_ENV = "MONMOUTH_CONFIG"
 DEFAULT_CONFIG = "monmouth.toml"
+OPERATOR, PRODUCER, GATEWAY = "operator", "producer", "gateway"
+"""Roles beside the stream agents, each of which is one by its name."""
+
+
+class KafkaAccessSettings(BaseModel):
+    """How brokers are reached, and as whom. ``{role}`` in user and paths: a stream agent, producer, gateway or operator.
+
+    Paths are absolute or from the working directory; files are read anew for each connection, so they may be exchanged.
+    """
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    allow_unencrypted: bool = Field(False, description="Speak to brokers beyond this machine without TLS.")
+    mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    user: str = Field("", description="Name to log in with, under SASL.")
+    password: SecretStr = Field(SecretStr(""), description="From the environment; better is a file.")
+    password_file: str = Field("", description="File of mode 0600 that holds the password.")
+    ca_file: str = Field("", description="Certificates (PEM) that sign those of the brokers; empty: the system's.")
+    certificate_file: str = Field("", description="Own certificate (PEM), where brokers ask for one.")
+    key_file: str = Field("", description="Its private key (PEM), of mode 0600.")
+    verify_hostname: bool = Field(True, description="False: believe a certificate whatever host it is for.")
+    principal: str = Field("", description="What brokers take a client for, if not User: and its login; User:CN={role}, say.")
+
+    @property
+    def tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.protocol in {"SSL", "SASL_SSL"}
+
+    @property
+    def login(self) -> bool:
+        """Whether a user and a password are shown."""
+        return self.protocol in {"SASL_PLAINTEXT", "SASL_SSL"}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.login and not self.user:
+            raise ValueError(f"{self.protocol} needs a user")
+        if self.login and bool(self.password.get_secret_value()) == bool(self.password_file):
+            raise ValueError(f"{self.protocol} needs either password or password_file")
+        if bool(self.certificate_file) != bool(self.key_file):
+            raise ValueError("certificate_file and key_file belong together")
+        if not self.tls and (self.ca_file or self.certificate_file):
+            raise ValueError(f"{self.protocol} uses no certificates: SSL and SASL_SSL do")
+        return self
 
 
 class KafkaSettings(BaseModel):
-    """Where the log is and how its topics are laid out."""
+    """Where the log is and how its topics are laid out. ``role``: as whom a client comes; each program sets its own."""
 
     bootstrap: str = "127.0.0.1:19092"
     prefix: str = "monmouth."
@@ -44,6 +87,12 @@ class KafkaSettings(BaseModel):
     newest_schema: int | None = Field(
         None, ge=1, description="Highest schema id to write, while processes of an older version read; None: the newest known."
     )
+    access: KafkaAccessSettings = KafkaAccessSettings()
+    role: str = OPERATOR
+
+    def as_role(self, role: str) -> Self:
+        """The same, for a client that comes as ``role``."""
+        return self.model_copy(update={"role": role})
 
 
 class WorkerSettings(BaseModel):

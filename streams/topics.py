@@ -36,13 +36,18 @@ DLQ = "dlq"
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic. ``records``: schema names of its values. ``partitions`` None means the agent partition count."""
+    """One topic. ``records``: schema names of its values. ``partitions`` None means the agent partition count.
+
+    ``writer`` and ``readers`` are programs; what stream agents read they say themselves, and operators read everything. Access
+    on the cluster follows from it.
+    """
 
     name: str
     cleanup: Literal["delete", "compact"]
     records: tuple[str, ...]
     writer: str
     key: str
+    readers: tuple[str, ...] = ()
     partitions: int | None = None
     retention_ms: int = FOREVER
     max_message_bytes: int = 2 * MIB
@@ -67,24 +72,30 @@ class TopicSpec:
 TOPICS: dict[str, TopicSpec] = {
     spec.name: spec
     for spec in (
-        TopicSpec(BLOCKS, "delete", ("BlockNotification",), "producer", "chain id", partitions=1),
+        TopicSpec(BLOCKS, "delete", ("BlockNotification",), "producer", "chain id", ("producer", "gateway"), partitions=1),
         TopicSpec(TRANSACTIONS, "delete", ("ChainTransaction", "Marker"), "producer", "agent", max_message_bytes=16 * MIB),
         TopicSpec(COMMANDS, "delete", ("MemoryCommand",), "gateway", "agent"),
         TopicSpec(EVICTIONS, "delete", ("MemoryFact",), "memory", "agent"),
         TopicSpec(INTENTS, "delete", ("Intent", "Marker"), "intent", "agent", retention_ms=30 * DAY_MS),
-        TopicSpec(MEMORY_LOG, "delete", ("MemoryFact", "Marker"), "memory", "agent"),
+        TopicSpec(MEMORY_LOG, "delete", ("MemoryFact", "Marker"), "memory", "agent", ("gateway",)),
         TopicSpec(MEMORY_STATE, "compact", ("Memory",), "memory", "agent + memory id"),
         TopicSpec(EMBEDDINGS, "compact", ("Embedding",), "embedding", "agent + memory id"),
-        TopicSpec(ROOTS, "compact", ("LatticeRoot", "LatticeLog"), "lattice", "agent; partition + index"),
-        TopicSpec(EDGES, "compact", ("GraphEdge",), "graph", "source + event id"),
+        TopicSpec(ROOTS, "compact", ("LatticeRoot", "LatticeLog"), "lattice", "agent; partition + index", ("gateway",)),
+        TopicSpec(EDGES, "compact", ("GraphEdge",), "graph", "source + event id", ("gateway",)),
         TopicSpec(REGISTRY, "compact", ("AgentProfile",), "graph", "agent"),
-        TopicSpec(SESSIONS, "compact", ("Session",), "memory", "agent + session id"),
-        TopicSpec(ACCESS, "compact", ("AgentAccess",), "memory", "agent"),
-        TopicSpec(ERASURES, "compact", ("Erasure",), "memory", "agent"),
+        TopicSpec(SESSIONS, "compact", ("Session",), "memory", "agent + session id", ("gateway",)),
+        TopicSpec(ACCESS, "compact", ("AgentAccess",), "memory", "agent", ("gateway",)),
+        TopicSpec(ERASURES, "compact", ("Erasure",), "memory", "agent", ("gateway",)),
         TopicSpec(
-            CHECKPOINTS, "compact", ("Checkpoint",), "stream agents", "stream agent / partition / slot", segment_bytes=16 * MIB
+            CHECKPOINTS,
+            "compact",
+            ("Checkpoint",),
+            "stream agents",
+            "stream agent / partition / slot",
+            ("gateway",),
+            segment_bytes=16 * MIB,
         ),
-        TopicSpec(SCHEMAS, "compact", ("SchemaEntry",), "gateway", "kind / version / subject", partitions=1),
+        TopicSpec(SCHEMAS, "compact", ("SchemaEntry",), "gateway", "kind / version / subject", ("gateway",), partitions=1),
         TopicSpec(REPLAYS, "compact", ("Replay",), "operator; stream agents", "stream agent / partition / request or status"),
         TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
     )

@@ -87,8 +87,11 @@ class Launcher:
     jars: JarFolder
     heap: str = "512m"
 
-    def format(self, cluster_id: str | None = None) -> str:
-        """Format the storage unless it is, as ``cluster_id`` or a new one; the id it has. Raises BrokerError if it cannot."""
+    def format(self, cluster_id: str | None = None, options: Sequence[str] = ()) -> str:
+        """Format the storage unless it is, as ``cluster_id`` or a new one; the id it has. Raises BrokerError if it cannot.
+
+        ``options``: more arguments of Kafka's storage tool. Other users of this machine can see them while it runs.
+        """
         known = self.folder.cluster_id()
         if known is not None:
             return known
@@ -100,6 +103,7 @@ class Launcher:
             "-c",
             str(self.folder.properties),
             "--ignore-formatted",
+            *options,
         ]
         try:
             done = subprocess.run(

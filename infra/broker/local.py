@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,9 +56,11 @@ class LocalBroker:
     """The broker of ``state_dir``. ``port`` 0: the one used last, or any free one.
 
     ``jars`` is a folder that several brokers may share (default: MONMOUTH_JARS, else ``state_dir/jars``). ``properties`` adds
-    to the broker's configuration. ``record_startup``: let the first run write the start-up cache, which lengthens its stop by
-    some seconds. ``member``: its place in a cluster, which fixes its ports; it then answers only while a majority of its
-    cluster lives. ``say`` gets a line for each thing worth telling, ``on_jar`` the progress of downloads.
+    to the broker's configuration, ``listeners`` (ports on loopback by name) to the one listener of a broker alone, and
+    ``format_options`` to what its storage is formatted with, once. ``record_startup``: let the first run write the start-up
+    cache, which lengthens its stop by some seconds. ``member``: its place in a cluster, which fixes its ports; it then answers
+    only while a majority of its cluster lives. ``say`` gets a line for each thing worth telling, ``on_jar`` the progress of
+    downloads.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class LocalBroker:
         jars: Path | None = None,
         heap: str = "512m",
         properties: Mapping[str, str] | None = None,
+        listeners: Mapping[str, int] | None = None,
+        format_options: Sequence[str] = (),
         record_startup: bool = True,
         member: Member | None = None,
         say: Callable[[str], None] | None = None,
@@ -81,6 +85,8 @@ class LocalBroker:
         self._member = member
         self._heap = heap
         self._properties = dict(properties or {})
+        self._listeners = dict(listeners or {})
+        self._format_options = tuple(format_options)
         self._record_startup = record_startup
         self._say = say or (lambda _line: None)
         self._on_jar = on_jar
@@ -222,7 +228,7 @@ class LocalBroker:
     def _launch(self, launcher: Launcher, timeout: float) -> None:
         port = self._choose_port()
         self._folder.write_configuration(self._configuration(port))
-        cluster_id = launcher.format(self._member.cluster_id if self._member else None)
+        cluster_id = launcher.format(self._member.cluster_id if self._member else None, self._format_options)
         options, recording = self._cache_options(launcher)
         log_end = self._folder.log.stat().st_size if self._folder.log.exists() else 0
         try:
@@ -236,7 +242,7 @@ class LocalBroker:
 
     def _configuration(self, port: int) -> str:
         if self._member is None:
-            return server_properties(self._folder.data, port, free_port(), self._properties)
+            return server_properties(self._folder.data, port, free_port(), self._properties, self._listeners)
         for taken in (self._member.internal_port, self._member.controller_port):
             demand_free(taken)
         return member_properties(self._folder.data, self._member, self._properties)

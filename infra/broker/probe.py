@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -33,21 +35,25 @@ def listens(host: str, port: int) -> bool:
         return False
 
 
-def ask(bootstrap: str, timeout: float = ATTEMPT) -> Cluster | None:
-    """The cluster behind ``bootstrap`` ("host:port,..."), or None if none answers within ``timeout`` seconds."""
+def ask(bootstrap: str, timeout: float = ATTEMPT, arguments: Mapping[str, Any] | None = None) -> Cluster | None:
+    """The cluster behind ``bootstrap`` ("host:port,..."), or None if none answers within ``timeout`` seconds.
+
+    ``arguments``: of the client, where the cluster lets in nobody who comes plainly.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="probe") as pool:
-        return pool.submit(lambda: asyncio.run(_ask(bootstrap, timeout))).result()
+        asked = {**(arguments or {}), "bootstrap_servers": bootstrap}
+        return pool.submit(lambda: asyncio.run(_ask(asked, timeout))).result()
 
 
-async def _ask(bootstrap: str, timeout: float) -> Cluster | None:
+async def _ask(arguments: Mapping[str, Any], timeout: float) -> Cluster | None:
     try:
-        return await asyncio.wait_for(_describe(bootstrap, timeout), timeout)
+        return await asyncio.wait_for(_describe(arguments, timeout), timeout)
     except (TimeoutError, KafkaError, OSError, ValueError):
         return None
 
 
-async def _describe(bootstrap: str, timeout: float) -> Cluster | None:
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout * 1000))
+async def _describe(arguments: Mapping[str, Any], timeout: float) -> Cluster | None:
+    client = AIOKafkaAdminClient(**arguments, request_timeout_ms=int(timeout * 1000))
     try:
         await client.start()
         answer = await client.describe_cluster()

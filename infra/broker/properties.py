@@ -93,16 +93,22 @@ class Member:
     voters: Mapping[int, int]
 
 
-def server_properties(data: Path, port: int, controller_port: int, extra: Mapping[str, str]) -> str:
-    """Text of ``server.properties`` of a node alone; ``extra`` wins over the defaults but not over the listeners."""
+def server_properties(
+    data: Path, port: int, controller_port: int, extra: Mapping[str, str], listeners: Mapping[str, int] | None = None
+) -> str:
+    """Text of ``server.properties`` of a node alone; ``extra`` wins over the defaults but not over the listeners.
+
+    ``listeners``: more of them by name; what each speaks is for ``extra`` to say, in listener.security.protocol.map.
+    """
+    clients = {"PLAINTEXT": port, **(listeners or {})}
     return _text(
         {
             **SERVER,
             **extra,
             "log.dirs": str(data),
             "controller.quorum.voters": f"1@{HOST}:{controller_port}",
-            "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+            "listeners": _listeners({**clients, "CONTROLLER": controller_port}),
+            "advertised.listeners": _listeners(clients),
         }
     )
 
@@ -122,10 +128,14 @@ def member_properties(data: Path, member: Member, extra: Mapping[str, str]) -> s
             "node.id": str(member.node_id),
             "log.dirs": str(data),
             "controller.quorum.voters": ",".join(f"{node}@{HOST}:{port}" for node, port in sorted(member.voters.items())),
-            "listeners": ",".join(f"{name}://{HOST}:{port}" for name, port in listeners.items()),
-            "advertised.listeners": ",".join(f"{name}://{HOST}:{port}" for name, port in advertised.items()),
+            "listeners": _listeners(listeners),
+            "advertised.listeners": _listeners(advertised),
         }
     )
+
+
+def _listeners(ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{HOST}:{port}" for name, port in ports.items())
 
 
 def _text(settings: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("streams.cli.demo:demo", "Run the whole pipeline on a chain with reorgs and check it."),
     "infra": ("streams.cli.infra:infra", "Start, stop and inspect the local broker."),
     "topics": ("streams.cli.infra:topics", "Create the topics and report drift."),
+    "acls": ("streams.cli.acls:acls", "Who may do what on the cluster: print, apply, check."),
     "producer": ("streams.cli.producer:producer", "Publish blocks of a node or of history files."),
     "worker": ("streams.cli.worker:worker", "Run stream agents on a share of the partitions."),
     "replay": ("streams.cli.replay:replay", "Have a stream agent do old blocks again."),

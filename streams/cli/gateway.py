@@ -9,9 +9,10 @@ import click
 
 from connectors.embedding import open_embedder
 from connectors.stores import open_memory_store, open_vector_store
+from streams.cluster.refusals import demand_access
 from streams.ports.embedder import Embedder
 from streams.serving.server import Gateway, Stores, run_gateway
-from streams.settings import Settings
+from streams.settings import GATEWAY, Settings
 from streams.signing import Verifier, load_or_create_signer, load_verifier
 from streams.state_folder import claim
 from streams.vault.sealing import sealed_records
@@ -20,6 +21,7 @@ from streams.vault.sealing import sealed_records
 async def serve(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM. Raises ConfigurationError, StoreError."""
     claim(settings)
+    await demand_access(settings.kafka.as_role(GATEWAY))
     signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
     verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
     embedder = open_embedder(settings)

@@ -24,7 +24,9 @@ from streams.cli.infra_cassandra import cassandra
 from streams.cli.infra_milvus import milvus
 from streams.cli.jar_progress import jar_progress
 from streams.cli.subjects import Registered, register_subjects
-from streams.settings import Settings
+from streams.cluster.arguments import client_arguments
+from streams.cluster.refusals import demand_access
+from streams.settings import KafkaSettings, Settings
 from streams.topics import TOPICS, physical
 
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
@@ -58,7 +60,7 @@ def up(settings: Settings, port: int | None, bootstrap: str | None) -> None:
     """Start the broker and wait until it answers. The first time this fetches its jars (43 MB)."""
     outside = bootstrap or _outside(settings)
     if outside:
-        _check_outside(outside)
+        _check_outside(settings.kafka.model_copy(update={"bootstrap": outside}))
         return
     if port is None and LocalBroker(settings.state_dir).pid is None:
         port = _settings_port(settings)
@@ -90,7 +92,7 @@ def status(settings: Settings, bootstrap: str | None) -> None:
     """Say whether the broker runs and answers. Exit code 1 if not."""
     outside = bootstrap or _outside(settings)
     if outside:
-        _check_outside(outside)
+        _check_outside(settings.kafka.model_copy(update={"bootstrap": outside}))
         return
     broker = LocalBroker(settings.state_dir)
     found = broker.status()
@@ -196,13 +198,15 @@ def _settings_port(settings: Settings) -> int:
 
 
 def _outside(settings: Settings) -> str | None:
-    """The bootstrap text of the settings where it names other machines or several nodes."""
+    """The bootstrap text of the settings where it names other machines or several nodes, or what asks who comes."""
     host, _, port = settings.kafka.bootstrap.rpartition(":")
-    return None if host in LOOPBACK and port.isdigit() else settings.kafka.bootstrap
+    ours = host in LOOPBACK and port.isdigit() and settings.kafka.access.protocol == "PLAINTEXT"
+    return None if ours else settings.kafka.bootstrap
 
 
-def _check_outside(bootstrap: str) -> None:
-    cluster = ask(bootstrap, timeout=15)
+def _check_outside(kafka: KafkaSettings) -> None:
+    asyncio.run(demand_access(kafka))
+    cluster = ask(kafka.bootstrap, 15, client_arguments(kafka))
     if cluster is None:
-        raise BrokerError(f"no Kafka answers at {bootstrap}", "Is the address right, and reachable from here without TLS?")
-    console.print(f"Kafka answers at {bootstrap}: cluster {cluster.cluster_id}, brokers: {cluster.brokers}")
+        raise BrokerError(f"no Kafka answers at {kafka.bootstrap}", "Is the address right, and reachable from here?")
+    console.print(f"Kafka answers at {kafka.bootstrap}: cluster {cluster.cluster_id}, brokers: {cluster.brokers}")

@@ -18,13 +18,16 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 from schemas.codec import SchemaError, UnknownSchemaError, codec
 from schemas.records import BlockNotification
 from streams.cancellation import stray_cancellation_is_an_error
+from streams.cluster.arguments import client_arguments
+from streams.cluster.denials import demand_topics, denial
+from streams.cluster.refusals import explained
 from streams.core.block import BlockRef
 from streams.core.forkview import ForkView
 from streams.errors import Category, ConfigurationError, FencedError, MonmouthError, OutdatedError
 from streams.producer import metrics
 from streams.producer.log import Position, Staged, UncertainWriteError
 from streams.producer.resume import replay
-from streams.settings import Settings
+from streams.settings import PRODUCER, Settings
 from streams.signing import Verifier
 from streams.topics import BLOCKS, TRANSACTIONS, physical
 
@@ -51,7 +54,7 @@ class KafkaLog:
     """``ChainLog`` on the broker of ``settings``."""
 
     def __init__(self, settings: Settings, chain_id: int, verifier: Verifier) -> None:
-        self._kafka = settings.kafka
+        self._kafka = settings.kafka.as_role(PRODUCER)
         self._chain_id = chain_id
         self._verifier = verifier
         self._blocks = TopicPartition(physical(self._kafka.prefix, BLOCKS), 0)
@@ -68,7 +71,7 @@ class KafkaLog:
             if self._written is not None:
                 self._refuse_if_overtaken(await self._read(KEEP))
             self._producer = AIOKafkaProducer(
-                bootstrap_servers=self._kafka.bootstrap,
+                **client_arguments(self._kafka),
                 transactional_id=f"{self._kafka.prefix}producer-{self._chain_id}",
                 transaction_timeout_ms=self._kafka.transaction_timeout_ms,
                 acks="all",
@@ -88,18 +91,27 @@ class KafkaLog:
     async def _unavailable(self) -> AsyncIterator[None]:
         try:
             with stray_cancellation_is_an_error():
-                yield
+                async with explained(self._kafka):
+                    yield
         except (KafkaError, OSError, TimeoutError) as error:
             await self.close()
+            self._refuse_if_denied(error)
             raise LogUnavailableError(
                 f"no use of the broker at {self._kafka.bootstrap}: {type(error).__name__}: {error}",
                 "Start one with `monmouth infra up` or name it with --bootstrap; `monmouth topics apply` creates the topics.",
             ) from None
 
+    @staticmethod
+    def _refuse_if_denied(error: BaseException) -> None:
+        if (denied := denial(error, "WRITE")) is not None:
+            raise denied from None
+
     async def _check_topics(self) -> None:
         """Raises ConfigurationError at once where the client would wait for a topic that is not there."""
         async with self._consumer() as consumer:
             missing = {self._blocks.topic, self._transactions} - await consumer.topics()
+            if missing:
+                await demand_topics(consumer._client, missing)
         if missing:
             raise ConfigurationError(f"no topic {min(missing)} on {self._kafka.bootstrap}", "Run `monmouth topics apply`.")
 
@@ -112,7 +124,7 @@ class KafkaLog:
     @asynccontextmanager
     async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka.bootstrap,
+            **client_arguments(self._kafka),
             isolation_level="read_committed",
             auto_offset_reset="none",
             enable_auto_commit=False,
@@ -212,6 +224,7 @@ class KafkaLog:
                 "Its max.message.bytes is below what streams/topics.py says; run `monmouth topics apply`.",
             ) from None
         except (KafkaError, OSError, TimeoutError) as error:
+            self._refuse_if_denied(error)
             raise UncertainWriteError(f"the broker did not confirm a write: {type(error).__name__}: {error}") from None
         self._written = (before + len(staged), before + len(staged))
 

@@ -36,9 +36,13 @@ async def run_worker(
     Raises the first error that stops a stream agent for good: LogIntegrityError, PositionLostError, ConfigurationError, or a
     defect of a stream agent as it is.
     """
-    log = client or KafkaClient(settings.kafka)
     halt = asyncio.Event()
-    loops = [AgentLoop(job_of(agent, log, settings, verifier=verifier, signer=signer, limits=limits), halt) for agent in agents]
+    clients = [client or KafkaClient(settings.kafka.as_role(agent.spec.name)) for agent in agents]
+    jobs = [
+        job_of(agent, log, settings, verifier=verifier, signer=signer, limits=limits)
+        for agent, log in zip(agents, clients, strict=True)
+    ]
+    loops = [AgentLoop(job, halt) for job in jobs]
     running = [
         asyncio.create_task(loop.run(), name=f"agent {agent.spec.name}") for loop, agent in zip(loops, agents, strict=True)
     ]

@@ -19,6 +19,9 @@ from schemas.codec import codec
 from schemas.defaults import plain_command
 from schemas.records import MemoryCommand, MemoryType
 from streams.cancellation import stray_cancellation_is_an_error
+from streams.cluster.arguments import client_arguments
+from streams.cluster.denials import denial
+from streams.cluster.refusals import explained
 from streams.identity.commands import sign_as_gateway
 from streams.serving.faults import ForbiddenError, TooLargeError, UnavailableError
 from streams.settings import KafkaSettings
@@ -110,6 +113,8 @@ class KafkaCommandLog:
         except (TimeoutError, KafkaError, OSError) as error:
             if isinstance(error, KafkaError) and not error.retriable:
                 await self._discard()  # a producer that lost its sequence stays broken; the next command gets a new one
+            if (denied := denial(error, "WRITE")) is not None:
+                raise UnavailableError(denied.message, denied.hint) from error
             raise UnavailableError(
                 f"the log did not acknowledge command {uuid.UUID(bytes=command_id)} ({type(error).__name__})",
                 "It may still arrive: repeat it with the same command_id, which stores nothing twice.",
@@ -119,7 +124,7 @@ class KafkaCommandLog:
         async with self._connecting:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._settings.bootstrap,
+                    **client_arguments(self._settings),
                     enable_idempotence=True,
                     acks="all",
                     linger_ms=LINGER_MS,
@@ -127,7 +132,8 @@ class KafkaCommandLog:
                     request_timeout_ms=int(1000 * SEND_SECONDS),
                 )
                 try:
-                    await producer.start()
+                    async with explained(self._settings):
+                        await producer.start()
                 except BaseException:
                     await producer.stop()
                     raise

@@ -80,7 +80,7 @@ from streams.serving.tail import TopicTail
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Waits
 from streams.serving.write_token import WriteTokens
-from streams.settings import CacheSettings, Settings
+from streams.settings import GATEWAY, CacheSettings, Settings
 from streams.signing import Signer, Verifier, load_or_create_signer
 from streams.topics import MEMORY_LOG
 from streams.vault.sealing import open_keys
@@ -114,6 +114,7 @@ class Gateway:
 
     def __init__(self, settings: Settings, stores: Stores, embedder: Embedder, verifier: Verifier) -> None:
         self.port = self.metrics_port = 0
+        settings = settings.model_copy(update={"kafka": settings.kafka.as_role(GATEWAY)})
         self._settings = settings
         self._keys = open_keys(settings)
         self.chain = ChainTail(settings.kafka, verifier, settings.gateway.barrier_seconds)

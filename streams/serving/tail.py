@@ -24,7 +24,10 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 
 from schemas.codec import SchemaError
 from streams.cancellation import stray_cancellation_is_an_error
-from streams.errors import MonmouthError, PositionLostError
+from streams.cluster.arguments import client_arguments
+from streams.cluster.denials import demand_topics, denial
+from streams.cluster.refusals import explained
+from streams.errors import ClusterAccessError, MonmouthError, PositionLostError
 from streams.metrics import count_error
 from streams.serving.faults import UnavailableError
 from streams.serving.metrics import BARRIER_LATENCY, GARBAGE
@@ -162,12 +165,13 @@ class TopicTail:
                     PositionLostError(f"{self.topic} was cut behind its reader: {error}", "Start the gateway again.")
                 )
                 return
+            except (ClusterAccessError, KafkaError, OSError) as error:  # a password or a grant may be given while it waits
+                refused = error if isinstance(error, ClusterAccessError) else denial(error, "READ")
+                self.complaint = str(refused) if refused is not None else f"{type(error).__name__}: {error}"
+                log.warning("%s: %s; trying again in %.1f s", self.topic, self.complaint, self._pause)
             except MonmouthError as error:
                 await self._fail(error)
                 return
-            except (KafkaError, OSError) as error:
-                self.complaint = f"{type(error).__name__}: {error}"
-                log.warning("%s: %s; trying again in %.1f s", self.topic, self.complaint, self._pause)
             except Exception as error:  # a defect: say so to every caller rather than end unseen
                 log.exception("%s: the tail broke", self.topic)
                 await self._fail(MonmouthError(f"reading {self.topic} broke: {type(error).__name__}", "See the gateway's log."))
@@ -187,8 +191,9 @@ class TopicTail:
         # up to fetch_max_wait_ms (500): the scout, which fetches nothing, has a connection of its own.
         consumer, scout = self._connection(), self._connection()
         try:
-            await consumer.start()
-            await scout.start()
+            async with explained(self._settings):
+                await consumer.start()
+                await scout.start()
             await self._seek(consumer)
             self._scout = scout
             while True:
@@ -200,7 +205,7 @@ class TopicTail:
 
     def _connection(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap,
+            **client_arguments(self._settings),
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -212,6 +217,7 @@ class TopicTail:
         # aiokafka has no public way to see the partitions of a topic that is not subscribed to.
         numbers = (await consumer._client.fetch_all_metadata()).partitions_for_topic(self.topic)
         if not numbers:
+            await demand_topics(consumer._client, [self.topic])
             raise OSError(f"there is no topic {self.topic} yet; `monmouth topics apply` makes it")
         partitions = [TopicPartition(self.topic, number) for number in sorted(numbers)]
         consumer.assign(partitions)

@@ -35,6 +35,11 @@ def stream_agent(name: str) -> type[StreamAgent]:
     return found
 
 
+def stream_agents() -> list[type[StreamAgent]]:
+    """All of their classes."""
+    return [stream_agent(name) for name in STREAM_AGENTS]
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """``lookup``: the class of a stream agent by its name; raises ConfigurationError."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.codec import SchemaError, codec
+from streams.cluster.arguments import client_arguments
 from streams.core.block import BlockRef, Step
 from streams.core.marker import Marker, block_digest
 from streams.settings import KafkaSettings, Settings
@@ -49,7 +50,7 @@ async def read(kafka: KafkaSettings, topic: str) -> dict[int, list[Entry]]:
     """Every committed record of a topic, by partition."""
     name = physical(kafka.prefix, topic)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka.bootstrap,
+        **client_arguments(kafka),
         isolation_level="read_committed",
         enable_auto_commit=False,
         max_partition_fetch_bytes=FETCH_BYTES,

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.codec import SchemaError, codec
 from schemas.records import BlockNotification, CheckpointRecord, LatticeRoot
+from streams.cluster.arguments import client_arguments
 from streams.core.block import BlockRef
 from streams.settings import KafkaSettings
 from streams.topics import BLOCKS, CHECKPOINTS, DLQ, ROOTS, TOPICS, logical, physical
@@ -94,7 +95,7 @@ class Observer:
         """Reads for ever. The caller cancels it."""
         names = {physical(self._settings.prefix, name) for name in (BLOCKS, CHECKPOINTS, ROOTS, DLQ)}
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap,
+            **client_arguments(self._settings),
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -14,6 +14,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from streams.cluster.arguments import client_arguments
+from streams.cluster.denials import demand_topics
+from streams.cluster.refusals import explained
 from streams.core.position import HINT
 from streams.errors import ConfigurationError, PositionLostError
 from streams.ports.log import Message, RebalanceListener, TopicPartition
@@ -44,11 +47,12 @@ class KafkaConsumer:
     """Reads committed records only, commits nothing by itself, never resets a position."""
 
     def __init__(self, settings: KafkaSettings, names: Names, group: str, topics: Sequence[str]) -> None:
+        self._settings = settings
         self._names = names
         self._topics = [names.topic(topic) for topic in topics]
         self._membership = Membership(names.topic(group), settings.instance_id)
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.bootstrap,
+            **client_arguments(settings),
             group_id=names.topic(group),
             group_instance_id=settings.instance_id,
             enable_auto_commit=False,
@@ -66,7 +70,8 @@ class KafkaConsumer:
 
     async def start(self, listener: RebalanceListener) -> None:
         with translated("joining the group"):
-            await asyncio.wait_for(self._consumer.start(), START_SECONDS)
+            async with explained(self._settings):
+                await asyncio.wait_for(self._consumer.start(), START_SECONDS)
             self._membership.attach(self._consumer._coordinator)
             await self._check_topics()
             self._consumer.subscribe(self._topics, listener=_Listener(listener, self._names))
@@ -75,6 +80,7 @@ class KafkaConsumer:
         counts = await self._partition_counts()
         missing = [topic for topic, count in counts.items() if not count]
         if missing:
+            await demand_topics(self._consumer._client, missing)
             raise ConfigurationError(f"no topic {', '.join(missing)}", "Create the topics: monmouth topics apply")
         if len(set(counts.values())) > 1:
             raise ConfigurationError(

@@ -16,6 +16,7 @@ from aiokafka import errors
 
 from streams import topics
 from streams.cancellation import stray_cancellation_is_an_error
+from streams.cluster.denials import Operation, denial
 from streams.errors import FencedError, PositionLostError
 from streams.ports.log import LogError, TopicPartition
 
@@ -40,8 +41,11 @@ class Names:
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Turns the client's errors into FencedError, PositionLostError or LogError."""
+def translated(doing: str, operation: Operation = "READ") -> Iterator[None]:
+    """Turns the client's errors into FencedError, PositionLostError, ClusterAccessError or LogError.
+
+    ``operation``: what is denied where the brokers deny something of a topic.
+    """
     try:
         with stray_cancellation_is_an_error():
             yield
@@ -50,5 +54,7 @@ def translated(doing: str) -> Iterator[None]:
     except errors.OffsetOutOfRangeError as error:
         raise PositionLostError(f"{doing}: the log no longer holds that offset") from error
     except (errors.KafkaError, OSError, TimeoutError, AssertionError) as error:
+        if (refused := denial(error, operation)) is not None:
+            raise refused from error
         # AssertionError: the client's own state machine, after an error it met in the background.
         raise LogError(f"{doing}: {type(error).__name__}: {error}") from error

@@ -16,6 +16,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
 
 from streams.cancellation import stray_cancellation_is_an_error
+from streams.cluster.arguments import client_arguments
+from streams.cluster.refusals import explained
 from streams.errors import FencedError
 from streams.ports.log import KeyValue, TopicPartition
 from streams.runtime.kafka.names import Names, translated
@@ -35,11 +37,12 @@ class KafkaProducer:
     """One transactional id: ``<prefix><group>-<partition>``."""
 
     def __init__(self, settings: KafkaSettings, names: Names, group: str, partition: int) -> None:
+        self._settings = settings
         self._names = names
         self._group = names.topic(group)
         self._timeout = settings.transaction_timeout_ms / 1000
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.bootstrap,
+            **client_arguments(settings),
             acks="all",
             transactional_id=f"{self._group}-{partition}",
             transaction_timeout_ms=settings.transaction_timeout_ms,
@@ -52,7 +55,7 @@ class KafkaProducer:
 
     async def _do(self, doing: str, work: Awaitable[Any]) -> Any:
         self._broken = True
-        with translated(f"{doing} {self._group}"):
+        with translated(f"{doing} {self._group}", "WRITE"):
             try:
                 result = await asyncio.wait_for(work, self._timeout)
             except AssertionError:
@@ -67,7 +70,11 @@ class KafkaProducer:
             raise FencedError(f"fenced: {self._group}", "Another worker took this partition over.")
 
     async def start(self) -> None:
-        await self._do("starting the producer of", self._producer.start())
+        await self._do("starting the producer of", self._start())
+
+    async def _start(self) -> None:
+        async with explained(self._settings):
+            await self._producer.start()
 
     async def begin(self) -> None:
         await self._do("beginning a transaction of", self._producer.begin_transaction())

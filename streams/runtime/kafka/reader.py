@@ -12,8 +12,12 @@ from contextlib import suppress
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaTimeoutError
 
 from streams.cancellation import stray_cancellation_is_an_error
+from streams.cluster.arguments import client_arguments
+from streams.cluster.denials import demand_topics, hidden
+from streams.cluster.refusals import explained
 from streams.errors import PositionLostError
 from streams.ports.log import LogError, Message, TopicPartition
 from streams.runtime.kafka.consumer import START_SECONDS
@@ -36,7 +40,7 @@ class KafkaReader:
     async def _client(self, isolation: Literal["read_committed", "read_uncommitted"]) -> AIOKafkaConsumer:
         if isolation not in self._clients:
             client = self._clients[isolation] = AIOKafkaConsumer(
-                bootstrap_servers=self._settings.bootstrap,
+                **client_arguments(self._settings),
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 isolation_level=isolation,
@@ -45,15 +49,20 @@ class KafkaReader:
                 request_timeout_ms=self._settings.request_timeout_ms,
             )
             with translated("connecting"):
-                await asyncio.wait_for(client.start(), START_SECONDS)
+                async with explained(self._settings):
+                    await asyncio.wait_for(client.start(), START_SECONDS)
         return self._clients[isolation]
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         client = await self._client("read_uncommitted")
         physical = [self._names.to_kafka(p) for p in partitions]
         with translated("asking how far the log goes"):
-            first = await client.beginning_offsets(physical)
-            last = await client.end_offsets(physical)
+            try:
+                first = await client.beginning_offsets(physical)
+                last = await client.end_offsets(physical)
+            except KafkaTimeoutError:
+                await demand_topics(client._client, {p.topic for p in physical})
+                raise
         return {p: (first[q], last[q]) for p, q in zip(partitions, physical, strict=True)}
 
     async def read_range(self, partition: TopicPartition, start: int, stop: int) -> AsyncIterator[Sequence[Message]]:
@@ -80,6 +89,8 @@ class KafkaReader:
                 yield batch
             if reached > position:
                 position, moved = reached, loop.time()
+            elif source.topic in client._client.cluster.unauthorized_topics:
+                raise hidden(source.topic)
             elif loop.time() - moved > self._patience:
                 raise LogError(f"{partition.topic}/{partition.partition}: nothing readable at {position}, {stop} was due")
         client.pause(source)  # or it would go on fetching for nobody

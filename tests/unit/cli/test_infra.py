@@ -36,8 +36,10 @@ def test_status_and_down_without_a_broker(settings: Settings) -> None:
 
 def test_a_cluster_elsewhere_is_never_stopped_or_started(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.cli.infra.LocalBroker", None)
-    monkeypatch.setattr("streams.cli.infra.ask", lambda _bootstrap, timeout: Cluster("abc", 3))
+    monkeypatch.setattr("streams.cli.infra.ask", lambda *_: Cluster("abc", 3))
     settings.kafka.bootstrap = "kafka.example:9092"
+    assert "not encrypted" in str(invoke(settings, "infra", "status").exception)
+    settings.kafka.access.allow_unencrypted = True
     for command in ("up", "status"):
         result = invoke(settings, "infra", command)
         assert (result.exit_code, result.output) == (0, "Kafka answers at kafka.example:9092: cluster abc, brokers: 3\n")

@@ -7,16 +7,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
-from streams.errors import ConfigurationError
+from streams.errors import ClusterAccessError, ConfigurationError
 from streams.runtime.kafka import consumer as module
 from streams.runtime.kafka.consumer import KafkaConsumer
 from streams.runtime.kafka.names import Names
 from streams.settings import KafkaSettings
 
+UNKNOWN = UnknownTopicOrPartitionError.errno
 
-async def checked(monkeypatch: pytest.MonkeyPatch, answers: Sequence[dict[str, int]]) -> int:
-    """How often it asked; ``answers``: partitions by topic, the last one again and again."""
+
+async def checked(monkeypatch: pytest.MonkeyPatch, answers: Sequence[dict[str, int]], of_missing: int = UNKNOWN) -> int:
+    """How often it asked; ``answers``: partitions by topic, the last one again and again; ``of_missing``: said of others."""
     monkeypatch.setattr(module, "ASK_AGAIN_SECONDS", 0.001)
     monkeypatch.setattr(module, "SETTLE_SECONDS", 0.05)
     asked: list[Any] = []
@@ -26,6 +29,12 @@ async def checked(monkeypatch: pytest.MonkeyPatch, answers: Sequence[dict[str, i
             answer = answers[min(len(asked), len(answers) - 1)]
             asked.append(answer)
             return SimpleNamespace(partitions_for_topic=lambda topic: set(range(answer.get(topic, 0))) or None)
+
+        def get_random_node(self) -> int:
+            return 1
+
+        async def send(self, _node: int, request: Any) -> Any:
+            return SimpleNamespace(topics=[(of_missing, topic) for topic in request._topics])
 
     consumer = KafkaConsumer(KafkaSettings(), Names("p."), "agent", ["one", "two"])
     monkeypatch.setattr(consumer, "_consumer", SimpleNamespace(_client=Client()))
@@ -40,6 +49,11 @@ async def test_it_asks_until_a_node_knows(monkeypatch: pytest.MonkeyPatch) -> No
 async def test_what_stays_unknown_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match=r"no topic p\.two"):
         await checked(monkeypatch, [{"p.one": 2}])
+
+
+async def test_what_is_hidden_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ClusterAccessError, match=r"deny READ and WRITE of topic p\.two"):
+        await checked(monkeypatch, [{"p.one": 2}], TopicAuthorizationFailedError.errno)
 
 
 async def test_unequal_partitions_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,89 @@
+"""The whole pipeline where each may do what was granted and no more: SCRAM over TLS, and certificates, on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from connectors.stores import LmdbMemoryStore, LmdbVectorStore
+from infra.acls import brokers
+from infra.acls.grants import compare, grants
+from infra.topics import apply
+from schemas.codec import codec
+from streams.cli.subjects import register_subjects
+from streams.errors import ClusterAccessError
+from streams.serving.client import AsyncClient
+from streams.serving.client_errors import NotReadyError
+from streams.serving.server import Gateway, Stores
+from streams.settings import GatewaySettings, KafkaSettings, Settings
+from streams.signing import load_or_create_signer, load_verifier
+from streams.topics import COMMANDS, INTENTS
+from streams.upkeep.pipeline import stream_agents
+from tests.e2e.fake_embedder import HashEmbedder
+from tests.e2e.pipeline import small, until
+from tests.e2e.readback import read
+from tests.identity import operator_token
+from tests.secured_broker import SecuredBroker
+
+pytestmark = pytest.mark.kafka
+
+AGENT = "0x" + "a1" * 20
+
+
+@pytest.mark.parametrize("way", ["login", "certified"])
+async def test_a_whole_pipeline_runs_on_what_was_granted(secured: SecuredBroker, way: str, tmp_path: Path) -> None:
+    prefix = f"{way}."
+    kafka: KafkaSettings = getattr(secured, way)().model_copy(update={"prefix": prefix})
+    admin = secured.admin.model_copy(update={"prefix": prefix})
+    wanted = grants(kafka, stream_agents())
+    await brokers.add(admin, wanted)
+    assert not [entry for entry in compare(wanted, await brokers.held(kafka)) if entry.grant.name.startswith(prefix)]
+    assert (await apply(kafka)).remaining == ()  # as the operator, like all that reads the results below
+
+    settings = Settings(state_dir=tmp_path, kafka=kafka, gateway=GatewaySettings(port=0, metrics_port=0))
+    assert (await register_subjects(settings)).own
+    embedder = HashEmbedder()
+    async with small(settings, blocks=4) as pipeline:
+        stores = Stores(LmdbMemoryStore(tmp_path / "memories"), LmdbVectorStore(tmp_path / "own", dimension=embedder.dimension))
+        signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+        verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
+        gateway = Gateway(settings, stores, embedder, verifier)
+        await gateway.start()
+        try:
+            async with AsyncClient(gateway.url, token=operator_token(settings)) as client:
+                await becomes_ready(client)
+                await client.store(AGENT, "kept under lock", timestamp=1)
+                written = [entry for part in (await read(kafka, COMMANDS)).values() for entry in part]
+                pipeline.advance(2)
+                expected = await pipeline.agree([codec().decode(entry.value)[1] for entry in written])
+                assert expected.world.count
+                assert (await client.root(AGENT)).count == 1
+        finally:
+            await gateway.stop()
+            await stores.memories.close()
+            await stores.vectors.close()
+
+
+async def becomes_ready(client: AsyncClient) -> None:
+    """Every topic that it follows has been read to its end."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await client.ready()
+                return
+            except NotReadyError:
+                await asyncio.sleep(0.2)
+
+
+async def test_a_worker_ends_where_a_grant_is_missing(secured: SecuredBroker, tmp_path: Path) -> None:
+    kafka = secured.login().model_copy(update={"prefix": "lacking."})
+    admin = secured.admin.model_copy(update={"prefix": "lacking."})
+    lacking = f"lacking.{INTENTS}"
+    await apply(admin)
+    given = [grant for grant in grants(kafka, stream_agents()) if (grant.name, grant.operation) != (lacking, "WRITE")]
+    await brokers.add(admin, given)
+    with pytest.raises(ClusterAccessError, match=f"deny WRITE of topic {lacking}"):
+        async with asyncio.timeout(30), small(Settings(state_dir=tmp_path, kafka=kafka), ["intent"]) as pipeline:
+            await until(lambda: False, *pipeline.tasks)
