@@ -1,7 +1,7 @@
 """The configuration of the local server: storage on this disk, little memory, and what is deleted leaves the disk soon.
 
 In the server's own defaults deleted rows stay in its files for hours to days. Here a segment is rewritten without them when
-compaction is asked for, old files go within a minute, and the message log keeps a quarter of an hour.
+compaction is asked for, old files go within a minute, and the message log forgets after a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from typing import Any
 HOST = "127.0.0.1"
 COMPONENTS = ("rootCoord", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode")
 GC_SECONDS = 10
+MISSING_SECONDS = 600
+"""A file that no row of the catalogue names is garbage after so long: much more than writing it may take."""
+SYNC_SECONDS = 60
 SESSION_SECONDS = 10
 """After a kill the server waits so long for its former self before it has collections in memory again; 30 in its defaults."""
 TICK_MS = 50
 """A reader sees a write at the next tick, 200 ms in the server's own defaults."""
 LOG_MINUTES = 15
+"""Must be far more than SYNC_SECONDS: what is in no segment yet is in this log alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ def _server(base: Path, ports: Ports, etcd: Path) -> dict[str, Any]:
             "retentionTimeInMinutes": LOG_MINUTES,
             "retentionSizeInMB": 1024,
             "compactionInterval": 60,
-            "rocksmqPageSize": 4 << 20,
+            "timtickerInterval": 30,
+            "rocksmqPageSize": 64 << 10,
         },
         "proxy": {
             "ip": HOST,
@@ -120,7 +125,8 @@ def _server(base: Path, ports: Ports, etcd: Path) -> dict[str, Any]:
     }
     for name, listener in listeners.items():
         tree[name] = {**listener}
-    tree["dataCoord"]["gc"] = {"interval": GC_SECONDS, "missingTolerance": 2 * GC_SECONDS, "dropTolerance": GC_SECONDS}
+    tree["dataCoord"]["gc"] = {"interval": GC_SECONDS, "missingTolerance": MISSING_SECONDS, "dropTolerance": GC_SECONDS}
+    tree["dataNode"]["segment"] = {"syncPeriod": SYNC_SECONDS}
     tree["dataCoord"]["enableCompaction"] = True
     tree["dataCoord"]["enableGarbageCollection"] = True
     return tree

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from streams.ports.stores import Hit
 
 
+@runtime_checkable
 class PooledSearch(Protocol):
     """Looks at the agents it is given and at no other: who may be asked of is the caller's to know."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,3 +221,22 @@ class VectorStore(Protocol):
 
     async def close(self) -> None:
         """Releases files and connections; safe to call twice."""
+
+
+@runtime_checkable
+class Catching(Protocol):
+    """A vector store that shows others' writes a moment late, unless it is told that there were any."""
+
+    def catch_up(self) -> None:
+        """What others acknowledged before this call, every later read shows. Until the first call, every read sees to it."""
+
+
+@runtime_checkable
+class Clearable(Protocol):
+    """A vector store that has vectors in the clear, under names that end with the agents' keys."""
+
+    def name_of(self, agent: bytes) -> str:
+        """What the agent is called there; empty if nothing can be there of it. To be asked while it has keys."""
+
+    async def clear(self, name: str) -> str:
+        """Deletes what stands under the name, and has files rewritten without it; what to say of it in a receipt."""

@@ -5,8 +5,8 @@ by the memory agent, vectors by the embedding agent, the root by the lattice age
 may be done twice, and who finds a note goes on from there: a crash anywhere loses nothing but time.
 Invariant: a receipt is written only after the log says that the ERASE was carried out, no store holds a row or vector of the
 agent, the published root is the empty one, and the keys are destroyed. What was sealed is unreadable from then on, wherever
-copies of it lie: in segments of topics, free pages of stores, on other machines. Vectors in Milvus are not sealed: the receipt
-says what became of those.
+copies of it lie: in segments of topics, free pages of stores, on other machines. Vectors in Milvus are not sealed: they are
+deleted once more after the keys are gone, and the receipt says what becomes of the files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from blake3 import blake3
@@ -28,7 +28,7 @@ from schemas.defaults import plain_command
 from schemas.records import Erasure
 from streams.core.presence import everything
 from streams.errors import MonmouthError, StoreError
-from streams.ports.stores import MemoryStore, VectorStore
+from streams.ports.stores import Catching, Clearable, MemoryStore, VectorStore
 from streams.private_file import make_once
 from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.commands import CommandLog
@@ -43,14 +43,6 @@ log = logging.getLogger(__name__)
 SEALED = "deleted; they were sealed"
 PAUSE = 0.1
 RESUME_SECONDS = 600.0
-
-
-@runtime_checkable
-class Compactable(Protocol):
-    """A store that keeps vectors in the clear, and those deleted until its files are compacted."""
-
-    async def compact(self) -> str:
-        """Begins to rewrite them without it; what to say of it in a receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +101,9 @@ class Eraser:
             if time.monotonic() + PAUSE > deadline:
                 return None
             await asyncio.sleep(PAUSE)
-        vectors = await self.vectors.compact() if isinstance(self.vectors, Compactable) else SEALED
         keys = await asyncio.to_thread(self.keys.destroy, agent)
+        # Whoever was about to write a vector of it has no name for it any more; what it wrote until then goes here.
+        vectors = await self.vectors.clear(note["vectors"]) if isinstance(self.vectors, Clearable) else SEALED
         for purge in self.purges:
             purge(agent)
         receipt = {
@@ -133,9 +126,11 @@ class Eraser:
     async def _note(self, agent: bytes) -> dict[str, Any]:
         if not self.begun(agent):
             root = await self.roots.fresh(agent)
-            self._write(agent, "begun.json", {"requested_at": int(time.time()), "root_before": _said(root)})
+            name = self.vectors.name_of(agent) if isinstance(self.vectors, Clearable) else ""
+            begun = {"requested_at": int(time.time()), "root_before": _said(root), "vectors": name}
+            self._write(agent, "begun.json", begun)
         note: dict[str, Any] = json.loads(self._path(agent, "begun.json").read_text())
-        return note
+        return {"vectors": "", **note}
 
     async def _removed(self, agent: bytes) -> Erasure | None:
         """What the memory agent says, once nothing is left anywhere."""
@@ -143,6 +138,8 @@ class Eraser:
         if done is None or await self.memories.live_ids(agent, everything):
             return None
         root = await self.roots.fresh(agent)
+        if isinstance(self.vectors, Catching):
+            self.vectors.catch_up()
         probe = np.zeros(self.dimension, np.float32)
         probe[0] = 1.0
         if (root is not None and root.count) or await self.vectors.search(agent, probe, 1):

@@ -9,7 +9,7 @@ slots; all others are passed over unread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,12 +45,13 @@ class ProgressTable(Protocol):
 class ProgressTail:
     """A ProgressTable on Kafka."""
 
-    def __init__(self, settings: KafkaSettings, timeout: float) -> None:
-        """``timeout``: seconds that ``fresh`` may wait."""
+    def __init__(self, settings: KafkaSettings, timeout: float, moved: Callable[[str], None] | None = None) -> None:
+        """``timeout``: seconds that ``fresh`` may wait. ``moved``: told who committed, before readers are."""
         self._fold = each(settings, CHECKPOINTS, self._read)
         self.tail = TopicTail(settings, CHECKPOINTS, self._fold)
         self._timeout = timeout
         self._standings: dict[bytes, Standing] = {}
+        self._moved = moved
         self._kept = KeptCheckpoints(settings.partitions)
 
     def start(self) -> None:
@@ -86,3 +87,5 @@ class ProgressTail:
             raise SchemaError(f"a {name} that is not this key's checkpoint")
         tip = Checkpoint.of(record)
         self._standings[key] = Standing(dict(tip.offsets), None if tip.at.block == NOWHERE else tip.at.block)
+        if self._moved is not None:
+            self._moved(record["stream_agent"])

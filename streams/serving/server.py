@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,8 @@ from streams.identity.operator import load_or_create_operator_token, read_token
 from streams.identity.tokens import Tokens
 from streams.metrics import measure_disk
 from streams.ports.embedder import Embedder
-from streams.ports.stores import MemoryStore, VectorStore
+from streams.ports.search import PooledSearch
+from streams.ports.stores import Catching, MemoryStore, VectorStore
 from streams.probe_server import ProbeServer, serve_probes
 from streams.producer.records import parse_agents
 from streams.runtime.kafka.client import KafkaClient
@@ -90,6 +91,8 @@ DRAIN_SECONDS = 10
 PROBE_EVERY = 2.0
 TEND_EVERY = 60.0
 STARTING = Look(False, ("its parts have not been asked yet",))
+VECTORS_BY = "embedding"
+"""The stream agent that writes vectors."""
 ERASURES = Path("erasures")
 """Folder of the receipts of erasures, in the state folder."""
 
@@ -99,6 +102,23 @@ class Stores(NamedTuple):
 
     memories: MemoryStore
     vectors: VectorStore
+
+
+def _told(vectors: VectorStore) -> Callable[[str], None] | None:
+    """Has the store know when the embedding agent committed, if it asks to be told."""
+    if not isinstance(vectors, Catching):
+        return None
+
+    def moved(stream_agent: str) -> None:
+        if stream_agent == VECTORS_BY:
+            vectors.catch_up()
+
+    return moved
+
+
+def _pooled(vectors: VectorStore) -> PooledSearch | None:
+    """The store's own search over many agents, if it has one."""
+    return vectors if isinstance(vectors, PooledSearch) else None
 
 
 class _Server(uvicorn.Server):
@@ -121,7 +141,7 @@ class Gateway:
         self.roots = RootTail(settings.kafka, settings.gateway.barrier_seconds)
         self.sessions = SessionTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
         self.edges = EdgeTail(settings.kafka, settings.graph, settings.gateway.barrier_seconds, self._final)
-        self.progress = ProgressTail(settings.kafka, settings.gateway.barrier_seconds)
+        self.progress = ProgressTail(settings.kafka, settings.gateway.barrier_seconds, _told(stores.vectors))
         self._erasures = ErasureTail(settings.kafka, settings.gateway.barrier_seconds)
         self.access = AccessTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
         signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
@@ -160,7 +180,9 @@ class Gateway:
             reader=default_reader(),
             gate=Gate(operator, settings.gateway.host, tokens, self.access, partner),
             doors=Doorkeeping(self.access, tokens, Attempts(time.monotonic), _authority(settings, verifier)),
-            shared=SharedFinder(reads, Pooled(reads, indexes, self._vectors, None), self._vectors, settings.rag),
+            shared=SharedFinder(
+                reads, Pooled(reads, indexes, self._vectors, _pooled(stores.vectors)), self._vectors, settings.rag
+            ),
             graph=graph,
             feeds=Feeds(self._feed_log, reads),
             waits=Waits(reads, stores.vectors, self.progress, WriteTokens(self._keys), settings.kafka.partitions),

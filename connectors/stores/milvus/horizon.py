@@ -35,10 +35,12 @@ class Horizon:
                 if len(self._own) > MOST_KEYS:
                     self._own = None  # any of them
 
-    def catch_up(self) -> None:
-        """What others had written by now must be seen from now on; and nothing else but what they are told of later."""
+    def catch_up(self) -> bool:
+        """What others had written by now must be seen from now on, no more until the next call. Whether that is news."""
         with self._lock:
+            news = not (self._told and self._behind)
             self._told = self._behind = True
+            return news
 
     def moment(self, keys: Iterable[str] | None = None) -> int:
         """For which moment a read of these rows (None: any) waits. Asks the server if need be."""

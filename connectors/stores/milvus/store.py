@@ -70,12 +70,12 @@ class MilvusVectorStore:
             if made is not None:
                 entities[made["key"]] = made  # one row per key: what a server keeps of two equal ones is not defined
         for part in _parts(list(entities.values()), lambda made: made["agent"]):
-            await self._write(partial(self._upsert, part))
+            await self._run(partial(self._upsert, part))
 
     async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
         named = [key for agent, memory_id in keys if (key := row_key(agent, memory_id)) is not None]
         for part in _parts(list(dict.fromkeys(named)), lambda key: key[:NAME_DIGITS]):
-            await self._write(partial(self._delete, part))
+            await self._run(partial(self._delete, part))
 
     async def claim(self, lane: bytes) -> MilvusVectorStore:
         """A handle that ends with this one; its writes stop when the lane is claimed again. It sees what was written before.
@@ -95,8 +95,9 @@ class MilvusVectorStore:
         return claimed
 
     def catch_up(self) -> None:
-        """What others acknowledged before this call, every later read shows; until the first call, reads ask for themselves."""
-        self._horizon.catch_up()
+        """See ``streams.ports.stores.Catching``. Asks for the moment at once, so that a read that comes later need not wait."""
+        if self._horizon.catch_up() and self._open[0] and not self.access.lite:
+            self._writer.submit(self._horizon.moment, ())
 
     async def search(self, agent: bytes, vector: Floats, limit: int) -> list[Hit]:
         return await self.nearest({agent}, vector, limit)
@@ -112,7 +113,7 @@ class MilvusVectorStore:
             await self._read(self._ping)
             return []
         if self.access.lite and self._waiting[0] > FLUSH_AFTER:
-            await self._write(self._flush)
+            await self._run(self._flush)
         asked = list(names)
         hits: list[Hit] = []
         for start in range(0, len(asked), AGENTS):
@@ -148,22 +149,28 @@ class MilvusVectorStore:
         check_agent(agent)
         return None
 
-    async def compact(self) -> str:
-        """Has segments rewritten without what was deleted, which they hold in the clear until then; what came of it."""
-        await self._write(self._flush)  # what was deleted since would else be in no segment yet
+    def name_of(self, agent: bytes) -> str:
+        """See ``streams.ports.stores.Clearable``."""
+        return pseudonym(agent) or ""
+
+    async def clear(self, name: str) -> str:
+        """See ``streams.ports.stores.Clearable``. Until its segments are rewritten, they hold what was deleted in the clear."""
+        if name:
+            await self._run(partial(self._clear, name))
+        await self._run(self._flush)  # a delete that is in no segment yet would be left out
         if self.access.lite:
             return "deleted; the Milvus Lite file may hold them until it is made anew: move it away and start the workers again"
-        await self._write(partial(self._client.compact, self._collection, timeout=TIMEOUT))
-        return "deleted; the Milvus server was told to compact, and does it in its own time"
+        await self._run(partial(self._client.compact, self._collection, timeout=TIMEOUT))
+        return (
+            "deleted; the Milvus server was told to rewrite its files without them, and does it in its own time: see "
+            "docs/security.md"
+        )
 
     async def close(self) -> None:
         if self._open[0] and self._lane is None:
             self._open[0] = False
             await asyncio.to_thread(self._writer.shutdown)
             await asyncio.to_thread(self._client.close)
-
-    async def _write(self, call: Callable[[], Any]) -> None:
-        await self._run(call)
 
     async def _run(self, call: Callable[[], T]) -> T:
         self._refuse_closed()
@@ -211,6 +218,9 @@ class MilvusVectorStore:
             if code_of(error) == NOT_FOUND and self._client.has_collection(self._collection, timeout=TIMEOUT):
                 raise lanes.fenced(self._lane) from None
             raise
+
+    def _clear(self, name: str) -> None:
+        self._client.delete(self._collection, filter=f'agent == "{name}"', **self._place(name))
 
     def _place(self, name: str) -> dict[str, Any]:
         return {"timeout": TIMEOUT} | ({} if self.access.lite else {"partition_name": partition_of(name)})

@@ -159,17 +159,20 @@ async def receipt_of(world: World) -> dict[str, Any]:
     return receipt
 
 
-async def test_a_store_that_is_not_sealed_is_compacted_and_the_receipt_says_so(world: World) -> None:
+async def test_a_store_that_is_not_sealed_is_cleared_when_no_key_is_left_and_the_receipt_says_so(world: World) -> None:
     asked = []
 
     class Plain(FakeVectorStore):
-        async def compact(self) -> str:
-            asked.append(world.keys.get(ALICE) is not None)
+        def name_of(self, agent: bytes) -> str:
+            return "" if world.keys.erased(agent) else agent.hex()
+
+        async def clear(self, name: str) -> str:
+            asked.append((name, world.keys.erased(ALICE)))
             return "told to compact"
 
     world.eraser = replace(world.eraser, vectors=Plain())
     receipt = await receipt_of(world)
-    assert (receipt["vectors"], asked) == ("told to compact", [True])
+    assert (receipt["vectors"], asked) == ("told to compact", [(ALICE.hex(), True)])
     sealed = World()
     assert (await receipt_of(sealed))["vectors"] == "deleted; they were sealed"
     sealed.close()

@@ -19,7 +19,7 @@ from connectors.stores.milvus.store import FLUSH_AFTER
 from streams.errors import ConfigurationError, StoreError
 from streams.ports.stores import VectorRow
 from streams.settings import Settings
-from tests.unit.stores.facts import ALICE, h
+from tests.unit.stores.facts import ALICE, BOB, h
 from tests.unit.stores.test_vector_contract import row, unit
 
 
@@ -191,4 +191,6 @@ async def test_the_settings_choose(tmp_path: Path) -> None:
 async def test_what_becomes_of_deleted_vectors_is_said_as_it_is(store: MilvusVectorStore) -> None:
     await store.upsert([row(1), row(2)])
     await store.delete([(ALICE, h(1))])
-    assert "until it is made anew" in await store.compact()
+    assert store.name_of(BOB) != store.name_of(ALICE) != ""
+    assert "until it is made anew" in await store.clear(store.name_of(ALICE))
+    assert await store.search(ALICE, unit(1)[0], 5) == []

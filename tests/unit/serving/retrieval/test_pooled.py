@@ -118,11 +118,24 @@ async def test_one_id_in_two_agents_is_two_memories(world: World) -> None:
     assert [each.text for each in answer.ranked] == ["swapped eth of alice"]
 
 
-async def test_an_agent_without_an_index_is_named(world: World) -> None:
+async def test_an_agent_without_an_index_is_searched_by_vectors_or_named(world: World) -> None:
     await filled(world)
+    await world.remember(named(BOB, 1, "team", "swapped eth of the team"), named(BOB, 2, "own", "swapped eth of bob alone"))
     world.indexes._capacity = 1
-    answer = await pool(world).pool({ALICE, BOB}, {}, Question(ALICE, "swapped eth", 10, -1.0))
+    question = Question(ALICE, "swapped eth", 10, -1.0)
+    answer = await Pooled(world.reads, world.indexes, world.vectors, None).pool({ALICE, BOB}, {}, question)
     assert (answer.ranked, answer.unsearched) == ([], {ALICE, BOB})
+    tags = {BOB: frozenset({"team"})}
+    answer = await pool(world).pool({ALICE, BOB}, tags, question)
+    assert {each.text for each in answer.ranked} == {"swapped eth of alice", "swapped eth of the team"}
+    assert answer.unsearched == frozenset()
+    before = [(each.text, each.score) for each in answer.ranked]
+    newer = named(BOB, 3, "own", "swapped eth much later")
+    await world.remember({**newer, "memory": {**newer["memory"], "timestamp": 2_000}})  # type: ignore[typeddict-item]
+    again = await pool(world).pool({ALICE, BOB}, tags, question)
+    assert [(each.text, each.score) for each in again.ranked] == before, "what is hidden moved a score"
+    few = await pool(world).pool({ALICE, BOB}, tags, Question(ALICE, "eth of the team", 1, 0.9))
+    assert [each.text for each in few.ranked if each.similarity < 0.9] == []
 
 
 async def test_more_agents_than_can_be_ranked_need_a_search(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
