@@ -24,8 +24,9 @@ from streams.core.session import in_zone
 
 _COUNTS = struct.Struct("<II")
 _FACT = struct.Struct("<32sq32s")
+ROW = b"m"
 _DIGEST_KEY = b"d"
-_MODULUS = 2**256
+MODULUS = 2**256
 
 
 def fact_name(fact: MemoryFact) -> Fact:
@@ -36,9 +37,12 @@ def fact_name(fact: MemoryFact) -> Fact:
 
 def digest_of(fact: MemoryFact) -> int:
     """What a fact of a block adds to the digest."""
-    block = fact["block"]
-    assert block is not None
-    parts = (fact["op"].encode().ljust(6), fact["cause"], fact["owner"], fact["memory_id"], block["hash"])
+    return digest_element(fact["op"], fact["owner"], fact["memory_id"], fact_name(fact))
+
+
+def digest_element(op: str, owner: bytes, memory_id: bytes, name: Fact) -> int:
+    """The same by the fact's name."""
+    parts = (op.encode().ljust(6), name.cause, owner, memory_id, name.block_hash)
     return int.from_bytes(blake3(b"".join(parts)).digest(), "little")
 
 
@@ -81,13 +85,13 @@ class MemoryRows:
     def settle(self) -> None:
         """Counts the memories whose blocks became final."""
         for owner, memory_id, rank in self._quota.settle():
-            presence, memory = self._decode(self._state.get(_key(owner, memory_id)))
+            presence, memory = self.decode(self._state.get(_key(owner, memory_id)))
             self._quota.look(owner, memory_id, presence, rank if memory else None)
 
     def erase(self, owner: bytes) -> list[tuple[bytes, Presence]]:
         """Forgets all memories of an agent; their ids, with the facts that stood. The digest stays: it speaks of the chain."""
         prefix = _key(owner, b"")
-        rows = [(key[len(prefix) :], *self._decode(row)) for key, row in self._state.scan(prefix)]
+        rows = [(key[len(prefix) :], *self.decode(row)) for key, row in self._state.scan(prefix)]
         for memory_id, presence, memory in rows:
             self._state.delete(prefix + memory_id)
             for fact in presence.upserts:
@@ -100,7 +104,7 @@ class MemoryRows:
 
     def live(self, owner: bytes, memory_id: bytes) -> Memory | None:
         """The memory, if it is live."""
-        presence, wire = self._decode(self._state.get(_key(owner, memory_id)))
+        presence, wire = self.decode(self._state.get(_key(owner, memory_id)))
         if not presence.live():
             return None
         memory: Memory = codec().decode(wire[RANK:])[1]
@@ -116,14 +120,14 @@ class MemoryRows:
     def _count(self, fact: MemoryFact, sign: int) -> None:
         if fact["block"] is None:
             return
-        total = (int.from_bytes(self.digest(), "little") + sign * digest_of(fact)) % _MODULUS
+        total = (int.from_bytes(self.digest(), "little") + sign * digest_of(fact)) % MODULUS
         if total:
             self._state.put(_DIGEST_KEY, total.to_bytes(32, "little"))
         else:
             self._state.delete(_DIGEST_KEY)
 
     def _read(self, fact: MemoryFact) -> tuple[Presence, bytes]:
-        return self._decode(self._state.get(_key(fact["owner"], fact["memory_id"])))
+        return self.decode(self._state.get(_key(fact["owner"], fact["memory_id"])))
 
     def _write(self, fact: MemoryFact, presence: Presence, memory: bytes) -> None:
         key = _key(fact["owner"], fact["memory_id"])
@@ -134,7 +138,8 @@ class MemoryRows:
         self._state.put(key, counts + _pack(presence.upserts) + _pack(presence.deletes) + memory)
 
     @staticmethod
-    def _decode(row: bytes | None) -> tuple[Presence, bytes]:
+    def decode(row: bytes | None) -> tuple[Presence, bytes]:
+        """The facts of a row, and the rank and wire form of its memory."""
         if row is None:
             return Presence(), b""
         upserts, deletes = _COUNTS.unpack_from(row)
@@ -144,7 +149,7 @@ class MemoryRows:
 
 
 def _key(owner: bytes, memory_id: bytes) -> bytes:
-    return b"m" + owner + memory_id
+    return ROW + owner + memory_id
 
 
 def _pack(facts: Iterable[Fact]) -> bytes:

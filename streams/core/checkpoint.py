@@ -5,6 +5,8 @@ stores before they were through with old work (``Redo``); a ring of four reorg w
 may still be undone; slots of history (``h...``) hold blocks at round numbers and at round times.
 History is kept in levels: level n has the HISTORY newest boundaries whose index is an odd multiple of 2^n. So slots grow with
 the logarithm of the chain's length, and the way from a block down to the nearest checkpoint is a fraction of its age.
+Three kinds are no places to look blocks up, only positions to tell and to come back to, and are never freed: ``r.<0-9>`` after
+an undo, ``e.<0-9>`` before work is taken back for a replay, ``m.<name>`` where an operator asked for one.
 Assumes records are read newest last, all of one stream agent and partition.
 Invariants:
   * what compaction leaves is enough to rebuild the live chain by walking parent links down from the tip; slots that a removed
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from streams.core.block import ZERO_HASH, BlockRef
@@ -25,6 +28,11 @@ from streams.core.chain import LiveBlock, LiveChain
 TIP = "tip"
 REDO = "redo"
 HISTORY = 10
+NAMED = "m."
+REORG = "r."
+EMERGENCY = "e."
+KEPT = 10
+"""Newest checkpoints kept of each kind that is written when something happens."""
 NOWHERE = BlockRef(-1, ZERO_HASH, ZERO_HASH)
 """Stands for "no block yet" in the tip."""
 
@@ -108,6 +116,34 @@ class Redo:
         return Checkpoint(stream_agent, partition, REDO, topic, at, {}, live=False)
 
 
+class Trigger(StrEnum):
+    """Why a checkpoint was written."""
+
+    PERIODIC = "Periodic"
+    STATE_TRANSITION = "StateTransition"
+    REORG = "Reorg"
+    MANUAL = "Manual"
+    EMERGENCY = "Emergency"
+
+
+def trigger_of(slot: str) -> Trigger:
+    """By slot."""
+    if slot.startswith("h"):
+        return Trigger.PERIODIC
+    named = {NAMED: Trigger.MANUAL, REORG: Trigger.REORG, EMERGENCY: Trigger.EMERGENCY}
+    return named.get(slot[:2], Trigger.STATE_TRANSITION)
+
+
+def is_boundary(slot: str) -> bool:
+    """Whether the slot is of the ring or of history: freed when its block is undone, so that it says where the block lies."""
+    return slot.isdigit() or slot.startswith("h")
+
+
+def kept_slot(kind: str, sequence: int) -> str:
+    """Slot of a checkpoint that is written when something happens, at this sequence."""
+    return f"{kind}{max(0, sequence) % KEPT}"
+
+
 def slot_key(stream_agent: str, partition: int, slot: str) -> bytes:
     """Key of a slot in the checkpoints topic; with an empty ``slot`` the prefix of all keys of a stream agent's partition."""
     return f"{stream_agent}/{partition}/{slot}".encode()
@@ -156,7 +192,7 @@ class SlotPolicy:
         tip = checkpoints.get(TIP)
         if tip is None or tip.at.block == NOWHERE:
             return LiveChain(self.ring)
-        by_hash = {c.at.block.hash: c.at for c in checkpoints.values() if c.live and c.slot != TIP}
+        by_hash = {c.at.block.hash: c.at for c in checkpoints.values() if c.live and is_boundary(c.slot)}
         walked: list[LiveBlock] = []
         at = by_hash.get(tip.at.block.hash)
         while at is not None and len(walked) < self.ring and (not walked or at.sequence < walked[-1].sequence):

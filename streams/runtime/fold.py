@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from streams.agents.base import StreamAgent
 from streams.core.block import ZERO_HASH, BlockRef, Step
 from streams.core.chain import LiveBlock, LiveChain
-from streams.core.checkpoint import NOWHERE, TIP, Checkpoint
+from streams.core.checkpoint import EMERGENCY, NOWHERE, REORG, TIP, Checkpoint, kept_slot
 from streams.core.marker import Marker
 from streams.core.record import ERASED, Record
 from streams.core.segment import Assembler, Block, Final, Outside, Undo, Unit
@@ -185,6 +185,8 @@ class Fold:
         self.chain.drop(len(removed), unit.ancestor)
         self.outbox.forward(unit.marker)
         self.positions[self._job.marked] = unit.next_offset
+        if self._job.spec.stateful:
+            self._note(REORG, unit.ancestor, unit.marker.sequence, unit.offset)
         metrics.REWINDS.labels(self._job.name).inc()
         metrics.REORG_DEPTH.labels(self._job.name).observe(len(removed))
         metrics.REWIND_SECONDS.labels(self._job.name).observe(time.monotonic() - started)
@@ -229,6 +231,7 @@ class Fold:
         try:
             chain_id = (await self._rewinder.oldest(plan)).marker.chain_id
             if self._job.spec.stateful:
+                self._note(EMERGENCY, plan.blocks[0].block, before, self._marker_offset)
                 await self._take_off(plan)
         finally:
             await self._rewinder.close()
@@ -272,6 +275,11 @@ class Fold:
         self.outbox.tables(self.agent.finalize(unit.marker.block))
         self.outbox.forward(unit.marker)
         self.positions[self._job.marked] = unit.next_offset
+
+    def _note(self, kind: str, block: BlockRef, sequence: int, offset: int) -> None:
+        """A checkpoint of what has just happened."""
+        at = LiveBlock(block, sequence, offset, offset, 0, ZERO_HASH, self.agent.state_digest(), self.chain.time)
+        self.outbox.checkpoint(self._slot(kept_slot(kind, sequence), at))
 
     def _slot(self, slot: str, live: LiveBlock) -> Checkpoint:
         return Checkpoint(self._job.name, self.partition, slot, self._job.marked, live, dict(self.positions))

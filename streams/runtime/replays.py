@@ -102,17 +102,16 @@ async def _take_back(job: Job, partition: Partition, replay: Replay, known: Sequ
 
 
 async def _known(job: Job, partition: Partition, replay: Replay, checkpoints: Mapping[str, Checkpoint]) -> list[LiveBlock]:
-    """Live blocks, newest first, down below the first to be done again or to the beginning of the log."""
+    """Live blocks, newest first, down below the first to be done again or to the beginning of the log.
+
+    With the state digest that any checkpoint of the same block holds: equal blocks, equal digests.
+    """
     known = partition.known
     if known and known[-1].block.number < replay.block:
         return known
-    states = {c.at.marker: c.at for c in checkpoints.values() if c.live}
+    states = {c.at.block.hash: c.at.state for c in checkpoints.values() if c.at.state is not None}
     surveyed = await live_blocks(job, partition.number, partition.positions[job.marked], replay.block, checkpoints)
-    return [_with_state(live, states.get(live.marker)) for live in surveyed]
-
-
-def _with_state(live: LiveBlock, at: LiveBlock | None) -> LiveBlock:
-    return live if at is None or at.block != live.block else replace(live, state=at.state)
+    return [replace(live, state=states.get(live.block.hash)) for live in surveyed]
 
 
 async def live_blocks(

@@ -80,8 +80,8 @@ class Observation:
         return min((seen.get(p, -1) for p in range(self.partitions)), default=-1)
 
     def lag(self, agent: str) -> int:
-        """Notifications the slowest partition of ``agent`` is behind the log."""
-        return self.sequence - self.reached(agent)
+        """Notifications the slowest partition of ``agent`` is behind the log. After a replay sequences are ahead of it."""
+        return max(0, self.sequence - self.reached(agent))
 
 
 class Observer:

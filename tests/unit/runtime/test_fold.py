@@ -177,7 +177,7 @@ async def test_checkpoints_say_where_it_stands_and_what_was_undone(tmp_path: Pat
     assert {key: (c.at.block.number, c.live) for key, c in slots.items() if key != b"tally/0/tip"} == {
         b"tally/0/1": (1, True), b"tally/0/2": (2, True), b"tally/0/3": (3, True), b"tally/0/4": (4, True),
         b"tally/0/5": (5, False), b"tally/0/6": (6, False), b"tally/0/hb0.0": (5, False),
-        b"tally/0/ht1.6": (1, True),
+        b"tally/0/ht1.6": (1, True), b"tally/0/r.6": (4, True),
     }  # fmt: skip
 
 

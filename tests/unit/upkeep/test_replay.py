@@ -31,11 +31,11 @@ def pipeline(broker: FakeBroker, tmp_path: Path) -> Pipeline:
     return Pipeline(broker, found, SIGNER, VERIFIER, TOYS.__getitem__)
 
 
-async def worked(broker: FakeBroker, chain: ChainLog, tmp_path: Path) -> None:
+async def worked(broker: FakeBroker, chain: ChainLog, tmp_path: Path, *specs: type[StreamAgent]) -> None:
     """A worker takes everything in and ends."""
     publish(broker, chain)
-    async with worker(broker, settings(tmp_path), [factory(Tally), factory(Copy)], LIMITS) as task:
-        await until(lambda: caught_up(broker, "tally") and caught_up(broker, "copy"), task)
+    async with worker(broker, settings(tmp_path), [factory(spec) for spec in specs or (Tally, Copy)], LIMITS) as task:
+        await until(lambda: all(caught_up(broker, spec.name) for spec in specs or (Tally, Copy)), task)
 
 
 @pytest.mark.parametrize("agent", ["tally", "copy"])
