@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "checkpoint": ("streams.cli.checkpoint:checkpoint", "Show, make and go back to checkpoints."),
     "archive": ("streams.cli.archive:archive", "Copy the log to files; check such copies."),
     "rebuild": ("streams.cli.rebuild:rebuild_command", "Build local state and stores anew."),
+    "recover": ("streams.cli.recover:recover_command", "Restore what an agent remembers."),
     "verify": ("streams.cli.verify:verify_command", "Compare stores, roots and the node with the log."),
     "gateway": ("streams.cli.gateway:gateway", "Answer queries over REST; serve metrics."),
     "query": ("streams.cli.query:query", "Ask for an agent's memories in words."),

@@ -6,16 +6,23 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from rich.console import Console
 
 from streams.cli.replay import run
 from streams.core.checkpoint import NAMED
+from streams.errors import ConfigurationError
+from streams.partitions import partition_of
+from streams.serving.addresses import parse_agent
 from streams.settings import Settings
+from streams.upkeep.candidates import save
 from streams.upkeep.checkpoints import Listed, create, delete, listed
 from streams.upkeep.pipeline import STREAM_AGENTS, open_pipeline
 from streams.upkeep.replay import Start
+from streams.upkeep.standing import StandingLog
+from streams.vault.sealing import sealed_records
 
 console = Console(soft_wrap=True, highlight=False)
 agent_option = click.option("--agent", required=True, metavar="NAME", help="The stream agent.")
@@ -89,6 +96,31 @@ def delete_command(settings: Settings, name: str, agent: str, partition: int | N
     """Remove a checkpoint that was made with `create`."""
     gone = asyncio.run(delete(open_pipeline(settings), agent, name.removeprefix(NAMED), _numbers(settings, partition)))
     console.print(f"{NAMED}{name.removeprefix(NAMED)} is gone from {gone} partitions of {agent}")
+
+
+@checkpoint.command("save")
+@click.argument("agent")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def save_command(settings: Settings, agent: str, file: Path) -> None:
+    """Write what AGENT (an address) remembers to FILE, sealed and signed: a base for an incremental recovery."""
+    name = parse_agent(agent)
+    count = asyncio.run(_save(settings, name, file))
+    console.print(f"{count} facts of agent 0x{name.hex()} are in {file}")
+
+
+async def _save(settings: Settings, name: bytes, file: Path) -> int:
+    pipeline = open_pipeline(settings)
+    reader = pipeline.client.reader()
+    try:
+        with sealed_records(settings):
+            standing = StandingLog(pipeline, partition_of(name, settings.kafka.partitions))
+            await standing.read(reader)
+            return save(file, standing, name, pipeline.signer)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {file}: {error.strerror or error}") from None
+    finally:
+        await reader.close()
 
 
 @checkpoint.command("restore")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,9 +15,10 @@ from rich.console import Console
 
 from streams.errors import ConfigurationError
 from streams.partitions import partition_of
+from streams.serving.addresses import parse_agent
 from streams.settings import Settings
-from streams.upkeep.candidates import RecoveryError, save
-from streams.upkeep.pipeline import Pipeline, open_pipeline
+from streams.upkeep.candidates import RecoveryError
+from streams.upkeep.pipeline import open_pipeline
 from streams.upkeep.recover import (
     CONCURRENT,
     SECONDS,
@@ -28,20 +30,8 @@ from streams.upkeep.recover import (
     Strategy,
     recover_all,
 )
-from streams.upkeep.standing import StandingLog
 
 console = Console(soft_wrap=True, highlight=False)
-
-
-def address(text: str) -> bytes:
-    """20 bytes. Raises ConfigurationError."""
-    try:
-        found = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        found = b""
-    if len(found) != 20:
-        raise ConfigurationError(f"{text} is no address", "40 hex digits, with or without 0x.")
-    return found
 
 
 @click.command("recover")
@@ -83,15 +73,48 @@ def recover_command(  # noqa: PLR0917  (click passes options by name)
       monmouth recover 0x7099... --strategy partial --part context
       monmouth recover 0x7099... --strategy consensus --replica /standby/a --replica /standby/b --replica /standby/c
     """
-    found = asyncio.run(
-        _recover(
-            settings,
-            [address(each) for each in agents],
-            Strategy(strategy),
-            replicas,
-            lambda recovery: recover_all_with(recovery, Strategy(strategy), agents, settings, concurrent, timeout),
-            base=base,
-            threshold=threshold,
-            parts=frozenset(map(Part, parts)) or frozenset(Part),
-        )
-    )
+    chosen = Strategy(strategy)
+    whose = [(name, partition_of(name, settings.kafka.partitions)) for name in map(parse_agent, agents)]
+
+    async def restore() -> list[Recovered | RecoveryError]:
+        async with _opened(settings, replicas) as recovery:
+            asked = replace(recovery, base=base, threshold=threshold, parts=frozenset(map(Part, parts)) or frozenset(Part))
+            return await recover_all(asked, chosen, whose, concurrent=concurrent, seconds=timeout)
+
+    found = asyncio.run(restore())
+    for each in found:
+        if isinstance(each, RecoveryError):
+            console.print(f"not restored: {each}")
+        else:
+            console.print(_said(each))
+    if any(isinstance(each, RecoveryError) for each in found):
+        raise Exit(1)
+
+
+def _said(each: Recovered) -> str:
+    done = f"{each.put_in} facts put in, {each.taken_out} taken out, {each.vectors} vectors put in"
+    line = f"agent 0x{each.agent.hex()}: {each.memories} memories, from {each.source}: {done}"
+    return f"{line}; the lattice agent does the root again (monmouth replay shows how far)" if each.replay else line
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, folders: Sequence[Path]) -> AsyncIterator[Recovery]:
+    from connectors.stores import LmdbMemoryStore, open_memory_store, open_vector_store  # noqa: PLC0415
+    from streams.cli.wiring import lane_of  # noqa: PLC0415
+    from streams.vault.sealing import sealed_records  # noqa: PLC0415
+
+    async with AsyncExitStack() as stack:
+        keys = stack.enter_context(sealed_records(settings))
+        memories, vectors = open_memory_store(settings), open_vector_store(settings)
+        stack.push_async_callback(memories.close)
+        stack.push_async_callback(vectors.close)
+        replicas = []
+        for folder in folders:
+            data = folder / settings.memory.db_path / "data.mdb"
+            if not data.exists():
+                raise ConfigurationError(f"{folder} holds no memory store", "Name the state folder of another worker.")
+            store = LmdbMemoryStore(data.parent, settings.memory.store_gib << 30)
+            stack.push_async_callback(store.close)
+            replicas.append(Replica(str(folder), store, max(0.0, time.time() - data.stat().st_mtime)))
+        pipeline = open_pipeline(settings)
+        yield Recovery(pipeline, memories, vectors, keys.leaf_secret, lane_of(settings), replicas)

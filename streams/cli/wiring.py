@@ -32,9 +32,13 @@ class Wiring:
     keys: KeyStore
 
 
+def lane_of(settings: Settings) -> Callable[[str, int], bytes]:
+    """What owners of a stream agent's partition in a store are told apart by: the same word for all of them."""
+    return lambda agent, partition: f"{settings.kafka.prefix}{agent}/{partition}".encode()
+
+
 def _lane(wiring: Wiring, agent: str, partition: int) -> bytes:
-    """What owners of a partition in a store are told apart by: the same word for all of them."""
-    return f"{wiring.settings.kafka.prefix}{agent}/{partition}".encode()
+    return lane_of(wiring.settings)(agent, partition)
 
 
 def _intent(_: Wiring) -> AgentFactory:

@@ -96,7 +96,7 @@ def facts_of(agent: bytes, rows: Mapping[bytes, StandingRow]) -> list[MemoryFact
 def save(path: Path, standing: StandingLog, agent: bytes, signer: Signer) -> int:
     """Writes an agent's rows as of ``standing`` to a file, sealed as in the log; how many. Raises OSError."""
     facts = [codec().encode("MemoryFact", fact).hex() for fact in facts_of(agent, standing.of_agent(agent))]
-    said = {"format": FORMAT, "agent": agent.hex(), "partition": standing.partition, "offset": standing.position}
+    said = {"format": FORMAT, "agent": agent.hex(), "partition": standing.partition, "offset": standing.settled}
     said |= {"time": int(time.time()), "facts": facts}
     signed = said | {"signature": signer.sign_bytes(_message(said)).hex()}
     path.write_text(json.dumps(signed) + "\n")

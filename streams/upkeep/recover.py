@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from blake3 import blake3
@@ -38,7 +38,7 @@ from streams.upkeep.pipeline import Pipeline
 from streams.upkeep.replay import Asked, request
 from streams.upkeep.standing import AgentRoot, Secrets
 
-Whose = tuple[bytes, int]
+Whose: TypeAlias = tuple[bytes, int]
 """Address of an agent, and its partition."""
 CONCURRENT = 5
 SECONDS = 30.0
@@ -91,7 +91,7 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Recovered:
-    """``source``: what was taken. ``put_in``, ``taken_out``: facts; ``vectors``: put in. ``replay``: asked for the root's sake."""
+    """``source``: what was taken. ``put_in``, ``taken_out``: facts; ``vectors``: put in. ``replay``: for the root."""
 
     agent: bytes
     source: str
@@ -122,9 +122,7 @@ async def recover_all(
             try:
                 return await asyncio.wait_for(recover(recovery, strategy, agent, partition), seconds)
             except TimeoutError:
-                return RecoveryError(
-                    f"agent 0x{agent.hex()}: not done within {seconds:g} s", "Try again with a longer --timeout."
-                )
+                return RecoveryError(f"agent 0x{agent.hex()}: not done within {seconds:g} s", "Give it longer: --timeout.")
             except RecoveryError as error:
                 return error
 
@@ -273,7 +271,6 @@ async def _publish_again(recovery: Recovery, agent: bytes, partition: int, candi
     """Has the lattice agent do the agent's blocks again, so that it publishes the root it has."""
     blocks = [row.block for row in candidate.rows.values() if row.block is not None]
     if not blocks:
-        raise RecoveryError(
-            f"agent 0x{agent.hex()} has memories of commands alone", "Rebuild: monmouth rebuild --agent lattice."
-        )
+        name = f"agent 0x{agent.hex()}"
+        raise RecoveryError(f"{name} has memories of commands alone", "Rebuild: monmouth rebuild --agent lattice.")
     return await request(recovery.pipeline, "lattice", {partition: max(blocks)}, None)

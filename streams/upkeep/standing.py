@@ -7,7 +7,7 @@ Invariant: what it holds is a function of the log up to ``position``. Memory: al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -74,19 +74,33 @@ class StandingRow:
 
 
 class StandingLog:
-    """One partition of memory.log, folded as far as it was read."""
+    """One partition of memory.log, folded as far as it was read.
 
-    def __init__(self, pipeline: Pipeline, partition: int) -> None:
+    ``base``: rows as of offset ``position``, to go on from; what an undo takes off them is told by the blocks of their facts.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, partition: int, *, base: Mapping[Key, StandingRow] | None = None, position: int = 0
+    ) -> None:
         self.partition = partition
-        self.rows: dict[Key, StandingRow] = {}
+        self.rows: dict[Key, StandingRow] = dict(base or {})
         self.chain: list[BlockRef] = []
-        self.position = 0
+        self.position = position
         self.records = 0
-        self._done: dict[bytes, list[_Done]] = {}
+        self._done: dict[bytes, list[_Done]] = _done_in(self.rows)
         verifier = pipeline.verifier
         self._assembler = Assembler(
-            MEMORY_LOG, partition, 0, lambda record: verifier.verify("Marker", record.value, record.raw), first=0
+            MEMORY_LOG,
+            partition,
+            position,
+            lambda record: verifier.verify("Marker", record.value, record.raw),
+            first=None if position else 0,
         )
+
+    @property
+    def settled(self) -> int:
+        """Offset behind the last whole block or undo: a place to go on from."""
+        return self._assembler.position
 
     @property
     def head(self) -> BlockRef | None:
@@ -109,12 +123,12 @@ class StandingLog:
             if isinstance(unit, Outside):
                 self._apply(unit.records)
             elif isinstance(unit, Block):
-                self._done[unit.marker.block.hash] = self._apply(unit.records)
+                self._done.setdefault(unit.marker.block.hash, []).extend(self._apply(unit.records))
                 self.chain.append(unit.marker.block)
             elif isinstance(unit, Undo):
                 for block in unit.marker.removed:
-                    self._revert(self._done.pop(block.hash))
-                    self.chain.pop()
+                    self._revert(self._done.pop(block.hash, []))
+                del self.chain[max(0, len(self.chain) - len(unit.marker.removed)) :]
 
     def _apply(self, records: list[Record]) -> list[_Done]:
         done = []
@@ -160,6 +174,15 @@ class StandingLog:
     def chain_checksum(self, secrets: Secrets) -> bytes:
         """What the lattice agent's state digest must be."""
         return sum_elements([row.leaf(secrets).value for row in self.rows.values() if row.live_on_chain]).checksum()
+
+
+def _done_in(rows: Mapping[Key, StandingRow]) -> dict[bytes, list[_Done]]:
+    found: dict[bytes, list[_Done]] = {}
+    for key, row in rows.items():
+        for op, facts in (("UPSERT", row.presence.upserts), ("DELETE", row.presence.deletes)):
+            for fact in facts:
+                found.setdefault(fact.block_hash, []).append(_Done(op, key, fact))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

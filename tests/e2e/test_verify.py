@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import lmdb
 import pytest
@@ -17,104 +12,19 @@ import pytest
 from connectors.chain.devchain import DevChain, DevNode, Step
 from connectors.chain.devchain.steps import StepKind
 from connectors.chain.rpc import RpcSource
-from connectors.stores import open_memory_store, open_vector_store
-from infra.topics import apply
 from schemas.codec import codec
-from schemas.records import Memory, MemoryFact
+from schemas.records import Memory
 from streams import topics
-from streams.core.block import ZERO_HASH
 from streams.core.presence import Fact
 from streams.ports.log import TopicPartition
-from streams.ports.stores import MemoryStore, VectorRow, VectorStore
+from streams.ports.stores import VectorRow
 from streams.runtime.checkpoints import read_checkpoints
 from streams.runtime.state import state_path
-from streams.settings import KafkaSettings, Settings
+from streams.settings import Settings
 from streams.upkeep.pipeline import open_pipeline
-from streams.upkeep.standing import StandingLog, StandingRow
-from streams.upkeep.verify import Report, Sides, verify
-from streams.vault.sealing import sealed_records
-from tests.e2e.pipeline import small
+from tests.e2e.finished import BLOCKS, SEED, Opened, fact_of, moves, opened
 
 pytestmark = pytest.mark.kafka
-SEED, BLOCKS = 7, 6
-
-
-def moves(node: DevNode) -> None:
-    for step in (Step(StepKind.REORG, 2), Step(StepKind.ADVANCE), Step(StepKind.ADVANCE)):
-        for _ in node.apply(step):
-            pass
-
-
-@pytest.fixture(scope="module")
-def finished(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A pipeline that took a few blocks and a reorg in, and ended."""
-    kafka = KafkaSettings(bootstrap=broker, prefix=f"t{uuid.uuid4().hex[:12]}.", partitions=2)
-    settings = Settings(state_dir=tmp_path_factory.mktemp("finished") / "state", kafka=kafka)
-
-    async def live() -> None:
-        await apply(kafka)
-        async with small(settings, blocks=BLOCKS) as pipeline:
-            moves(pipeline.node)
-            await pipeline.agree()
-
-    asyncio.run(live())
-    return settings
-
-
-@dataclass
-class Opened:
-    """A copy of the finished pipeline's folder, opened. ``row``: one of its memories, with a text; ``part``: its partition."""
-
-    settings: Settings
-    memories: MemoryStore
-    vectors: VectorStore
-    secrets: Callable[[bytes], bytes]
-    part: int
-    key: tuple[bytes, bytes]
-    row: StandingRow
-
-    async def verify(self, **sides: Any) -> Report:
-        chosen = {"memories": self.memories, "vectors": self.vectors, "secrets": self.secrets} | sides
-        pipeline = open_pipeline(self.settings)
-        reader = pipeline.client.reader()
-        try:
-            return await verify(pipeline, reader, Sides(**chosen), [0, 1], pause=0)
-        finally:
-            await reader.close()
-
-    @property
-    def fact(self) -> MemoryFact:
-        (name,) = self.row.presence.upserts
-        assert self.row.memory is not None
-        return _fact(self.row.memory, name)
-
-
-def _fact(memory: Memory, name: Fact, op: Any = "UPSERT") -> MemoryFact:
-    block: Any = {"number": name.block_number, "hash": name.block_hash, "parent": ZERO_HASH} if name.block_hash else None
-    return MemoryFact(op=op, block=block, cause=name.cause, memory_id=memory["id"], owner=memory["agent"], memory=memory)  # type: ignore[typeddict-item, typeddict-unknown-key]
-
-
-@asynccontextmanager
-async def opened(finished: Settings, tmp_path: Path) -> AsyncIterator[Opened]:
-    settings = finished.model_copy(deep=True)
-    settings.state_dir = tmp_path / "copy"
-    shutil.copytree(finished.state_dir, settings.state_dir)
-    async with AsyncExitStack() as stack:
-        keys = stack.enter_context(sealed_records(settings))
-        memories, vectors = open_memory_store(settings), open_vector_store(settings)
-        stack.push_async_callback(memories.close)
-        stack.push_async_callback(vectors.close)
-        pipeline = open_pipeline(settings)
-        reader = pipeline.client.reader()
-        stack.push_async_callback(reader.close)
-        for part in (0, 1):
-            standing = StandingLog(pipeline, part)
-            await standing.read(reader)
-            for key, row in standing.live():
-                if row.memory is not None and row.memory["form"] == "MEMORY" and row.block is not None:
-                    yield Opened(settings, memories, vectors, keys.leaf_secret, part, key, row)
-                    return
-        raise AssertionError("no memory to damage")
 
 
 async def test_nothing_is_found_where_nothing_is_wrong(finished: Settings, tmp_path: Path) -> None:
@@ -131,13 +41,13 @@ async def missing_row(at: Opened) -> str:
 
 async def extra_row(at: Opened) -> str:
     memory: Memory = {**at.fact["memory"], "id": b"x" * 32}  # type: ignore[typeddict-item, misc]
-    await at.memories.apply([_fact(memory, Fact(b"c" * 32))])
+    await at.memories.apply([fact_of(memory, Fact(b"c" * 32))])
     return "memory store: agent {agent}, memory " + (b"x" * 32).hex() + ": has a row too many"
 
 
 async def extra_row_of_nobody(at: Opened) -> str:
     memory: Memory = {**at.fact["memory"], "agent": b"n" * 20}  # type: ignore[typeddict-item, misc]
-    await at.memories.apply([_fact(memory, Fact(b"c" * 32))])
+    await at.memories.apply([fact_of(memory, Fact(b"c" * 32))])
     return "memory store: agent 0x" + (b"n" * 20).hex() + ", memory {memory}: has a row too many, of an agent"
 
 
@@ -145,13 +55,13 @@ async def altered_row(at: Opened) -> str:
     await at.memories.revert([at.fact])
     memory: Memory = {**at.fact["memory"], "content": b"something else", "importance": 0.125}  # type: ignore[typeddict-item, misc]
     (name,) = at.row.presence.upserts
-    await at.memories.apply([_fact(memory, name)])
+    await at.memories.apply([fact_of(memory, name)])
     return "memory store: {whose}, block {block}: the memory differs in content, importance"
 
 
 async def a_fact_too_many(at: Opened) -> str:
     assert at.row.memory is not None
-    await at.memories.apply([_fact(at.row.memory, Fact(b"d" * 32), "DELETE")])
+    await at.memories.apply([fact_of(at.row.memory, Fact(b"d" * 32), "DELETE")])
     return "memory store: {whose}, block {block}: the row counts 1 UPSERTs and 1 DELETEs that stand"
 
 
