@@ -1,7 +1,8 @@
 """How far a stream agent is behind in each of its partitions: the age of the oldest record that waits, not a count of offsets.
 
 Assumes record timestamps are set when a record is written, as producers of the pipeline do. A partition that has nothing to
-read is 0 behind. Between two polls the first record of the last batch stands for the next one, so a figure is never too low.
+read is 0 behind. Between two polls the first record of the last batch stands for the next one, so a partition that runs is
+never said to be less behind than it is; one that is being opened is, for the first second.
 Invariant: a gauge exists for the partitions of the current share, and for no other.
 """
 

@@ -42,6 +42,14 @@ async def checked(monkeypatch: pytest.MonkeyPatch, answers: Sequence[dict[str, i
     return len(asked)
 
 
+async def test_fetches_and_names_are_as_the_settings_say() -> None:
+    settings = KafkaSettings(fetch_mib=7, partition_fetch_mib=3, instance_id="worker-7")
+    client = KafkaConsumer(settings, Names("p."), "agent", ["one"])._consumer
+    assert (client._fetch_max_bytes, client._max_partition_fetch_bytes) == (7 << 20, 3 << 20)
+    assert client._group_instance_id == "worker-7"
+    assert KafkaConsumer(KafkaSettings(), Names("p."), "agent", ["one"])._consumer._group_instance_id is None
+
+
 async def test_it_asks_until_a_node_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await checked(monkeypatch, [{}, {"p.one": 2}, {"p.one": 2, "p.two": 2}]) == 3
 
