@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from streams import topics
 from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import demand_topics
 from streams.cluster.refusals import explained
@@ -29,6 +30,8 @@ SETTLE_SECONDS = 5.0
 """How long a topic may be unknown to the nodes asked before it counts as missing."""
 ASK_AGAIN_SECONDS = 0.5
 JOIN_MS = 2_000
+OWN = (topics.CHECKPOINTS, topics.REPLAYS, topics.DLQ)
+"""What the runtime itself reads and writes, whatever the stream agent."""
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -82,9 +85,10 @@ class KafkaConsumer:
         if missing:
             await demand_topics(self._consumer._client, missing)
             raise ConfigurationError(f"no topic {', '.join(missing)}", "Create the topics: monmouth topics apply")
-        if len(set(counts.values())) > 1:
+        inputs = {topic: counts[topic] for topic in self._topics}
+        if len(set(inputs.values())) > 1:
             raise ConfigurationError(
-                f"input topics differ in partitions: {counts}", "They must be equal: monmouth topics apply"
+                f"input topics differ in partitions: {inputs}", "They must be equal: monmouth topics apply"
             )
 
     async def _partition_counts(self) -> dict[str, int]:
@@ -92,7 +96,8 @@ class KafkaConsumer:
         deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
         while True:
             cluster = await self._consumer._client.fetch_all_metadata()
-            counts = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in self._topics}
+            needed = [*self._topics, *map(self._names.topic, OWN)]
+            counts = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in needed}
             if all(counts.values()) or asyncio.get_running_loop().time() > deadline:
                 return counts
             await asyncio.sleep(ASK_AGAIN_SECONDS)

@@ -28,7 +28,8 @@ async def checked(monkeypatch: pytest.MonkeyPatch, answers: Sequence[dict[str, i
         async def fetch_all_metadata(self) -> Any:
             answer = answers[min(len(asked), len(answers) - 1)]
             asked.append(answer)
-            return SimpleNamespace(partitions_for_topic=lambda topic: set(range(answer.get(topic, 0))) or None)
+            own = {} if "none of ours" in answer else {f"p.{name}": 1 for name in module.OWN}
+            return SimpleNamespace(partitions_for_topic=lambda topic: set(range((own | answer).get(topic, 0))) or None)
 
         def get_random_node(self) -> int:
             return 1
@@ -67,3 +68,8 @@ async def test_what_is_hidden_is_denied(monkeypatch: pytest.MonkeyPatch) -> None
 async def test_unequal_partitions_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="differ in partitions"):
         await checked(monkeypatch, [{"p.one": 2, "p.two": 3}])
+
+
+async def test_topics_that_an_older_version_did_not_have_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"no topic p\.checkpoints, p\.replays, p\.dlq"):
+        await checked(monkeypatch, [{"p.one": 2, "p.two": 2, "none of ours": 0}])
