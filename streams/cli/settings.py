@@ -44,16 +44,14 @@ def settings(current: Settings, group: str | None, changed: bool) -> None:
             click.echo(f"{variable}={value}" + (f"    {text}" if text else ""))
 
 
-def rows(current: Settings) -> Iterator[tuple[str, str, str]]:
+def rows(current: BaseModel, prefix: str = PREFIX) -> Iterator[tuple[str, str, str]]:
     """(variable, value, description) of each setting."""
-    for name, field in Settings.model_fields.items():
-        value = getattr(current, name)
+    for name, field in type(current).model_fields.items():
+        value, variable = getattr(current, name), prefix + name.upper()
         if isinstance(value, BaseModel):
-            for inner, described in type(value).model_fields.items():
-                text = described.description or ""
-                yield f"{PREFIX}{name}{NESTED}{inner}".upper(), _shown(getattr(value, inner)), text
+            yield from rows(value, variable + NESTED)
         else:
-            yield f"{PREFIX}{name}".upper(), _shown(value), field.description or ""
+            yield variable, _shown(value), field.description or ""
 
 
 def _is_group(annotation: Any) -> bool:

@@ -35,6 +35,7 @@ FULL: dict[str, Any] = {
     **SCALED,
     "image": {**LEAST["image"], "pullSecrets": ["registry"]},
     "settings": {"MONMOUTH_RAG__VECTOR_STORE_URL": "http://milvus:19530"},
+    "keys": {**LEAST["keys"], "more": ["kafka-clients"]},
     "secretEnvironment": {"MONMOUTH_RAG__VECTOR_STORE_TOKEN": {"secret": "milvus", "key": "token"}},
     "agents": {"memory": {"standby": True, "storage": "50Gi", "storageClass": "fast"}, "graph": {}},
     "network": {
@@ -193,6 +194,7 @@ def test_each_program_is_a_real_command_and_its_probes_are_there(name: str) -> N
                 command = command.commands[rest.pop(0)]
             command.make_context(first, list(rest), resilient_parsing=False, obj=None)
             if found["kind"] == "Job":
+                assert not [key for key in container if key.endswith("Probe")]
                 continue
             ports = {port["name"]: port["containerPort"] for port in container["ports"]}
             assert ports["metrics"] == 9090
@@ -278,14 +280,14 @@ def test_secrets_are_referred_to_and_keys_end_where_the_settings_say() -> None:
     assert not [each for each in objects if each["kind"] == "Secret"]
     data = of(objects, "ConfigMap", "prod")["data"]
     for found, pod in pods(objects):
-        if found["kind"] == "Job":
-            continue
         (container,) = pod["containers"]
         token = {"name": "milvus", "key": "token"}
         assert {"name": "MONMOUTH_RAG__VECTOR_STORE_TOKEN", "valueFrom": {"secretKeyRef": token}} in container["env"]
         mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
         for setting in ("SIGNING_KEY", "TRUSTED_KEYS", "MASTER_KEY", "OPERATOR_TOKEN", "AGENT_KEYS"):
             assert str(Path(data[f"MONMOUTH_SECURITY__{setting}_FILE"]).parent) in mounts
+        (mounted,) = [volume["projected"]["sources"] for volume in pod["volumes"] if "projected" in volume]
+        assert [source["secret"]["name"] for source in mounted] == ["monmouth-keys", "kafka-clients"]
         declared = {volume["name"] for volume in pod["volumes"]}
         declared |= {claim["metadata"]["name"] for claim in found["spec"].get("volumeClaimTemplates", [])}
         assert {mount["name"] for mount in container["volumeMounts"]} <= declared

@@ -25,7 +25,12 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_each_line_names_a_variable_that_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     variables = [variable for variable, _, _ in rows(Settings())]
     assert len(variables) == len(set(variables)) == len(said())
-    for variable in ("MONMOUTH_KAFKA__BOOTSTRAP", "MONMOUTH_STATE_DIR", "MONMOUTH_RAG__EMBEDDING_MODEL"):
+    for variable in (
+        "MONMOUTH_KAFKA__BOOTSTRAP",
+        "MONMOUTH_STATE_DIR",
+        "MONMOUTH_KAFKA__ACCESS__USER",
+        "MONMOUTH_RAG__EMBEDDING_MODEL",
+    ):
         assert variable in variables
         monkeypatch.setenv(variable, "here:9092")
         assert f"{variable}=here:9092" in "\n".join(said())
@@ -38,7 +43,9 @@ def test_what_is_changed_and_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     assert CliRunner().invoke(settings, ["nobody"], obj=load_settings()).exit_code == 2
 
 
-def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MONMOUTH_SECURITY__MASTER_KEY", "ab" * 32)
+@pytest.mark.parametrize("variable", ["MONMOUTH_SECURITY__MASTER_KEY", "MONMOUTH_KAFKA__ACCESS__PASSWORD"])
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "ab" * 32)
     assert "ab" * 32 not in "\n".join(said())
-    assert said("--changed") == [line for line in said() if line.startswith("MONMOUTH_SECURITY__MASTER_KEY=(set)")]
+    assert said("--changed") == [line for line in said() if line.startswith(f"{variable}=(set)")]
+    assert len(said("--changed")) == 1

@@ -15,20 +15,26 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
-{{/* All that the pods of all programs have in common. Takes root, component, args, resources; state: name of the volume. */}}
+{{/* All that the pods of all programs have in common. Takes root, component, args, resources, grace, spread; claimed: whether state
+     is a claim of its own; ports: by name, none for what runs once. */}}
 {{- define "monmouth.pod" -}}
 metadata:
   labels:
     {{- include "monmouth.allLabels" . | nindent 4 }}
   annotations:
     checksum/settings: {{ include (print .root.Template.BasePath "/settings.yaml") .root | sha256sum }}
+    {{- if .ports }}
     prometheus.io/scrape: "true"
     prometheus.io/port: "9090"
+    {{- end }}
 spec:
   serviceAccountName: {{ include "monmouth.name" .root }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ .grace }}
+  {{- if not .ports }}
+  restartPolicy: OnFailure
+  {{- end }}
   {{- with .root.Values.image.pullSecrets }}
   imagePullSecrets:
     {{- range . }}
@@ -85,6 +91,7 @@ spec:
               name: {{ $from.secret }}
               key: {{ $from.key }}
         {{- end }}
+      {{- if .ports }}
       ports:
         {{- range $name, $port := .ports }}
         - name: {{ $name }}
@@ -105,6 +112,7 @@ spec:
         periodSeconds: 5
         timeoutSeconds: 4
         failureThreshold: 2
+      {{- end }}
       resources:
         {{- toYaml .resources | nindent 8 }}
       volumeMounts:
@@ -114,9 +122,13 @@ spec:
         - {name: scratch, mountPath: /tmp}
   volumes:
     - name: mounted
-      secret:
-        secretName: {{ .root.Values.keys.secret }}
+      projected:
         defaultMode: 0440
+        sources:
+          {{- range concat (list .root.Values.keys.secret) .root.Values.keys.more }}
+          - secret:
+              name: {{ . }}
+          {{- end }}
     - name: keys
       emptyDir: {medium: Memory, sizeLimit: 1Mi}
     - name: agents
