@@ -1,8 +1,9 @@
-"""Many agents with many tasks each, through the whole gateway application, over fakes of the stores.
+"""Many agents with many tasks each, through the whole gateway application, over the embedded stores on disk.
 
 Every memory holds a canary that names its owner and whether it was shared. Agent n shares the tag ``team`` with agent n + 1 and
 nothing with anybody else. Each task stores, lists, reads and asks as its agent, looks at what is shared with it, and tries the
-doors of others with its own token. Every body, every header and every log record is scanned.
+doors of others with its own token. Every body, every header and every log record is scanned; at the end so is what the caches,
+the indexes and the stores hold under each agent's name, and what the metrics show.
 """
 
 from __future__ import annotations
@@ -11,22 +12,25 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
-import httpx
 from blake3 import blake3
 
-from streams.ports.stores import VectorRow
-from tests.identity import Member, bearer, member
-from tests.unit.serving.world import World, client
+from tests.identity import Member, member
+from tests.isolation.asgi import Answer, Door
+from tests.isolation.ground import ground
+from tests.isolation.holdings import scan_holdings
+from tests.unit.serving.world import World
 
 CANARY = re.compile(r"canary-(\d+)-(own|team)-[0-9a-f]{16}")
 RECENT = 64
 AT_ONCE = 200
 """Requests in flight: as many as the gateway lets run, so that what is counted was answered."""
+QUESTION = {"query": "canary of the plan", "max_results": 20}
 
 
 def canary(agent: int, kind: str) -> str:
@@ -42,6 +46,14 @@ class Findings:
     seen: int = 0
     answers: Counter[int] = field(default_factory=Counter)
     leaks: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Findings) -> Findings:
+        return Findings(
+            self.operations + other.operations,
+            self.seen + other.seen,
+            self.answers + other.answers,
+            self.leaks + other.leaks,
+        )
 
     def scan(self, where: str, text: str, owner: int | None, shared_by: int | None = None) -> None:
         """``owner`` may see its own; ``shared_by``'s shared ones too; nobody (None) may see any."""
@@ -80,104 +92,118 @@ class Household:
 
     number: int
     who: Member
-    headers: dict[str, str]
+    token: str
     stored: list[str] = field(default_factory=list)
 
 
-async def run(agents: int, tasks: int, operations: int, seed: int = 0) -> Findings:
-    """``operations`` in all."""
-    findings, world = Findings(), World()
-    try:
-        homes = [Household(n, member(n), bearer(world.token_of(member(n)))) for n in range(agents)]
-        async with client(world) as http:
-            http.headers.pop("authorization")
-            with _logs(findings):
-                await _share(http, homes)
-                each, room = -(-operations // (agents * tasks)), asyncio.Semaphore(AT_ONCE)
-                async with asyncio.TaskGroup() as group:
-                    for home in homes:
-                        for task in range(tasks):
-                            random = Random(f"{seed} {home.number} {task}")
-                            group.create_task(_task(http, world, homes, home, each, random, room, findings))
-    finally:
-        world.close()
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which tasks run here, of how many places that share the work: task n where n leaves ``number``, divided by ``places``."""
+
+    number: int = 0
+    places: int = 1
+
+
+@dataclass
+class Place:
+    """All that the tasks of one process work with. ``done``: told of each operation."""
+
+    world: World
+    door: Door
+    homes: list[Household]
+    findings: Findings
+    done: Callable[[], None]
+
+    async def ask(self, method: str, path: str, home: Household, body: object = None) -> Answer:
+        """One request of ``home``, with what comes back scanned: its own, or what its friend shares, may be in it."""
+        answer = await self.door.request(method, path, home.token, body)
+        friend = self.homes[home.number - 1]
+        self.findings.answers[answer.status] += 1
+        self.findings.scan(answer.where, answer.text + answer.headers, home.number, friend.number)
+        return answer
+
+
+async def run(
+    folder: Path,
+    agents: int,
+    tasks: int,
+    operations: int,
+    seed: int = 0,
+    share: Share = Share(),
+    done: Callable[[], None] = lambda: None,
+) -> Findings:
+    """``operations`` in all places together; those of this one."""
+    findings = Findings()
+    async with ground(folder) as (world, door):
+        homes = [Household(n, member(n), world.token_of(member(n))) for n in range(agents)]
+        place = Place(world, door, homes, findings, done)
+        with _logs(findings):
+            await _share(place)
+            each, room = -(-operations // (agents * tasks)), asyncio.Semaphore(AT_ONCE)
+            async with asyncio.TaskGroup() as group:
+                for home in homes:
+                    for task in range(share.number, tasks, share.places):
+                        group.create_task(_task(place, home, each, Random(f"{seed} {home.number} {task}"), room))
+            await scan_holdings(world, {home.who.agent: home.number for home in homes}, findings.scan)
     return findings
 
 
-async def _share(http: httpx.AsyncClient, homes: list[Household]) -> None:
-    for home in homes:
-        friend = homes[(home.number + 1) % len(homes)].who.name
+async def _share(place: Place) -> None:
+    for home in place.homes:
+        friend = place.homes[(home.number + 1) % len(place.homes)].who.name
         body = {"grantee": friend, "rights": ["read"], "namespace": "team"}
-        answer = await http.post(f"/v1/agents/{home.who.name}/grants", json=body, headers=home.headers)
-        assert answer.status_code == 202, answer.text
+        answer = await place.ask("POST", f"/v1/agents/{home.who.name}/grants", home, body)
+        assert answer.status == 202, answer.text
 
 
-async def _task(
-    http: httpx.AsyncClient,
-    world: World,
-    homes: list[Household],
-    home: Household,
-    count: int,
-    random: Random,
-    room: asyncio.Semaphore,
-    findings: Findings,
-) -> None:
+async def _task(place: Place, home: Household, count: int, random: Random, room: asyncio.Semaphore) -> None:
     """One task: ``count`` operations, one after the other."""
     for _ in range(count):
         async with room:
-            await _operate(http, world, homes, home, random, findings)
+            await _operate(place, home, random)
+        place.findings.operations += 1
+        place.done()
 
 
-async def _operate(
-    http: httpx.AsyncClient, world: World, homes: list[Household], home: Household, random: Random, findings: Findings
-) -> None:
-    me, friend = f"/v1/agents/{home.who.name}", homes[home.number - 1]
-    stranger = random.choice(homes)
+async def _operate(place: Place, home: Household, random: Random) -> None:
+    me, friend = f"/v1/agents/{home.who.name}", place.homes[home.number - 1]
+    stranger = random.choice(place.homes)
     shared = f"{me}/shared/{random.choice([friend, friend, stranger]).who.name}"
     theirs = f"/v1/agents/{stranger.who.name}"
-    question = {"query": "canary of the plan", "max_results": 20}
     match random.randrange(10):
         case 0:
-            answer = await _store(http, world, home, random)
+            await _store(place, home, random)
         case 1:
-            answer = await http.get(f"{me}/memories", headers=home.headers)
+            await place.ask("GET", f"{me}/memories", home)
         case 2:
-            answer = await http.post(f"{me}/query", json=question, headers=home.headers)
+            await place.ask("POST", f"{me}/query", home, QUESTION)
         case 3:
-            name = random.choice(home.stored or ["0x" + "00" * 32])
-            answer = await http.get(f"{me}/memories/{name}", headers=home.headers)
+            await place.ask("GET", f"{me}/memories/{_one_of(home, random)}", home)
         case 4:
-            answer = await http.get(f"{shared}/memories", headers=home.headers)
+            await place.ask("GET", f"{shared}/memories", home)
         case 5:
-            answer = await http.post(f"{shared}/query", json=question, headers=home.headers)
+            await place.ask("POST", f"{shared}/query", home, QUESTION)
         case 6:
-            answer = await http.get(f"{theirs}/memories", headers=home.headers)
+            await place.ask("GET", f"{theirs}/memories", home)
         case 7:
-            answer = await http.post(f"{theirs}/query", json=question, headers=home.headers)
+            await place.ask("POST", f"{theirs}/query", home, QUESTION)
         case 8:
-            answer = await http.post(f"{me}/shared/query", json=question, headers=home.headers)
+            await place.ask("POST", f"{me}/shared/query", home, QUESTION)
         case _:
-            name = random.choice(stranger.stored or ["0x" + "00" * 32])
-            path = random.choice([theirs, me, shared])
-            answer = await http.get(f"{path}/memories/{name}", headers=home.headers)
-    findings.operations += 1
-    findings.answers[answer.status_code] += 1
-    where = f"{answer.request.method} {answer.request.url.path} {answer.status_code}"
-    findings.scan(where, answer.text + str(answer.headers), home.number, friend.number)
+            await place.ask("GET", f"{random.choice([theirs, me, shared])}/memories/{_one_of(stranger, random)}", home)
 
 
-async def _store(http: httpx.AsyncClient, world: World, home: Household, random: Random) -> httpx.Response:
+def _one_of(home: Household, random: Random) -> str:
+    return random.choice(home.stored or ["0x" + "00" * 32])
+
+
+async def _store(place: Place, home: Household, random: Random) -> None:
     kind = random.choice(["own", "team"])
     text = f"the plan {random.randrange(1_000)} {canary(home.number, kind)}"
     body = {"text": text, "tags": ["team"] if kind == "team" else []}
-    answer = await http.post(f"/v1/agents/{home.who.name}/memories", json=body, headers=home.headers)
-    if answer.status_code == 201:
-        name = answer.json()["memory_id"]
-        vector = world.embedder.embed([text])[0]
-        await world.index.upsert([VectorRow(home.who.agent, bytes.fromhex(name[2:]), vector)])
-        home.stored.append(name)
-        if len(home.stored) > RECENT:  # as if forgotten: the fakes look at every row
-            gone = bytes.fromhex(home.stored.pop(0)[2:])
-            world.memories.rows.pop((home.who.agent, gone), None)
-            await world.index.delete([(home.who.agent, gone)])
-    return answer
+    mine = f"/v1/agents/{home.who.name}/memories"
+    answer = await place.ask("POST", mine, home, body)
+    if answer.status == 201:
+        home.stored.append(answer.json()["memory_id"])
+        if len(home.stored) > RECENT:
+            await place.ask("DELETE", f"{mine}/{home.stored.pop(0)}", home)

@@ -118,10 +118,19 @@ def upsert(
 
 
 class World:
-    def __init__(self, rag: RagSettings | None = None, patience: float = 0.2, signing_key: bytes = b"s" * 32) -> None:
+    def __init__(
+        self,
+        rag: RagSettings | None = None,
+        patience: float = 0.2,
+        signing_key: bytes = b"s" * 32,
+        *,
+        memories: FakeMemoryStore | None = None,
+        index: FakeVectorStore | None = None,
+    ) -> None:
+        """``memories`` and ``index``: other stores than fakes of their own; whoever gives them closes them."""
         self.chain = FakeChain()
-        self.memories = FakeMemoryStore()
-        self.index = FakeVectorStore()
+        self.memories = memories or FakeMemoryStore()
+        self.index = index or FakeVectorStore()
         self.embedder = FakeEmbedder()
         signer = Signer(signing_key)
         self.access = FakeAccess(signer)
