@@ -15,6 +15,22 @@ MemorySource = Literal["CHAIN", "COMMAND", "SESSION", "IMPORT"]
 RelationKind = Literal[
     "TRANSFER", "SWAP", "LIQUIDITY_PROVISION", "DELEGATION", "INTERACTION", "IDENTITY", "FEEDBACK", "VALIDATION"
 ]
+MessageType = Literal[
+    "NODE_ANNOUNCEMENT",
+    "HEARTBEAT",
+    "TRANSACTION_PROPOSAL",
+    "STATE_SYNC",
+    "LOAD_INFO",
+    "CONSENSUS_VOTE",
+    "ALH_UPDATE",
+    "CONFIG_SYNC",
+    "SHUTDOWN",
+    "DATA",
+    "CONTEXT_REQUEST",
+    "CONTEXT_RESPONSE",
+    "PATTERN_NOTIFICATION",
+    "AGENT_COORDINATION",
+]
 NodeKind = Literal["ACCOUNT", "AGENT", "CONTRACT", "TOKEN", "POOL", "IDENTITY", "OTHERS"]
 MemoryForm = Literal["MEMORY", "AMENDMENT"]
 EdgeKind = Literal["LINK", "SUPERSEDES", "MERGES", "INVALIDATES"]
@@ -445,3 +461,18 @@ class Replay(TypedDict):
     undone: int
     total: int | None
     reason: str
+
+
+class Message(TypedDict):
+    id: bytes
+    type: MessageType
+    source: str
+    target: str | None
+    timestamp: int
+    version: int
+    answers: bytes | None
+    deadline: int | None
+    agent: bytes | None
+    reply_key: bytes | None
+    payload: bytes
+    signature: bytes | None

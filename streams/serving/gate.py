@@ -36,6 +36,8 @@ SHARED = ("/mcp", "/v1/chain", "/v1/graph", "/v1/logs", "/v1/embeddings", "/v1/i
 AGENTS = "/v1/agents/"
 SYNC = "/v1/sync"
 LONGEST_TOKEN = 1_024
+INSIDE = "monmouth.principal"
+"""Key of an ASGI scope that a part of this process sets which knows who asks; no request from outside can."""
 POLICY_VIOLATION = 1008
 """Close code of a WebSocket."""
 
@@ -88,9 +90,14 @@ class Gate:
         if path in OPEN or (self._local and (path in LOCAL or schemas)):
             return None
         principal = await self.principal(bearer_of(authorization) if is_registry(path) else authorization)
-        if not schemas and not self._allows(principal, path):
-            raise ForbiddenError("this token does not open that", "A token of an agent opens what is below /v1/agents/AGENT.")
+        if not schemas or principal == PARTNER:
+            self.demand(principal, path)
         return principal
+
+    def demand(self, principal: Principal, path: str) -> None:
+        """Raises ForbiddenError unless it may ask for ``path``."""
+        if not self._allows(principal, path):
+            raise ForbiddenError("this token does not open that", "A token of an agent opens what is below /v1/agents/AGENT.")
 
     async def principal(self, authorization: bytes | None) -> Principal:
         """Who holds this token. Raises UnauthenticatedError."""
@@ -136,8 +143,7 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         try:
-            token = dict(scope["headers"]).get(b"authorization")
-            principal = await self._gate.admit(scope.get("method", "GET"), scope["path"], token)
+            principal = await self._admitted(scope)
         except MonmouthError as error:
             refusal = error if isinstance(error, Refusal) else UnavailableError("keys of agents cannot be read now")
             if scope["type"] == "http":
@@ -147,6 +153,14 @@ class Authentication:
             return
         scope.setdefault("state", {})["principal"] = principal
         await self._app(scope, receive, send)
+
+    async def _admitted(self, scope: Scope) -> Principal | None:
+        inside = scope.get(INSIDE)
+        if isinstance(inside, Principal):
+            self._gate.demand(inside, scope["path"])
+            return inside
+        token = dict(scope["headers"]).get(b"authorization")
+        return await self._gate.admit(scope.get("method", "GET"), scope["path"], token)
 
 
 def principal_of(request: Request) -> Principal:

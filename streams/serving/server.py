@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
+from fastapi import FastAPI
 
 from streams.agents.access import Authority
 from streams.decoding.nl.parser import default_reader
@@ -52,6 +53,8 @@ from streams.serving.gate import Gate
 from streams.serving.graph.ranking import GraphRanking, asks_graph
 from streams.serving.graph.reads import GraphReads
 from streams.serving.graph.tail import EdgeTail
+from streams.serving.messages.desk import MessageDesk
+from streams.serving.messages.topic import MessageTail, MessageWriter
 from streams.serving.packages import Packages
 from streams.serving.probes import (
     Probes,
@@ -166,6 +169,8 @@ class Gateway:
         )
         operator, tokens = _tokens(settings)
         partner = _partner_token(settings)
+        self._app: FastAPI | None = None
+        self._messages = self._message_tail(verifier, signer) if settings.gateway.messages else None
         self.services = Services(
             chain=self.chain,
             reads=reads,
@@ -237,8 +242,11 @@ class Gateway:
         self.progress.start()
         self._erasures.start()
         self.access.start()
+        self._app = create_app(self.services, gateway.host)
+        if self._messages is not None:
+            self._messages.start()
         config = uvicorn.Config(
-            create_app(self.services, gateway.host),
+            self._app,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -270,6 +278,8 @@ class Gateway:
             for task in self._tasks[1:]:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._messages is not None:
+            await self._messages.stop()
         await self.services.sync.close()
         await self._feed_log.stop()
         await self._registry.stop()
@@ -285,6 +295,15 @@ class Gateway:
         self._keys.close()
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.stop)
+
+    def _message_tail(self, verifier: Verifier, signer: Signer) -> MessageTail:
+        writer = MessageWriter(self._settings.kafka)
+
+        def app() -> FastAPI:
+            assert self._app is not None
+            return self._app
+
+        return MessageTail(self._settings.kafka, MessageDesk(app, self.access, verifier, signer, writer), writer)
 
     def _sync(self, memories: MemoryStore) -> SyncDesk:
         facts = StoreFacts(memories, self.chain)

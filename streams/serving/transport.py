@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -146,10 +146,14 @@ class OverHttp:
 
 
 class InProcess:
-    """An Exchange with an application of the same process: its own limits, authentication and errors, but no socket."""
+    """An Exchange with an application of the same process: its own limits, authentication and errors, but no socket.
 
-    def __init__(self, app: ASGIApp) -> None:
+    ``more``: what the scope of each request says besides, such as who asks where this process knows it.
+    """
+
+    def __init__(self, app: ASGIApp, more: Mapping[str, Any] | None = None) -> None:
         self._app = app
+        self._more = more or {}
 
     async def __call__(self, call: Call[Any], headers: dict[str, str], timeout: float) -> Reply:
         path, _, query = call.target.partition("?")
@@ -168,6 +172,7 @@ class InProcess:
             "headers": [(b"host", b"localhost"), (b"content-length", str(len(content)).encode()), *raw],
             "client": ("127.0.0.1", 0),
             "server": ("127.0.0.1", 0),
+            **self._more,
         }
         sent = False
         start: Message = {"status": 500, "headers": []}
