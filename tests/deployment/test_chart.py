@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import shutil
+import subprocess
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,50 @@ def test_nothing_is_let_through_but_what_is_named() -> None:
     assert "ingress" not in of(least, "NetworkPolicy", "prod-parts")["spec"]
 
 
+NEEDED = {
+    "topics": set(),
+    "producer": {"signing.key"},
+    "worker": {"signing.key", "master.key"},
+    "gateway": {"signing.key", "master.key", "operator.token"},
+}
+
+
+def keys_of(pod: Manifest) -> set[str]:
+    """Files of the keys that must be there; what else is mounted is optional, or of a Secret of clients."""
+    (sources,) = [volume["projected"]["sources"] for volume in pod["volumes"] if "projected" in volume]
+    found = set()
+    for secret in (source["secret"] for source in sources):
+        names = {item["key"] for item in secret.get("items", [])}
+        assert all(item["key"] == item["path"] for item in secret.get("items", []))
+        if secret["name"] == "kafka-clients":
+            assert not names  # all of it
+        elif secret.get("optional"):
+            assert names <= {"trusted.txt", "partner.token"}
+        else:
+            found |= names
+    return found
+
+
+def test_keys_are_copied_for_their_user_alone(tmp_path: Path) -> None:
+    """The command of the init container, on a mount as Kubernetes makes it: links into a hidden folder, readable by a group."""
+    mounted, keys = tmp_path / "mounted", tmp_path / "keys"
+    (mounted / "..data").mkdir(parents=True)
+    keys.mkdir()
+    (mounted / "..data" / "signing.key").write_text("ab")
+    (mounted / "..data" / "signing.key").chmod(0o440)
+    (mounted / "signing.key").symlink_to("..data/signing.key")
+    (_, pod) = next(pods(rendered("least")))
+    (init,) = pod["initContainers"]
+    command = [part.replace("/run/mounted", str(mounted)).replace("/run/keys", str(keys)) for part in init["command"]]
+    for _ in range(2):  # a container may be started again
+        subprocess.run(command, check=True)
+        assert [(file.name, file.read_text(), file.stat().st_mode & 0o777) for file in keys.iterdir()] == [
+            ("signing.key", "ab", 0o600)
+        ]
+    (mounted / "signing.key").unlink()  # nothing mounted, where nothing is needed
+    subprocess.run(command, check=True)
+
+
 def test_secrets_are_referred_to_and_keys_end_where_the_settings_say() -> None:
     objects = rendered("full")
     assert not [each for each in objects if each["kind"] == "Secret"]
@@ -286,8 +331,7 @@ def test_secrets_are_referred_to_and_keys_end_where_the_settings_say() -> None:
         mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
         for setting in ("SIGNING_KEY", "TRUSTED_KEYS", "MASTER_KEY", "OPERATOR_TOKEN", "AGENT_KEYS"):
             assert str(Path(data[f"MONMOUTH_SECURITY__{setting}_FILE"]).parent) in mounts
-        (mounted,) = [volume["projected"]["sources"] for volume in pod["volumes"] if "projected" in volume]
-        assert [source["secret"]["name"] for source in mounted] == ["monmouth-keys", "kafka-clients"]
+        assert keys_of(pod) == NEEDED[container["name"].split("-")[0]]
         declared = {volume["name"] for volume in pod["volumes"]}
         declared |= {claim["metadata"]["name"] for claim in found["spec"].get("volumeClaimTemplates", [])}
         assert {mount["name"] for mount in container["volumeMounts"]} <= declared

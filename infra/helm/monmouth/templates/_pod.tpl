@@ -16,7 +16,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
 {{/* All that the pods of all programs have in common. Takes root, component, args, resources, grace, spread; claimed: whether state
-     is a claim of its own; ports: by name, none for what runs once. */}}
+     is a claim of its own; ports: by name, none for what runs once; keys, keysIfThere: files of the Secret that it needs. */}}
 {{- define "monmouth.pod" -}}
 metadata:
   labels:
@@ -64,7 +64,7 @@ spec:
     # A mounted Secret can be read by its group; the programs take keys that their own user alone can read.
     - name: keys
       {{- include "monmouth.container" . | nindent 6 }}
-      command: ["/bin/sh", "-c", "install -m 0600 /run/mounted/* /run/keys/"]
+      command: ["/bin/sh", "-c", "for file in /run/mounted/*; do [ ! -f $file ] || install -m 0600 $file /run/keys/; done"]
       resources:
         requests: {cpu: 10m, memory: 16Mi}
         limits: {memory: 64Mi}
@@ -125,9 +125,15 @@ spec:
       projected:
         defaultMode: 0440
         sources:
-          {{- range concat (list .root.Values.keys.secret) .root.Values.keys.more }}
-          - secret:
-              name: {{ . }}
+          {{- $secret := .root.Values.keys.secret }}
+          {{- range .keys }}
+          - secret: {name: {{ $secret }}, items: [{key: {{ . }}, path: {{ . }}}]}
+          {{- end }}
+          {{- range .keysIfThere }}
+          - secret: {name: {{ $secret }}, items: [{key: {{ . }}, path: {{ . }}}], optional: true}
+          {{- end }}
+          {{- range .root.Values.keys.more }}
+          - secret: {name: {{ . }}}
           {{- end }}
     - name: keys
       emptyDir: {medium: Memory, sizeLimit: 1Mi}
