@@ -52,5 +52,6 @@ def milvus_collection(milvus: LocalMilvus, request: pytest.FixtureRequest) -> Op
     store = opened()
     store._client.delete(name, filter='key != ""', timeout=30)
     store._writer.shutdown()
+    store._readers.shutdown()
     store._client.close()
     return opened

@@ -35,6 +35,8 @@ from tests.unit.stores.facts import ALICE, BOB, h
 from tests.unit.stores.test_vector_contract import unit
 
 MESSAGES = "rocksmq"
+SEED = 20_231_018
+"""Of vectors that no other test writes."""
 PATIENCE = 1_800.0
 
 
@@ -45,7 +47,7 @@ def memory(number: int) -> bytes:
 
 def canaries(rows: int) -> dict[str, bytes]:
     """What must not be found afterwards: parts of vectors, the agent's name there, the names of its memories."""
-    vectors, found = unit(5, 2 * rows), {}
+    vectors, found = unit(SEED, 2 * rows), {}
     for n in range(0, rows, max(1, rows // 4)):
         key = row_key(ALICE, memory(n))
         assert key is not None
@@ -81,7 +83,7 @@ async def filled(url: str, collection: str, keys: FileKeyStore, rows: int) -> As
     """Rows of both agents, in segments on the disk."""
     with using(SealingCodec(keys)):
         store = MilvusVectorStore(url, collection)
-        vectors = unit(5, 2 * rows)
+        vectors = unit(SEED, 2 * rows)
         for agent, part in ((ALICE, vectors[:rows]), (BOB, vectors[rows:])):
             await store.upsert([VectorRow(agent, memory(n), vector, h(77)) for n, vector in enumerate(part)])
         await store.clear("")  # nobody's: it flushes

@@ -24,6 +24,7 @@ class Horizon:
         self._told = told
         self._lock = threading.Lock()
         self._moment = 0
+        self._asking = 0
         self._behind = True
         self._own: set[str] | None = set()
 
@@ -45,14 +46,20 @@ class Horizon:
     def moment(self, keys: Iterable[str] | None = None) -> int:
         """For which moment a read of these rows (None: any) waits. Asks the server if need be."""
         with self._lock:
-            if self._told and not self._behind and not self._touched(keys):
+            if self._told and not self._behind and not self._asking and not self._touched(keys):
                 return self._moment
             self._own, self._behind = set(), False
-            try:
-                self._moment = max(self._moment, self._present())
-            except BaseException:
+            self._asking += 1  # until there is an answer, who else reads asks too; nobody waits for the lock meanwhile
+        try:
+            present = self._present()
+        except BaseException:
+            with self._lock:
                 self._own, self._behind = None, True
-                raise
+                self._asking -= 1
+            raise
+        with self._lock:
+            self._moment = max(self._moment, present)
+            self._asking -= 1
             return self._moment
 
     def _touched(self, keys: Iterable[str] | None) -> bool:

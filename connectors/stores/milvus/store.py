@@ -10,6 +10,7 @@ It does not force its log to disk on each write and notices no damage: after a p
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -37,6 +38,8 @@ LIMIT = 16_384
 AGENTS = 1_000
 """Most agents in one request."""
 FLUSH_AFTER = 500
+READERS = 8
+log = logging.getLogger(__name__)
 
 
 class MilvusVectorStore:
@@ -50,6 +53,8 @@ class MilvusVectorStore:
         self._collection = self._target = collection
         self._client = connect(self.access)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="milvus-write")
+        # Of its own: reads of a server that hangs would hold the threads that everything else of the process runs in.
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="milvus-read")
         self._horizon = Horizon(self._present, told=self.access.lite)
         self._owners: dict[bytes, int] = {}
         self._lane: bytes | None = None
@@ -63,6 +68,10 @@ class MilvusVectorStore:
         except BaseException:
             self._client.close()
             raise
+        if self.index != index:
+            log.warning(
+                "collection %s keeps its index %s; for %s name another rag.vector_collection", collection, self.index, index
+            )
 
     async def upsert(self, rows: Sequence[VectorRow]) -> None:
         entities = {}
@@ -170,6 +179,7 @@ class MilvusVectorStore:
         if self._open[0] and self._lane is None:
             self._open[0] = False
             await asyncio.to_thread(self._writer.shutdown)
+            await asyncio.to_thread(self._readers.shutdown)
             await asyncio.to_thread(self._client.close)
 
     async def _run(self, call: Callable[[], T]) -> T:
@@ -178,7 +188,7 @@ class MilvusVectorStore:
 
     async def _read(self, call: Callable[[], T]) -> T:
         self._refuse_closed()
-        return await asyncio.to_thread(self._translated, call)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._translated, call)
 
     def _refuse_closed(self) -> None:
         if not self._open[0]:

@@ -60,6 +60,25 @@ def test_a_moment_never_goes_back() -> None:
     assert [horizon.moment() for _ in range(3)] == [5, 5, 9]
 
 
+def test_who_reads_while_another_asks_asks_too() -> None:
+    """Else it would read for a moment before the news."""
+    inner: list[int] = []
+    horizon = Horizon(lambda: 0)
+    clock = Clock()
+
+    def present() -> int:
+        if not inner:
+            inner.append(0)
+            inner[0] = horizon.moment()  # another thread's, in the middle of this question
+        return clock()
+
+    horizon._present = present
+    horizon.catch_up()
+    assert horizon.moment() == 2
+    assert inner == [1], "not the moment of before, 0"
+    horizon.catch_up()  # nor does it wait for the lock
+
+
 def test_a_clock_that_fails_leaves_everything_to_be_waited_for() -> None:
     answers = iter([1, OSError("away"), 2])
 
