@@ -12,6 +12,7 @@ from connectors.chain.devchain.steps import StepKind
 from connectors.chain.rpc import RpcSource
 from connectors.stores import open_vector_store
 from schemas.records import MemoryCommand
+from streams.agents.base import LocalState
 from streams.agents.embedding import EmbeddingAgent
 from streams.cli.demo.observe import Observation, Observer
 from streams.cli.producer import build
@@ -19,6 +20,7 @@ from streams.cli.wiring import agent_factories
 from streams.core.block import BlockRef
 from streams.ports.chain import ChainSource
 from streams.ports.embedder import Embedder
+from streams.ports.stores import VectorStore
 from streams.producer.loop import BlockProducer, Progress
 from streams.runtime.job import AgentFactory
 from streams.runtime.worker import run_worker
@@ -83,7 +85,16 @@ def _factories(
     if len(wired) < len(names) and embedder is not None:
         vectors, chosen = open_vector_store(settings), embedder
         stack.push_async_callback(vectors.close)
-        factories.append(AgentFactory(EmbeddingAgent, lambda part, state: EmbeddingAgent(part, state, chosen, vectors)))
+        owned: dict[int, VectorStore] = {}
+
+        async def claim(partition: int) -> bytes:
+            owned[partition] = await vectors.claim(f"{settings.kafka.prefix}embedding/{partition}".encode())
+            return vectors.identity
+
+        def make(partition: int, state: LocalState) -> EmbeddingAgent:
+            return EmbeddingAgent(partition, state, chosen, owned[partition])
+
+        factories.append(AgentFactory(EmbeddingAgent, make, claim=claim))
     return factories
 
 

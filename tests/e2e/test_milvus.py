@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +13,7 @@ import pytest
 from connectors.chain.devchain import Step
 from connectors.chain.devchain.steps import StepKind
 from connectors.stores import LmdbVectorStore, open_memory_store, open_vector_store
+from connectors.stores.milvus import MilvusVectorStore
 from infra.milvus import LocalMilvus
 from streams.core.canonical_text import canonical_text
 from streams.ports.stores import VectorRow, VectorStore
@@ -23,7 +25,7 @@ from streams.signing import load_or_create_signer, load_verifier
 from streams.vault.sealing import sealed_records
 from tests.e2e.expected import Expected
 from tests.e2e.fake_embedder import HashEmbedder
-from tests.e2e.pipeline import Small, small
+from tests.e2e.pipeline import Small, small, working
 from tests.identity import operator_token
 
 pytestmark = [pytest.mark.kafka, pytest.mark.milvus]
@@ -63,12 +65,7 @@ async def serving(settings: Settings, vectors: VectorStore) -> AsyncIterator[tup
 
 async def of_the_oracle(folder: Path, expected: Expected) -> VectorStore:
     store = VersionlessStore(folder)
-    texts = {}
-    for key in expected.live:
-        memory = expected.memories[key]
-        text = canonical_text(memory["content"], memory["media_type"])
-        if text is not None:
-            texts[key] = text
+    texts = {key: text for key in expected.live if (text := _text(expected, key)) is not None}
     vectors = HashEmbedder().embed(list(texts.values()))
     await store.upsert([VectorRow(key[:20], key[20:], v) for key, v in zip(texts, vectors, strict=True)])
     return store
@@ -105,6 +102,41 @@ async def test_reorgs_leave_no_stale_answer_and_hits_are_those_of_lmdb(
             shown = {bytes.fromhex(item.removeprefix("0x")) for each in found for item, _ in each}
             assert len(shown) > 10
             assert shown <= {key[20:] for key in expected.live}
+    await lose_the_collection(settings)
+    async with working(settings, NAMES, HashEmbedder()) as worker:
+        await refilled(settings, expected, worker)
+
+
+async def lose_the_collection(settings: Settings) -> None:
+    with sealed_records(settings):
+        store = open_vector_store(settings)
+        assert isinstance(store, MilvusVectorStore)
+        for alias in store._client.list_aliases(store._collection)["aliases"]:
+            store._client.drop_alias(alias)
+        store._client.drop_collection(store._collection)
+        await store.close()
+
+
+async def refilled(settings: Settings, expected: Expected, worker: asyncio.Task[None]) -> None:
+    """The workers notice that the store is another one, and fill it from the log."""
+    keys = [(key[:20], key[20:]) for key in expected.live if _text(expected, key) is not None]
+    assert keys
+    with sealed_records(settings):
+        store = open_vector_store(settings)
+        try:
+            for _ in range(300):
+                if all(row is not None for row in await store.find(keys)):
+                    return
+                assert not worker.done()
+                await asyncio.sleep(0.1)
+        finally:
+            await store.close()
+    raise AssertionError("the new collection was not filled")
+
+
+def _text(expected: Expected, key: bytes) -> str | None:
+    memory = expected.memories[key]
+    return canonical_text(memory["content"], memory["media_type"])
 
 
 async def check_own_writes_and_grants(gateway: Gateway, client: AsyncClient) -> None:
