@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import defaultdict
 from contextlib import AsyncExitStack
 
@@ -89,17 +91,22 @@ async def test_reorgs_leave_no_row_and_the_gateway_says_what_the_oracle_does(
                 assert shown == {key[20:] for key in expected.live if key[:20] == agent}
 
 
-async def test_the_pipeline_waits_for_a_node_that_died_and_goes_on(
+async def test_the_pipeline_waits_for_a_node_that_hung_or_died_and_goes_on(
     kafka_settings: Settings, cassandra: CassandraNode, cassandra_settings: CassandraSettings
 ) -> None:
-    said = cassandra_settings.model_copy(update={"timeout_seconds": 2.0})
+    said = cassandra_settings.model_copy(update={"timeout_seconds": 1.5})
     settings = kafka_settings.model_copy(update={"cassandra": said})
     async with small(settings, NAMES, blocks=4) as pipeline:
         await pipeline.agree()
+        assert cassandra.pid is not None
+        os.kill(cassandra.pid, signal.SIGSTOP)
+        pipeline.advance(2)
+        await asyncio.sleep(said.timeout_seconds + 1)
+        os.kill(cassandra.pid, signal.SIGCONT)
+        pipeline.advance()
         cassandra.kill()
         pipeline.advance(3)
         step(pipeline, StepKind.REORG, 2)
-        await asyncio.sleep(2)
         await asyncio.to_thread(cassandra.start)
         expected = await pipeline.agree()
         assert len(expected.live) > 10

@@ -179,7 +179,7 @@ class Connection:
             return ExecutionProfile(
                 load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc=said.local_datacenter)),
                 consistency_level=ConsistencyLevel.name_to_value[consistency],
-                serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+                serial_consistency_level=ConsistencyLevel.SERIAL,
                 request_timeout=said.timeout_seconds,
                 row_factory=tuple_factory,
             )

@@ -147,11 +147,12 @@ class RowWrites:
         self._announce(row, done)
         return done
 
-    def revert(self, row: Row, facts: Sequence[MemoryFact]) -> Change:
-        """Takes facts back, also those that are not there."""
+    def revert(self, row: Row, facts: Sequence[MemoryFact], settled: Callable[[int], bool]) -> Change:
+        """Takes facts back, also those that are not there. A row that changed last at a stamp not ``settled`` shows anew."""
         taken = {name_of(fact): fact for fact in facts}
         left = row.facts.keys() - taken.keys()
-        done = Change(shows=not row.facts.keys().isdisjoint(taken))
+        unannounced = row.changed is not None and not settled(row.changed)
+        done = Change(shows=unannounced or not row.facts.keys().isdisjoint(taken))
         done.gone = done.shows and not left
         done.writes.append(("take_facts", (self._stamp, set(taken), *self._key)))
         if not any(map(is_upsert, left)) and any(map(is_upsert, taken)):

@@ -97,25 +97,23 @@ class Writing:
         for place, (memory_id, own) in enumerate(facts.items()):
             writes = RowWrites(agent, bucket_of(memory_id, self._connection.buckets), memory_id, first + place)
             row = rows.get(memory_id, Row())
-            changes[memory_id] = writes.apply(row, own, self._writer.settled) if forward else writes.revert(row, own)
+            changes[memory_id] = (
+                writes.apply(row, own, self._writer.settled) if forward else writes.revert(row, own, self._writer.settled)
+            )
         last = first + len(facts)
         shows = any(change.shows for change in changes.values())
         new = not stamp
-        await together(
-            [
-                *self._batches(changes),
-                *([self._connection.write("put_agent", shard_of(agent), agent, last)] if shows and new else []),
-            ]
-        )
+        listed = [self._connection.write("put_agent", shard_of(agent), agent, last)] if shows and new else []
+        await together([*self._batches(changes), *listed])
         if any(change.unreadable for change in changes.values()):
             await self._clear(agent, last, UNREADABLE)
         if not shows:
             return
         gone = sum(change.gone for change in changes.values())
         if gone and await self._is_empty(agent):
-            await self._clear(agent, last, TABLES)
             await self._connection.write("put_head", last, last, 0, 0, agent)
             await self._connection.write("drop_agent", last, shard_of(agent), agent)
+            await self._clear(agent, last, TABLES)
             return
         removed += gone
         if new:

@@ -30,6 +30,7 @@ from tests.unit.stores.reference import DictMemoryStore
 
 pytestmark = pytest.mark.cassandra
 LANE = b"memory/0"
+IDS = [h(n) for n in range(5)]
 EXAMPLES = int(os.environ.get("MONMOUTH_EXAMPLES", "8"))
 
 
@@ -134,6 +135,39 @@ async def test_what_a_dead_owner_left_unannounced_is_announced_by_the_next(
     assert set(follower.rows) == {h(1), h(2)}
 
 
+async def test_what_a_dead_owner_took_unannounced_is_announced_by_the_next(
+    store: CassandraMemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it died before it said what was gone, or before it had cleaned up behind the last row."""
+    write, batch = store._connection.write, store._connection.batch
+
+    async def no_head(name: str, *values: object) -> Any:
+        if name == "put_head":
+            raise StoreError("the node died")
+        return await write(name, *values)
+
+    async def no_cleaning(writes: Sequence[Any]) -> None:
+        if writes[0][0].startswith("clear_"):
+            raise StoreError("the node died")
+        await batch(writes)
+
+    follower = Follower(store, ALICE, partial(store.get, ALICE))
+    for kept, where, dies in (([upsert(2)], "write", no_head), ([], "write", no_head), ([], "batch", no_cleaning)):
+        old = await store.claim(LANE)
+        await old.apply([upsert(1), *kept])
+        await follower.follow()
+        assert set(follower.rows) == {h(1), *(fact["memory_id"] for fact in kept)}
+        monkeypatch.setattr(store._connection, where, dies)
+        with pytest.raises(StoreError, match="died"):
+            await old.revert([upsert(1)])
+        monkeypatch.undo()
+        await (await store.claim(LANE)).revert([upsert(1)])
+        await follower.follow()
+        assert set(follower.rows) == {fact["memory_id"] for fact in kept}
+        assert [agent async for agent in store.agents()] == ([ALICE] if kept else [])
+        await (await store.claim(LANE)).revert([upsert(2)])
+
+
 async def test_an_owner_whose_write_failed_announces_it_when_it_writes_again(
     store: CassandraMemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,7 +246,7 @@ def test_an_owner_paused_in_the_middle_of_a_write_leaves_what_the_log_says(
 ) -> None:
     """The log is a list of facts applied and reverted. The old owner gets to some place in it, and is paused in its next write,
     having read the rows; the new one does everything from the committed place on. Each of the old one's requests arrives
-    somewhere in between, after everything, or never.
+    somewhere in between, after everything, or never. Whoever follows the changes meanwhile comes to know what is there.
     """
     committed = data.draw(st.integers(0, len(log) - 1), "committed")
     reached = data.draw(st.integers(committed, len(log) - 1), "reached")
@@ -231,15 +265,21 @@ def test_an_owner_paused_in_the_middle_of_a_write_leaves_what_the_log_says(
         for number, (waits, _) in enumerate(on_the_way.writes):
             if waits:
                 arrivals[number] = max(arrivals[: number + 1])
+        followers = [Follower(store, agent, partial(store.get, agent), limit=2) for agent in (ALICE, BOB)]
         new = await store.claim(LANE)
         for place in range(committed, len(log) + 1):
+            for follower in followers:
+                await follower.follow()
             await asyncio.gather(*(write() for at, (_, write) in zip(arrivals, on_the_way.writes, strict=True) if at == place))
             if place < len(log):
                 await tell(new, log[place])
         for entry in log:
             await tell(reference, entry)
         assert await picture(store) == await picture(reference)
-        for agent in (ALICE, BOB):
+        for follower, agent in zip(followers, (ALICE, BOB), strict=True):
+            await follower.follow()
+            whole = {i: row for i, row in zip(IDS, await store.get(agent, IDS), strict=True) if row is not None}
+            assert follower.rows == whole and follower.version == await store.version(agent)
             expected, found = await reference.footing(agent, 0, 0), await store.footing(agent, 0, 0)
             assert expected is not None and (found.blocks, found.turn) == (expected.blocks, expected.turn)
         await store.close()
