@@ -20,7 +20,7 @@ from tests.toys import Tally, factory
 
 pytestmark = pytest.mark.kafka
 INPUTS = Tally.inputs
-SETTLED = 2.0  # several heartbeats
+SETTLED = 1.2  # several heartbeats
 
 
 class Heard:
