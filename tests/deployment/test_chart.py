@@ -125,6 +125,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("agents.Memory", {}),
         ("agents.memory", {"replica": 3}),
         ("worker.graceSeconds", 5),
+        ("gateway.graceSeconds", 29),
         ("worker.resources", {"requests": {"cpu": "much"}}),
         ("autoscaling.prometheus", ""),
         ("autoscaling.minReplicas", 0),
