@@ -4,7 +4,8 @@ What a transaction leaves with an agent:
   * always an EPISODIC memory of what happened, also of a failure and for a counterparty (ordinal HAPPENED);
   * and, if the agent sent it and it did not fail, what its call asks for (ordinal ASKED): ``storeMemory`` a memory of the given
     type, ``learn`` a SEMANTIC one, ``query`` a SHORT_TERM one with the question, ``execute`` a WORKING one with the task,
-    ``forgetMemory`` a DELETE of that id.
+    ``forgetMemory`` a DELETE of that id; ``linkMemories``, ``invalidateMemory``, ``supersedeMemory`` and ``mergeMemories`` what
+    commands of these names leave, under the same limits.
 What a command leaves: STORE, SUPERSEDE and MERGE a memory with its edges, LINK and INVALIDATE an amendment, which has nothing
 but edges and perhaps a reason, FORGET a DELETE. Nothing is ever overwritten: what a later statement means for an earlier one
 is for readers to compute (``streams.core.validity``).
@@ -16,18 +17,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.defaults import plain_memory
-from schemas.records import MEMORY_TYPES, BlockRefRecord, ChainTransaction, Memory, MemoryCommand, MemoryFact, MemoryType
+from schemas.defaults import plain_command, plain_edge, plain_memory
+from schemas.records import (
+    MEMORY_TYPES,
+    BlockRefRecord,
+    ChainTransaction,
+    CommandOp,
+    Memory,
+    MemoryCommand,
+    MemoryEdge,
+    MemoryFact,
+    MemoryType,
+)
 from streams.agents.import_facts import imported_memory
 from streams.agents.memory_limits import AMENDING, EDGES_OF, MAX_TAGS, is_text, wrong_command, wrong_labels
 from streams.core.ids import chain_memory_id, command_cause, command_memory_id, eviction_cause, transaction_id
-from streams.decoding.agent_abi import AGENT_METHODS
+from streams.decoding.agent_abi import CALL_INTERFACE
 from streams.decoding.reading import Reading
 from streams.errors import PoisonError
 
 ASKED, HAPPENED = 0, 1
 """Ordinals in ``chain_memory_id``."""
-ORDERS = frozenset(method.signature for method in AGENT_METHODS)
+ORDERS = frozenset(method.signature for method in CALL_INTERFACE)
 """Only a decoded call is an order; text that reads like one is not."""
 TEXT, BYTES = "text/plain", "application/octet-stream"
 QUESTION_IMPORTANCE, TASK_IMPORTANCE, LESSON_IMPORTANCE = 0.3, 0.6, 0.7
@@ -70,7 +81,46 @@ def _asked_for(transaction: ChainTransaction, reading: Reading) -> Memory | None
             return _spoken(transaction, "SHORT_TERM", values, QUESTION_IMPORTANCE, "question")
         case "execute":
             return _spoken(transaction, "WORKING", values, TASK_IMPORTANCE, "task")
+        case "memory_link":
+            edge: MemoryEdge = {
+                **plain_edge("LINK", values["target"]),
+                "source": values["source"],
+                "relation": values["relation"],
+            }
+            return _related(transaction, "LINK", [edge])
+        case "memory_invalidate":
+            edges = [plain_edge("INVALIDATES", values["memory_id"])]
+            return _related(transaction, "INVALIDATE", edges, content=values["reason"].encode())
+        case "memory_supersede":
+            return _replacing(transaction, "SUPERSEDE", [plain_edge("SUPERSEDES", values["memory_id"])], values)
+        case "memory_merge":
+            return _replacing(transaction, "MERGE", [plain_edge("MERGES", one) for one in values["memory_ids"]], values)
     return None
+
+
+def _replacing(transaction: ChainTransaction, op: CommandOp, edges: list[MemoryEdge], values: Any) -> Memory | None:
+    if values["kind"] >= len(MEMORY_TYPES):
+        return None
+    said = {"type": MEMORY_TYPES[values["kind"]], "importance": values["importance"] / 10_000, "tags": [*values["tags"]]}
+    return _related(transaction, op, edges, content=values["content"], **said)
+
+
+def _related(transaction: ChainTransaction, op: CommandOp, edges: list[MemoryEdge], **said: Any) -> Memory | None:
+    """What a command of these words leaves, as a memory of the chain; None where it would be refused."""
+    content = said.get("content", b"")
+    command: Any = {**plain_command(b"", transaction["agent"], op, transaction["timestamp"]), "edges": edges, **said}
+    command["media_type"] = TEXT if is_text(content) else BYTES
+    if wrong_command(command):
+        return None
+    block, index, agent = transaction["block"], transaction["index"], transaction["agent"]
+    return {
+        **_commanded(command),
+        "id": chain_memory_id(transaction["chain_id"], block["hash"], index, agent, ASKED),
+        "source": "CHAIN",
+        "block": block,
+        "transaction": transaction["hash"],
+        "transaction_index": index,
+    }
 
 
 def _spoken(transaction: ChainTransaction, kind: MemoryType, values: Any, importance: float, tag: str) -> Memory | None:

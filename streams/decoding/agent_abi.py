@@ -31,3 +31,19 @@ AGENT_METHODS: tuple[AgentMethod, ...] = (
     AgentMethod("collaborate(address,string)", "collaborate", ("peer", "text"), "99aabbcc"),
     AgentMethod("registerAgent(bytes32)", "register_agent", ("agent_id",), "12345678"),
 )
+RELATING_METHODS: tuple[AgentMethod, ...] = (
+    AgentMethod("linkMemories(bytes32,bytes32,string)", "memory_link", ("source", "target", "relation")),
+    AgentMethod("invalidateMemory(bytes32,string)", "memory_invalidate", ("memory_id", "reason")),
+    AgentMethod(
+        "supersedeMemory(bytes32,uint8,bytes,uint16,string[])",
+        "memory_supersede",
+        ("memory_id", "kind", "content", "importance", "tags"),
+    ),
+    AgentMethod(
+        "mergeMemories(bytes32[],uint8,bytes,uint16,string[])",
+        "memory_merge",
+        ("memory_ids", "kind", "content", "importance", "tags"),
+    ),
+)
+"""What an agent says of memories that it has. No older contract knows these, so they have no aliases."""
+CALL_INTERFACE = AGENT_METHODS + RELATING_METHODS

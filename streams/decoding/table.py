@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from streams.decoding.abi import Signature, parse_signature
-from streams.decoding.agent_abi import AGENT_METHODS, AgentMethod
+from streams.decoding.agent_abi import CALL_INTERFACE, AgentMethod
 from streams.decoding.methods import TABLE
 
-AGENT_INTENTS = frozenset(method.intent for method in AGENT_METHODS)
+AGENT_INTENTS = frozenset(method.intent for method in CALL_INTERFACE)
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def index(methods: Iterable[Method], aliases: Mapping[bytes, Method]) -> Mapping
     return MappingProxyType(table)
 
 
-AGENT_TABLE: tuple[Method, ...] = tuple(map(_agent_method, AGENT_METHODS))
+AGENT_TABLE: tuple[Method, ...] = tuple(map(_agent_method, CALL_INTERFACE))
 ALIASES: Mapping[bytes, Method] = {
-    bytes.fromhex(agent.alias): method for agent, method in zip(AGENT_METHODS, AGENT_TABLE, strict=True) if agent.alias
+    bytes.fromhex(agent.alias): method for agent, method in zip(CALL_INTERFACE, AGENT_TABLE, strict=True) if agent.alias
 }
 METHODS: Mapping[bytes, Method] = index([*parse_table(TABLE), *AGENT_TABLE], ALIASES)

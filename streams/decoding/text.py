@@ -164,6 +164,11 @@ def _memory_store(values: Values, _money: Money) -> Phrase:
     return Phrase("stored", "store", f"a {named} memory: {quote_bytes(values['content'])}")
 
 
+def _linked(values: Values) -> str:
+    relation = f" as {quote(values['relation'])}" if values["relation"] else ""
+    return f"memory {short(values['source'])} to {short(values['target'])}{relation}"
+
+
 def _mint(values: Values, money: Money) -> Phrase:
     return Phrase("minted", "mint", _what(values, money) if "amount" in values else money.symbol(values["token"]))
 
@@ -199,6 +204,12 @@ PHRASES: Mapping[str, Callable[[Values, Money], Phrase]] = {
     "memory_store": _memory_store,
     "memory_retrieve": _plain("retrieved", "retrieve", lambda v: f"memory {short(v['memory_id'])}"),
     "memory_forget": _plain("forgot", "forget", lambda v: f"memory {short(v['memory_id'])}"),
+    "memory_link": _plain("linked", "link", _linked),
+    "memory_invalidate": _plain("declared", "declare", lambda v: f"memory {short(v['memory_id'])} no longer true"),
+    "memory_supersede": _plain(
+        "replaced", "replace", lambda v: f"memory {short(v['memory_id'])} by {quote_bytes(v['content'])}"
+    ),
+    "memory_merge": _plain("merged", "merge", lambda v: f"{len(v['memory_ids'])} memories into {quote_bytes(v['content'])}"),
     "memory_export": _plain("exported", "export", lambda v: f"its memories as {quote(v['format'])}"),
     "query": _plain("asked", "ask", lambda v: quote(v["text"])),
     "execute": _plain("ordered", "order", lambda v: quote(v["text"])),

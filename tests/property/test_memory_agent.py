@@ -32,11 +32,22 @@ IDS = [chain_memory_id(1, block_hash(n), i, a, ASKED) for n in (1, 2, 3) for i i
 ]
 
 
+def relating(one: bytes, other: bytes) -> list[bytes]:
+    """Call data that says something of two memories, if they are two."""
+    return [
+        call_data("linkMemories(bytes32 a,bytes32 b,string c)", one, other, "caused"),
+        call_data("invalidateMemory(bytes32 a,string b)", one, ""),
+        call_data("supersedeMemory(bytes32 a,uint8 b,bytes c,uint16 d,string[] e)", one, 4, b"note", 100, []),
+        call_data("mergeMemories(bytes32[] a,uint8 b,bytes c,uint16 d,string[] e)", [one, other], 4, b"note", 100, []),
+    ]
+
+
 def calls() -> st.SearchStrategy[bytes]:
-    """Call data that stores, forgets one of IDS, learns, or pays."""
+    """Call data that stores, forgets, replaces or relates some of IDS, learns, or pays."""
     return st.one_of(
         st.sampled_from([b"", call_data("learn(string a)", "x"), call_data(STORE, 1, b"note", 100, ["t"])]),
         st.sampled_from(IDS).map(lambda memory_id: call_data("forgetMemory(bytes32 a)", memory_id)),
+        st.tuples(st.sampled_from(IDS), st.sampled_from(IDS)).flatmap(lambda pair: st.sampled_from(relating(*pair))),
     )
 
 

@@ -283,3 +283,79 @@ def test_what_is_said_of_a_refused_command_repeats_nothing_private(fields: dict[
     with pytest.raises(PoisonError) as refused:
         command_facts(b"\1" * 20, cast("MemoryCommand", {**plain, **fields}))
     assert "7777" not in f"{refused.value} {refused.value.hint}" and str(777_777 << 40) not in str(refused.value)
+
+
+LINK_CALL, INVALIDATE_CALL = "linkMemories(bytes32 a,bytes32 b,string c)", "invalidateMemory(bytes32 a,string b)"
+SUPERSEDE_CALL = "supersedeMemory(bytes32 a,uint8 b,bytes c,uint16 d,string[] e)"
+MERGE_CALL = "mergeMemories(bytes32[] a,uint8 b,bytes c,uint16 d,string[] e)"
+OTHER = b"\x08" * 32
+RELATING: list[tuple[bytes, dict[str, Any]]] = [
+    (
+        call_data(LINK_CALL, ID, OTHER, "caused"),
+        {"op": "LINK", "type": None, "content": b"", "tags": [], "edges": [link(OTHER, source=ID, relation="caused")]},
+    ),
+    (
+        call_data(INVALIDATE_CALL, ID, "it has moved"),
+        {"op": "INVALIDATE", "type": None, "content": b"it has moved", "tags": [], "edges": [plain_edge("INVALIDATES", ID)]},
+    ),
+    (
+        call_data(SUPERSEDE_CALL, ID, 4, b"it is blue", 9_000, ["colour"]),
+        {
+            "op": "SUPERSEDE", "type": "SEMANTIC", "content": b"it is blue", "importance": 0.9, "tags": ["colour"],
+            "edges": [plain_edge("SUPERSEDES", ID)],
+        },
+    ),
+    (
+        call_data(MERGE_CALL, [ID, OTHER], 1, b"both", 5_000, []),
+        {
+            "op": "MERGE", "type": "LONG_TERM", "content": b"both", "importance": 0.5, "tags": [],
+            "edges": [plain_edge("MERGES", ID), plain_edge("MERGES", OTHER)],
+        },
+    ),
+]  # fmt: skip
+PLACED = {"id", "source", "block", "transaction", "transaction_index", "timestamp"}
+
+
+@pytest.mark.parametrize(("data", "said"), RELATING)
+def test_calls_about_memories_leave_what_the_commands_leave(data: bytes, said: dict[str, Any]) -> None:
+    _, asked = facts_of(input=data)
+    (commanded,) = command_facts(AGENT, command(**said))
+    on_chain, off_chain = asked["memory"], commanded["memory"]
+    assert on_chain is not None
+    assert off_chain is not None
+    assert {k: v for k, v in on_chain.items() if k not in PLACED} == {k: v for k, v in off_chain.items() if k not in PLACED}
+    assert on_chain["id"] == asked["memory_id"] == chain_memory_id(1, (1).to_bytes(32, "big"), 0, AGENT, ASKED)
+    assert (on_chain["source"], on_chain["block"], asked["owner"]) == ("CHAIN", asked["block"], AGENT)
+
+
+@pytest.mark.parametrize("data", [data for data, _ in RELATING])
+@pytest.mark.parametrize("fields", [{"status": 0}, {"agent": PEER, "role": "COUNTERPARTY"}])
+def test_calls_that_failed_or_are_anothers_relate_nothing(data: bytes, fields: dict[str, Any]) -> None:
+    (happened,) = facts_of(input=data, **fields)
+    assert happened["memory"] is not None
+    assert happened["memory"]["edges"] == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        call_data(LINK_CALL, ID, ID, "to itself"),
+        call_data(LINK_CALL, ID, OTHER, "x" * (MAX_RELATION + 1)),
+        call_data(INVALIDATE_CALL, ID, "x" * (MAX_CONTENT + 1)),
+        call_data(SUPERSEDE_CALL, ID, 6, b"x", 0, []),
+        call_data(SUPERSEDE_CALL, ID, 4, b"", 0, []),
+        call_data(SUPERSEDE_CALL, ID, 4, b"x", 10_001, []),
+        call_data(SUPERSEDE_CALL, ID, 4, b"x", 0, ["t"] * (MAX_TAGS + 1)),
+        call_data(SUPERSEDE_CALL, ID, 4, b"x", 0, [""]),
+        call_data(MERGE_CALL, [], 4, b"x", 0, []),
+        call_data(MERGE_CALL, [ID, ID], 4, b"x", 0, []),
+        call_data(MERGE_CALL, [n.to_bytes(32, "big") for n in range(MAX_EDGES + 1)], 4, b"x", 0, []),
+        *(data[:-1] for data, _ in RELATING),
+        *(data + b"\0" for data, _ in RELATING),
+        *(data[:4] for data, _ in RELATING),
+        *(data[:4] + b"\xff" * (len(data) - 4) for data, _ in RELATING),
+    ],
+)
+def test_calls_that_say_nothing_sound_leave_what_happened_alone(data: bytes) -> None:
+    (happened,) = facts_of(input=data)
+    assert happened["op"] == "UPSERT"

@@ -4,7 +4,7 @@ import pytest
 from eth_utils import to_checksum_address
 
 from streams.decoding.abi import parse_signature
-from streams.decoding.agent_abi import AGENT_METHODS
+from streams.decoding.agent_abi import AGENT_METHODS, RELATING_METHODS
 from streams.decoding.table import ALIASES, METHODS, Method, index
 from streams.decoding.text import PHRASES
 from streams.decoding.tokens import _MAINNET
@@ -69,6 +69,13 @@ def test_every_agent_method_has_its_selector_and_its_alias() -> None:
         assert agent_method.alias is not None
         assert METHODS[bytes.fromhex(agent_method.alias)] is method
     assert len(ALIASES) == len(AGENT_METHODS)
+
+
+def test_methods_that_relate_memories_are_of_the_agents_too() -> None:
+    for relating in RELATING_METHODS:
+        method = METHODS[parse_signature(relating.signature).selector]
+        assert (method.intent, method.of_agents, relating.alias) == (relating.intent, True, None)
+        assert [p.name for p in method.signature.parameters] == list(relating.names)
 
 
 def test_two_methods_cannot_share_a_selector() -> None:

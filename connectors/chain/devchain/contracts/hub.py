@@ -12,12 +12,12 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from connectors.chain.devchain.contracts.abi import Frame, Log, Method, Revert, address_topic, event_topic
-from streams.decoding.agent_abi import AGENT_METHODS, AgentMethod
+from streams.decoding.agent_abi import CALL_INTERFACE, AgentMethod
 
 CALLED_TOPIC = event_topic("AgentCall(address,bytes4,bytes32)")
 REGISTERED_TOPIC = event_topic("AgentRegistered(address,bytes32)")
 COLLABORATION_TOPIC = event_topic("CollaborationRequested(address,address)")
-BY_INTENT = {method.intent: method for method in AGENT_METHODS}
+BY_INTENT = {method.intent: method for method in CALL_INTERFACE}
 
 
 def _register(frame: Frame, arguments: tuple[Any, ...]) -> list[Log]:
@@ -54,8 +54,8 @@ def _methods() -> tuple[Method, ...]:
         "register_agent": Method(BY_INTENT["register_agent"].signature, _register, 31_000),
         "collaborate": Method(BY_INTENT["collaborate"].signature, _collaborate, 12_000),
     }
-    plain = (special.get(method.intent) or _noted(method) for method in AGENT_METHODS)
-    return tuple(replace(run, aliases=_aliases(method)) for run, method in zip(plain, AGENT_METHODS, strict=True))
+    plain = (special.get(method.intent) or _noted(method) for method in CALL_INTERFACE)
+    return tuple(replace(run, aliases=_aliases(method)) for run, method in zip(plain, CALL_INTERFACE, strict=True))
 
 
 METHODS = _methods()
