@@ -148,8 +148,10 @@ def demand_acceptable(command: MemoryCommand) -> None:
 
 
 async def _stands(reads: MemoryReads, agent: bytes, memory_id: bytes) -> bool:
-    """Whether it is live; that it may not be true yet, or any more, is no matter here."""
-    await reads.chain.barrier()
+    """Whether it is live; that it may not be true yet, or any more, is no matter here.
+
+    A command is of no block, so that the head of the chain has no say in it, and a writer does not wait for that.
+    """
     return reads.live((await reads.rows(agent, [memory_id]))[0]) is not None
 
 

@@ -363,3 +363,12 @@ async def test_openapi_names_the_operations(http: httpx.AsyncClient) -> None:
     names = {operation["operationId"] for path in paths.values() for operation in path.values()}
     assert {"query_context", "store", "retrieve", "get", "forget", "root", "proof", "chain", "health"} <= names
     assert {"logs", "log", "log_entry", "log_consistency"} <= names
+
+
+async def test_a_write_does_not_wait_for_the_head_of_the_chain(http: httpx.AsyncClient, world: World) -> None:
+    """It is of no block: whether it is visible is for the store to say, and a store costs one round trip to the log."""
+    world.chain.stuck, before = True, world.chain.barriers
+    answer = await http.post(f"{A}/memories", json={"text": "likes tea"})
+    assert (answer.status_code, answer.json()["visible"]) == (201, True)
+    assert world.chain.barriers == before
+    refused(await http.get(f"{A}/memories"), 503, "unavailable")
