@@ -18,6 +18,7 @@ from streams.runtime.letters import TOOL as LETTERS
 from streams.serving.registry.log import WRITER as REGISTRY_WRITER
 from streams.settings import GATEWAY, OPERATOR, PRODUCER, KafkaSettings
 from streams.topics import CHECKPOINTS, COMMANDS, DLQ, EVICTIONS, REPLAYS, SCHEMAS, TOPICS, physical
+from streams.upkeep.checkpoints import COMMAND as CHECKPOINT
 from streams.upkeep.replay import COMMAND as REPLAY
 
 Resource = Literal["TOPIC", "GROUP", "TRANSACTIONAL_ID", "CLUSTER"]
@@ -25,8 +26,10 @@ Pattern = Literal["LITERAL", "PREFIXED"]
 CLUSTER = "kafka-cluster"
 ANYWHERE = "*"
 EVERYBODY = "User:*"
-OPERATED = (COMMANDS, EVICTIONS, SCHEMAS, REPLAYS, DLQ)
-"""What the operator writes: commands carried over, records sent again and their letters closed, schemas, requests to replay."""
+OPERATED = (COMMANDS, EVICTIONS, SCHEMAS, CHECKPOINTS, REPLAYS, DLQ)
+"""What the operator writes: commands carried over, records sent again and their letters closed, schemas, checkpoints with a
+name, requests to replay.
+"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -136,7 +139,7 @@ def _operator(kafka: KafkaSettings) -> Iterator[Grant]:
     for topic in OPERATED:
         yield Grant(who, "TOPIC", physical(kafka.prefix, topic), "LITERAL", "WRITE")
     yield Grant(who, "TRANSACTIONAL_ID", physical(kafka.prefix, "carry"), "LITERAL", "WRITE")
-    for program in (REGISTRY_WRITER, REPLAY, LETTERS):
+    for program in (REGISTRY_WRITER, CHECKPOINT, REPLAY, LETTERS):
         yield Grant(who, "TRANSACTIONAL_ID", physical(kafka.prefix, f"{program}-"), "PREFIXED", "WRITE")
     yield Grant(who, "GROUP", kafka.prefix, "PREFIXED", "DESCRIBE")
     yield Grant(who, "CLUSTER", CLUSTER, "LITERAL", "DESCRIBE")

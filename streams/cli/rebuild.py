@@ -60,7 +60,7 @@ async def _rebuild(
     from streams.runtime.kafka.offsets import committed_offsets  # noqa: PLC0415
 
     pipeline = open_pipeline(settings)
-    job = pipeline.job(agent)
+    job = replace(pipeline.job(agent), client=pipeline.owner(agent))
     if folder is not None:
         found = Archive.open(folder, pipeline.verifier, settings.kafka.prefix)
         job = replace(job, client=ArchivedClient(found, job.client))
@@ -69,7 +69,7 @@ async def _rebuild(
     async with AsyncExitStack() as stack:
         (factory,) = agent_factories(settings, [agent], stack)
         job = replace(job, factory=factory)
-        return [await rebuild(job, partial(committed_offsets, settings.kafka), number) for number in numbers]
+        return [await rebuild(job, partial(committed_offsets, settings.kafka.as_role(agent)), number) for number in numbers]
 
 
 def _move_aside(settings: Settings, agent: str) -> None:

@@ -42,18 +42,23 @@ def stream_agents() -> list[type[StreamAgent]]:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """``lookup``: the class of a stream agent by its name; raises ConfigurationError."""
+    """``lookup``: the class of a stream agent by its name; raises ConfigurationError. ``as_owner``: see ``owner``."""
 
     client: LogClient
     settings: Settings
     signer: Signer
     verifier: Verifier
     lookup: Callable[[str], type[StreamAgent]] = stream_agent
+    as_owner: Callable[[str], LogClient] | None = None
 
     @property
     def partitions(self) -> int:
         """Of every topic keyed by agent."""
         return self.settings.kafka.partitions
+
+    def owner(self, name: str) -> LogClient:
+        """A client that may do what the worker of a stream agent may, where the cluster tells programs apart."""
+        return self.client if self.as_owner is None else self.as_owner(name)
 
     def job(self, name: str) -> Job:
         """What reads the log as the stream agent does; no instance of it can be made. Raises ConfigurationError."""
@@ -67,7 +72,8 @@ def open_pipeline(settings: Settings) -> Pipeline:
 
     signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
     verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
-    return Pipeline(KafkaClient(settings.kafka), settings, signer, verifier)
+    kafka = settings.kafka
+    return Pipeline(KafkaClient(kafka), settings, signer, verifier, as_owner=lambda name: KafkaClient(kafka.as_role(name)))
 
 
 def _no_instance(_partition: int, _state: LocalState) -> NoReturn:

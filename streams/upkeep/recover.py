@@ -156,20 +156,20 @@ async def _taken_over(
     recovery: Recovery, partition: int, parts: frozenset[Part]
 ) -> AsyncIterator[tuple[LogReader, MemoryStore, VectorStore | None]]:
     """The stores, as an owner of the partition has them."""
-    client = recovery.pipeline.client
+    pipeline = recovery.pipeline
     async with AsyncExitStack() as stack:
         memories, vectors = recovery.memories, recovery.vectors
         if Part.MEMORY in parts:
-            producer = client.producer("memory", partition)
+            producer = pipeline.owner("memory").producer("memory", partition)
             stack.push_async_callback(producer.close)
             await producer.start()
             memories = await memories.claim(recovery.lane("memory", partition))
         if Part.CONTEXT in parts and vectors is not None:
-            producer = client.producer("embedding", partition)
+            producer = pipeline.owner("embedding").producer("embedding", partition)
             stack.push_async_callback(producer.close)
             await producer.start()
             vectors = await vectors.claim(recovery.lane("embedding", partition))
-        reader = client.reader()
+        reader = pipeline.client.reader()
         stack.push_async_callback(reader.close)
         yield reader, memories, vectors
 

@@ -87,10 +87,12 @@ def fact_of(memory: Memory, name: Fact, op: Any = "UPSERT") -> MemoryFact:
 
 
 @asynccontextmanager
-async def opened(finished: Settings, tmp_path: Path) -> AsyncIterator[Opened]:
+async def opened(finished: Settings, tmp_path: Path, *, in_place: bool = False) -> AsyncIterator[Opened]:
+    """A copy of the folder, unless the very one is asked for."""
     settings = finished.model_copy(deep=True)
-    settings.state_dir = tmp_path / "copy"
-    shutil.copytree(finished.state_dir, settings.state_dir)
+    if not in_place:
+        settings.state_dir = tmp_path / "copy"
+        shutil.copytree(finished.state_dir, settings.state_dir)
     async with AsyncExitStack() as stack:
         keys = stack.enter_context(sealed_records(settings))
         memories, vectors = open_memory_store(settings), open_vector_store(settings)

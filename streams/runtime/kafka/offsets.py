@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from streams.cluster.arguments import client_arguments
 from streams.runtime.kafka.names import Names, translated
 from streams.settings import KafkaSettings
 
@@ -11,7 +12,7 @@ from streams.settings import KafkaSettings
 async def committed_offsets(settings: KafkaSettings, group: str, partition: int) -> dict[str, int | None]:
     """Of one partition, by logical topic; those without a commit are left out. Raises LogError."""
     names = Names(settings.prefix)
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, request_timeout_ms=settings.request_timeout_ms)
+    admin = AIOKafkaAdminClient(**client_arguments(settings), request_timeout_ms=settings.request_timeout_ms)
     try:
         with translated("reading committed offsets"):
             await admin.start()
