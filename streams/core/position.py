@@ -13,7 +13,7 @@ from streams.core.block import BlockRef
 from streams.core.checkpoint import NOWHERE, Checkpoint
 from streams.errors import PositionLostError
 
-HINT = "Nothing was skipped. Restore the topic, or start anew under another prefix: docs/deploy.md, 'A gap in the log'."
+HINT = "Nothing was skipped. Rebuild from an archive: docs/replay.md. Without one: docs/deploy.md, 'A gap in the log'."
 
 
 @dataclass(frozen=True, slots=True)

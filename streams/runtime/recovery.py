@@ -14,6 +14,7 @@ from streams.agents.base import LocalState, StreamAgent
 from streams.core.checkpoint import TIP, Checkpoint
 from streams.core.position import Standing, beginning, can_reach, named
 from streams.core.segment import Assembler
+from streams.core.undo import UndoPlan
 from streams.errors import LogIntegrityError, OutdatedError
 from streams.ports.log import LogReader, TopicPartition
 from streams.runtime import metrics
@@ -22,6 +23,7 @@ from streams.runtime.checkpoints import decode_slots
 from streams.runtime.fold import Fold
 from streams.runtime.job import Job
 from streams.runtime.outbox import Outbox, Shadow
+from streams.runtime.replays import live_blocks
 from streams.runtime.state import NoState, StateStore
 
 _log = logging.getLogger(__name__)
@@ -58,9 +60,15 @@ class Recovery:
             return self._make(self.goal, self.checkpoints, None)
         slots = _readable(store)
         tip = slots.get(TIP)
-        if self.manner.fresh or tip is None or not can_reach(tip.offsets, self.goal.offsets):
+        if self.manner.fresh or tip is None:
             return await self._from_beginning(store)
-        fold = await self._caught_up(store, named(self.job.marked, dict(tip.offsets), tip), slots)
+        start = named(self.job.marked, dict(tip.offsets), tip)
+        if can_reach(tip.offsets, self.goal.offsets):
+            fold = await self._caught_up(store, start, slots)
+        elif (back := await self._taken_back(store, start, slots)) is not None:
+            fold = back
+        else:
+            return await self._from_beginning(store)
         if self._agrees(fold):
             return fold
         metrics.REBUILDS.labels(self.job.name, "digest").inc()
@@ -76,6 +84,28 @@ class Recovery:
         fold = await self._caught_up(store, start, {})
         if not self._agrees(fold):
             _log.error("%s/%d: the log gives another state than was committed; the log counts", self.job.name, self.partition)
+        return fold
+
+    async def _taken_back(self, store: StateStore, start: Standing, slots: Mapping[str, Checkpoint]) -> Fold | None:
+        """Local state that is past a committed position to which a replay went back; None where it cannot be taken back."""
+        marked, goal = self.job.marked, self.goal
+        if goal.head is None or start.offsets[marked] <= goal.offsets[marked]:
+            return None
+        if not can_reach({**start.offsets, marked: goal.offsets[marked]}, goal.offsets):
+            return None
+        fold = self._make(start, slots, store)
+        known = fold.chain.newest(len(fold.chain))
+        if not known or known[-1].block.number > goal.head.number:
+            known = await live_blocks(self.job, self.partition, start.offsets[marked], goal.head.number, self.checkpoints)
+        taken = [live for live in known if live.start >= goal.offsets[marked]]
+        if not taken or len(known) == len(taken) or known[len(taken)].block != goal.head:
+            return None
+        live, fold.outbox = fold.outbox, self._outbox(Shadow)
+        await fold.take_back(UndoPlan(tuple(taken), goal.head, known[len(taken)].state))
+        if fold.positions[marked] != goal.offsets[marked]:
+            return None
+        await catch_up(self.job, fold, store, self.reader, goal.offsets, rest=self.rest, announce=self.announce)
+        fold.outbox, fold.blocks = live, 0
         return fold
 
     async def _caught_up(self, store: StateStore, start: Standing, slots: Mapping[str, Checkpoint]) -> Fold:

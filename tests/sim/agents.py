@@ -20,6 +20,8 @@ from streams.agents.lattice import LatticeAgent
 from streams.agents.memory import MemoryAgent
 from streams.agents.memory_facts import command_facts, transaction_facts
 from streams.core.block import BlockRef
+from streams.core.log_entry import entry_hash
+from streams.core.merkle.log import Frontier
 from streams.decoding.nl.parser import default_reader
 from streams.oracle import Oracle, World, differences
 from streams.ports.chain import Block
@@ -231,6 +233,22 @@ def _check_memory(broker: Broker, canonical: Canonical, store: SimMemoryStore) -
     if state.keys() != live:
         yield f"{topics.MEMORY_STATE}: {len(live - state.keys())} lost, {len(state.keys() - live)} too many"
     yield from (str(found) for found in differences(world, roots, _stored(store)))
+    yield from _check_final_logs(broker, canonical)
+
+
+def _check_final_logs(broker: Broker, canonical: Canonical) -> Iterator[str]:
+    """Entries of each partition's log of final states, as published: none missing, none overwritten by another, none twice."""
+    for partition in range(canonical.partitions):
+        rows = table(broker.read(topics.ROOTS, partition))
+        entries = [row for key, row in sorted(rows.items()) if len(key) == 12]
+        log, hashes = Frontier(), []
+        for index, row in enumerate(entries):
+            hashes.append(entry_hash(partition, BlockRef.of(row["block"]), row["checksum"]))
+            log, _ = log.append(hashes[-1])
+            if (row["index"], row["root"]) != (index, log.root()):
+                yield f"{topics.ROOTS}/{partition}: entry {index} of the final log does not follow from those before"
+        if len(set(hashes)) != len(hashes):
+            yield f"{topics.ROOTS}/{partition}: the final log says the same twice"
 
 
 def _stored(store: SimMemoryStore) -> dict[bytes, list[bytes]]:

@@ -87,6 +87,8 @@ class LatticeAgent(StreamAgent):
             return ()
         checksum = self._journal.finalize(block)
         log = self.final_log.append(block, entry_hash(self.partition, block, checksum))
+        if log is None:
+            return ()
         index = log.size - 1
         entry = LatticeLog(partition=self.partition, index=index, block=block.record(), checksum=checksum, root=log.root())  # type: ignore[typeddict-item]
         return (Emit(ROOTS, self.partition.to_bytes(4, "big") + index.to_bytes(8, "big"), "LatticeLog", entry),)

@@ -1,9 +1,10 @@
 """The append-only log of a partition's final states, in its LocalState.
 
 Keys: ``l`` + level (1 byte) + index (u64, big-endian) -> hash of a perfect subtree; ``f`` -> frontier;
-``F`` -> number of the newest final block (u64, big-endian).
-Invariant: entries are appended for final blocks only and never taken back. Should a block below the final line be undone all
-the same, its entry stays, as what was said, and the next final block appends what is true now.
+``F`` -> number of the newest final block (u64, big-endian); ``e`` + block number (u64, big-endian) + leaf hash: it is in.
+Invariants: entries are appended for final blocks only and never taken back. Should a block below the final line be undone all
+the same, its entry stays, as what was said, and the next final block appends what is true now. The same is said once: so a
+replay, which undoes blocks and does them again, adds nothing, and the log is a function of the input however that was read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from streams.core.merkle.log import Frontier, consistency_path, inclusion_path, 
 NODE = b"l"
 FRONTIER = b"f"
 FINAL = b"F"
+SAID = b"e"
 
 
 def _key(level: int, index: int) -> bytes:
@@ -32,13 +34,17 @@ class FinalLog:
         final = self._state.get(FINAL)
         return final is not None and block.number <= int.from_bytes(final, "big")
 
-    def append(self, block: BlockRef, entry: bytes) -> Frontier:
-        """Adds the leaf hash of the entry of ``block``, which is the newest final block from now on."""
+    def append(self, block: BlockRef, entry: bytes) -> Frontier | None:
+        """Adds the leaf hash of the entry of ``block``, which is the newest final block from now on; None if it was there."""
+        self._state.put(FINAL, block.number.to_bytes(8, "big"))
+        said = SAID + block.number.to_bytes(8, "big") + entry
+        if self._state.get(said) is not None:
+            return None
+        self._state.put(said, b"")
         frontier, completed = self.frontier().append(entry)
         for level, index, digest in completed:
             self._state.put(_key(level, index), digest)
         self._state.put(FRONTIER, bytes(frontier))
-        self._state.put(FINAL, block.number.to_bytes(8, "big"))
         return frontier
 
     def undo(self, block: BlockRef) -> None:

@@ -14,6 +14,7 @@ from streams import topics
 from streams.agents.base import StreamAgent
 from streams.core.replay import Phase, Replay, due
 from streams.ports.log import LogError, TopicPartition
+from streams.runtime import metrics
 from streams.runtime.replays import read_replays
 from tests.chainlog import ChainLog
 from tests.fakelog import FakeBroker
@@ -184,9 +185,16 @@ async def test_an_error_at_every_step(tmp_path: Path) -> None:
             break
 
 
+def rebuilds() -> float:
+    """From the beginning of the log, so far."""
+    return metrics.REBUILDS.labels("tally", "state")._value.get()
+
+
 @pytest.mark.parametrize("lost", [True, False])
 async def test_another_worker_goes_on_with_it(tmp_path: Path, lost: bool) -> None:
-    """The worker ends as soon as the first blocks are taken back; the next has its disk, or none."""
+    """The worker ends as soon as the first blocks are taken back, without having written its state; the next has its disk, or
+    none: what is past the committed position is taken back too, and only lost state is built from the beginning.
+    """
     broker, chain = FakeBroker(), grown()
     publish(broker, chain)
     async with worker(broker, settings(tmp_path / "one"), [factory(Tally)], LIMITS) as task:
@@ -200,9 +208,11 @@ async def test_another_worker_goes_on_with_it(tmp_path: Path, lost: bool) -> Non
         broker.fault = fault
         await until(lambda: any(key == b"tally/0/status" for key, _ in broker.read(topics.REPLAYS, 0)), task)
     broker.fault = lambda _: None
+    before = rebuilds()
     async with worker(broker, settings(tmp_path / ("two" if lost else "one")), [factory(Tally)], LIMITS) as task:
         await until(lambda: over(broker, "tally") and caught_up(broker, "tally"), task)
     check_tally(broker, chain)
+    assert (rebuilds() > before) is lost
 
 
 def test_what_is_due() -> None:
