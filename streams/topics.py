@@ -98,7 +98,7 @@ TOPICS: dict[str, TopicSpec] = {
         ),
         TopicSpec(SCHEMAS, "compact", ("SchemaEntry",), "gateway", "kind / version / subject", ("gateway",), partitions=1),
         TopicSpec(REPLAYS, "compact", ("Replay",), "operator; stream agents", "stream agent / partition / request or status"),
-        TopicSpec(MESSAGES, "delete", ("Message",), "gateway", "target", retention_ms=DAY_MS),
+        TopicSpec(MESSAGES, "delete", ("Message",), "gateway", "target", ("gateway",), retention_ms=DAY_MS),
         TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
     )
 }

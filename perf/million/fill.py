@@ -1,8 +1,8 @@
 """Fills stores, local state and compacted topics as a pipeline does that has taken in the chain.
 
 Real parts: the key store, the lattice agent on its local state, the memory agent's rows on its own, the embedded stores, sealed
-records, a broker. Left out: the reading of transactions, consumer groups, and the model: vectors are drawn from a hash, one an
-agent. Each process takes every n-th block.
+records, a broker. Left out: the reading of transactions, consumer groups, and the model: vectors are drawn from a hash, for one
+memory of every ``WITH_VECTOR``-th agent, or they would take most of the disk. Each process takes a share of the partitions.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from streams.vault.sealing import sealed_records
 
 DIMENSION = 384
 EVERY = 10.0
+WITH_VECTOR = 4
 TIP = "tip"
 
 
@@ -84,7 +85,7 @@ class Filler:
             self._fold(partition, number, facts)
         together = [fact for facts in parts.values() for fact in facts]
         await self._store.apply(together)
-        await self._vectors.upsert([_vector(fact) for fact in together[:: self._memories]])
+        await self._vectors.upsert([_vector(fact) for fact in together[:: self._memories * WITH_VECTOR]])
         await self._publish(parts)
         return counted
 

@@ -21,6 +21,7 @@ from connectors.stores import open_memory_store, open_vector_store
 from perf.million.chain import agent_of
 from streams.agents.lattice import LatticeAgent
 from streams.agents.memory import MemoryAgent
+from streams.allocator import give_back
 from streams.runtime.state import StateStore, state_path
 from streams.serving.server import Gateway, Stores
 from streams.settings import Settings, load_settings
@@ -35,6 +36,7 @@ STARTED = time.monotonic()
 def resident() -> dict[str, int]:
     """Bytes of this process, by what backs them."""
     gc.collect()
+    give_back()  # as the gateway does once a minute
     found = {}
     for line in Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines():
         name, _, rest = line.partition(":")

@@ -8,7 +8,7 @@ below the agent's newest; where there are too many, the oldest of the agent that
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -38,14 +38,14 @@ class RootHistory(Generic[R]):
         self._history = history
         self._in_all = in_all
         self._size = 0
-        self._seen: OrderedDict[bytes, deque[Seen[R]]] = OrderedDict()
+        self._seen: OrderedDict[bytes, list[Seen[R]]] = OrderedDict()
 
     def __len__(self) -> int:
         return self._size
 
     def add(self, agent: bytes, root: R | None, live: bool, height: int | None = None) -> None:
         """The agent's next root, of a block at ``height``."""
-        seen = self._seen.setdefault(agent, deque())
+        seen = self._seen.setdefault(agent, [])
         self._seen.move_to_end(agent)
         seen.append(Seen(root, live, height))
         self._size += 1
@@ -60,15 +60,15 @@ class RootHistory(Generic[R]):
         """What is known of one agent, oldest first."""
         return list(self._seen.get(agent, ()))
 
-    def _retire(self, seen: deque[Seen[R]], line: int) -> None:
+    def _retire(self, seen: list[Seen[R]], line: int) -> None:
         """Forgets what was in force before ``line`` only: the last root from below it still was there."""
         while len(seen) > 1 and (after := seen[1].height) is not None and after <= line:
-            seen.popleft()
+            seen.pop(0)
             self._size -= 1
 
     def _leave(self, agent: bytes) -> None:
         seen = self._seen[agent]
-        seen.popleft()
+        seen.pop(0)
         self._size -= 1
         if not seen:
             del self._seen[agent]

@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from streams.agents.access import Authority
+from streams.allocator import give_back
 from streams.decoding.nl.parser import default_reader
 from streams.errors import ConfigurationError
 from streams.health import Health, Look, watch
@@ -337,10 +338,11 @@ class Gateway:
             await asyncio.sleep(PROBE_EVERY)
 
     async def _tend(self) -> None:
-        """Keeps the cache free of what has expired."""
+        """Keeps the cache free of what has expired, and memory free of what was freed."""
         while True:
             await asyncio.sleep(TEND_EVERY)
             self.services.finder.tend()
+            await asyncio.to_thread(give_back)
 
 
 async def run_gateway(

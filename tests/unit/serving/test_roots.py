@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.codec import codec
 from streams.core.block import BlockRef
 from streams.serving import root_history
+from streams.serving.packed_roots import PackedRoots
 from streams.serving.roots import Root, RootTail
 from streams.settings import KafkaSettings
 from tests.unit.serving.world import ALICE, BOB
@@ -67,3 +70,27 @@ async def test_the_newest_root_is_known_where_others_pushed_it_out_of_the_histor
     (seen,) = await tail.history(bytes(20))
     assert seen.root == await tail.fresh(bytes(20))
     assert not seen.live
+
+
+ROOTS = st.builds(
+    Root,
+    st.integers(0, 3).map(lambda n: bytes([n]) * 20),
+    st.integers(0, 1 << 60),
+    st.binary(min_size=32, max_size=32),
+    st.binary(min_size=32, max_size=32),
+    st.none() | st.integers(0, 2).map(lambda n: BlockRef(n, bytes([n]) * 32, bytes([n + 1]) * 32)),
+)
+
+
+@given(st.lists(ROOTS | st.integers(0, 3).map(lambda n: bytes([n]) * 20), max_size=40))
+def test_packed_roots_are_a_dictionary_of_roots(steps: list[Root | bytes]) -> None:
+    packed, model = PackedRoots(), dict[bytes, Root]()
+    for step in steps:
+        if isinstance(step, bytes):
+            assert packed.pop(step) == model.pop(step, None)
+        else:
+            assert packed.set(step) == model.get(step.agent)
+            model[step.agent] = step
+    assert {agent: packed.get(agent) for agent in model} == model
+    assert len(packed) == len(model)
+    assert len(packed._blocks) == len({root.block for root in model.values() if root.block})
