@@ -22,6 +22,7 @@ from streams.ports.log import LogProducer, Message, TopicPartition
 from streams.runtime import metrics
 from streams.runtime.decode import decode
 from streams.runtime.fold import Fold
+from streams.runtime.freshness import committed
 from streams.runtime.job import Job
 from streams.runtime.state import StateStore
 
@@ -78,6 +79,7 @@ class Partition:
         self._reach()
         moved = {topic: at for topic, at in self._fold.positions.items() if at != before[topic]}
         await self._commit(moved, settled)
+        committed(self._job.name, units)
         self._fold.careful = False
 
     @property
