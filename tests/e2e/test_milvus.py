@@ -18,7 +18,6 @@ from infra.milvus import LocalMilvus
 from streams.core.canonical_text import canonical_text
 from streams.ports.stores import VectorRow, VectorStore
 from streams.serving.client import AsyncClient
-from streams.serving.context.shared import SharedRequest
 from streams.serving.server import Gateway, Stores
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
@@ -50,7 +49,7 @@ def step(pipeline: Small, kind: StepKind, depth: int) -> None:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, vectors: VectorStore) -> AsyncIterator[tuple[Gateway, AsyncClient]]:
+async def serving(settings: Settings, vectors: VectorStore) -> AsyncIterator[AsyncClient]:
     async with AsyncExitStack() as stack:
         memories = open_memory_store(settings)
         stack.push_async_callback(memories.close)
@@ -60,7 +59,7 @@ async def serving(settings: Settings, vectors: VectorStore) -> AsyncIterator[tup
         gateway = Gateway(settings, Stores(memories, vectors), HashEmbedder(), verifier)
         await gateway.start()
         stack.push_async_callback(gateway.stop)
-        yield gateway, await stack.enter_async_context(AsyncClient(gateway.url, token=operator_token(settings)))
+        yield await stack.enter_async_context(AsyncClient(gateway.url, token=operator_token(settings)))
 
 
 async def of_the_oracle(folder: Path, expected: Expected) -> VectorStore:
@@ -94,10 +93,10 @@ async def test_reorgs_leave_no_stale_answer_and_hits_are_those_of_lmdb(
         with sealed_records(settings):
             agents = {key[:20] for key in expected.live}
             questions = [memory["content"].decode() for memory in list(expected.memories.values())[:4]]
-            async with serving(settings, open_vector_store(settings)) as (gateway, client):
+            async with serving(settings, open_vector_store(settings)) as client:
                 found = await answers(client, agents, questions)
-                await check_own_writes_and_grants(gateway, client)
-            async with serving(settings, await of_the_oracle(tmp_path / "oracle", expected)) as (_, client):
+                await check_own_writes_and_grants(client)
+            async with serving(settings, await of_the_oracle(tmp_path / "oracle", expected)) as client:
                 assert await answers(client, agents, questions) == found
             shown = {bytes.fromhex(item.removeprefix("0x")) for each in found for item, _ in each}
             assert len(shown) > 10
@@ -139,7 +138,7 @@ def _text(expected: Expected, key: bytes) -> str | None:
     return canonical_text(memory["content"], memory["media_type"])
 
 
-async def check_own_writes_and_grants(gateway: Gateway, client: AsyncClient) -> None:
+async def check_own_writes_and_grants(client: AsyncClient) -> None:
     for agent, text, tags in (
         (ALICE, "the reserve lies in the north vault", ["team"]),
         (BOB, "the reserve lies in the south vault", ["team"]),
@@ -149,10 +148,18 @@ async def check_own_writes_and_grants(gateway: Gateway, client: AsyncClient) -> 
         await client.store("0x" + agent.hex(), text, tags=tags, wait=20)
         context = await client.query_context("0x" + agent.hex(), text, min_similarity=-1)
         assert text in {item.text for item in context.items}, "what was waited for is found"
-    readable = {ALICE: None, BOB: frozenset({"team"})}
-    shared = await gateway.services.shared.find(SharedRequest(ALICE, "the reserve lies in a vault", readable, 10, -1.0))
-    assert shared.unsearched == []
-    assert {item.text for item in shared.items} == {
-        "the reserve lies in the north vault",
-        "the reserve lies in the south vault",
-    }
+    alice, bob, carol = ("0x" + agent.hex() for agent in (ALICE, BOB, CAROL))
+
+    async def shared() -> set[str]:
+        answer = await client.query_shared(alice, "the reserve lies in a vault", min_similarity=-1)
+        assert answer.unsearched == []
+        return {item.text for item in answer.items}
+
+    own, of_bob, of_carol = (f"the reserve lies in the {place}" for place in ("north vault", "south vault", "vault of carol"))
+    assert await shared() == {own}
+    await client.grant(bob, alice, ["read"], "team", wait=20)
+    assert await shared() == {own, of_bob}
+    await client.grant(carol, alice, ["read"], "team", wait=20)
+    assert await shared() == {own, of_bob, of_carol}
+    await client.revoke_grant(bob, alice, "team", wait=20)
+    assert await shared() == {own, of_carol}

@@ -16,6 +16,9 @@ from blake3 import blake3
 from connectors.stores.milvus.client import NOT_FOUND, TIMEOUT, code_of
 from streams.errors import FencedError
 
+ALIAS_NOT_FOUND = 1600
+"""The server's code."""
+
 
 def claim(client: Any, collection: str, lane: bytes) -> str:
     """Takes the lane over; the alias to write through. Raises FencedError if another did so at the same time."""
@@ -29,11 +32,6 @@ def claim(client: Any, collection: str, lane: bytes) -> str:
     if max(_aliases(client, collection, prefix), default="") != own:
         raise fenced(lane)
     return own
-
-
-def holds(client: Any, collection: str, alias: str) -> bool:
-    """Whether the alias is there still."""
-    return alias in _aliases(client, collection, alias)
 
 
 def fenced(lane: bytes) -> FencedError:
@@ -50,8 +48,5 @@ def _drop(client: Any, alias: str) -> None:
     try:
         client.drop_alias(alias, timeout=TIMEOUT)
     except Exception as error:
-        if code_of(error) not in (NOT_FOUND, _ALIAS_NOT_FOUND):  # another claimant was faster
+        if code_of(error) not in (NOT_FOUND, ALIAS_NOT_FOUND):  # another claimant was faster
             raise
-
-
-_ALIAS_NOT_FOUND = 1600

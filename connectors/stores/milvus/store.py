@@ -142,10 +142,9 @@ class MilvusVectorStore:
         self._refuse_closed()
         named = {(agent, memory_id): row_key(agent, memory_id) for agent, memory_id in keys}
         agents = {name: agent for (agent, _), name in named.items() if name is not None}
-        found: dict[str, VectorRow | None] = {}
-        for part in _parts(list(agents), lambda key: key[:NAME_DIGITS]):
-            for row in await self._read(partial(self._rows, part)):
-                found[row["key"]] = vector_row(agents[row["key"]], row)
+        parts = _parts(list(agents), lambda key: key[:NAME_DIGITS])
+        read = await asyncio.gather(*(self._read(partial(self._rows, part)) for part in parts))
+        found = {row["key"]: vector_row(agents[row["key"]], row) for rows in read for row in rows}
         return [None if (name := named[key]) is None else found.get(name) for key in keys]
 
     async def version(self, agent: bytes) -> Version | None:
