@@ -9,6 +9,7 @@ import click
 from streams.cli.proof_anchored import anchor, anchored
 from streams.cli.proof_file import read_document
 from streams.cli.proof_log import consistency, entry, logs
+from streams.cli.proof_signed import sign, signed
 
 
 @click.group()
@@ -16,7 +17,7 @@ def proof() -> None:
     """Check proofs of memories, of the logs of final states, and of roots on the chain."""
 
 
-for command in (logs, entry, consistency, anchor, anchored):
+for command in (logs, entry, consistency, anchor, anchored, sign, signed):
     proof.add_command(command)
 
 

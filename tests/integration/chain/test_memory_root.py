@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ from connectors.chain.verify import signing_hash, transaction_rlp, uint
 from streams.cli import main
 from streams.core.merkle.document import MemberDocument
 from streams.core.merkle.sparse import SparseTree
+from streams.decoding.calldata import decode_call
 from streams.errors import SourceError
+from streams.identity.key_file import make_key
+from streams.identity.signed_root import read_signed_root, sign_root
 from streams.ports.chain import Transaction
 from tests.chains import transaction
 from tests.integration.node_fixtures import CHAIN_ID, Anvil
@@ -254,3 +258,43 @@ async def test_command_line(node: Node, tmp_path: Path, capsys: pytest.CaptureFi
     saved.write_text(json.dumps(MemberDocument(TREE.root, h(4), h(6), TREE.prove(h(4))).record()))
     code, out, _ = await run("--block", hexed(anchor.block.hash))
     assert (code, out[:3]) == (1, "no:")
+
+
+async def test_the_agents_own_signature_on_the_anchored_root(
+    node: Node, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = await node.deploy(owned_code(AGENT))
+    await node.send(AGENT, own, set_root_call(TREE.root))
+    alice, mallory = make_key(tmp_path / "alice.key"), make_key(tmp_path / "mallory.key")
+    saved = tmp_path / "root.json"
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        code = await asyncio.to_thread(main, ["proof", *arguments, "--rpc", node.http])
+        return code, capsys.readouterr().out
+
+    signing = ["sign", "--agent", hexed(AGENT), "--contract", hexed(own), "--key-file"]
+    code, document = await run(*signing, str(tmp_path / "alice.key"))
+    assert code == 0
+    saved.write_text(document)
+    await node.send(AGENT, own, set_root_call(h(9)))  # the agent moves on; its word for the older block stands
+    code, out = await run("signed", str(saved), "--key", alice.public.hex())
+    assert (code, out.startswith(f"yes: agent {hexed(AGENT)} signed {TREE.root.hex()}")) == (0, True)
+    assert (await run("signed", str(saved), "--key", mallory.public.hex()))[0] == 1
+
+    # Mallory's own word; a root that the chain does not hold, truly signed; another chain.
+    place = read_signed_root(saved.read_bytes()).place
+    for key, said, trusted, says in (
+        (mallory, place, alice, "is not that of agent"),
+        (alice, replace(place, root=h(9)), alice, "the chain 31337 holds"),
+        (alice, replace(place, chain_id=1), alice, "the chain 31337 holds"),
+    ):
+        saved.write_text(sign_root(key, said).document())
+        code, out = await run("signed", str(saved), "--key", trusted.public.hex())
+        assert (code, says in out) == (1, True), out
+
+    code, out = await run(*signing, str(tmp_path / "alice.key"), "--calldata")
+    call = decode_call(bytes.fromhex(out.strip()[2:]))
+    assert code == 0
+    assert call is not None
+    published = read_signed_root(call.arguments["content"])
+    assert (call.method.intent, published.place.root, published.holds()) == ("memory_store", h(9), True)
