@@ -26,8 +26,8 @@ from streams.serving.sync.partner import MovedError
 LOOKED_AT = 256
 """Most blocks of an agent, or between two checkpoints, that the chain is asked for."""
 PRODUCER = "monmouth producer          # takes what the log lacks from the chain, and leaves a wrong branch"
-REPLAY = "monmouth replay --agent memory --from-block {block}"
-REBUILD = "monmouth rebuild           # rows that cannot be read: the store is made anew from the log"
+STATE = "monmouth rebuild --agent memory            # its workers stopped: its state, anew from the log"
+ROWS = "monmouth rebuild --agent memory --stores   # its workers stopped: rows that cannot be read, anew from the log"
 Ids = Callable[[bytes], Awaitable[list[bytes]]]
 
 
@@ -64,9 +64,9 @@ def _left(findings: Findings, outcome: Outcome, parts: Parts) -> list[str]:
     if findings.verdict == "behind" or (outcome.log is not None and outcome.log.fault == "here"):
         left.append(PRODUCER)
     if outcome.log is not None and outcome.log.fault == "state":
-        left.append(REPLAY.format(block=outcome.log.block))
+        left.append(STATE)
     if any(agent.cause == "unreadable" for agent in outcome.agents):
-        left.append(REBUILD)
+        left.append(ROWS)
     if any(agent.cause == "log" for agent in outcome.agents):
         left.append("the log here is not what the chain says: compare chain.agents and versions with the producer's")
     if any(agent.cause == "store" and not agent.mended for agent in outcome.agents) and parts.dry:

@@ -26,6 +26,8 @@ from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
 from streams.vault.sealing import sealed_records
 
+RESTART = "start the memory workers again: in Cassandra, what was mended counts as later than what they write until they do"
+
 
 async def repaired(
     settings: Settings, url: str | None, peer: str, token_file: Path | None, limit: int, *, dry: bool
@@ -72,11 +74,14 @@ async def _mended(settings: Settings, here: Partner, findings: Findings, dry: bo
                 partitions=settings.kafka.partitions,
                 dry=dry,
             )
-            return await mend(findings, parts)
+            outcome = await mend(findings, parts)
         finally:
             await store.close()
             await reader.close()
             await source.close()
+    if settings.cassandra.contact_points and any(agent.mended for agent in outcome.agents):
+        return outcome.model_copy(update={"left": [*outcome.left, RESTART]})
+    return outcome
 
 
 async def _chain(settings: Settings, source: ChainSource) -> ChainFacts | None:
