@@ -31,7 +31,7 @@ def show(findings: Findings) -> None:
     if (divergence := findings.divergence) is not None:
         what = "other blocks" if divergence.kind == "branch" else "the log says something else of the same block"
         after = "the beginning" if divergence.after is None else f"block {divergence.after}"
-        click.echo(f"logs: equal up to {after}; {what} at block {divergence.at}, the next one with a checkpoint")
+        click.echo(f"logs: equal up to {after}; {what} at block {divergence.at}, the next one kept")
     else:
         click.echo("logs: equal")
     if (stores := findings.stores) is None:
