@@ -45,7 +45,7 @@ async def test_a_worker_that_comes_back_disturbs_nobody(kafka_settings: Settings
     def named(name: str) -> Settings:
         found = kafka_settings.model_copy(deep=True)
         found.kafka.instance_id = name
-        found.kafka.session_timeout_ms = 60_000  # far longer than this takes, so nobody is ever given up
+        found.kafka.session_timeout_ms = 180_000  # far longer than this takes, so nobody is ever given up
         return found
 
     async with living(kafka_settings, seed) as (world, task), observing(kafka_settings) as seen, AsyncExitStack() as stack:
