@@ -123,6 +123,10 @@ class Codec:
             return self._decode_any(value)
         return self._decode_any(value)  # bytes are left over
 
+    def decode_closed(self, value: bytes | None) -> tuple[str, Any]:
+        """As ``decode``, but what is sealed stays so: for who needs what stands in the clear alone."""
+        return Codec.decode(self, value)
+
     def _decode_any(self, value: bytes | None) -> tuple[str, Any]:
         name, writer, reader = self._lookup(value)
         assert value is not None

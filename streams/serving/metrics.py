@@ -47,6 +47,7 @@ AGENTS_ACTIVE = Gauge(
     "monmouth_agents_active_total", "Agents with at least one live memory, by memory.roots.", registry=REGISTRY
 )
 GRAPH_EVENTS = Gauge("monmouth_graph_events_held", "Events of edges in the table of the graph.", registry=REGISTRY)
+GRAPH_FULL = Gauge("monmouth_graph_full", "1 where the table of the graph has no room and answers no more.", registry=REGISTRY)
 ROOTS_HELD = Gauge("monmouth_roots_held", "Agents in the table of lattice roots.", registry=REGISTRY)
 HEALTH_SCORE = Gauge("monmouth_system_health_score", "Healthy share of the components, 0 to 1.", registry=REGISTRY)
 HEALTHY = Gauge("monmouth_components_healthy_total", "Components whose probe passes.", registry=REGISTRY)

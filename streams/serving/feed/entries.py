@@ -1,4 +1,4 @@
-"""Records of memory.log as the feed needs them: who, what, which block; never a content.
+"""Records of memory.log as the feed needs them: who, what, which block; never a content, which is not even opened.
 
 Invariant: a marker counts only if its signature holds and it speaks of the partition it lies in. What is no record at all is
 skipped and counted; what a newer version wrote is an entry of its own, since to skip it would lose a change unseen.
@@ -56,7 +56,7 @@ def entry_of(message: Message, partition: int, verifier: Verifier) -> Entry | No
     try:
         if message.value is None:
             raise SchemaError("a tombstone does not belong here")
-        name, record = codec().decode(message.value)
+        name, record = codec().decode_closed(message.value)
         if name == "MemoryFact":
             return Entry(message.offset, _fact(record))
         if name != "Marker":

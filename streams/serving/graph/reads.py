@@ -135,7 +135,12 @@ class GraphReads:
         return await self.study(moment, ranked)
 
     async def related(self, agent: bytes, addresses: list[bytes]) -> dict[bytes, float]:
-        """The cue for retrieval: see ``streams.core.graph.related``. May be CUE_FRESH seconds old; no barrier."""
+        """The cue for retrieval: see ``streams.core.graph.related``. May be CUE_FRESH seconds old; no barrier.
+
+        Raises what ended the graph: what stands still is no cue for ever.
+        """
+        if self._source.failure is not None:
+            raise self._source.failure
         undos = self._undos
         picture = await self._picture(NOW, CUE_FRESH)
         found = related(picture.graph, agent, addresses)

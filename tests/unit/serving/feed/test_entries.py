@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import codec
+from schemas.codec import codec, using
 from streams.core.block import BlockRef, Step
 from streams.core.marker import Marker
 from streams.errors import LogIntegrityError
@@ -16,6 +18,9 @@ from streams.serving.feed.entries import Entry, FactEntry, NewerEntry, entry_of
 from streams.serving.feed.lookback import Lookback
 from streams.signing import Verifier
 from streams.topics import MEMORY_LOG
+from streams.vault.keys import FileKeyStore
+from streams.vault.master import MasterKey
+from streams.vault.sealing import SealingCodec
 from tests.chainlog import VERIFIER
 from tests.feeds import Facts, Record
 from tests.steps import block
@@ -125,3 +130,17 @@ def test_a_log_that_does_not_fit_its_undo_is_an_error() -> None:
     lookback = Lookback([first])
     with pytest.raises(LogIntegrityError, match="stands where an UNDO removes"):
         lookback.take(Entry(0, marker(Step.NEW, other)))
+
+
+def test_what_is_sealed_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose it is and what happened stand in the clear, so that no agent's content is opened to be dropped."""
+    keys = FileKeyStore(tmp_path / "keys", lambda: MasterKey(bytes(32)))
+    with using(SealingCodec(keys)):
+        keys.prepare([ALICE])
+        fact = upsert(ALICE, block(1, 0, bytes(32)), 0, "a secret")
+        value = codec().encode("MemoryFact", fact)
+        assert b"a secret" not in value
+        monkeypatch.setattr(SealingCodec, "_open", None)
+        entry = entry_of(Record(0, 7, ALICE, value), 0, VERIFIER)
+    assert entry == Entry(7, FactEntry("memory.stored", ALICE, fact["memory_id"], block(1, 0, bytes(32))))
+    keys.close()

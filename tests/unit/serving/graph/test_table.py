@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,15 +11,25 @@ from hypothesis import strategies as st
 
 from schemas.codec import SchemaError, codec
 from streams.errors import ConfigurationError, MonmouthError
+from streams.metrics import REGISTRY
+from streams.serving import metrics
+from streams.serving.app import create_app
+from streams.serving.client import AsyncClient
+from streams.serving.client_errors import GatewayError
 from streams.serving.faults import BadRequestError
 from streams.serving.graph.events import Event, Registries, event_of
 from streams.serving.graph.reads import GraphReads, Moment
 from streams.serving.graph.table import GraphTable
+from streams.serving.graph.tail import EdgeTail
+from streams.settings import GraphSettings, KafkaSettings
 from tests.facts import digest
+from tests.feeds import Record
+from tests.identity import OPERATOR_TOKEN
 from tests.samples import SAMPLES
 from tests.serving_fakes import FakeGraph
 from tests.unit.serving.graph.dealings import Dealings, paid
-from tests.unit.serving.world import ALICE, BOB, World
+from tests.unit.serving.served import served
+from tests.unit.serving.world import ALICE, BOB, World, upsert
 
 NOBODY = Registries.parse([])
 CAROL = b"\xc0" * 20
@@ -165,3 +176,35 @@ def test_a_record_that_is_not_this_keys_event_is_no_event() -> None:
     for wrong_key, value in ((key[:-1] + b"\0", good), (key, codec().encode("Memory", SAMPLES["Memory"])), (key, b"junk")):
         with pytest.raises(SchemaError):
             event_of(wrong_key, value, NOBODY)
+
+
+async def test_a_full_table_takes_nothing_more_and_says_so_while_all_else_goes_on() -> None:
+    world = World()
+    graph = GraphSettings(max_events=3)
+    tail = EdgeTail(KafkaSettings(), graph, 1.0, lambda: None)
+    rows = [Record(0, n, None, str(n).encode()) for n in range(1, 7)]
+    tail._take = lambda _, value: tail.table.put(event(int(value or b"")))  # type: ignore[method-assign]
+    full = REGISTRY.get_sample_value("monmouth_graph_full")
+    assert (tail.failure, full) == (None, 0.0)
+    try:
+        await tail._fold(rows)
+        held = len(tail.table)
+        await tail._fold([Record(0, n, None, str(n).encode()) for n in range(10, 20)])
+        assert len(tail.table) == held == 4, "it grows no further"
+        assert REGISTRY.get_sample_value("monmouth_graph_full") == 1.0
+        with pytest.raises(ConfigurationError, match="cannot be let go"):
+            await tail.barrier()
+        reads = GraphReads(world.chain, tail)
+        with pytest.raises(ConfigurationError, match="cannot be let go"):
+            await reads.related(bytes(20), [bytes(20)])
+        ref = world.grow()
+        await world.remember(upsert(ALICE, ref, 0, "paid 0x" + "77" * 20))
+        services = replace(world.services, graph=reads)
+        async with served(create_app(services)) as url, AsyncClient(url, token=OPERATOR_TOKEN, retries=0) as client:
+            assert (await client.query_context(ALICE, "paid 0x" + "77" * 20)).items
+            with pytest.raises(GatewayError) as refused:
+                await client.graph.neighbours(ALICE)
+            assert refused.value.status == 503
+    finally:
+        metrics.GRAPH_FULL.set(0)
+        world.close()
