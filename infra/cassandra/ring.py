@@ -57,7 +57,7 @@ class LocalRing:
             raise
 
     def stop(self) -> None:
-        """All of them; the last to go have nobody to hand over to, so they are not waited for long."""
+        """All of them, the first ones, by which the others joined, last."""
         for node in reversed(self.nodes):
             node.stop()
 

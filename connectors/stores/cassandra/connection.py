@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.stores.cassandra.errors import store_error
-from connectors.stores.cassandra.schema import open_keyspace
+from connectors.stores.cassandra.schema import READ, open_keyspace
 from connectors.stores.cassandra.statements import READS, WRITES
 from streams.errors import ConfigurationError, StoreError
 from streams.settings import CassandraSettings
@@ -94,7 +94,7 @@ class Connection:
         bound.fetch_size = size
         state = None
         while True:
-            rows, state = await self._execute(bound, "read", state)
+            rows, state = await self._execute(bound, READ, state)
             yield rows
             if state is None:
                 return
@@ -102,7 +102,7 @@ class Connection:
     async def write(self, name: str, *values: Any) -> list[Row]:
         """One write."""
         await self.ready()
-        return (await self._execute(self._prepared[name].bind(values), "write"))[0]
+        return (await self._execute(self._prepared[name].bind(values), None))[0]
 
     async def batch(self, writes: Sequence[Write]) -> None:
         """Writes of one partition, as one mutation."""
@@ -112,9 +112,10 @@ class Connection:
         batch = BatchStatement(BatchType.UNLOGGED)
         for name, values in writes:
             batch.add(self._prepared[name].bind(values))
-        await self._execute(batch, "write")
+        await self._execute(batch, None)
 
-    async def _execute(self, statement: Any, profile: str, state: bytes | None = None) -> tuple[list[Row], bytes | None]:
+    async def _execute(self, statement: Any, profile: str | None, state: bytes | None = None) -> tuple[list[Row], bytes | None]:
+        """``profile``: None is that of writes. Rows, and where the next page begins."""
         async with self._turn:
             session = self._session
             if session is None:
@@ -122,7 +123,8 @@ class Connection:
             loop = asyncio.get_running_loop()
             answer: asyncio.Future[tuple[list[Row], bytes | None]] = loop.create_future()
             try:
-                asked = session.execute_async(statement, execution_profile=profile, paging_state=state)
+                chosen = {} if profile is None else {"execution_profile": profile}
+                asked = session.execute_async(statement, paging_state=state, **chosen)
                 asked.add_callbacks(
                     lambda rows: self._post(answer, True, (rows or [], asked._paging_state)),
                     lambda error: self._post(answer, False, error),
@@ -193,8 +195,7 @@ class Connection:
             ssl_context=self._tls(),
             execution_profiles={
                 EXEC_PROFILE_DEFAULT: profile(said.write_consistency),
-                "read": profile(said.read_consistency),
-                "write": profile(said.write_consistency),
+                READ: profile(said.read_consistency),
             },
             reconnection_policy=ExponentialReconnectionPolicy(*RECONNECT_SECONDS),
             protocol_version=PROTOCOL,

@@ -22,6 +22,8 @@ SHARDS = 256
 ABREAST = 16
 """Partitions of ``agents`` that are read ahead."""
 SPARE = 8
+CHUNK = 400
+"""Most rows that are read at once to be filtered."""
 MOST_LISTINGS = 5
 Listed = tuple[int, bytes, int, bool, float]
 """Timestamp, id, type code, whether it is an amendment, importance."""
@@ -53,7 +55,7 @@ class Reading:
         waiting: list[bytes] = []
         async for memory_id in self._listed(agent, wanted):
             waiting.append(memory_id)
-            if len(waiting) >= min(wanted.limit - len(found) + SPARE, IDS):
+            if len(waiting) >= min(wanted.limit - len(found) + SPARE, CHUNK):
                 found += await self._matching(agent, waiting, wanted, canonical)
                 waiting = []
                 if len(found) >= wanted.limit:

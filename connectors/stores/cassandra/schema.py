@@ -51,6 +51,7 @@ MIGRATION_SECONDS = 120
 LOCK = f"INSERT INTO meta (name, value) VALUES ('migration', %s) IF NOT EXISTS USING TTL {MIGRATION_SECONDS}"  # noqa: S608
 AGREEMENT_SECONDS = 15
 POLL = 0.2
+READ = "read"
 
 INITIAL = tuple(
     f"CREATE TABLE IF NOT EXISTS {name} ({columns}) {'AND' if 'WITH' in columns else 'WITH'} {OPTIONS}"
@@ -61,7 +62,8 @@ MIGRATIONS: tuple[Sequence[str], ...] = (INITIAL,)
 
 
 def open_keyspace(session: Any, settings: CassandraSettings) -> tuple[bytes, int]:
-    """Makes keyspace and tables, or brings them up; identity and number of buckets. ``session``: of the driver, in no keyspace.
+    """Makes keyspace and tables, or brings them up; identity and number of buckets. ``session``: of the driver, in no keyspace,
+    with an execution profile READ.
 
     Raises StoreError, and the driver's kinds.
     """
@@ -118,8 +120,13 @@ def _migrate(session: Any, settings: CassandraSettings) -> None:
 
 
 def _number(session: Any, name: str) -> int:
-    row = session.execute("SELECT number FROM meta WHERE name = %s", (name,)).one()
-    return 0 if row is None or row[0] is None else int(row[0])
+    return _meta(session).get(name, (b"", 0))[1] or 0
+
+
+def _meta(session: Any) -> dict[str, tuple[bytes, int]]:
+    """Values and numbers by name, with as few copies as reads ask for: who only reads need not wait for all nodes."""
+    rows = session.execute("SELECT name, value, number FROM meta", execution_profile=READ)
+    return {name: (value, number) for name, value, number in rows}
 
 
 def _applied(session: Any, statement: str, *values: Any) -> bool:
@@ -128,8 +135,9 @@ def _applied(session: Any, statement: str, *values: Any) -> bool:
 
 def _settle(session: Any, settings: CassandraSettings) -> tuple[bytes, int]:
     """Identity and number of buckets, decided by whoever comes first."""
-    _applied(session, "INSERT INTO meta (name, value) VALUES ('identity', %s) IF NOT EXISTS", secrets.token_bytes(16))
-    _applied(session, "INSERT INTO meta (name, number) VALUES ('buckets', %s) IF NOT EXISTS", settings.buckets)
-    _applied(session, "INSERT INTO meta (name, number) VALUES ('token', %s) IF NOT EXISTS", 0)
-    identity = session.execute("SELECT value FROM meta WHERE name = 'identity'").one()[0]
-    return identity, _number(session, "buckets")
+    if not {"identity", "buckets", "token"} <= _meta(session).keys():
+        _applied(session, "INSERT INTO meta (name, value) VALUES ('identity', %s) IF NOT EXISTS", secrets.token_bytes(16))
+        _applied(session, "INSERT INTO meta (name, number) VALUES ('buckets', %s) IF NOT EXISTS", settings.buckets)
+        _applied(session, "INSERT INTO meta (name, number) VALUES ('token', %s) IF NOT EXISTS", 0)
+    found = _meta(session)
+    return found["identity"][0], found["buckets"][1]

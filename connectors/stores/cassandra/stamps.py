@@ -71,9 +71,10 @@ class Writer:
             await self.claim()
         if self.lane is None:
             return
-        if self._done > self._noted:
-            await self._connection.write("put_done", self._done, self._done, self.lane, self._token)
-            self._noted = self._done
+        done = self._done
+        if done > self._noted:
+            await self._connection.write("put_done", done, done, self.lane, self._token)
+            self._noted = done
         found = await self._connection.read("owner", self.lane)
         if not found or found[0][0] != self._token:
             raise FencedError(

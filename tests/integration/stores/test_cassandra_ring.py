@@ -59,15 +59,18 @@ async def test_two_nodes_go_on_answering_when_one_is_lost(ring: LocalRing) -> No
     )
     store = CassandraMemoryStore(said)
     strict = CassandraMemoryStore(said.model_copy(update={"read_consistency": "LOCAL_QUORUM"}))
-    owned = await store.claim(b"memory/0")
+    owned = await patiently(lambda: store.claim(b"memory/0"))  # the nodes have just met
     await owned.apply([upsert(n) for n in range(50)])
-    await strict.version(ALICE)
+    await patiently(lambda: strict.version(ALICE))
 
     first, second = ring.nodes
     await asyncio.to_thread(second.kill)
     whole = [h(n) for n in range(50)]
     for _ in range(20):  # whichever node is asked
         assert await store.live_ids(ALICE, everything) == whole
+    later = CassandraMemoryStore(said)
+    assert await later.live_ids(ALICE, everything) == whole, "one that starts meanwhile answers too"
+    await later.close()
     with pytest.raises(StoreError):
         await owned.apply([upsert(50)])
     with pytest.raises(StoreError):
