@@ -20,16 +20,20 @@ from schemas.codec import codec
 from streams.identity.commands import sign_as_gateway
 from streams.serving.commands import store_command
 from streams.topics import CHECKPOINTS, COMMANDS, TOPICS, physical
+from streams.upkeep.pipeline import open_pipeline
+from streams.upkeep.replay import Start as From
+from streams.upkeep.replay import Watcher, plan, request
 from tests.chainlog import partition_of
 from tests.chaos import faults_stores, faults_time, faults_upgrade
 from tests.chaos.faults_brokers import BROKERS
 from tests.chaos.faults_network import NETWORK
 from tests.chaos.stage import AGENTS, Needs, Stage
-from tests.checker.events import Kill, Start
+from tests.checker.events import Kill, Redo, Start
 from tests.identity import gateway_signer
 
 Fault = Callable[[Stage, Random], Awaitable[None]]
 RESTART_SECONDS = 1.0
+REPLAY_SECONDS = 90.0
 
 
 async def nothing(stage: Stage, random: Random) -> None:
@@ -156,6 +160,20 @@ async def lose_state(stage: Stage, random: Random) -> None:
         stage.processes.restart(name)
 
 
+async def replay(stage: Stage, random: Random) -> None:
+    """Each stream agent aimed at does its blocks again, from a height drawn at random, one after another."""
+    pipeline = open_pipeline(stage.settings)
+    for agent in stage.struck:
+        stage.recorder.say(Kill(process=agent, fault="replay"))
+        stage.recorder.say(Redo(group=agent))
+        numbers = range(pipeline.partitions)
+        plans = await plan(pipeline, agent, From(block=random.randint(2, 10)), numbers)
+        asked = await request(pipeline, agent, {each.partition: each.first for each in plans}, None)
+        async with asyncio.timeout(REPLAY_SECONDS), Watcher(pipeline, agent, asked) as watcher:
+            while not all(part.reached(None) for part in await watcher.look()):
+                await asyncio.sleep(0.5)
+
+
 async def drop_node(stage: Stage, random: Random) -> None:
     """The node cuts every connection and does not answer for five seconds."""
     stage.recorder.say(Kill(process="node", fault="cut off"))
@@ -189,6 +207,7 @@ FAULTS: dict[str, Fault] = {
     "poison": poison,
     "lose-checkpoints": lose_checkpoints,
     "lose-state": lose_state,
+    "replay": replay,
     "drop-node": drop_node,
     **faults_stores.FAULTS,
     **faults_time.FAULTS,
@@ -202,6 +221,7 @@ AIMS: dict[str, tuple[str, ...]] = {
     "rebalance-storm": AGENTS,
     "lose-checkpoints": AGENTS,
     "lose-state": ("memory", "embedding", "lattice", "graph"),
+    "replay": AGENTS,
     **faults_stores.AIMS,
     **faults_time.AIMS,
 }

@@ -108,6 +108,13 @@ class Start(_Event):
     process: str
 
 
+class Redo(_Event):
+    """A replay of ``group`` was asked for: from here on its positions may go back, and its work be done again."""
+
+    type: Literal["redo"] = "redo"
+    group: str
+
+
 class Answer(_Event):
     """``process`` got rows (id, block or None) of a reader that had seen the chain from notification ``sequence`` to ``until``.
 
@@ -202,7 +209,7 @@ class Distinct(_Event):
 
 
 Event = (
-    Send | Ack | Abort | Assign | Poll | Applied | Commit | Work | Kill | Start | Answer | Digest | Log | Entry | Marker
+    Send | Ack | Abort | Assign | Poll | Applied | Commit | Work | Kill | Start | Redo | Answer | Digest | Log | Entry | Marker
     | Row | Due | Chain | Distinct
 )  # fmt: skip
 

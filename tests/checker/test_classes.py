@@ -6,6 +6,8 @@ import pytest
 
 from tests.checker.clean import PLAN, history
 from tests.checker.corrupt import CORRUPTIONS
+from tests.checker.events import Redo
+from tests.checker.history import History
 from tests.checker.report import CLASSES, check
 
 ALSO = {
@@ -26,6 +28,15 @@ def test_a_clean_history_has_zero_of_everything() -> None:
 
 def test_every_class_is_seeded() -> None:
     assert {kind for kind, _ in CORRUPTIONS.values()} == set(CLASSES)
+
+
+@pytest.mark.parametrize(("group", "excused"), [("agent", True), ("another", False)])
+def test_a_position_goes_back_for_a_replay_of_that_group_alone(group: str, excused: bool) -> None:
+    _, corrupt = CORRUPTIONS["a commit back"]
+    wrong = corrupt(history(PLAN), 0)
+    assert wrong is not None
+    replayed = History((Redo(group=group), *wrong.events))
+    assert check(replayed).counts["commit back"] == (0 if excused else 1)
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,17 @@ from connectors.chain.devchain import DevChain, DevNode
 from connectors.chain.devchain.steps import Step, StepKind
 from connectors.chain.rpc import RpcSource
 from streams.cli import main
+from streams.cli.replay import run
 from streams.settings import Settings
-from streams.topics import CHECKPOINTS, TRANSACTIONS, physical
+from streams.topics import CHECKPOINTS, MEMORY_LOG, ROOTS, TRANSACTIONS, physical
+from streams.upkeep.pipeline import open_pipeline
+from streams.upkeep.replay import Start as From
 from tests.conftest import ROOT
 from tests.e2e.fake_embedder import HashEmbedder
 from tests.e2e.finished import opened
 from tests.e2e.pipeline import ALL, agree, observing, producing, rest, working
 from tests.e2e.processes import environment
+from tests.e2e.readback import marked, table
 
 pytestmark = pytest.mark.kafka
 PAGE = (ROOT / "docs" / "replay.md").read_text()
@@ -48,6 +53,7 @@ class Course:
     settings: Settings
     node: DevNode
     whole: bool = True
+    settle: Callable[[], Awaitable[None]] = field(init=False)
 
     def move(self, *steps: Step) -> None:
         for step in steps:
@@ -71,6 +77,7 @@ class Course:
                     if self.whole:
                         await agree(self.settings, own, head, ALL, embedder=HashEmbedder(), seconds=30)
 
+                self.settle = settle
                 await settle()
                 yield
                 await settle()
@@ -103,10 +110,24 @@ async def course(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         yield at
 
 
-async def test_the_page_is_true(kafka_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_page_is_true(
+    kafka_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with course(kafka_settings, monkeypatch) as at:
         async with at.at_work():
             await at.give("Doing old work again")
+            await at.settle()  # stream agents behind it are through with it too
+            before = await table(at.settings.kafka, ROOTS, "LatticeRoot")
+            for agent in ALL:
+                await run(open_pipeline(at.settings), agent, From(block=2), range(2), as_json=True)
+                last = json.loads(capsys.readouterr().out.splitlines()[-1])
+                assert [part["phase"] for part in last["partitions"]] == ["DONE", "DONE"], agent
+            await at.settle()
+            assert await table(at.settings.kafka, ROOTS, "LatticeRoot") == before
+            logs = await marked(at.settings, MEMORY_LOG)
+            assert all(len(part.undone) >= 2 for part in logs.values())
+            at.move(Step(StepKind.REORG, 3))  # what comes after stands on it
+            await at.settle()
             *first, restore, delete = commands("Checkpoints of one's own")
             for command in first:
                 await at.run(*command)
