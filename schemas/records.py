@@ -476,3 +476,9 @@ class Message(TypedDict):
     reply_key: bytes | None
     payload: bytes
     signature: bytes | None
+
+
+class BridgedMemory(TypedDict):
+    agent: bytes
+    memory_id: bytes
+    payload: bytes

@@ -246,6 +246,15 @@ class GraphSettings(BaseModel):
     )
 
 
+class BridgeSettings(BaseModel):
+    """Memories for programs on another chain; needs a worker with the stream agent bridge."""
+
+    agents: list[str] = Field(
+        default_factory=list, description="Whose memories cross, in the clear for all who read the topic."
+    )
+    final_only: bool = Field(False, description="Let a memory cross once its block is final, so that no reorg takes it back.")
+
+
 class IntegrationSettings(BaseModel):
     """Addresses and keys of outside services. Nothing uses them yet."""
 
@@ -295,6 +304,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     graph: GraphSettings = GraphSettings()
     registry: RegistrySettings = RegistrySettings()
+    bridge: BridgeSettings = BridgeSettings()
     integrations: IntegrationSettings = IntegrationSettings()
     security: SecuritySettings = SecuritySettings()
 

@@ -29,6 +29,7 @@ ACCESS = "agents.access"
 ERASURES = "memory.erasures"
 SESSIONS = "memory.sessions"
 CHECKPOINTS = "checkpoints"
+BRIDGE = "bridge.records"
 SCHEMAS = "schemas"
 REPLAYS = "replays"
 MESSAGES = "exex.messages"
@@ -96,6 +97,7 @@ TOPICS: dict[str, TopicSpec] = {
             ("gateway",),
             segment_bytes=16 * MIB,
         ),
+        TopicSpec(BRIDGE, "compact", ("BridgedMemory",), "bridge", "agent + memory id"),
         TopicSpec(SCHEMAS, "compact", ("SchemaEntry",), "gateway", "kind / version / subject", ("gateway",), partitions=1),
         TopicSpec(REPLAYS, "compact", ("Replay",), "operator; stream agents", "stream agent / partition / request or status"),
         TopicSpec(MESSAGES, "delete", ("Message",), "gateway", "target", ("gateway",), retention_ms=DAY_MS),

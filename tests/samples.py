@@ -140,6 +140,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "stream_agent": "memory", "partition": 1, "id": "0f1e", "phase": "REDOING", "block": 12, "until": 15,
         "start_offset": 70, "goal_offset": 103, "undone": 6, "total": 6, "reason": "",
     },
+    "BridgedMemory": {"agent": a(2), "memory_id": h(20), "payload": b"borsh"},
     "DeadLetter": {
         "topic": "monmouth.memory.commands", "partition": 1, "offset": 5, "stream_agent": "memory", "error": "SchemaError",
         "reason": "unknown schema id 99", "attempts": 1, "key": a(2), "value": b"junk", "truncated": False, "size": 4,

@@ -141,16 +141,35 @@ AGENTS: dict[str, Callable[[Wiring], AgentFactory]] = {
 }
 
 
+def _bridge(wiring: Wiring) -> AgentFactory:
+    from streams.agents.bridge import BridgeAgent  # noqa: PLC0415
+    from streams.producer.records import parse_agents  # noqa: PLC0415
+
+    settings = wiring.settings
+    signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+    agents, final_only = parse_agents(settings.bridge.agents, "bridge.agents"), settings.bridge.final_only
+
+    def make(partition: int, state: LocalState) -> BridgeAgent:
+        return BridgeAgent(partition, state, signer, agents, final_only=final_only)
+
+    return AgentFactory(BridgeAgent, make)
+
+
+OPTIONAL: dict[str, Callable[[Wiring], AgentFactory]] = {"bridge": _bridge}
+"""Stream agents that a worker runs only where it is told to."""
+
+
 def agent_factories(settings: Settings, names: Sequence[str], stack: AsyncExitStack) -> list[AgentFactory]:
     """Factories by name, in the order given; until ``stack`` ends, the process seals what it writes and opens what it reads.
 
     Raises ConfigurationError for a name nobody knows, or a part that is missing; VaultError.
     """
-    unknown = sorted(set(names) - set(AGENTS))
+    known = AGENTS | OPTIONAL
+    unknown = sorted(set(names) - set(known))
     if unknown or not names:
         raise ConfigurationError(
             f"no stream agent is called {', '.join(unknown)}" if unknown else "no stream agent named",
-            f"Stream agents: {', '.join(AGENTS)}.",
+            f"Stream agents: {', '.join(known)}.",
         )
     wiring = Wiring(settings, stack, stack.enter_context(sealed_records(settings)))
-    return [AGENTS[name](wiring) for name in dict.fromkeys(names)]
+    return [known[name](wiring) for name in dict.fromkeys(names)]

@@ -16,10 +16,11 @@ from enum import IntEnum
 from struct import Struct, error
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from schemas.records import MEMORY_TYPES, Memory
 from streams.core.leaf import SOURCE_CODES
+from streams.portability.attest import Attester
 from streams.portability.errors import ALTERED, PackageError
 from streams.portability.solana import find_program_address
 
@@ -100,8 +101,8 @@ def account_of(program: bytes, record: BridgeRecord) -> tuple[bytes, int]:
     return find_program_address([SEED, record.agent, record.memory_id], program)
 
 
-def encode(record: BridgeRecord, private: bytes) -> bytes:
-    """The signed record. ``private``: 32-byte seed."""
+def encode(record: BridgeRecord, key: Attester) -> bytes:
+    """The signed record. Raises PackageError for what no record has room for."""
     try:
         head = _HEAD.pack(
             VERSION, record.state, record.agent, record.memory_id, record.kind, record.source, record.slot, record.block_hash,
@@ -110,10 +111,9 @@ def encode(record: BridgeRecord, private: bytes) -> bytes:
     except error:
         raise PackageError("the memory does not fit a bridge record") from None
     texts = [_sized(record.media_type.encode()), _sized(record.content), _COUNT.pack(len(record.tags))]
-    key = Ed25519PrivateKey.from_private_bytes(private)
-    body = b"".join([head, *texts, *(_sized(tag.encode()) for tag in record.tags)]) + key.public_key().public_bytes_raw()
+    body = b"".join([head, *texts, *(_sized(tag.encode()) for tag in record.tags)]) + key.public
     _parsed(body[:-KEY])
-    return body + key.sign(DOMAIN + body)
+    return body + key.sign_bytes(DOMAIN + body)[-SIGNATURE:]
 
 
 def decode(data: bytes, trusted: Collection[bytes]) -> BridgeRecord:

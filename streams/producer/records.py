@@ -36,14 +36,14 @@ class RecordTooLargeError(MonmouthError):
     severity = Severity.CRITICAL
 
 
-def parse_agents(addresses: Iterable[str]) -> frozenset[bytes]:
-    """Registered agents from their 0x addresses. Raises ConfigurationError."""
+def parse_agents(addresses: Iterable[str], setting: str = "chain.agents") -> frozenset[bytes]:
+    """Agents from their 0x addresses, as ``setting`` names them. Raises ConfigurationError."""
     try:
         agents = [bytes.fromhex(text.removeprefix("0x")) for text in addresses]
     except ValueError as error:
-        raise ConfigurationError(f"chain.agents: {error}", "Give 20-byte addresses in hex.") from None
+        raise ConfigurationError(f"{setting}: {error}", "Give 20-byte addresses in hex.") from None
     if any(len(agent) != 20 for agent in agents):
-        raise ConfigurationError("chain.agents: an address is not 20 bytes long")
+        raise ConfigurationError(f"{setting}: an address is not 20 bytes long")
     return frozenset(agents)
 
 

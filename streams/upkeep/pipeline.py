@@ -23,6 +23,7 @@ STREAM_AGENTS = {
     "embedding": "streams.agents.embedding:EmbeddingAgent",
     "lattice": "streams.agents.lattice:LatticeAgent",
     "graph": "streams.agents.graph:GraphAgent",
+    "bridge": "streams.agents.bridge:BridgeAgent",
 }
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from infra.acls.grants import EVERYBODY, Difference, Grant, compare, grants, principal, roles
 from streams.cli.acls import acls
-from streams.cli.wiring import AGENTS
+from streams.cli.wiring import AGENTS, OPTIONAL
 from streams.errors import ConfigurationError
 from streams.settings import KafkaAccessSettings, KafkaSettings, Settings
 from streams.topics import CHECKPOINTS, DLQ, REPLAYS, TOPICS
@@ -23,7 +23,7 @@ WANTED = grants(KAFKA, SPECS)
 
 
 def test_every_stream_agent_is_one() -> None:
-    assert [spec.name for spec in SPECS] == list(AGENTS)
+    assert [spec.name for spec in SPECS] == [*AGENTS, *OPTIONAL]
 
 
 def test_the_map_and_the_programs_agree_on_who_writes_and_every_topic_is_read() -> None:
@@ -34,7 +34,9 @@ def test_the_map_and_the_programs_agree_on_who_writes_and_every_topic_is_read() 
 
 
 def test_nothing_is_granted_to_everybody_nor_outside_the_prefix() -> None:
-    assert {grant.principal for grant in WANTED} == {f"User:p.{name}" for name in [*AGENTS, "producer", "gateway", "operator"]}
+    assert {grant.principal for grant in WANTED} == {
+        f"User:p.{name}" for name in [*AGENTS, *OPTIONAL, "producer", "gateway", "operator"]
+    }
     for grant in WANTED:
         assert grant.name.startswith("p.") or grant.resource == "CLUSTER"
         assert grant.operation not in {"ALL", "ALTER", "DELETE", "CLUSTER_ACTION"}

@@ -16,8 +16,8 @@ from streams.portability.solana import base58, find_program_address, from_base58
 from streams.signing import Signer
 from tests.unit.portability.samples import memories
 
-SEED = b"b" * 32
-PUBLIC = Signer(SEED).public
+KEY = Signer(b"b" * 32)
+PUBLIC = KEY.public
 LOADER = from_base58("BPFLoaderUpgradeab1e11111111111111111111111")
 SEED_KEY = from_base58("SeedPubey1111111111111111111111111111111111")
 RECORD = BridgeRecord.of(memories()[1])
@@ -62,12 +62,12 @@ def test_base58_comes_back(data: bytes) -> None:
 @pytest.mark.parametrize("memory", memories(), ids=str)
 def test_a_record_comes_back(memory: Memory) -> None:
     record = BridgeRecord.of(memory, State.RELAYED)
-    assert decode(encode(record, SEED), [PUBLIC]) == record
+    assert decode(encode(record, KEY), [PUBLIC]) == record
     assert record.slot == (memory["block"]["number"] // 2 if memory["block"] else 0)
 
 
 def test_every_altered_byte_is_refused() -> None:
-    data = encode(RECORD, SEED)
+    data = encode(RECORD, KEY)
     for place in range(len(data)):
         with pytest.raises(PackageError):
             decode(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :], [PUBLIC])
@@ -75,8 +75,8 @@ def test_every_altered_byte_is_refused() -> None:
 
 def test_strangers_and_cut_records_are_refused() -> None:
     with pytest.raises(PackageError, match="not trusted"):
-        decode(encode(RECORD, b"x" * 32), [PUBLIC])
-    for wrong in (b"", encode(RECORD, SEED)[:-1], encode(RECORD, SEED) + b"x"):
+        decode(encode(RECORD, Signer(b"x" * 32)), [PUBLIC])
+    for wrong in (b"", encode(RECORD, KEY)[:-1], encode(RECORD, KEY) + b"x"):
         with pytest.raises(PackageError):
             decode(wrong, [PUBLIC])
 
@@ -88,7 +88,7 @@ def test_strangers_and_cut_records_are_refused() -> None:
 )
 def test_what_is_out_of_range_is_not_even_signed(change: dict[str, object]) -> None:
     with pytest.raises(PackageError):
-        encode(replace(RECORD, **change), SEED)  # type: ignore[arg-type]
+        encode(replace(RECORD, **change), KEY)  # type: ignore[arg-type]
 
 
 def test_accounts_are_apart() -> None:
