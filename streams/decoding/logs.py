@@ -94,14 +94,18 @@ def decode_log(log: Log) -> Event | None:
     """The event ``log`` encodes, or None if no known event strictly fits."""
     topics = log["topics"]
     kind = _KINDS.get((topics[0], len(topics))) if topics else None
-    if kind is None or len(log["data"]) > MAX_LOG_DATA:
+    arguments = None if kind is None else arguments_of(log, kind.indexed, kind.plain)
+    return None if kind is None or arguments is None else Event(kind.name, log["address"], arguments)
+
+
+def arguments_of(log: Log, indexed: tuple[Parameter, ...], plain: tuple[Parameter, ...]) -> dict[str, Any] | None:
+    """Values by name: ``indexed`` from the topics, ``plain`` from the data. None if the log is not their strict encoding."""
+    if len(log["data"]) > MAX_LOG_DATA:
         return None
-    indexed = decode_arguments(kind.indexed, b"".join(topics[1:]))
-    plain = decode_arguments(kind.plain, log["data"])
-    if indexed is None or plain is None:
+    in_topics, in_data = decode_arguments(indexed, b"".join(log["topics"][1:])), decode_arguments(plain, log["data"])
+    if in_topics is None or in_data is None:
         return None
-    names = [p.name for p in (*kind.indexed, *kind.plain)]
-    return Event(kind.name, log["address"], dict(zip(names, (*indexed, *plain), strict=True)))
+    return dict(zip((p.name for p in (*indexed, *plain)), (*in_topics, *in_data), strict=True))
 
 
 def decode_logs(logs: Iterable[Log]) -> list[Event]:

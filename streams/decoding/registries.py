@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 from schemas.records import Log
 from streams.decoding.abi import Parameter, parse_signature
-from streams.decoding.calldata import decode_arguments
-from streams.decoding.logs import MAX_LOG_DATA
+from streams.decoding.logs import arguments_of
 
 _TABLE = """
 IDENTITY   | Registered(uint256 indexed agent_id, string uri, address indexed owner)
@@ -80,12 +79,7 @@ def statement_of(log: Log) -> Statement | None:
     """The statement ``log`` makes, if it is one."""
     topics = log["topics"]
     form = _FORMS.get((topics[0], len(topics))) if topics else None
-    if form is None or len(log["data"]) > MAX_LOG_DATA:
+    arguments = None if form is None else arguments_of(log, form.indexed, form.plain)
+    if form is None or arguments is None:
         return None
-    indexed = decode_arguments(form.indexed, b"".join(topics[1:]))
-    plain = decode_arguments(form.plain, log["data"])
-    if indexed is None or plain is None:
-        return None
-    names = [p.name for p in (*form.indexed, *form.plain)]
-    arguments = dict(zip(names, (*indexed, *plain), strict=True))
     return Statement(form.kind, form.event, log["address"], arguments.pop("agent_id"), arguments)
