@@ -1,4 +1,4 @@
-"""One stage for all taps."""
+"""One stage for all taps, gone after the last of them: its thread must not run beside property tests, which watch `random`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.broker_fixtures import PARTITIONS
 from tests.taps.stage import Stage, staged
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     kafka = KafkaSettings(bootstrap=broker, prefix="taps.", partitions=PARTITIONS)
     with staged(Settings(state_dir=tmp_path_factory.mktemp("taps"), kafka=kafka)) as found:

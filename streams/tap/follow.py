@@ -1,0 +1,158 @@
+"""Follows one marked topic, all partitions of it, outside any group, and keeps a table of what stands.
+
+Assumes the topic's markers are whole from where it begins. Invariants: nothing is in the table before its block's marker was
+read, and count and digest are what was read (with a verifier, the signature too); a tap that is restored goes on as if it had
+never stopped, since a place to go on from is right behind a unit.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from schemas.codec import codec
+from streams.core.block import BlockRef
+from streams.core.record import Record
+from streams.core.segment import Assembler
+from streams.errors import ConfigurationError
+from streams.ports.log import LogClient, TopicPartition
+from streams.runtime.decode import decode
+from streams.runtime.kafka.client import KafkaClient
+from streams.settings import KafkaSettings
+from streams.signing import Verifier
+from streams.tap.table import Row, TapTable, record_id
+from streams.topics import INTENTS, MEMORY_LOG, TRANSACTIONS
+
+MARKED = (TRANSACTIONS, INTENTS, MEMORY_LOG)
+"""Topics whose blocks end in markers. The others are logs of single steps, or tables."""
+FORM = 1
+
+
+class _Lane:
+    """One partition: where reading is, and what came of it."""
+
+    def __init__(
+        self, topic: str, partition: int, position: int, verifier: Verifier | None, sequence: int | None = None
+    ) -> None:
+        def verify(record: Record) -> None:
+            if verifier is not None:
+                verifier.verify("Marker", record.value, record.raw)
+
+        self.table = TapTable()
+        self.read = position
+        """The next offset to be read; the assembler's position lags behind it inside a block."""
+        self.assembler = Assembler(topic, partition, position, verify, sequence=sequence)
+
+
+class Tap:
+    """An asynchronous context. ``catch_up`` as often as wanted; in between the table stays as it is."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        verifier: Verifier | None = None,
+        client: LogClient | None = None,
+    ) -> None:
+        """``verifier``: knows the keys that markers must be signed with; without one signatures are not looked at.
+
+        Raises ConfigurationError.
+        """
+        if topic not in MARKED:
+            raise ConfigurationError(f"{topic} has no markers", f"Those that have: {', '.join(MARKED)}.")
+        self.topic = topic
+        self._partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
+        self._verifier = verifier
+        self._reader = (client or KafkaClient(settings)).reader()
+        self._lanes: dict[int, _Lane] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._reader.close()
+
+    async def catch_up(self) -> None:
+        """Takes in what is committed. Raises LogIntegrityError, OutdatedError, LogError; PositionLostError: begin anew."""
+        bounds = await self._reader.bounds(self._partitions)
+        for place in self._partitions:
+            first, end = bounds[place]
+            lane = self._lanes.setdefault(place.partition, _Lane(self.topic, place.partition, first, self._verifier))
+            async for messages in self._reader.read_range(place, lane.read, end):
+                for unit in lane.assembler.feed(decode(place, messages)):
+                    lane.table.apply(unit)
+                lane.read = messages[-1].offset + 1
+
+    def rows(self, *, final_only: bool = False) -> Iterator[Row]:
+        """What stands; ``final_only``: what is final of it."""
+        for lane in self._lanes.values():
+            yield from lane.table.rows(final_only=final_only)
+
+    def records(self, *, final_only: bool = False) -> Iterator[Any]:
+        """The same, decoded. What is encrypted stays so, unless the process has the keys."""
+        for row in self.rows(final_only=final_only):
+            yield codec().decode(row.raw)[1]
+
+    def save(self, file: Path) -> None:
+        """Keeps where it is and what stands; the file is replaced as a whole."""
+        lanes = {str(number): _saved(lane) for number, lane in self._lanes.items()}
+        part = file.with_name(file.name + ".part")
+        part.write_text(json.dumps({"form": FORM, "topic": self.topic, "partitions": len(self._partitions), "lanes": lanes}))
+        part.replace(file)
+
+    def restore(self, file: Path) -> None:
+        """Goes on from what ``save`` kept. Raises ConfigurationError if that is of another topic or form."""
+        kept = json.loads(file.read_text())
+        if (kept["form"], kept["topic"], kept["partitions"]) != (FORM, self.topic, len(self._partitions)):
+            raise ConfigurationError(f"{file} was not kept by a tap of {self.topic}", "Remove it: the tap then begins anew.")
+        self._lanes = {int(number): self._restored(int(number), lane) for number, lane in kept["lanes"].items()}
+
+    def _restored(self, partition: int, kept: Mapping[str, Any]) -> _Lane:
+        lane = _Lane(self.topic, partition, kept["position"], self._verifier, kept["sequence"])
+        lane.assembler.head = _ref(kept["head"])
+        lane.table.final = _ref(kept["final"])
+        for block, values in kept["blocks"]:
+            ref = _ref(block)
+            assert ref is not None
+            lane.table.open(ref)
+            self._fill(lane, ref, values)
+        self._fill(lane, None, kept["outside"])
+        return lane
+
+    def _fill(self, lane: _Lane, block: BlockRef | None, values: list[str]) -> None:
+        for text in values:
+            raw = b64decode(text)
+            kind, value = codec().decode(raw)
+            lane.table.add(block, record_id(Record(self.topic, 0, 0, None, kind, value, raw)), raw)
+
+
+def _saved(lane: _Lane) -> dict[str, Any]:
+    table, assembler = lane.table, lane.assembler
+    return {
+        "position": assembler.position,
+        "sequence": assembler.sequence,
+        "head": _plain(assembler.head),
+        "final": _plain(table.final),
+        "blocks": [[_plain(block), [_text(row) for row in rows]] for block, rows in table.blocks()],
+        "outside": [_text(row) for row in table.outside()],
+    }
+
+
+def _text(row: Row) -> str:
+    return b64encode(row.raw).decode()
+
+
+def _plain(ref: BlockRef | None) -> dict[str, Any] | None:
+    return None if ref is None else {"number": ref.number, "hash": ref.hash.hex(), "parent": ref.parent.hex()}
+
+
+def _ref(plain: Mapping[str, Any] | None) -> BlockRef | None:
+    if plain is None:
+        return None
+    return BlockRef(plain["number"], bytes.fromhex(plain["hash"]), bytes.fromhex(plain["parent"]))

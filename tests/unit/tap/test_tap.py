@@ -1,0 +1,176 @@
+"""A tap over logs with reorganisations: equal to the canonical chain at every step; what it refuses; going on again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.codec import codec
+from streams.errors import ConfigurationError, LogIntegrityError
+from streams.ports.log import TopicPartition
+from streams.settings import KafkaSettings
+from streams.signing import Verifier
+from streams.tap.follow import MARKED, Tap
+from streams.tap.table import TapTable
+from streams.topics import COMMANDS, INTENTS, TRANSACTIONS
+from tests.chainlog import SIGNER, VERIFIER, ChainLog
+from tests.fakelog import FakeBroker
+from tests.samples import SAMPLES
+
+KAFKA = KafkaSettings(partitions=2)
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.lists(st.integers(1, 5), max_size=3), st.integers(0, 1)),
+        st.tuples(st.just("undo"), st.integers(1, 4), st.just(0)),
+        st.tuples(st.just("final"), st.integers(0, 3), st.just(0)),
+    ),
+    max_size=20,
+)
+
+
+def play(chain: ChainLog, move: tuple) -> None:
+    """One move, as far as the chain allows it; an UNDO below the finality line takes that back too."""
+    kind, what, fork = move
+    if kind == "add":
+        chain.add(what, fork=fork)
+    elif kind == "undo" and chain.blocks:
+        depth = min(what, len(chain.blocks))
+        ancestor = chain.blocks[-depth - 1][0] if depth < len(chain.blocks) else chain.parent
+        if chain.final is not None and ancestor.number < chain.final.number:
+            chain.final = ancestor
+        chain.undo(depth)
+    elif kind == "final" and len(chain.blocks) > what:
+        number = chain.blocks[-1 - what][0].number
+        if chain.final is None or number > chain.final.number:
+            chain.finalize(number)
+
+
+def oracle(chain: ChainLog, *, final_only: bool = False) -> list[bytes]:
+    """Values of the canonical blocks, by the chain itself."""
+    line = (chain.final.number if chain.final else -1) if final_only else 1 << 62
+    placed = (part for ref, parts in chain.blocks if ref.number <= line for part in parts)
+    return sorted(codec().encode(kind, record) for part in placed for _, kind, record in part)
+
+
+def publish(broker: FakeBroker, chain: ChainLog, since: int) -> None:
+    for step in chain.steps[since:]:
+        for partition, records in enumerate(step.records):
+            broker.append(TopicPartition(chain.topic, partition), records)
+
+
+def standing(tap: Tap, *, final_only: bool = False) -> list[bytes]:
+    return sorted(row.raw for row in tap.rows(final_only=final_only))
+
+
+@given(MOVES)
+async def test_at_every_step_it_holds_what_the_canonical_chain_holds(moves: list[tuple]) -> None:
+    broker, chain = FakeBroker(), ChainLog()
+    chain.add([1, 2])
+    publish(broker, chain, 0)
+    async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker) as tap:
+        for move in moves:
+            published = chain.sequence
+            play(chain, move)
+            publish(broker, chain, published)
+            await tap.catch_up()
+            assert standing(tap) == oracle(chain)
+            assert standing(tap, final_only=True) == oracle(chain, final_only=True)
+
+
+@given(MOVES, st.data())
+async def test_a_tap_that_is_restored_goes_on_as_if_it_had_never_stopped(
+    tmp_path_factory: pytest.TempPathFactory, moves: list[tuple], data: st.DataObject
+) -> None:
+    broker, chain = FakeBroker(), ChainLog()
+    chain.add([1, 2, 3])
+    for move in moves:
+        play(chain, move)
+    cut = data.draw(st.integers(0, len(chain.log(0))), label="records of partition 0 at the stop")
+    file = tmp_path_factory.mktemp("tap") / "kept.json"
+    broker.append(TopicPartition(TRANSACTIONS, 0), chain.log(0)[:cut])
+    broker.append(TopicPartition(TRANSACTIONS, 1), chain.log(1))
+    async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker) as tap:
+        await tap.catch_up()
+        tap.save(file)
+    broker.append(TopicPartition(TRANSACTIONS, 0), chain.log(0)[cut:])
+    async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker) as tap:
+        tap.restore(file)
+        await tap.catch_up()
+        assert standing(tap) == oracle(chain)
+        assert standing(tap, final_only=True) == oracle(chain, final_only=True)
+
+
+async def test_a_block_is_not_there_before_its_marker() -> None:
+    broker, chain = FakeBroker(), ChainLog(partitions=1)
+    chain.add([1, 2])
+    broker.append(TopicPartition(TRANSACTIONS, 0), chain.log(0)[:-1])
+    async with Tap(KafkaSettings(partitions=1), TRANSACTIONS, VERIFIER, broker) as tap:
+        await tap.catch_up()
+        assert standing(tap) == []
+        broker.append(TopicPartition(TRANSACTIONS, 0), chain.log(0)[-1:])
+        await tap.catch_up()
+        assert standing(tap) == oracle(chain)
+
+
+@pytest.mark.parametrize("cut", ["a record is missing", "a record comes twice", "a marker is missing"])
+async def test_a_log_that_is_not_what_its_markers_say_is_refused(cut: str) -> None:
+    broker, chain = FakeBroker(), ChainLog(partitions=1)
+    chain.add([1, 2])
+    chain.add([3])
+    log = chain.log(0)
+    altered = {
+        "a record is missing": log[1:],
+        "a record comes twice": [log[0], *log],
+        "a marker is missing": log[:2] + log[3:],
+    }[cut]
+    broker.append(TopicPartition(TRANSACTIONS, 0), altered)
+    async with Tap(KafkaSettings(partitions=1), TRANSACTIONS, VERIFIER, broker) as tap:
+        with pytest.raises(LogIntegrityError):
+            await tap.catch_up()
+
+
+async def test_signatures_are_checked_if_keys_are_given() -> None:
+    broker, chain = FakeBroker(), ChainLog()
+    chain.add([1])
+    publish(broker, chain, 0)
+    async with Tap(KAFKA, TRANSACTIONS, Verifier([b"\x01" * 32]), broker) as tap:
+        with pytest.raises(LogIntegrityError, match="unknown key"):
+            await tap.catch_up()
+    async with Tap(KAFKA, TRANSACTIONS, None, broker) as tap:
+        await tap.catch_up()
+        assert len(list(tap.records())) == 1
+
+
+def test_topics_without_markers_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="has no markers"):
+        Tap(KAFKA, COMMANDS, client=FakeBroker())
+    assert TRANSACTIONS in MARKED
+
+
+async def test_what_another_tap_kept_is_refused(tmp_path: Path) -> None:
+    async with Tap(KAFKA, INTENTS, client=FakeBroker()) as tap:
+        tap.save(tmp_path / "kept")
+    async with Tap(KAFKA, TRANSACTIONS, client=FakeBroker()) as tap:
+        with pytest.raises(ConfigurationError, match="not kept by a tap of"):
+            tap.restore(tmp_path / "kept")
+
+
+async def test_facts_of_commands_stand_outside_blocks_and_no_undo_takes_them_back() -> None:
+    broker, chain = FakeBroker(), ChainLog(partitions=1, topic="memory.log")
+    fact = codec().encode("MemoryFact", {**SAMPLES["MemoryFact"], "block": None})
+    chain.add_records([[]], chain.next_ref())
+    publish(broker, chain, 0)
+    broker.append(TopicPartition("memory.log", 0), [(b"key", fact), (b"key", fact)])
+    chain.undo(1)
+    publish(broker, chain, 1)
+    async with Tap(KafkaSettings(partitions=1), "memory.log", Verifier([SIGNER.public]), broker) as tap:
+        await tap.catch_up()
+        assert standing(tap) == standing(tap, final_only=True) == [fact], "and once, though it was read twice"
+
+
+def test_an_empty_table() -> None:
+    table = TapTable()
+    assert (table.head, table.final, list(table.rows()), list(table.rows(final_only=True))) == (None, None, [], [])
