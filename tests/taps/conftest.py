@@ -13,6 +13,6 @@ from tests.taps.stage import Stage, staged
 
 @pytest.fixture(scope="package")
 def stage(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    kafka = KafkaSettings(bootstrap=broker, prefix="taps.", partitions=PARTITIONS)
+    kafka = KafkaSettings(bootstrap=broker, prefix="monmouth.", partitions=PARTITIONS)
     with staged(Settings(state_dir=tmp_path_factory.mktemp("taps"), kafka=kafka)) as found:
         yield found
