@@ -14,8 +14,10 @@ from rich.console import Console
 from streams.cli.asking import TimeType
 from streams.settings import Settings
 from streams.upkeep.pipeline import Pipeline, open_pipeline
-from streams.upkeep.replay import Asked, Plan, Progress, Start, Watcher, going_on, plan, request
+from streams.upkeep.replay import Asked, Plan, Progress, ReplayError, Start, Watcher, going_on, plan, request
 
+FIRST_TIME = 1_000_000_000
+"""A number from here on is a time in unix seconds, below it a height."""
 LOOK_SECONDS = 1.0
 SILENT_SECONDS = 10.0
 """After so long without an owner who begins, the command says so."""
@@ -77,26 +79,29 @@ async def run(
     """Plans, asks and watches. Raises MonmouthError; Exit if a partition refused."""
     pipeline.lookup(agent)
     asked = None if dry_run else await going_on(pipeline, agent, start, numbers)
-    last = None if until is None else await _height(pipeline, agent, until, numbers[0])
     if asked is None:
         plans = await plan(pipeline, agent, start, numbers)
         if dry_run:
             _print_plans(agent, plans, as_json=as_json)
             return
+        last = None if until is None else await _height(pipeline, agent, until, numbers[0])
         asked = await request(pipeline, agent, {each.partition: each.first for each in plans}, last)
     try:
-        await _watch(pipeline, agent, asked, last, as_json=as_json)
+        await _watch(pipeline, agent, asked, as_json=as_json)
     except (asyncio.CancelledError, KeyboardInterrupt):
         click.echo("the replay goes on without this command; give it again to watch", err=True)
         raise
 
 
-async def _height(pipeline: Pipeline, agent: str, until: str, number: int) -> int:
-    """The last block that is waited for: a height, or the last block before a time."""
-    if until.isdigit() and int(until) < 1_000_000_000:
+async def _height(pipeline: Pipeline, agent: str, until: str, number: int) -> int | None:
+    """The last block that is waited for: a height, or the last block before a time; None if that is all there are."""
+    if until.isdigit() and int(until) < FIRST_TIME:
         return int(until)
     moment = TimeType().convert(until, None, None)
-    (found,) = await plan(pipeline, agent, Start(time=moment), [number])
+    try:
+        (found,) = await plan(pipeline, agent, Start(time=moment), [number])
+    except ReplayError:
+        return None
     return found.first - 1
 
 
@@ -114,14 +119,14 @@ def _print_plans(agent: str, plans: Sequence[Plan], *, as_json: bool) -> None:
     console.print(f"{agent} would take these blocks back and do them again; nothing was done")
 
 
-async def _watch(pipeline: Pipeline, agent: str, asked: Asked, last: int | None, *, as_json: bool) -> None:
+async def _watch(pipeline: Pipeline, agent: str, asked: Asked, *, as_json: bool) -> None:
     began, silent = time.monotonic(), True
     async with Watcher(pipeline, agent, asked) as watcher:
         while True:
             found = await watcher.look()
             now = time.monotonic()
             _print_progress(agent, asked.id, found, watcher.seconds_left(found, now), as_json=as_json)
-            if all(part.reached(last) for part in found):
+            if all(part.reached(asked.until) for part in found):
                 break
             if silent and now - began > SILENT_SECONDS and all(part.phase == "REQUESTED" for part in found):
                 silent = False

@@ -156,10 +156,13 @@ def _taken(start: Start, live: Sequence[LiveBlock], checkpoints: Mapping[str, Ch
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A replay that was asked for. ``first``: height of the first block to be done again, by partition."""
+    """A replay that was asked for. ``first``: height of the first block to be done again, by partition. ``until``: of the last
+    one that the command waits for; None for all.
+    """
 
     id: str
     first: Mapping[int, int]
+    until: int | None = None
 
 
 async def going_on(pipeline: Pipeline, agent: str, start: Start, partitions: Sequence[int]) -> Asked | None:
@@ -178,7 +181,8 @@ async def going_on(pipeline: Pipeline, agent: str, start: Start, partitions: Seq
         if not going:
             return None
         requests = [(await read_replays(reader, agent, number))[0] for number in partitions]
-        return Asked(going[0].id, {r.partition: r.block for r in requests if r is not None and r.id == going[0].id})
+        mine = [r for r in requests if r is not None and r.id == going[0].id]
+        return Asked(going[0].id, {r.partition: r.block for r in mine}, going[0].until)
     finally:
         await reader.close()
 
@@ -196,7 +200,7 @@ async def request(pipeline: Pipeline, agent: str, first: Mapping[int, int], unti
         await producer.begin()
         await producer.send({TopicPartition(topics.REPLAYS, row.partition): [_row(row)] for row in rows})
         await producer.commit()
-        return Asked(asked, first)
+        return Asked(asked, first, until)
     except FencedError:
         raise ReplayError("another command asks for a replay at this moment", "Give the command again.") from None
     finally:

@@ -105,6 +105,9 @@ async def test_a_replay_is_watched_to_its_end(tmp_path: Path, capsys: pytest.Cap
         assert lines[-1]["seconds_left"] == 0 and lines[-1]["partitions"][0]["done"] == 1
         await asyncio.wait_for(run(at, "tally", Start(block=2), [1], until="5"), 30)
         assert "blocks taken back" in capsys.readouterr().out
+        for last in ("1700000006", "2040-01-01T00:00:00Z"):  # times: of block 6, and of none
+            await asyncio.wait_for(run(at, "tally", Start(block=4), [0], until=last), 30)
+            await until(lambda: over(broker, "tally"), task)
         await until(lambda: over(broker, "tally") and caught_up(broker, "tally"), task)
     check_tally(broker, chain)
 
