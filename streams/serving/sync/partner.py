@@ -59,6 +59,10 @@ class MovedError(MonmouthError):
     category = Category.PROCESSING
 
 
+class BusyError(MovedError):
+    """It makes a snapshot for somebody else just now."""
+
+
 class Exchange(Protocol):
     """Sends a request; status and body of the answer. Raises PartnerError."""
 
@@ -141,12 +145,12 @@ class Partner:
     async def open(self, number: int, block_hash: str) -> OpenSnapshot:
         """Its store as of a block, once it is digested."""
         body = orjson.dumps({"number": number, "hash": block_hash})
-        view = await self._ask(SnapshotView, "POST", "/v1/sync/snapshots", body)
-        name = view.id
-        if not name.isalnum():
-            raise self._broken("its snapshot has no proper name")
         try:
             async with asyncio.timeout(PATIENCE):
+                view = await self._begun(body)
+                name = view.id
+                if not name.isalnum():
+                    raise self._broken("its snapshot has no proper name")
                 while not view.ready:
                     await asyncio.sleep(POLL)
                     view = await self._ask(SnapshotView, "GET", f"/v1/sync/snapshots/{name}")
@@ -155,6 +159,13 @@ class Partner:
         if view.root is None or (view.number, view.hash) != (number, block_hash):
             raise self._broken("its snapshot is of another block")
         return OpenSnapshot(self, name, view)
+
+    async def _begun(self, body: bytes) -> SnapshotView:
+        while True:
+            try:
+                return await self._ask(SnapshotView, "POST", "/v1/sync/snapshots", body)
+            except BusyError:
+                await asyncio.sleep(POLL)
 
     async def _ask(self, shape: type[A], method: str, target: str, body: bytes | None = None) -> A:
         self.requests += 1
@@ -173,9 +184,9 @@ class Partner:
         except ValidationError:
             return PartnerError(f"{self.name} answered {status}", "Is it a Monmouth gateway of a version that can compare?")
         message, hint = _line(said.message), _line(said.hint)
-        if said.error in {"not_kept", "not_settled", "not_visible_yet", "rate_limited"} or (
-            status == NOT_KEPT and "snapshot" in message
-        ):
+        if said.error == "rate_limited":
+            return BusyError(f"{self.name}: {message}", hint)
+        if said.error in {"not_kept", "not_settled", "not_visible_yet"} or (status == NOT_KEPT and "snapshot" in message):
             return MovedError(f"{self.name}: {message}", hint or "Compare again.")
         return PartnerError(f"{self.name}: {message}", hint)
 

@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,14 @@ from infra.broker import LocalBroker
 from infra.topics import apply
 from streams.cli import cli
 from streams.identity.operator import load_or_create_token
+from streams.serving.sync.partner import MovedError, PartnerError, over_http
 from streams.settings import KafkaSettings, Settings
 from tests.broker_fixtures import PROPERTIES
 from tests.conftest import ROOT
 from tests.e2e.processes import environment
 
 BLOCKS = 24
-PATIENCE = 60.0
+PATIENCE = 90.0
 
 
 @dataclass
@@ -110,19 +111,12 @@ async def _announced(side: Side, folder: Path) -> None:
 
 async def settled(side: Side, height: int) -> None:
     """Waits until the memory agents have taken in a block, and the gateway knows the checkpoint."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE), over_http(side.name, side.url, side.partner_token.read_text().strip()) as gateway:
         while True:
-            found = await _compared(side)
-            if found and found["compared_at"] == height:
-                return
+            with suppress(PartnerError, MovedError):
+                if (await gateway.summary()).settled == height and height in await gateway.heights():
+                    return
             await asyncio.sleep(0.2)
-
-
-async def _compared(side: Side) -> Any:
-    output = await side.monmouth(
-        "compare", "--peer", side.url, "--token-file", str(side.partner_token), "--json", code=(0, 1, 3)
-    )
-    return orjson.loads(output) if output.startswith("{") else None
 
 
 @pytest.fixture(scope="module")

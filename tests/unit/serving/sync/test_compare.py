@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import replace
 from typing import Any
@@ -221,3 +222,10 @@ async def test_a_partner_that_lies_is_found_out(lie: Lie, monkeypatch: pytest.Mo
     with pytest.raises(PartnerError):
         await found(here, there, lie)
     assert (await found(here, there)).verdict == "differs"  # honest, it is answered
+
+
+async def test_several_comparisons_at_once_wait_for_each_other() -> None:
+    """Each gateway makes one snapshot at a time."""
+    here, there = await twins(3)
+    all_ways = await asyncio.gather(found(here, there), found(there, here), found(here, here))
+    assert {findings.verdict for findings in all_ways} == {"equal"}
