@@ -108,7 +108,7 @@ def child(settings: Settings, *words: str) -> Iterator[Child]:
 async def publish_chain(settings: Settings, blocks: int) -> None:
     """The blocks the agents lived on, in chain.blocks, signed."""
     signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, linger_ms=10)
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, linger_ms=10, enable_idempotence=True)
     await producer.start()
     topic = physical(settings.kafka.prefix, BLOCKS)
     for number in range(blocks):
