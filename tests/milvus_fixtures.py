@@ -18,7 +18,6 @@ from infra.milvus.errors import ServerUnavailableError
 from tests.availability import unavailable
 
 ROOT = Path(__file__).resolve().parents[1]
-QUICK = {"dataCoord.gc.interval": 1, "dataCoord.gc.dropTolerance": 1}
 Open = Callable[[], MilvusVectorStore]
 
 
@@ -30,7 +29,7 @@ def programs() -> Path:
 @pytest.fixture(scope="session")
 def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalMilvus]:
     """Where the system gives it no network of its own, it listens on all interfaces for as long as the tests run."""
-    server = LocalMilvus(tmp_path_factory.mktemp("milvus"), programs=programs(), exposed=True, extra=QUICK)
+    server = LocalMilvus(tmp_path_factory.mktemp("milvus"), programs=programs(), exposed=True)
     try:
         server.start()
     except ServerUnavailableError as error:
