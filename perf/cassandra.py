@@ -41,6 +41,8 @@ FLUSH = 500
 LANES = 4
 READS = 500
 IN_FLIGHT = 256
+PAGE = 20
+"""Entries of one partition that the store asks for to find the newest 50 in four."""
 TEXT = b"swapped 2 ETH for 5,000 DAI on Uniswap, since the price of gas had fallen below what it was in the morning; "
 SAID = re.compile(r"Read (\d+) live rows and (\d+) tombstone cells")
 BARE = (
@@ -144,8 +146,8 @@ async def reads(name: str, store: MemoryStore, made: Sequence[MemoryFact], agent
 def questions(agent: bytes, bucket: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """What the store asks of one partition."""
     whole = (HIGHEST, PAST_ANY_ID, LOWEST, b"")
-    yield "listed", (agent, bucket, "time", *whole, 58)
-    yield "listed", (agent, bucket, "type:SEMANTIC", *whole, 58)
+    yield "listed", (agent, bucket, "time", *whole, PAGE)
+    yield "listed", (agent, bucket, "type:SEMANTIC", *whole, PAGE)
     yield "presences", (agent, bucket)
     yield "blocks", (agent, bucket, 0)
     yield "changes", (agent, bucket, 0, HIGHEST, 1001)
