@@ -45,6 +45,9 @@ ALONE = (
     topics.ERASURES,
     topics.CHECKPOINTS,
     topics.SCHEMAS,
+    topics.REPLAYS,
+    topics.MESSAGES,
+    topics.BRIDGE,
     topics.DLQ,
     topics.BLOCKS,
 )
@@ -69,7 +72,7 @@ async def test_where_records_stand_alone_garbage_is_set_aside_and_the_pipeline_g
             assert SKIPPED.labels(topic)._value.get() - before == written[topic]
         observed = sum(written[topic] for topic in (topics.BLOCKS, topics.ROOTS, topics.CHECKPOINTS, topics.DLQ))
         assert pipeline.seen.garbage == observed
-        assert sum(written.values()) == 5 * (11 * settings.kafka.partitions + 3)
+        assert sum(written.values()) == 5 * (14 * settings.kafka.partitions + 3)
 
 
 async def set_aside(settings: Settings, count: int) -> list[str]:
