@@ -150,7 +150,8 @@ class Anybody:
     async def assigned(self, _: object) -> None: ...
 
 
-async def test_a_denial_names_topic_operation_and_remedy(matrix: KafkaSettings) -> None:
+async def test_a_denial_names_topic_operation_and_remedy(matrix: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.runtime.kafka.producer.CLOSE_SECONDS", 0.2)  # those that were denied never flush
     client = KafkaClient(matrix.as_role("intent").model_copy(update={"request_timeout_ms": 2_000}))
     hidden = client.consumer("intent", [COMMANDS])
     with pytest.raises(ClusterAccessError, match=r"READ and WRITE of topic matrix\.memory\.commands") as refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -85,12 +86,21 @@ async def test_who_belongs_here_is_let_in(secured: SecuredBroker, way: str) -> N
     await demand_access(unverified.model_copy(update={"bootstrap": f"localhost:{secured.ports['LOGIN']}"}).as_role("memory"))
 
 
-async def test_a_broker_that_is_away_or_silent_is_no_refusal(secured: SecuredBroker, unused_tcp_port: int) -> None:
+async def test_a_broker_that_is_away_is_no_refusal(secured: SecuredBroker, unused_tcp_port: int) -> None:
     for kafka in (secured.login(), secured.admin):
         await demand_access(kafka.model_copy(update={"bootstrap": f"{HOST}:{unused_tcp_port}"}).as_role("intent"))
         await demand_access(
             kafka.model_copy(update={"bootstrap": f"{HOST}:{unused_tcp_port},{kafka.bootstrap}"}).as_role("intent")
         )
+
+
+async def test_a_proxy_that_hangs_up_is_no_refusal(secured: SecuredBroker) -> None:
+    """As one does whose broker is restarting: whatever was going to be spoken, nobody has said no."""
+    proxy = await asyncio.start_server(lambda _, writer: writer.close(), HOST, 0)
+    port = proxy.sockets[0].getsockname()[1]
+    async with proxy:
+        for kafka in (secured.admin, secured.login(), secured.certified(), open_login(secured)):
+            await demand_access(kafka.model_copy(update={"bootstrap": f"{HOST}:{port}"}).as_role("intent"))
 
 
 @pytest.mark.parametrize(
