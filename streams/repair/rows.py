@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from schemas.records import Memory, MemoryFact
 from streams.agents.memory_facts import delete_fact, upsert_fact
+from streams.agents.memory_rows import fact_name
 from streams.core.presence import NO_BLOCK, Fact, Presence
 from streams.core.sync.digests import content_of
 from streams.ports.stores import MemoryStore, StoredMemory
@@ -69,9 +70,7 @@ def _ordered(standings: Iterable[Standing]) -> list[Standing]:
 
 
 def _standing(fact: MemoryFact) -> Standing:
-    block = fact["block"]
-    named = Fact(fact["cause"]) if block is None else Fact(fact["cause"], block["hash"], block["number"])
-    return fact["op"] == "UPSERT", named
+    return fact["op"] == "UPSERT", fact_name(fact)
 
 
 def _fact(owner: bytes, memory_id: bytes, standing: Standing, memory: Memory | None) -> MemoryFact:

@@ -76,12 +76,6 @@ class AgentTree:
         low, high = self._range(prefix)
         return [(self._address(at), self._digests[HASH * at : HASH * (at + 1)]) for at in range(low, min(high, low + limit))]
 
-    def digest_of(self, agent: bytes) -> bytes | None:
-        """One agent's digest."""
-        at = self._first(agent)
-        found = at < self._count and self._address(at) == agent
-        return self._digests[HASH * at : HASH * (at + 1)] if found else None
-
     def _address(self, at: int) -> bytes:
         return self._addresses[ADDRESS * at : ADDRESS * (at + 1)]
 

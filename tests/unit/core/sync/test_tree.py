@@ -26,7 +26,7 @@ def test_on_the_way_to_an_agent_all_nodes_are_made_of_those_below(agents: dict[b
         node, below = tree.node(prefix), tree.children(prefix)
         assert makes(node, below)
         assert node.size == sum(one.hex().startswith(prefix) for one in agents)
-    assert tree.digest_of(agent) == agents.get(agent)
+    assert tree.agents(agent.hex(), 2) == ([(agent, agents[agent])] if agent in agents else [])
 
 
 @given(SETS.filter(bool), st.integers(0, 15))
