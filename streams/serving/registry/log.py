@@ -28,6 +28,8 @@ WRITER = "schema-registry"
 """Group in the transactional id, which is this with the topic prefix in front and the partition behind."""
 PLACE = TopicPartition(SCHEMAS, 0)
 ATTEMPTS = 12
+UNSURE = 3
+"""Attempts of which the client library could not say how they ended; a writer that is shut out meets such errors too."""
 LONGEST_PAUSE = 0.5
 
 
@@ -76,17 +78,21 @@ class RegistryLog:
         decision = decide(await self.fresh())
         if not decision.rows:
             return decision.answer
+        unsure = 0
         async with self._writing:
             for attempt in range(ATTEMPTS):
                 try:
                     return await self._write(decide)
                 except FencedError:
-                    await asyncio.sleep(random.uniform(0, LONGEST_PAUSE * (attempt + 1) / ATTEMPTS))
-                except LogError as error:
-                    raise UnavailableError(
-                        f"the log did not take the change: {error.message}",
-                        "Ask what is registered, or register it again, which gives it no second id.",
-                    ) from None
+                    pass
+                except LogError as error:  # written or not: the next look at the table, with this writer shut out, tells
+                    unsure += 1
+                    if unsure == UNSURE:
+                        raise UnavailableError(
+                            f"the log did not take the change: {error.message}",
+                            "Ask what is registered, or register it again, which gives it no second id.",
+                        ) from None
+                await asyncio.sleep(random.uniform(0, LONGEST_PAUSE * (attempt + 1) / ATTEMPTS))
         raise UnavailableError(f"another process changed the registry {ATTEMPTS} times meanwhile", "Try again.")
 
     async def _write(self, decide: Callable[[Table], Decision]) -> Any:
