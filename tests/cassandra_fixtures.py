@@ -66,6 +66,7 @@ def cassandra_credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentia
     key_store(*authority.issue("node"))
     password = folder / "password"
     password.write_text(PASSWORD + "\n")
+    password.chmod(0o600)
     return Credentials(authority.ca_file, *authority.issue("client"), password)
 
 

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Collection
 
 from streams import topics
-from streams.ports.log import LogError, TopicPartition
+from streams.errors import LogIntegrityError, OutdatedError
+from streams.ports.log import LogError, LogReader, TopicPartition
 from streams.runtime.job import Job
 from streams.runtime.readers import Readers
 from streams.runtime.replays import read_replays
@@ -62,7 +63,14 @@ class Requests:
             for source, (_, stop) in (await reader.bounds(sources)).items() if sources else ():
                 if stop == self._seen.get(source.partition, 0):
                     continue
-                request, _status = await read_replays(reader, self._job.name, source.partition)
-                if request is not None:
-                    self.asked[source.partition] = request.id
+                await self._read(reader, source.partition)
                 self._seen[source.partition] = stop
+
+    async def _read(self, reader: LogReader, number: int) -> None:
+        try:
+            request, _status = await read_replays(reader, self._job.name, number)
+        except (LogIntegrityError, OutdatedError) as error:  # the next opening stops at it
+            _log.warning("%s/%d: requests: %s", self._job.name, number, error.message)
+            return
+        if request is not None:
+            self.asked[number] = request.id

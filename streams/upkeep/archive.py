@@ -206,7 +206,10 @@ class Writer:
         }
         signed = said | {"signature": self._signer.sign_bytes(_message(said)).hex()}
         new = self._archive.folder / f"{MANIFEST}.new"
-        new.write_text(json.dumps(signed, indent=1) + "\n")
+        with new.open("w") as file:
+            file.write(json.dumps(signed, indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         new.replace(self._archive.folder / MANIFEST)
 
 

@@ -19,6 +19,7 @@ from streams.core.presence import everything
 from streams.errors import Category, LogIntegrityError, MonmouthError
 from streams.ports.log import LogReader
 from streams.ports.stores import MemoryStore
+from streams.private_file import make_new
 from streams.signing import Signer
 from streams.upkeep.pipeline import Pipeline
 from streams.upkeep.standing import AgentRoot, Secrets, StandingLog, StandingRow, root_of_rows
@@ -99,8 +100,10 @@ def save(path: Path, standing: StandingLog, agent: bytes, signer: Signer) -> int
     said = {"format": FORMAT, "agent": agent.hex(), "partition": standing.partition, "offset": standing.settled}
     said |= {"time": int(time.time()), "facts": facts}
     signed = said | {"signature": signer.sign_bytes(_message(said)).hex()}
-    path.write_text(json.dumps(signed) + "\n")
-    path.chmod(0o600)
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    make_new(new, json.dumps(signed) + "\n")
+    new.replace(path)
     return len(facts)
 
 

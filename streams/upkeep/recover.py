@@ -23,6 +23,7 @@ from schemas.codec import codec
 from schemas.records import Embedding, LatticeRoot
 from streams import topics
 from streams.core.block import BlockRef
+from streams.errors import MonmouthError
 from streams.ports.log import LogReader, TopicPartition
 from streams.ports.stores import MemoryStore, VectorRow, VectorStore
 from streams.upkeep.candidates import (
@@ -125,6 +126,8 @@ async def recover_all(
                 return RecoveryError(f"agent 0x{agent.hex()}: not done within {seconds:g} s", "Give it longer: --timeout.")
             except RecoveryError as error:
                 return error
+            except MonmouthError as error:  # of one agent: the others go on
+                return RecoveryError(f"agent 0x{agent.hex()}: {error.message}", error.hint)
 
     return await asyncio.gather(*(one(agent, partition) for agent, partition in agents))
 

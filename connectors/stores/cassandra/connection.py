@@ -23,6 +23,7 @@ from connectors.stores.cassandra.errors import store_error
 from connectors.stores.cassandra.schema import READ, open_keyspace
 from connectors.stores.cassandra.statements import READS, WRITES
 from streams.errors import ConfigurationError, StoreError
+from streams.private_file import demand_private, read_secret
 from streams.settings import CassandraSettings
 
 PROTOCOL = 5  # of Cassandra 4 and 5
@@ -210,7 +211,7 @@ class Connection:
             return self.settings.password.get_secret_value()
         file = self._folder / self.settings.password_file
         try:
-            return file.read_text().strip()
+            return read_secret(file, "cassandra.password_file")
         except OSError as error:
             raise ConfigurationError(f"cassandra.password_file {file}: {error.strerror}") from None
 
@@ -223,6 +224,7 @@ class Connection:
             context.check_hostname = said.tls_check_hostname
             if said.tls_cert_file is not None:
                 key = said.tls_key_file or said.tls_cert_file
+                demand_private(self._folder / key, "cassandra.tls_key_file")
                 context.load_cert_chain(str(self._folder / said.tls_cert_file), str(self._folder / key))
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(f"the TLS files of cassandra cannot be used: {error}", "See cassandra.tls_*.") from None

@@ -19,6 +19,7 @@ PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "by
 NAMED = frozenset({"record", "enum", "fixed"})
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MAX_DEPTH = 64
+LONGEST_REMEMBERED = 8 * 1024
 RANGES = {"int": 1 << 31, "long": 1 << 63}
 
 
@@ -68,9 +69,17 @@ class Schema:
     canonical: str
 
 
-@lru_cache(maxsize=1024)
 def parse(text: str) -> Schema:
-    """Raises AvroError."""
+    """Raises AvroError. The last ones are remembered, but for long texts, which anybody may send to have them compared."""
+    return _remembered(text) if len(text) <= LONGEST_REMEMBERED else _parsed(text)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(text: str) -> Schema:
+    return _parsed(text)
+
+
+def _parsed(text: str) -> Schema:
     try:
         found = json.loads(text, parse_constant=_no_constant)
         root, canonical = _Parser().type(found, "", 0)
@@ -167,13 +176,15 @@ class _Parser:
         if not isinstance(found, list):
             raise AvroError(f"{record.name}: fields is no list")
         canonical = []
+        names: set[str] = set()
         for entry in found:
             if not isinstance(entry, dict) or "type" not in entry:
                 raise AvroError(f"{record.name}: a field without a type")
             name = _text(entry, "name", f"a field of {record.name}")
             _check_name(name)
-            if any(known.name == name for known in record.fields):
+            if name in names:
                 raise AvroError(f"{record.name}: field {name} twice")
+            names.add(name)
             held, shape = self.type(entry["type"], namespace, depth + 1)
             if "default" in entry and not _fits(held, entry["default"], {}):
                 raise AvroError(f"{record.name}: invalid default for field {name}: {_shown(entry['default'])}")

@@ -122,7 +122,8 @@ class _Comparison:
         if reader.kind == "fixed" and reader.size != writer.size:
             yield Fault("FIXED_SIZE_MISMATCH", f"{path}/size", f"the reader expects {reader.size} bytes, not {writer.size}")
         elif reader.kind == "enum":
-            missing = [symbol for symbol in writer.symbols if symbol not in reader.symbols]
+            known = frozenset(reader.symbols)
+            missing = [symbol for symbol in writer.symbols if symbol not in known]
             if missing and reader.default is None:
                 yield Fault("MISSING_ENUM_SYMBOLS", f"{path}/symbols", f"the reader lacks {', '.join(missing)}")
         elif reader.kind == "record":

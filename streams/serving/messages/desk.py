@@ -2,7 +2,7 @@
 
 Invariants: who may ask what is decided by the gate, on the path of the same call; a question is taken up once, and never past
 its deadline or when it claims to be from another time; whatever keeps an answer from being given is said in an answer, but for
-a message that nobody who is known has signed, to which nothing is said.
+a message that nobody who is known has signed, to which nothing is said, and for what comes while ``WAITING`` are looked at.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ PATIENCE = 5.0
 LONGEST = 60.0
 SKEW = 60
 IN_FLIGHT = 32
+WAITING = 8 * IN_FLIGHT
+"""Messages that are looked at at once, signed or not."""
 SEEN = 10_000
 LEAVE = 10
 """Percent of the ids remembered that are forgotten at once when there are too many."""
@@ -87,6 +89,9 @@ class MessageDesk:
         if name != "Message":
             raise SchemaError(f"a {name} is no message")
         if message["type"] not in QUESTIONS or message["answers"] is not None or message["target"] not in {None, GATEWAY}:
+            return
+        if len(self._running) >= WAITING:
+            TAKEN.labels("too_many").inc()
             return
         task = asyncio.create_task(self._answer(message, value), name="message")
         self._running.add(task)

@@ -12,6 +12,9 @@ import logging
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from streams.cluster.arguments import client_arguments
+from streams.cluster.denials import denial
+from streams.cluster.refusals import explained
 from streams.serving.faults import UnavailableError
 from streams.serving.messages.desk import MessageDesk
 from streams.serving.tail import TopicTail, each
@@ -31,24 +34,31 @@ class MessageWriter:
         self._lock = asyncio.Lock()
 
     async def __call__(self, target: str, value: bytes) -> None:
-        """Raises UnavailableError."""
+        """Raises UnavailableError, ClusterAccessError."""
         try:
             producer = await self._connected()
             await producer.send_and_wait(self._topic, value, key=target.encode())
         except (KafkaError, OSError) as error:
+            if (denied := denial(error, "WRITE")) is not None:
+                raise UnavailableError(denied.message, denied.hint) from None
             raise UnavailableError(f"a message was not written: {type(error).__name__}", "Is the broker up?") from None
 
     async def _connected(self) -> AIOKafkaProducer:
         async with self._lock:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._settings.bootstrap,
+                    **client_arguments(self._settings),
                     enable_idempotence=True,
                     compression_type="zstd",
                     max_request_size=2 * 1024 * 1024,
                     request_timeout_ms=self._settings.request_timeout_ms,
                 )
-                await producer.start()
+                try:
+                    async with explained(self._settings):
+                        await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
                 self._producer = producer
             return self._producer
 

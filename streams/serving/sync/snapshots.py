@@ -12,7 +12,6 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from streams.core.block import BlockRef
@@ -126,11 +125,10 @@ class Snapshots:
 
     async def close(self) -> None:
         """Ends what is being made."""
-        for snapshot in self._held.values():
-            if snapshot.task is not None:
-                snapshot.task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await snapshot.task
+        tasks = [snapshot.task for snapshot in self._held.values() if snapshot.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._held.clear()
 
     def _expire(self) -> None:

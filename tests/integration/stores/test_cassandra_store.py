@@ -188,6 +188,15 @@ def test_a_certificate_must_name_the_address_unless_told_otherwise(cassandra_cre
         assert context is not None and context.check_hostname is checks and context.verify_mode is ssl.CERT_REQUIRED
 
 
+async def test_a_password_that_others_may_read_is_refused(cassandra_settings: CassandraSettings, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("a word")
+    (tmp_path / "password").chmod(0o640)
+    store = CassandraMemoryStore(cassandra_settings.model_copy(update={"password_file": tmp_path / "password"}))
+    with pytest.raises(ConfigurationError, match="open to others"):
+        await store.version(ALICE)
+    await store.close()
+
+
 async def test_files_that_are_not_there_are_named(cassandra_settings: CassandraSettings, tmp_path: Path) -> None:
     for update in ({"password_file": tmp_path / "gone"}, {"tls_ca_file": tmp_path / "gone"}):
         store = CassandraMemoryStore(cassandra_settings.model_copy(update=update))

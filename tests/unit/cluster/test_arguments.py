@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import ssl
 from datetime import timedelta
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 from streams.cluster.arguments import client_arguments
 from streams.cluster.refusals import demand_access
 from streams.errors import ClusterAccessError, ConfigurationError
+from streams.serving.messages.topic import MessageWriter
 from streams.settings import KafkaAccessSettings, KafkaSettings, load_settings
 from tests.certificates import Authority
 
 FAR = ["kafka.example:9092", "10.0.0.1:9092", "127.0.0.1:1,kafka.example:2", "localhost.evil:1"]
 PASSWORD = "a word that nobody may see"
+ROOT = Path(__file__).parents[3]
 
 
 def secret_file(path: Path, text: str = PASSWORD, mode: int = 0o600) -> Path:
@@ -134,3 +137,28 @@ async def test_a_certificate_that_has_expired_is_named_before_anybody_is_asked(t
     certificate, key = Authority(tmp_path).issue("late", lives=timedelta(days=-1))
     with pytest.raises(ClusterAccessError, match=r"late\.pem has expired"):
         await demand_access(kafka("127.0.0.1:1", protocol="SSL", certificate_file=str(certificate), key_file=str(key)))
+
+
+def made_without_access(source: str) -> list[int]:
+    """Lines where a client of aiokafka is made of anything but what ``client_arguments`` says."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.startswith("AIOKafka"):
+            spread = [ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg is None]
+            if not any(text.startswith("client_arguments(") for text in spread):
+                found.append(node.lineno)
+    return found
+
+
+def test_every_client_of_the_product_logs_in_as_the_settings_say() -> None:
+    assert made_without_access("AIOKafkaProducer(bootstrap_servers=where, acks='all')") == [1]
+    files = [path for part in ("streams", "connectors") for path in (ROOT / part).rglob("*.py")]
+    made = {str(path.relative_to(ROOT)): made_without_access(path.read_text()) for path in files}
+    assert len(made) > 100 and not {path: lines for path, lines in made.items() if lines}
+
+
+async def test_messages_do_not_go_unencrypted_beyond_this_machine() -> None:
+    writer = MessageWriter(kafka("kafka.example:9092", role="gateway"))
+    with pytest.raises(ClusterAccessError, match="another machine"):
+        await writer("somebody", b"a message")
+    await writer.stop()

@@ -217,6 +217,18 @@ async def test_too_many_at_once_are_asked_for_patience(topic: Topic, monkeypatch
     assert (answer["status"], answer["body"]["error"]) == (429, "rate_limited")
 
 
+async def test_a_flood_is_passed_over_and_held_in_bounds(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert desks.WAITING == 8 * desks.IN_FLIGHT
+    monkeypatch.setattr(desks, "WAITING", 3)
+    asked = [signed(topic.question("CheckpointRequest"), WORKER) for _ in range(5)]
+    for message in asked:
+        topic.desk.take(codec().encode("Message", {**message}))
+    assert len(topic.desk._running) == 3
+    await asyncio.gather(*topic.desk._running)
+    assert len(topic.sent) == 3
+    assert len(await topic.put(topic.question("CheckpointRequest"))) == 1
+
+
 async def test_an_answer_that_takes_too_long_says_so(topic: Topic) -> None:
     async def slow(*_: Any) -> None:
         await asyncio.sleep(10)
