@@ -47,6 +47,7 @@ class Follower:
         self._older = older
         self._watch = RewindWatch()
         self._doubts = 0
+        self._unknown = 0
         self._served = b""
         self._genesis: bytes | None = None
         self._first: BlockRef | None = None
@@ -55,7 +56,7 @@ class Follower:
     @property
     def doubting(self) -> bool:
         """Whether the last answer wanted what takes several polls to believe: the next ones must not come in a burst."""
-        return self._watch.polls > 0 or self._doubts > 0
+        return self._watch.polls > 0 or self._doubts > 0 or self._unknown > 0
 
     async def check_identity(self, first: BlockRef | None) -> None:
         """Raises ChainMismatchError if the source is another chain than before, or than the log that begins with ``first``."""
@@ -139,7 +140,8 @@ class Follower:
             return None
         path = path[:WALK]
         changed, undo = reorg(view, path)
-        await self._require_same_chain(view)
+        if not await self._same_chain(view):
+            return None
         found = await self._source.blocks([ref.hash for ref in path])
         blocks = [block for block in found if block is not None]
         if [block.ref for block in blocks] != path:
@@ -165,7 +167,7 @@ class Follower:
             parent = await self._source.ref(lowest.parent)
             if parent is None:
                 log.info("the source does not know the parent of its block %s", lowest)
-                await self._require_same_chain(view)
+                await self._same_chain(view)
                 return view, []
             if parent.number != lowest.number - 1:
                 return view, []
@@ -201,7 +203,8 @@ class Follower:
             if self._watch.polls == self._settings.rewind_confirmations:
                 log.warning("the node is at %s, behind the log at %s; waiting for it to catch up", head, view.tip)
             return None
-        await self._require_same_chain(view)
+        if not await self._same_chain(view):
+            return None
         log.warning("the node went back from %s to %s, %d polls agree", view.tip, head, self._watch.polls)
         if place is Standing.LOWER:
             return await self._switch(view, head, await self._source.final())
@@ -211,13 +214,23 @@ class Follower:
         """Whether this source once had our tip: if not, it lags and knows no better."""
         return self._served == tip.hash or await self._source.ref(tip.hash) is not None
 
-    async def _require_same_chain(self, view: ForkView) -> None:
-        """Before anything is undone: same chain, same genesis, and what was final is known. Archives forget what is old."""
+    async def _same_chain(self, view: ForkView) -> bool:
+        """Before anything is undone: same chain, same genesis, and what was final is known. Archives forget what is old.
+
+        That it is not known is said by one node of several that lags or prunes as well, so it takes as many answers in a row as
+        a rewind does. Raises ChainMismatchError.
+        """
         if self._source.eager:
-            return
+            return True
         await self.check_identity(self._first)
-        if view.final is not None and await self._source.ref(view.final.hash) is None:
+        if view.final is None or await self._source.ref(view.final.hash) is not None:
+            self._unknown = 0
+            return True
+        self._unknown += 1
+        if self._unknown >= self._settings.rewind_confirmations:
             raise ChainMismatchError(f"the node no longer knows block {view.final}, which was final", HINT)
+        log.warning("the node does not know %s, which was final; asked %d times", view.final, self._unknown)
+        return False
 
 
 def applied(view: ForkView, advance: Advance) -> ForkView:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 import pytest
 
@@ -235,6 +236,40 @@ async def test_a_node_that_lost_what_was_final_halts_and_undoes_nothing(height: 
     rig.source.reorg(0, height - 10)
     with pytest.raises(ChainMismatchError, match="no longer knows block 24/"):
         await rig.poll(2)
+    assert rig.undos() == []
+
+
+def forgetful(rig: Rig, monkeypatch: pytest.MonkeyPatch, answers: Iterator[bool]) -> None:
+    """From now on the source says whether it knows what was final as ``answers`` say."""
+    final = rig.log.steps("FINAL")[-1]["block"]["hash"]
+
+    async def ref(block_hash: bytes) -> BlockRef | None:
+        return await ScriptedSource.ref(rig.source, block_hash) if block_hash != final or next(answers) else None
+
+    monkeypatch.setattr(rig.source, "ref", ref)
+
+
+async def test_one_answer_that_does_not_know_what_was_final_is_a_stragglers(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(ScriptedSource(chain(40)), rewind_confirmations=3)
+    await rig.poll()
+    for answers in ([False, True], [False, False, True]):
+        rig.source.reorg(3, 3)
+        forgetful(rig, monkeypatch, iter(answers))
+        before = rig.undos()
+        await rig.poll(len(answers) - 1)
+        assert rig.undos() == before, "it waits for a better answer"
+        await rig.poll()
+        assert rig.undos() == [*before, 3]
+
+
+async def test_that_what_was_final_stays_unknown_halts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(ScriptedSource(chain(40)), rewind_confirmations=3)
+    await rig.poll()
+    rig.source.reorg(3, 4)
+    forgetful(rig, monkeypatch, repeat(False))
+    await rig.poll(2)
+    with pytest.raises(ChainMismatchError, match="no longer knows"):
+        await rig.poll()
     assert rig.undos() == []
 
 
