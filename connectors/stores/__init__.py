@@ -10,6 +10,7 @@ from connectors.stores.lmdb_vectors import LmdbVectorStore
 from connectors.stores.read_only import ReadOnlyMemoryStore, ReadOnlyVectorStore
 from streams.errors import ConfigurationError
 from streams.ports.stores import MemoryStore, VectorStore
+from streams.private_file import read_secret
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _milvus_access(settings: Settings) -> Access:
         if token:
             raise ConfigurationError("rag.vector_store_token and rag.vector_store_token_file are both set", "Keep one.")
         try:
-            token = settings.path(rag.vector_store_token_file).read_text().strip()
+            token = read_secret(settings.path(rag.vector_store_token_file), "rag.vector_store_token_file")
         except OSError as error:
             raise ConfigurationError(f"{rag.vector_store_token_file} cannot be read: {error.strerror}") from None
     files = (rag.vector_store_ca_file, rag.vector_store_cert_file, rag.vector_store_key_file)

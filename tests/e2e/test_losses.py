@@ -173,8 +173,10 @@ async def test_topics_that_lose_something(kafka_settings: Settings, tmp_path: Pa
             pass
         admin = await at.admin()
         try:
-            await admin.delete_topics([physical(at.settings.kafka.prefix, CHECKPOINTS)])
-            await asyncio.sleep(1)
+            gone = physical(at.settings.kafka.prefix, CHECKPOINTS)
+            await admin.delete_topics([gone])
+            while gone in await admin.list_topics():
+                await asyncio.sleep(0.1)
             await at.give("The lost checkpoint topic")
             at.move(Step(StepKind.REORG, 4), Step(StepKind.ADVANCE))  # blocks go that no checkpoint knows
             async with at.at_work():

@@ -47,6 +47,9 @@ def settings(tmp_path: Path, **rag: Any) -> Settings:
 
 def test_the_token_comes_from_a_setting_or_a_file(tmp_path: Path, opened: list[Access]) -> None:
     (tmp_path / "token").write_text(f"{SECRET}\n")
+    with pytest.raises(ConfigurationError, match="open to others"):
+        open_vector_store(settings(tmp_path, vector_store_token_file="token"))
+    (tmp_path / "token").chmod(0o600)
     open_vector_store(settings(tmp_path, vector_store_token=SECRET))
     open_vector_store(settings(tmp_path, vector_store_token_file="token"))
     assert [access.token for access in opened] == [SECRET, SECRET]

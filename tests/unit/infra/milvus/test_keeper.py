@@ -20,15 +20,16 @@ from infra.broker.probe import listens
 from infra.milvus.configuration import COMPONENTS, COUNT, HOST, PRIVATE, Ports, write_configuration
 from infra.milvus.keeper import BUSY, Plan
 
+HEALTHY = "healthy"
+"""A file: the server says it is well once that is there."""
 SERVER = """
-import http.server, socketserver, sys, threading, time
+import http.server, os, socketserver, sys, threading
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200); self.end_headers(); self.wfile.write(b"OK" if time.time() > READY else b"not yet")
+        self.send_response(200); self.end_headers(); self.wfile.write(b"OK" if os.path.exists(sys.argv[3]) else b"not yet")
 class Echo(socketserver.StreamRequestHandler):
     def handle(self):
         for line in self.rfile: self.wfile.write(line.upper())
-READY = time.time() + 0.5
 echo = socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[1])), Echo)
 threading.Thread(target=echo.serve_forever, daemon=True).start()
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[2])), Health).serve_forever()
@@ -37,7 +38,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[2])), Health).serve_forever()
 
 def keeper(tmp_path: Path, command: list[str] | None = None, port: int = 0) -> tuple[subprocess.Popen[bytes], Plan]:
     inner, health = free_port(), free_port()
-    command = command or [sys.executable, "-c", SERVER, str(inner), str(health)]
+    command = command or [sys.executable, "-c", SERVER, str(inner), str(health), str(tmp_path / HEALTHY)]
     plan = Plan(command, str(tmp_path), {}, port or free_port(), inner, health, private=False)
     plan.write(tmp_path / "plan.json")
     process = subprocess.Popen([sys.executable, "-m", "infra.milvus.keeper", str(tmp_path / "plan.json")])
@@ -53,6 +54,7 @@ def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Plan]]:
 
 
 def await_door(plan: Plan) -> None:
+    (Path(plan.folder) / HEALTHY).touch()
     deadline = time.monotonic() + 30
     while not listens(HOST, plan.port):
         assert time.monotonic() < deadline
