@@ -3,7 +3,8 @@
 Assumes the fold writes a letter under the key of its source record. A letter is open until a record of the same key without a
 value follows it, which says that somebody dealt with it; should the record be refused again later, it is open again.
 Invariants: a record is sent again and its letter closed in one transaction, by one such tool at a time (the others are fenced),
-so it is sent once; nothing is added to a topic whose records are counted by markers: there the log may only be read again.
+so it is sent once; nothing is added to a topic whose records are counted by markers, where the log may only be read again,
+nor to one that no stream agent takes records from, whatever a letter says: every stream agent may write letters.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from streams.ports.log import KeyValue, LogClient, LogReader, TopicPartition
 LETTERS = TopicPartition(topics.DLQ, 0)
 TOOL = "dlq"
 """Group of the transactional id."""
+RESENT = frozenset({topics.COMMANDS, topics.EVICTIONS})
+"""What stream agents take records from that no marker counts."""
 AT_ONCE = 500
 """Most records of one transaction."""
 
@@ -69,6 +72,8 @@ def refusal(letter: Letter, prefix: str) -> str | None:
         return f"{letter.record['topic']} is no topic of this pipeline"
     if MARKER in spec.records:
         return f"records of {letter.record['topic']} are counted block by block, and none can be added"
+    if source.topic not in RESENT:
+        return f"no stream agent takes records from {letter.record['topic']}, so none was refused"
     return None
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from schemas.codec import codec
 from streams import topics
+from streams.core.record import MARKER
 from streams.errors import ConfigurationError
 from streams.ports.log import LogError, TopicPartition
-from streams.runtime.letters import LETTERS, Letter, close, open_letters, resend, whole_record
+from streams.runtime.letters import LETTERS, RESENT, Letter, close, open_letters, resend, whole_record
+from streams.upkeep.pipeline import stream_agents
 from tests.fakelog import FakeBroker, FakeProducer
 
 PREFIX = "t."
@@ -75,13 +77,25 @@ async def test_a_failed_transaction_sends_nothing_and_closes_nothing(
     assert len(await ids(broker)) == 3
 
 
-@pytest.mark.parametrize(("topic", "reason"), [(topics.TRANSACTIONS, "counted block by block"), ("other", "no topic of this")])
+@pytest.mark.parametrize(
+    ("topic", "reason"),
+    [
+        (topics.TRANSACTIONS, "counted block by block"),
+        ("other", "no topic of this"),
+        *((topic, "no stream agent takes records from") for topic in (topics.CHECKPOINTS, topics.REPLAYS, topics.SCHEMAS)),
+    ],
+)
 async def test_what_may_not_be_added_to_is_refused_before_anything_is_sent(broker: FakeBroker, topic: str, reason: str) -> None:
     broker.append(LETTERS, [letter(7, topic)])
     with pytest.raises(ConfigurationError, match=reason):
         await resend(broker, broker.reader(), await open_letters(broker.reader()), PREFIX)
     assert broker.read(topics.COMMANDS, 0) == []
     assert len(await ids(broker)) == 4
+
+
+def test_what_may_be_sent_again_is_what_stream_agents_take_and_no_marker_counts() -> None:
+    taken = {topic for agent in stream_agents() for topic in agent.inputs}
+    assert {topic for topic in taken if MARKER not in topics.TOPICS[topic].records} == RESENT
 
 
 async def test_a_letter_that_holds_a_part_sends_the_whole_record_or_nothing(broker: FakeBroker) -> None:
