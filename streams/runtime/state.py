@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -59,6 +60,7 @@ class StateStore:
         """Opens and takes over the state in folder ``path``. Raises StoreError."""
         self._path = path.resolve()
         self._overlay: dict[bytes, bytes | None] = {}
+        self._sorted: list[bytes] | None = None  # the overlay's keys, from the first scan on
         self._journal: list[tuple[bytes, bytes | object | None]] | None = None
         self._size = 0
         self._token = secrets.token_bytes(16)
@@ -115,11 +117,13 @@ class StateStore:
     def _change(self, key: bytes, value: bytes | None) -> None:
         if self._journal is not None:
             self._journal.append((key, self._overlay.get(key, _MISSING)))
+        if self._sorted is not None and key not in self._overlay:
+            insort(self._sorted, key)
         self._overlay[key] = value
         self._size += len(key) + len(value or b"")
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        changed = sorted(key for key in self._overlay if key.startswith(prefix))
+        changed = self._changed(prefix)
         merged: list[tuple[bytes, bytes]] = []
         index = 0
         with self._read.cursor() as cursor:
@@ -139,6 +143,15 @@ class StateStore:
             self._add(merged, key)
         return iter(merged)
 
+    def _changed(self, prefix: bytes) -> list[bytes]:
+        """Keys with changes not yet committed, in order; without a look at all of them, of which there may be many."""
+        if self._sorted is None:
+            self._sorted = sorted(self._overlay)
+        first = last = bisect_left(self._sorted, prefix)
+        while last < len(self._sorted) and self._sorted[last].startswith(prefix):
+            last += 1
+        return self._sorted[first:last]
+
     def _add(self, merged: list[tuple[bytes, bytes]], key: bytes) -> None:
         value = self._overlay[key]
         if value is not None:
@@ -157,6 +170,7 @@ class StateStore:
         for key, old in reversed(self._journal or []):
             if old is _MISSING:
                 del self._overlay[key]
+                self._sorted = None
             else:
                 assert old is None or isinstance(old, bytes)
                 self._overlay[key] = old
@@ -211,6 +225,7 @@ class StateStore:
 
     def _renew(self) -> None:
         self._overlay.clear()
+        self._sorted = None
         self._size = 0
         self._read.abort()
         self._read = self._env.begin(db=self._data, buffers=False)

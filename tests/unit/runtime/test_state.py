@@ -156,22 +156,45 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.binary(min_size=1, max_size=3), st.none() | st.binary(max_size=3), st.booleans())),
+    st.lists(
+        st.tuples(
+            st.binary(min_size=1, max_size=3),
+            st.none() | st.binary(max_size=3),
+            st.sampled_from(["kept", "committed", "scanned", "taken back", "discarded"]),
+        )
+    ),
     st.binary(max_size=2),
 )
 def test_scan_is_the_sorted_view_of_what_was_set(tmp_path_factory, changes, prefix) -> None:
     store = StateStore(tmp_path_factory.mktemp("scan") / "s")
     model: dict[bytes, bytes] = {}
-    for key, value, commit in changes:
+    durable: dict[bytes, bytes] = {}
+
+    def seen() -> list[tuple[bytes, bytes]]:
+        return sorted((k, v) for k, v in model.items() if k.startswith(prefix))
+
+    for key, value, then in changes:
+        if then == "taken back":
+            store.begin()
         if value is None:
             store.delete(key)
-            model.pop(key, None)
         else:
             store.put(key, value)
-            model[key] = value
-        if commit:
+        if then == "taken back":
+            list(store.scan(prefix))
+            store.rollback()
+            continue
+        model.pop(key, None)
+        model |= {} if value is None else {key: value}
+        if then == "committed":
             store.commit({}, "tip")
-    assert list(store.scan(prefix)) == sorted((k, v) for k, v in model.items() if k.startswith(prefix))
+            durable = dict(model)
+        elif then == "scanned":
+            assert list(store.scan(prefix)) == seen()
+        elif then == "discarded":
+            store.discard()
+            model = dict(durable)
+    assert list(store.scan(prefix)) == seen()
     store.close()
 
 
