@@ -17,7 +17,7 @@ from streams import topics
 from streams.core.chain import LiveBlock
 from streams.core.checkpoint import Checkpoint
 from streams.core.record import MARKER
-from streams.core.replay import Phase, Replay, due
+from streams.core.replay import Phase, Replay, due, key_of
 from streams.core.undo import plan_take_back
 from streams.errors import LogIntegrityError, OutdatedError, PositionLostError
 from streams.ports.log import LogReader, TopicPartition
@@ -33,27 +33,35 @@ FIRST_LOOK = 64
 
 
 async def read_replays(reader: LogReader, stream_agent: str, partition: int) -> tuple[Replay | None, Replay | None]:
-    """The newest request and status. Raises LogIntegrityError for bytes that are neither, OutdatedError."""
-    return (await all_replays(reader, partition)).get(stream_agent, (None, None))
+    """The newest request and status. Raises LogIntegrityError for bytes under their keys that are neither, OutdatedError."""
+    return _pair(await _newest(reader, partition), stream_agent, partition)
 
 
 async def all_replays(reader: LogReader, partition: int) -> dict[str, tuple[Replay | None, Replay | None]]:
     """The newest request and status of a partition, by stream agent. Raises as ``read_replays`` does."""
+    newest = await _newest(reader, partition)
+    names = {name.decode() for key in newest if (name := key.rsplit(b"/", 2)[0]).isascii()}
+    pairs = {name: _pair(newest, name, partition) for name in sorted(names)}
+    return {name: pair for name, pair in pairs.items() if any(pair)}
+
+
+async def _newest(reader: LogReader, partition: int) -> dict[bytes, bytes | None]:
+    """The last value of each key. Anybody may have written, so what lies under keys of nobody's is never decoded."""
     source = TopicPartition(topics.REPLAYS, partition)
     first, stop = (await reader.bounds([source]))[source]
-    newest: dict[bytes | None, bytes | None] = {}
+    newest: dict[bytes, bytes | None] = {}
     async for messages in reader.read_range(source, first, stop):
-        newest |= {message.key: message.value for message in messages}
-    found: dict[str, tuple[Replay | None, Replay | None]] = {}
-    for replay in map(_replay, newest.values()):
-        if replay is not None:
-            request, status = found.get(replay.stream_agent, (None, None))
-            asked = replay.phase is Phase.REQUESTED
-            found[replay.stream_agent] = (replay, status) if asked else (request, replay)
-    return found
+        newest |= {message.key: message.value for message in messages if message.key is not None}
+    return newest
 
 
-def _replay(value: bytes | None) -> Replay | None:
+def _pair(newest: Mapping[bytes, bytes | None], stream_agent: str, partition: int) -> tuple[Replay | None, Replay | None]:
+    request, status = (_replay(newest, key_of(stream_agent, partition, request=asked)) for asked in (True, False))
+    return request, status
+
+
+def _replay(newest: Mapping[bytes, bytes | None], key: bytes) -> Replay | None:
+    value = newest.get(key)
     if value is None:
         return None
     try:
@@ -62,9 +70,9 @@ def _replay(value: bytes | None) -> Replay | None:
         raise OutdatedError(topics.REPLAYS, str(error)) from error
     except SchemaError as error:
         raise LogIntegrityError(f"{topics.REPLAYS}: {error}") from error
-    if kind != "Replay":
-        raise LogIntegrityError(f"{topics.REPLAYS} holds a {kind}")
-    return Replay.of(record)
+    if kind != "Replay" or (found := Replay.of(record)).key != key:
+        raise LogIntegrityError(f"{topics.REPLAYS} holds something else than a replay of {key.decode()} under its key")
+    return found
 
 
 async def carry_out(job: Job, reader: LogReader, partition: Partition, checkpoints: Mapping[str, Checkpoint]) -> None:
