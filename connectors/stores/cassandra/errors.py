@@ -19,7 +19,7 @@ def store_error(settings: CassandraSettings, error: BaseException) -> MonmouthEr
     if denied := next((kind for kind in kinds if kind in _DENIED), None):
         said = "refused the name or the password" if denied == "AuthenticationFailed" else "allows this user too little"
         return ConfigurationError(
-            f"{place} {said}", "See cassandra.username and cassandra.password_file, and 'Cassandra' in docs/deploying.md."
+            f"{place} {said}", "See cassandra.username and cassandra.password_file, and 'Cassandra' in docs/deploy.md."
         )
     if isinstance(error, MonmouthError):
         return error

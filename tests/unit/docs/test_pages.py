@@ -21,9 +21,8 @@ from tests.conftest import ROOT
 PAGES = sorted([ROOT / "README.md", ROOT / "perf" / "README.md", *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"^(?:.*`)?monmouth ([a-z][^`#\n]*)", re.MULTILINE)
-SETTING = re.compile(
-    r"`(kafka|worker|chain|reorg|memory|rag|gateway|graph|registry|probes|cache|integrations|security)\.([a-z_]+)`"
-)
+GROUPS = [group for group, described in Settings.model_fields.items() if hasattr(described.annotation, "model_fields")]
+SETTING = re.compile(rf"`({'|'.join(GROUPS)})\.([a-z_]+)`")
 EXAMPLE = re.compile(r"^[A-Z]+,?$")
 """Words that stand for a value, as N or FILE."""
 UNREAD = re.compile(r"Not enforced yet|Nothing uses them yet")
@@ -76,6 +75,12 @@ def test_a_setting_is_read_or_says_that_it_is_not(group: str, name: str) -> None
     told = UNREAD.search(f"{model.__doc__} {model.model_fields[name].description}")
     read = re.search(rf"(?<!def )\.{name}\b", SOURCES)
     assert bool(read) is not bool(told)
+
+
+def test_pages_that_messages_point_at_are_there() -> None:
+    named = set(re.findall(r"docs/[a-z_-]+\.md", SOURCES))
+    assert len(named) > 3
+    assert not [name for name in sorted(named) if not (ROOT / name).exists()]
 
 
 def test_messages_that_are_explained_can_be_said() -> None:
