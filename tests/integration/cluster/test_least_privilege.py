@@ -16,10 +16,12 @@ from streams.cli.subjects import register_subjects
 from streams.errors import ClusterAccessError
 from streams.serving.client import AsyncClient
 from streams.serving.client_errors import NotReadyError
+from streams.serving.faults import UnavailableError
+from streams.serving.messages.topic import MessageWriter
 from streams.serving.server import Gateway, Stores
-from streams.settings import GatewaySettings, KafkaSettings, Settings
+from streams.settings import GATEWAY, GatewaySettings, KafkaSettings, Settings
 from streams.signing import load_or_create_signer, load_verifier
-from streams.topics import COMMANDS, INTENTS
+from streams.topics import COMMANDS, INTENTS, MESSAGES
 from streams.upkeep.pipeline import stream_agents
 from tests.e2e.fake_embedder import HashEmbedder
 from tests.e2e.pipeline import small, until
@@ -44,6 +46,7 @@ async def test_a_whole_pipeline_runs_on_what_was_granted(secured: SecuredBroker,
 
     settings = Settings(state_dir=tmp_path, kafka=kafka, gateway=GatewaySettings(port=0, metrics_port=0))
     assert (await register_subjects(settings)).own
+    await writes_messages(kafka)
     embedder = HashEmbedder()
     async with small(settings, blocks=4) as pipeline:
         stores = Stores(LmdbMemoryStore(tmp_path / "memories"), LmdbVectorStore(tmp_path / "own", dimension=embedder.dimension))
@@ -64,6 +67,16 @@ async def test_a_whole_pipeline_runs_on_what_was_granted(secured: SecuredBroker,
             await gateway.stop()
             await stores.memories.close()
             await stores.vectors.close()
+
+
+async def writes_messages(kafka: KafkaSettings) -> None:
+    """A gateway may answer in the topic of messages, and no stream agent may."""
+    gateway, agent = (MessageWriter(kafka.as_role(role)) for role in (GATEWAY, "memory"))
+    await gateway("somebody", b"an answer")
+    with pytest.raises(UnavailableError, match=f"deny WRITE of topic {kafka.prefix}{MESSAGES}"):
+        await agent("somebody", b"an answer")
+    await gateway.stop()
+    await agent.stop()
 
 
 async def becomes_ready(client: AsyncClient) -> None:
