@@ -11,6 +11,7 @@ import pytest
 from streams.cli.gateway import serve
 from streams.cli.worker import work
 from streams.errors import ConfigurationError
+from streams.health import Health
 from streams.settings import KafkaSettings, Settings
 from streams.state_folder import NOTE, claim
 
@@ -31,7 +32,7 @@ def test_another_log_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     claim(settings(tmp_path, "one."))
 
 
-@pytest.mark.parametrize("start", [lambda wanted: work(wanted, ["memory"]), serve], ids=["worker", "gateway"])
+@pytest.mark.parametrize("start", [lambda wanted: work(wanted, ["memory"], Health(1.0)), serve], ids=["worker", "gateway"])
 def test_what_keeps_or_reads_state_asks_first(tmp_path: Path, start: Callable[[Settings], Coroutine[None, None, None]]) -> None:
     claim(settings(tmp_path, "one."))
     with pytest.raises(ConfigurationError, match="state folder of its own"):
