@@ -9,6 +9,7 @@ chain, or the chain cannot be asked; rows put in while their block left the chai
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from schemas.records import MemoryFact
@@ -35,10 +36,12 @@ Ids = Callable[[bytes], Awaitable[list[bytes]]]
 class Parts:
     """What a repair works with. ``ids``: of the rows of an agent. ``digest_at``: the own checkpoint's, as 32 bytes.
 
+    ``owned``: the store as the owner of an agent's partition has it, whom that shuts out until it opens the partition anew.
     ``stands``: whether the block that was compared at is still part of the chain. ``chain`` None: it cannot be asked.
     """
 
     store: MemoryStore
+    owned: Callable[[bytes], AbstractAsyncContextManager[MemoryStore]]
     ids: Ids
     log: LogFacts
     chain: ChainFacts | None
@@ -151,14 +154,18 @@ async def _agent(difference: AgentDifference, facts: LoggedFacts, parts: Parts) 
     if not plan:
         return AgentOutcome(agent=difference.agent, cause="undecided" if agrees is None else "peer", checked=agrees is not None)
     if not parts.dry:
-        await _carry_out(plan, parts)
+        await _carry_out(agent, facts, parts)
     return AgentOutcome(agent=difference.agent, cause="store", mended=not parts.dry, checked=agrees is not None, **counts)
 
 
-async def _carry_out(plan: RowPlan, parts: Parts) -> None:
-    await carry_out(parts.store, plan)
-    if not await parts.stands():
-        await carry_out(parts.store, RowPlan(revert=plan.apply, apply=plan.revert))
+async def _carry_out(agent: bytes, facts: LoggedFacts, parts: Parts) -> None:
+    """Plans once more when nobody else writes, and writes."""
+    async with parts.owned(agent) as store:
+        plan = await plan_agent(store, agent, await parts.ids(agent), facts.facts, facts.blocks)
+        await carry_out(store, plan)
+        if await parts.stands():
+            return
+        await carry_out(store, RowPlan(revert=plan.apply, apply=plan.revert))
         raise MovedError("the block that was compared at left the chain; what was mended was taken back", "Repair again.")
 
 

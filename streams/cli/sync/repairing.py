@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from connectors.chain.rpc import RpcSource
 from connectors.stores import open_memory_store
 from streams.cli.asking import gateway_url, token
+from streams.cli.wiring import lane_of
 from streams.core.record import Record
 from streams.errors import SourceError
 from streams.identity.operator import read_token
+from streams.partitions import partition_of
 from streams.ports.chain import ChainSource
+from streams.ports.stores import MemoryStore
 from streams.producer.loop import identify
 from streams.producer.records import parse_agents
 from streams.repair.chain_facts import ChainFacts
@@ -24,9 +29,8 @@ from streams.serving.sync.partner import MovedError, Partner, over_http
 from streams.serving.sync.snapshots import row_ids
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
+from streams.upkeep.pipeline import open_pipeline
 from streams.vault.sealing import sealed_records
-
-RESTART = "start the memory workers again: in Cassandra, what was mended counts as later than what they write until they do"
 
 
 async def repaired(
@@ -66,6 +70,7 @@ async def _mended(settings: Settings, here: Partner, findings: Findings, dry: bo
         try:
             parts = Parts(
                 store=store,
+                owned=lambda agent: _owned(settings, store, agent),
                 ids=lambda agent: row_ids(store, agent),
                 log=LogFacts(reader, verify, settings.kafka.partitions),
                 chain=await _chain(settings, source),
@@ -79,9 +84,19 @@ async def _mended(settings: Settings, here: Partner, findings: Findings, dry: bo
             await store.close()
             await reader.close()
             await source.close()
-    if settings.cassandra.contact_points and any(agent.mended for agent in outcome.agents):
-        return outcome.model_copy(update={"left": [*outcome.left, RESTART]})
     return outcome
+
+
+@asynccontextmanager
+async def _owned(settings: Settings, store: MemoryStore, agent: bytes) -> AsyncIterator[MemoryStore]:
+    """The store as the next owner of the agent's partition has it; the one so far is fenced first, in the log and there."""
+    partition = partition_of(agent, settings.kafka.partitions)
+    producer = open_pipeline(settings).owner("memory").producer("memory", partition)
+    try:
+        await producer.start()
+        yield await store.claim(lane_of(settings)("memory", partition))
+    finally:
+        await producer.close()
 
 
 async def _chain(settings: Settings, source: ChainSource) -> ChainFacts | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from streams.core.record import Record
 from streams.decoding.nl.parser import default_reader
 from streams.errors import LogIntegrityError, SourceError
 from streams.ports.log import TopicPartition
+from streams.ports.stores import MemoryStore
 from streams.repair.chain_facts import ChainFacts
 from streams.repair.log_facts import LogFacts, facts_in
 from streams.repair.mend import Parts, mend
@@ -86,6 +88,7 @@ class Case:
     broker: FakeBroker = field(default_factory=FakeBroker)
     digests: dict[int, bytes] = field(default_factory=dict)
     standing: bool = True
+    taken: list[bytes] = field(default_factory=list)
 
     async def build(self) -> Case:
         """Four blocks, one of which was undone on the way and left nothing."""
@@ -118,7 +121,12 @@ class Case:
         async def stands() -> bool:
             return self.standing
 
-        return Parts(self.store, ids, LogFacts(self.broker.reader(), verify, 2), chain, digest_at, stands, 2, dry)
+        @asynccontextmanager
+        async def owned(agent: bytes) -> AsyncIterator[MemoryStore]:
+            self.taken.append(agent)
+            yield self.store
+
+        return Parts(self.store, owned, ids, LogFacts(self.broker.reader(), verify, 2), chain, digest_at, stands, 2, dry)
 
     def findings(self, divergence: Divergence | None, *agents: AgentDifference) -> Findings:
         head = self.log.head
@@ -203,6 +211,7 @@ async def test_a_store_is_mended_where_the_log_agrees_with_the_chain(case: Case)
     outcome = await found(case, None, FakeChain(case.log), case.differing(1, 2))
     (agent,) = outcome.agents
     assert (agent.cause, agent.mended, agent.checked, agent.lacked) == ("store", True, True, len(lost))
+    assert case.taken == [address(1)], "as the owner of its partition"
     assert {key: row.presence for key, row in case.store.rows.items()} == {key: row.presence for key, row in before.items()}
 
 
@@ -213,6 +222,7 @@ async def test_a_store_is_left_alone_where_the_chain_disagrees_with_the_log(case
     (agent,) = outcome.agents
     assert (agent.cause, agent.mended) == ("log", False)
     assert lost not in case.store.rows
+    assert case.taken == []
     assert not outcome.sound
 
 
@@ -221,6 +231,7 @@ async def test_a_store_that_is_right_is_not_touched(case: Case) -> None:
     for chain, cause in ((FakeChain(case.log), "peer"), (None, "undecided"), (FakeChain(case.log, silent=True), "undecided")):
         (agent,) = (await found(case, None, chain, case.differing(1, 2))).agents
         assert (agent.cause, agent.mended) == (cause, False)
+    assert case.taken == [], "no owner is shut out for nothing"
 
 
 async def test_what_was_erased_or_cannot_be_read_is_named(case: Case) -> None:
