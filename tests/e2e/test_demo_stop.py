@@ -36,6 +36,8 @@ def test_no_process_outlives_a_demo_that_is_told_to_end(
     tmp_path: Path, jars_dir: Path, broker: str, model_files: ModelFiles, number: signal.Signals
 ) -> None:
     """``broker`` has fetched the jars; the demo starts one of its own."""
+    # A suite that runs in the background ignores SIGINT, and a child would inherit that; what is caught it does not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     demo = subprocess.Popen(
         [sys.executable, "-m", "streams.cli", "--state-dir", str(tmp_path), "demo"],
         env={**os.environ, "MONMOUTH_RAG__MODELS_PATH": str(MODELS.resolve()), "MONMOUTH_JARS": str(jars_dir)},
@@ -43,6 +45,7 @@ def test_no_process_outlives_a_demo_that_is_told_to_end(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    signal.signal(signal.SIGINT, before)
     try:
         deadline = time.monotonic() + PATIENCE
         while not (tmp_path / "demo" / "logs" / "producer.log").exists() and time.monotonic() < deadline:
