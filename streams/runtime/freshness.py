@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from prometheus_client import Gauge, Histogram
 
+from streams import wall
 from streams.core.record import Record
 from streams.core.segment import Block, Unit
 
@@ -61,11 +62,11 @@ def committed(stream_agent: str, units: Iterable[Unit]) -> None:
     if rate is None:
         rate = _rates[stream_agent] = Rate()
         THROUGHPUT.labels(stream_agent).set_function(lambda: rate.value(time.monotonic()))
-    now, total = time.time(), 0
+    at, total = wall.time_of_day(), 0
     for unit in units:
         if isinstance(unit, Block) and (count := _transactions(unit.records)):
             total += count
-            age = now - unit.marker.timestamp
+            age = at - unit.marker.timestamp
             if age <= LIVE_SECONDS:
                 LATENCY.labels(stream_agent).observe(max(age, 0.0) * 1000)
     if total:

@@ -9,11 +9,11 @@ Invariant: a gauge exists for the partitions of the current share, and for no ot
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 
+from streams import wall
 from streams.errors import MonmouthError
 from streams.ports.log import LogClient, LogConsumer, TopicPartition
 from streams.runtime import metrics
@@ -24,7 +24,7 @@ OPENING_SECONDS = 1.0
 class Lateness:
     """That of one stream agent in one worker."""
 
-    def __init__(self, agent: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, agent: str, now: Callable[[], float] = wall.time_of_day) -> None:
         self._agent = agent
         self._now = now
         self._since: dict[int, dict[str, float]] = {}

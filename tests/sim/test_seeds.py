@@ -65,7 +65,7 @@ def test_seeds_kept(seed: int, fixed: dict[str, Any]) -> None:
     assert run_seed(seed, **fixed).failures == []
 
 
-@pytest.mark.parametrize(("name", "every"), [("tiny", 1), ("chained", 7), ("poisoned", 1), ("stored", 3), ("replayed", 11)])
+@pytest.mark.parametrize(("name", "every"), [("tiny", 1), ("chained", 7), ("poisoned", 1), ("stored", 3), ("replayed", 10)])
 def test_crash_points_of_short_runs(name: str, every: int) -> None:
     """All of two runs, a part of three others; ``python -m tests.sim --crash-points`` takes all of all."""
     runs = list(crash_points(*SHORTS[name], every=every))
@@ -149,6 +149,18 @@ def test_nothing_that_decides_names_the_wall_clock(package: str) -> None:
     files = list((ROOT / "streams" / package).rglob("*.py"))
     assert files
     assert {str(path): lines for path in files if (lines := _wall_clock_lines(path.read_text()))} == {}
+
+
+def test_the_time_of_day_is_for_measures_alone() -> None:
+    users = {path.name for path in (ROOT / "streams" / "runtime").rglob("*.py") if "wall" in _imported(path.read_text())}
+    assert users == {"freshness.py", "lateness.py"}
+    for package in ("core", "producer", "agents", "decoding"):
+        assert not [path for path in (ROOT / "streams" / package).rglob("*.py") if "wall" in _imported(path.read_text())]
+
+
+def _imported(text: str) -> set[str]:
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom) and node.module == "streams"]
+    return {alias.name for node in found for alias in node.names}
 
 
 def _wall_clock_lines(text: str) -> list[int]:

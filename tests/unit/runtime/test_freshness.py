@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
+from streams import wall
 from streams.core.block import BlockRef, Step
 from streams.core.marker import Marker
 from streams.core.record import Record
 from streams.core.segment import Block, Outside
-from streams.runtime import freshness
 from streams.runtime.freshness import Rate, committed
 from tests.chainlog import ChainLog
 from tests.fakelog import FakeBroker
@@ -52,7 +52,7 @@ async def test_a_worker_counts_what_it_committed(tmp_path: Path, monkeypatch: py
     class Hasty(Tally):
         name = "hasty"
 
-    monkeypatch.setattr(freshness.time, "time", lambda: 1_700_000_004.0)
+    monkeypatch.setattr(wall, "time_of_day", lambda: 1_700_000_004.0)
     broker, chain = FakeBroker(partitions=1), ChainLog(partitions=1)
     for _ in range(3):
         chain.add([1, 2])
