@@ -3,8 +3,8 @@
 
     python3 infra/system.py            installs what is missing, or says the line that would
 
-Standard library only, since it runs before anything is installed. Assumes nothing: elsewhere than on Debian as root it says in one
-line what is missing, and the tests of those programs skip. Invariant: nothing that it installs is started as a service.
+Standard library only, since it runs before anything is installed. Assumes nothing: elsewhere than on Debian as root it says
+in one line what is missing, and the tests of those programs skip. Invariant: nothing that it installs is started as a service.
 """
 
 from __future__ import annotations
