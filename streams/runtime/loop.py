@@ -69,6 +69,7 @@ class AgentLoop:
         self._consumer: LogConsumer
         self._standbys: Standbys
         self._requests: Requests
+        metrics.count_from_zero(job.name)
 
     @property
     def name(self) -> str:

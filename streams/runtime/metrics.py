@@ -52,3 +52,9 @@ STALL_SECONDS = Histogram(
     "How late the event loop, which sends the heartbeats too, came to its turn; looked at 20 times a second.",
     buckets=(0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+
+
+def count_from_zero(agent: str) -> None:
+    """Shows the alarms of a stream agent before the first one: from nothing to 1 is no increase to who reads a series."""
+    for alarm in (DEAD_LETTERS, INTEGRITY_STOPS):
+        alarm.labels(agent)

@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from streams.ops.alerts.expression import COMPARISONS, Binary, Call, Metric, Node, Number
+from streams.ops.alerts.expression import COMPARISONS, QUANTILES, Binary, Call, Metric, Node, Number
 from streams.ops.alerts.series import Labels, Series
 
 Vector = dict[Labels, float]
@@ -39,7 +39,6 @@ _ACROSS: dict[str, Callable[[Sequence[float]], float]] = {
     "sum": sum,
     "count": lambda values: float(len(values)),
 }
-_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 def evaluate(node: Node, series: Series, now: float) -> float | Vector:
@@ -65,8 +64,8 @@ def holding(node: Node, series: Series, now: float) -> Vector:
 
 def _call(function: str, argument: Node, series: Series, now: float) -> float | Vector:
     if isinstance(argument, Metric) and argument.seconds is not None:
-        if function in _QUANTILES:
-            return _quantile(_QUANTILES[function], argument, series, now)
+        if function in QUANTILES:
+            return _quantile(QUANTILES[function], argument, series, now)
         over = {labels: _over_time(function, *past) for labels, past in series.window(argument, now).items()}
         return {labels: value for labels, value in over.items() if value is not None}
     inner = evaluate(argument, series, now)
@@ -83,6 +82,8 @@ def _over_time(function: str, times: Sequence[float], values: Sequence[float]) -
         return None
     if function == "delta":
         return values[-1] - values[0]
+    if function == "increase":
+        return increase(values)
     return increase(values) / (times[-1] - times[0]) if times[-1] > times[0] else None
 
 

@@ -3,8 +3,8 @@
 A subset of what PromQL says, so that one rule serves this product's own watch and a Prometheus alike (``promql``).
 Grammar, loosest first: ``or``, ``and``, one comparison (``> >= < <= == !=``), ``+ -``, ``* /``, unary ``-``, then a number, a
 parenthesis, a call, or a metric with label matchers in braces (``= != =~ !~``) and a range in brackets. A call has a metric
-with a range (over time: avg min max sum count last delta rate p50 p95 p99), or any expression (over series: avg min max sum
-count).
+with a range (over time: avg min max sum count last delta increase rate p50 p95 p99), or any expression (over series: avg min
+max sum count).
 Names are those of /metrics; ``monmouth_`` in front may be left out. A few names stand for a whole expression over the rule's
 window (``SHORT``). Invariant: a text either parses to exactly one tree, or is
 refused with the place of the mistake; texts and trees are bounded.
@@ -22,7 +22,8 @@ LONGEST = 2_000
 """Characters of an expression."""
 DEEPEST = 32
 PREFIX = "monmouth_"
-OVER_TIME = frozenset({"avg", "min", "max", "sum", "count", "last", "delta", "rate", "p50", "p95", "p99"})
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+OVER_TIME = frozenset({"avg", "min", "max", "sum", "count", "last", "delta", "increase", "rate", *QUANTILES})
 OVER_SERIES = frozenset({"avg", "min", "max", "sum", "count"})
 COMPARISONS = frozenset({">", ">=", "<", "<=", "==", "!="})
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}

@@ -9,11 +9,21 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from streams.ops.alerts.expression import COMPARISONS, OVER_SERIES, Binary, Call, ExpressionError, Metric, Node, Number
+from streams.ops.alerts.expression import (
+    COMPARISONS,
+    OVER_SERIES,
+    QUANTILES,
+    Binary,
+    Call,
+    ExpressionError,
+    Metric,
+    Node,
+    Number,
+)
 from streams.ops.alerts.rules import Rule
 from streams.ops.alerts.series import UP
 
-_QUANTILES = {"p50": "0.5", "p95": "0.95", "p99": "0.99"}
+_OF_PROMQL = frozenset({"delta", "increase", "rate"})
 
 
 def promql(node: Node) -> str:
@@ -55,9 +65,9 @@ def _metric(metric: Metric, suffix: str = "") -> str:
 def _call(function: str, argument: Node) -> str:
     if not isinstance(argument, Metric) or argument.seconds is None:
         return f"{function}({promql(argument)})"
-    if function in _QUANTILES:
-        return f"histogram_quantile({_QUANTILES[function]}, increase({_metric(argument, '_bucket')}))"
-    name = {"delta": "delta", "rate": "rate"}.get(function, f"{function}_over_time")
+    if function in QUANTILES:
+        return f"histogram_quantile({QUANTILES[function]}, increase({_metric(argument, '_bucket')}))"
+    name = function if function in _OF_PROMQL else f"{function}_over_time"
     return f"{name}({_metric(argument)})"
 
 

@@ -99,19 +99,19 @@ for = "30s"
 [[rule]]
 name = "ReorgBelowFinality"
 description = "Blocks that were final left the chain."
-condition = "delta(producer_reorgs_below_final_total[5m]) > 0"
+condition = "increase(producer_reorgs_below_final_total[5m]) > 0"
 severity = "critical"
 
 [[rule]]
 name = "LogIntegrity"
 description = "A log is not what its markers say; a stream agent stopped in front of it."
-condition = "delta(runtime_integrity_stops_total[5m]) > 0"
+condition = "increase(runtime_integrity_stops_total[5m]) > 0"
 severity = "critical"
 
 [[rule]]
 name = "DeadLetters"
 description = "Records could not be processed; `monmouth dlq list` shows them."
-condition = "delta(runtime_dead_letters_total[5m]) > 0"
+condition = "increase(runtime_dead_letters_total[5m]) > 0"
 
 [[rule]]
 name = "DiskFillsUp"

@@ -7,10 +7,10 @@ series, the rest of which is counted, not held; a series that was not seen for `
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from streams.ops.alerts.expression import PREFIX, Metric
+from streams.ops.alerts.expression import PREFIX, Matcher, Metric
 
 STALE = 30.0
 MOST_SERIES = 20_000
@@ -31,8 +31,52 @@ class Sample:
 
 @dataclass(slots=True)
 class _Past:
+    labels: Labels
+    named: dict[str, str]
     times: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Found:
+    """Series that meet some matchers, among the first ``seen`` of a name."""
+
+    seen: int = 0
+    pasts: list[_Past] = field(default_factory=list)
+
+
+class _Family:
+    """The series of one name. Which of them a rule looks at is found once for each of them, not at each look."""
+
+    def __init__(self) -> None:
+        self.pasts: dict[Labels, _Past] = {}
+        self._order: list[_Past] = []
+        self._found: dict[tuple[Matcher, ...], _Found] = {}
+
+    def add(self, labels: Labels) -> _Past:
+        past = self.pasts[labels] = _Past(labels, dict(labels))
+        self._order.append(past)
+        return past
+
+    def forget(self, before: float) -> int:
+        """How many went, having ended before then."""
+        over = [labels for labels, past in self.pasts.items() if past.times[-1] < before]
+        for labels in over:
+            del self.pasts[labels]
+        if over:
+            self._order = list(self.pasts.values())
+            self._found.clear()
+        return len(over)
+
+    def matching(self, matchers: tuple[Matcher, ...]) -> list[_Past]:
+        if not matchers:
+            return self._order
+        found = self._found.setdefault(matchers, _Found())
+        for past in self._order[found.seen :]:
+            if all(matcher.matches(past.named) for matcher in matchers):
+                found.pasts.append(past)
+        found.seen = len(self._order)
+        return found.pasts
 
 
 class Series:
@@ -41,20 +85,20 @@ class Series:
     def __init__(self, keep: float, limit: int = MOST_SERIES) -> None:
         self._keep = keep
         self._limit = limit
-        self._pasts: dict[str, dict[Labels, _Past]] = {}
+        self._families: dict[str, _Family] = {}
         self._count = 0
         self.refused = 0
 
     def add(self, samples: Iterable[Sample]) -> None:
         """Takes newer samples in."""
         for sample in samples:
-            pasts = self._pasts.setdefault(sample.name, {})
-            past = pasts.get(sample.labels)
+            family = self._families.get(sample.name) or self._families.setdefault(sample.name, _Family())
+            past = family.pasts.get(sample.labels)
             if past is None:
                 if self._count >= self._limit:
                     self.refused += 1
                     continue
-                past = pasts[sample.labels] = _Past()
+                past = family.add(sample.labels)
                 self._count += 1
             past.times.append(sample.at)
             past.values.append(sample.value)
@@ -63,26 +107,23 @@ class Series:
 
     def forget(self, now: float) -> None:
         """Lets go of series that ended longer than ``keep`` ago."""
-        for pasts in self._pasts.values():
-            for labels in [labels for labels, past in pasts.items() if past.times[-1] < now - self._keep]:
-                del pasts[labels]
-                self._count -= 1
+        for family in self._families.values():
+            self._count -= family.forget(now - self._keep)
 
     def newest(self, metric: Metric, now: float) -> dict[Labels, float]:
         """The newest value of each series that matches."""
-        return {labels: past.values[-1] for labels, past in self._matching(metric) if past.times[-1] >= now - STALE}
+        return {past.labels: past.values[-1] for past in self._matching(metric) if past.times[-1] >= now - STALE}
 
     def window(self, metric: Metric, now: float) -> dict[Labels, tuple[list[float], list[float]]]:
         """(times, values) of each series that matches within its range; none of a series without a value there."""
         assert metric.seconds is not None
         found = {}
-        for labels, past in self._matching(metric):
+        for past in self._matching(metric):
             first = bisect_left(past.times, now - metric.seconds)
             if first < len(past.times):
-                found[labels] = past.times[first:], past.values[first:]
+                found[past.labels] = past.times[first:], past.values[first:]
         return found
 
-    def _matching(self, metric: Metric) -> Iterator[tuple[Labels, _Past]]:
-        for labels, past in self._pasts.get(metric.name, {}).items():
-            if all(matcher.matches(dict(labels)) for matcher in metric.matchers):
-                yield labels, past
+    def _matching(self, metric: Metric) -> list[_Past]:
+        family = self._families.get(metric.name)
+        return family.matching(metric.matchers) if family is not None else []

@@ -1,8 +1,8 @@
 """Watches: reads /metrics of some processes, again and again, and tells what the rules say.
 
 Assumes addresses that serve the Prometheus text format. Invariants: an address that does not answer is a metric itself
-(``monmouth_target_up`` 0), never a silence; telling an event that fails is tried again with growing pauses, in order per
-channel, and nothing that waits grows without end; a slow channel or address delays no other.
+(``monmouth_target_up`` 0), never a silence; rules are looked at as soon as an answer is there, and without any at each
+interval; a slow channel or address delays no other.
 """
 
 from __future__ import annotations
@@ -10,33 +10,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import aiohttp
-import backoff
-from prometheus_client.parser import text_string_to_metric_families
 
-from streams.ops.alerts.channels import Channel, ChannelError
-from streams.ops.alerts.evaluate import holding
-from streams.ops.alerts.expression import PREFIX
-from streams.ops.alerts.life import Alerts, Event
-from streams.ops.alerts.rules import Rule, longest_window
-from streams.ops.alerts.series import UP, Sample, Series
+from streams.ops.alerts.channels import Channel
+from streams.ops.alerts.judge import Judge
+from streams.ops.alerts.lanes import Lanes
+from streams.ops.alerts.life import Event
+from streams.ops.alerts.page import PageReader
+from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.series import UP, Sample
 
 _log = logging.getLogger(__name__)
 MOST_BYTES = 16 * 1024 * 1024
-MOST_WAITING = 1_000
-TRIES = 8
-
-
-def samples_of(text: str, target: str, at: float) -> Iterator[Sample]:
-    """What a page of metrics holds of ours, under its ``target``. Raises ValueError for what is no such page."""
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name.startswith(PREFIX):
-                labels = {**sample.labels, "target": target}
-                yield Sample(sample.name, tuple(sorted(labels.items())), at, float(sample.value))
+SHORTEST = 0.02
+"""Seconds between two looks at the rules, so that answers that come together are looked at once."""
+REST = 2.0
+"""Times as long as a look at the rules took, the loop has for others before the next one."""
 
 
 class Watch:
@@ -45,37 +37,48 @@ class Watch:
     def __init__(
         self, rules: Sequence[Rule], targets: Sequence[str], channels: Mapping[str, Channel], *, interval: float = 0.5
     ) -> None:
-        self._rules = [rule for rule in rules if rule.enabled]
+        self._judge = Judge(rules, interval)
         self._targets = targets
         self._interval = interval
-        self._series = Series(longest_window(rules) + 2 * interval + 60)
-        self._alerts = Alerts()
-        self._lanes = {name: _Lane(name, channel) for name, channel in channels.items()}
+        self._fresh = asyncio.Event()
+        self._lanes = Lanes(channels)
         self.told: Callable[[Event], None] = lambda _: None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then what waits is told, for a few seconds at most."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=max(2.0, self._interval))) as session:
-            readers = [asyncio.create_task(self._read(session, target, stop)) for target in self._targets]
-            tellers = [asyncio.create_task(lane.run()) for lane in self._lanes.values()]
+            tasks = [asyncio.create_task(self._read(session, target)) for target in self._targets]
+            tasks += [asyncio.create_task(self._lanes.run()), asyncio.create_task(self._end(stop))]
             try:
                 while not stop.is_set():
-                    self._evaluate(time.time())
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), self._interval)
-                await asyncio.wait([asyncio.create_task(lane.empty()) for lane in self._lanes.values()], timeout=5)
+                    took = self._evaluate(time.time())
+                    await asyncio.sleep(min(self._interval, max(SHORTEST, REST * took)))
+                    await self._news()
+                await self._lanes.empty()
             finally:
-                for task in (*readers, *tellers):
+                for task in tasks:
                     task.cancel()
-                await asyncio.gather(*readers, *tellers, return_exceptions=True)
+                await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read(self, session: aiohttp.ClientSession, target: str, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+    async def _news(self) -> None:
+        """Until there are samples to look at, or it is time to look at the clock."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._fresh.wait(), self._interval)
+        self._fresh.clear()
+
+    async def _end(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._fresh.set()
+
+    async def _read(self, session: aiohttp.ClientSession, target: str) -> None:
+        page = PageReader(target, self._judge.wanted)
+        while True:
             began = time.monotonic()
-            self._series.add(await self._samples(session, target))
+            self._judge.take(await self._samples(session, target, page))
+            self._fresh.set()
             await asyncio.sleep(max(0.0, self._interval - (time.monotonic() - began)))
 
-    async def _samples(self, session: aiohttp.ClientSession, target: str) -> list[Sample]:
+    async def _samples(self, session: aiohttp.ClientSession, target: str, page: PageReader) -> list[Sample]:
         up = (("target", target),)
         try:
             async with session.get(target) as answer:
@@ -85,45 +88,16 @@ class Watch:
                     body += more
             if len(body) > MOST_BYTES:
                 raise ValueError(f"a page of more than {MOST_BYTES} bytes")
-            found = list(samples_of(body.decode(), target, time.time()))
+            found = list(page.read(body.decode(), time.time()))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             _log.debug("%s: %s", target, error)
             return [Sample(UP, up, time.time(), 0.0)]
         return [*found, Sample(UP, up, time.time(), 1.0)]
 
-    def _evaluate(self, now: float) -> None:
-        self._series.forget(now)
-        for rule in self._rules:
-            for event in self._alerts.step(rule, holding(rule.expression, self._series, now), now):
-                self.told(event)
-                for name in rule.channels:
-                    self._lanes[name].add(event)
-
-
-class _Lane:
-    """Events of one channel, told one after the other."""
-
-    def __init__(self, name: str, channel: Channel) -> None:
-        self._name = name
-        self._channel = channel
-        self._waiting: asyncio.Queue[Event] = asyncio.Queue(MOST_WAITING)
-        self._send = backoff.on_exception(backoff.expo, ChannelError, max_tries=TRIES, max_value=30, logger=None)(channel.send)
-
-    def add(self, event: Event) -> None:
-        try:
-            self._waiting.put_nowait(event)
-        except asyncio.QueueFull:
-            _log.error("channel %s: %d events wait; dropped: %s", self._name, MOST_WAITING, event.summary)
-
-    async def run(self) -> None:
-        while True:
-            event = await self._waiting.get()
-            try:
-                await self._send(event)
-            except ChannelError as error:
-                _log.error("channel %s: given up after %d tries (%s): %s", self._name, TRIES, error.message, event.summary)
-            finally:
-                self._waiting.task_done()
-
-    async def empty(self) -> None:
-        await self._waiting.join()
+    def _evaluate(self, now: float) -> float:
+        """Seconds it took."""
+        began = time.monotonic()
+        for event in self._judge.step(now):
+            self.told(event)
+            self._lanes.add(event)
+        return time.monotonic() - began

@@ -30,6 +30,8 @@ async def test_what_is_counted(tmp_path: Path) -> None:
         await until(lambda: caught_up(broker, "metered"), task)
         assert value("partitions") == 1
     assert value("partitions") == 0
+    for alarm in ("integrity_stops_total", "dead_letters_total"):  # shown from the start: a first 1 is no increase
+        assert REGISTRY.get_sample_value(f"monmouth_runtime_{alarm}", {"agent": "metered"}) == 0
     assert value("records_total") == 13
     assert value("blocks_total") == 4
     assert value("commits_total") == 3  # polls of five records

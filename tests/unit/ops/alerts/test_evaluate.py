@@ -38,6 +38,7 @@ def value(text: str, past: Series) -> object:
         ("count(a[1s])", 2.0),
         ("last(a[10s])", 4.0),
         ("delta(a[10s])", 3.0),
+        ("increase(a[10s])", 3.0),
         ("rate(a[10s])", 1.0),
         ("a * 2 + 1", 9.0),
         ("0 - a", -4.0),
