@@ -20,6 +20,7 @@ from streams.errors import MonmouthError, Severity
 
 REGISTRY = CollectorRegistry()
 REGISTRY.register(DEFAULT_REGISTRY)
+CPU_SECONDS = 0.5
 _STARTED = time.monotonic()
 _PROCESS = psutil.Process()
 _PROCESS.cpu_percent()  # the first call starts the measuring interval
@@ -30,11 +31,25 @@ ERRORS = Counter(
 UPTIME = Gauge("monmouth_uptime_seconds", "Seconds since this process loaded the metrics.", registry=REGISTRY)
 MEMORY = Gauge("monmouth_memory_usage_mb", "Resident memory of this process, MiB.", registry=REGISTRY)
 CPU = Gauge(
-    "monmouth_cpu_usage_percent", "CPU time of this process since the last scrape, percent of one core.", registry=REGISTRY
+    "monmouth_cpu_usage_percent", "CPU time of this process since the last look at it, percent of one core.", registry=REGISTRY
 )
 
 MEMORY.set_function(lambda: _PROCESS.memory_info().rss / 2**20)
-CPU.set_function(_PROCESS.cpu_percent)
+
+
+class _Cpu:
+    """Several look, so a value stands for half a second: over less than that it says nothing."""
+
+    def __init__(self) -> None:
+        self._at, self._value = time.monotonic(), 0.0
+
+    def __call__(self) -> float:
+        if (now := time.monotonic()) - self._at >= CPU_SECONDS:
+            self._at, self._value = now, _PROCESS.cpu_percent()
+        return self._value
+
+
+CPU.set_function(_Cpu())
 
 
 def uptime() -> float:

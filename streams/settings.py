@@ -17,12 +17,13 @@ from streams.errors import ConfigurationError
 
 CONFIG_ENV = "MONMOUTH_CONFIG"
 DEFAULT_CONFIG = "monmouth.toml"
-OPERATOR, PRODUCER, GATEWAY = "operator", "producer", "gateway"
+OPERATOR, PRODUCER, GATEWAY, SUPERVISOR, OPS = "operator", "producer", "gateway", "supervisor", "ops"
 """Roles beside the stream agents, each of which is one by its name."""
 
 
 class KafkaAccessSettings(BaseModel):
-    """How brokers are reached, and as whom. ``{role}`` in user and paths: a stream agent, producer, gateway or operator.
+    """How brokers are reached, and as whom. ``{role}`` in user and paths: a stream agent, producer, gateway, supervisor,
+    ops or operator.
 
     Paths are absolute or from the working directory; files are read anew for each connection, so they may be exchanged.
     """
@@ -263,6 +264,13 @@ class IntegrationSettings(BaseModel):
     composio_api_key: SecretStr = SecretStr("")
 
 
+class OpsSettings(BaseModel):
+    """What each process says of itself in ops.metrics and ops.health."""
+
+    enabled: bool = Field(True, description="False: a process says nothing there; /metrics and probes are as ever.")
+    interval_seconds: float = Field(1.0, ge=0.1, le=60, description="Between two reports of a process.")
+
+
 class SecuritySettings(BaseModel):
     """Keys, and who may command. Paths are relative to the state folder."""
 
@@ -307,6 +315,7 @@ class Settings(BaseSettings):
     bridge: BridgeSettings = BridgeSettings()
     integrations: IntegrationSettings = IntegrationSettings()
     security: SecuritySettings = SecuritySettings()
+    ops: OpsSettings = OpsSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -33,7 +33,15 @@ BRIDGE = "bridge.records"
 SCHEMAS = "schemas"
 REPLAYS = "replays"
 MESSAGES = "exex.messages"
+OPS_METRICS = "ops.metrics"
+OPS_HEALTH = "ops.health"
+OPS_ALERTS = "ops.alerts"
+OPS_WINDOWS = "ops.windows"
 DLQ = "dlq"
+EVERY_PROCESS = "every process"
+"""Writer of a topic that each program writes to, the stream agents' among them."""
+
+OPS_READERS = ("gateway", "ops", "supervisor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class TopicSpec:
     """
 
     name: str
-    cleanup: Literal["delete", "compact"]
+    cleanup: Literal["delete", "compact", "compact,delete"]
     records: tuple[str, ...]
     writer: str
     key: str
@@ -65,6 +73,7 @@ class TopicSpec:
         }
         if self.cleanup == "compact":
             del settings["retention.ms"]
+        if self.cleanup != "delete":
             settings |= {"min.cleanable.dirty.ratio": "0.1", "delete.retention.ms": str(DAY_MS)}
         if self.segment_bytes is not None:
             settings["segment.bytes"] = str(self.segment_bytes)
@@ -101,6 +110,28 @@ TOPICS: dict[str, TopicSpec] = {
         TopicSpec(SCHEMAS, "compact", ("SchemaEntry",), "gateway", "kind / version / subject", ("gateway",), partitions=1),
         TopicSpec(REPLAYS, "compact", ("Replay",), "operator; stream agents", "stream agent / partition / request or status"),
         TopicSpec(MESSAGES, "delete", ("Message",), "gateway", "target", ("gateway",), retention_ms=DAY_MS),
+        TopicSpec(
+            OPS_METRICS,
+            "delete",
+            ("MetricReport",),
+            EVERY_PROCESS,
+            "component / instance",
+            OPS_READERS,
+            retention_ms=7 * DAY_MS,
+        ),
+        TopicSpec(OPS_HEALTH, "compact", ("HealthReport",), EVERY_PROCESS, "component / instance", OPS_READERS, partitions=1),
+        TopicSpec(OPS_ALERTS, "compact", ("AlertRecord",), "ops", "rule | labels", OPS_READERS, partitions=1),
+        TopicSpec(
+            OPS_WINDOWS,
+            "compact,delete",
+            ("OpsWindow",),
+            "ops",
+            "kind / seconds / series / start",
+            OPS_READERS,
+            partitions=1,
+            retention_ms=7 * DAY_MS,
+            segment_bytes=16 * MIB,
+        ),
         TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
     )
 }

@@ -141,6 +141,27 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "start_offset": 70, "goal_offset": 103, "undone": 6, "total": 6, "reason": "",
     },
     "BridgedMemory": {"agent": a(2), "memory_id": h(20), "payload": b"borsh"},
+    "MetricReport": {
+        "component": "worker", "instance": "w1", "at_ms": 1_700_000_000_250, "started_ms": 1_699_999_000_000,
+        "samples": [
+            {"name": "monmouth_rag_queries_total", "kind": "COUNTER", "labels": {"way": "rest"}, "value": 3.0},
+            {"name": "monmouth_latency_bucket", "kind": "HISTOGRAM", "labels": {"le": "+Inf"}, "value": 7.0},
+        ],
+        "dropped": 1,
+    },
+    "HealthReport": {
+        "component": "gateway", "instance": "host:17", "at_ms": 1_700_000_000_250, "status": "degraded", "score": 0.5,
+        "parts": [{"name": "broker", "status": "failed", "score": 0.0, "detail": "no answer", "seconds": 3.0}],
+    },
+    "AlertRecord": {
+        "rule": "HighLatency", "labels": {"component": "gateway"}, "severity": "warning", "state": "firing",
+        "at_ms": 1_700_000_000_250, "value": 120.5, "summary": "p95 is 120.5",
+    },
+    "OpsWindow": {
+        "kind": "rate", "series": 'monmouth_rag_queries_total{component="gateway"}', "name": "monmouth_rag_queries_total",
+        "labels": {"component": "gateway"}, "seconds": 10, "start_ms": 1_700_000_000_000, "at_ms": 1_700_000_009_250,
+        "closed": True, "samples": 10, "values": {"rate": 2.5, "increase": 25.0},
+    },
     "DeadLetter": {
         "topic": "monmouth.memory.commands", "partition": 1, "offset": 5, "stream_agent": "memory", "error": "SchemaError",
         "reason": "unknown schema id 99", "attempts": 1, "key": a(2), "value": b"junk", "truncated": False, "size": 4,

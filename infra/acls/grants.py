@@ -16,8 +16,8 @@ from streams.cluster.arguments import for_role
 from streams.errors import ConfigurationError
 from streams.runtime.letters import TOOL as LETTERS
 from streams.serving.registry.log import WRITER as REGISTRY_WRITER
-from streams.settings import GATEWAY, OPERATOR, PRODUCER, KafkaSettings
-from streams.topics import CHECKPOINTS, COMMANDS, DLQ, EVICTIONS, REPLAYS, SCHEMAS, TOPICS, physical
+from streams.settings import GATEWAY, OPERATOR, OPS, PRODUCER, SUPERVISOR, KafkaSettings
+from streams.topics import CHECKPOINTS, COMMANDS, DLQ, EVERY_PROCESS, EVICTIONS, REPLAYS, SCHEMAS, TOPICS, physical
 from streams.upkeep.checkpoints import COMMAND as CHECKPOINT
 from streams.upkeep.replay import COMMAND as REPLAY
 
@@ -77,13 +77,15 @@ def roles(specs: Iterable[type[StreamAgent]]) -> list[Role]:
         *(_stream_agent(spec) for spec in specs),
         Role(PRODUCER, _read_by(PRODUCER), _written_by(PRODUCER), transactions=(f"{PRODUCER}-",)),
         Role(GATEWAY, _read_by(GATEWAY), _written_by(GATEWAY), transactions=(f"{REGISTRY_WRITER}-",)),
+        Role(SUPERVISOR, _read_by(SUPERVISOR), _written_by(SUPERVISOR)),
+        Role(OPS, _read_by(OPS), _written_by(OPS), group=OPS),
     ]
 
 
 def _stream_agent(spec: type[StreamAgent]) -> Role:
     shared = (CHECKPOINTS, REPLAYS)
     reads = (*spec.inputs, *spec.logs[:1], *shared)  # of its log, how far it is ahead of the input after replays
-    writes = (*spec.logs, *spec.tables, *spec.requests, *shared, DLQ)
+    writes = (*spec.logs, *spec.tables, *spec.requests, *shared, DLQ, *_written_by(EVERY_PROCESS))
     return Role(spec.name, tuple(dict.fromkeys(reads)), writes, (f"{spec.name}-",), spec.name)
 
 
@@ -92,7 +94,7 @@ def _read_by(program: str) -> tuple[str, ...]:
 
 
 def _written_by(program: str) -> tuple[str, ...]:
-    return tuple(spec.name for spec in TOPICS.values() if spec.writer == program)
+    return tuple(spec.name for spec in TOPICS.values() if spec.writer in {program, EVERY_PROCESS})
 
 
 def grants(kafka: KafkaSettings, specs: Sequence[type[StreamAgent]]) -> list[Grant]:

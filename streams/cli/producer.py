@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
@@ -13,11 +14,12 @@ from connectors.chain.rpc import RpcSource
 from streams.cli.measured import measured, metrics_port_option
 from streams.collector import relax_collector
 from streams.health import Health, Look, watch
+from streams.ops.reporter import reporting
 from streams.ports.chain import ChainSource
 from streams.producer.kafka_log import KafkaLog
 from streams.producer.loop import BlockProducer, Progress, identify
 from streams.producer.records import Stager, parse_agents
-from streams.settings import Settings
+from streams.settings import PRODUCER, Settings
 from streams.signing import load_or_create_signer, load_verifier
 
 MAINNET = 1
@@ -58,8 +60,11 @@ async def publish(
     def look() -> Look:
         return Look(False, ("asks the node which chain it serves",)) if started is None else started.look()
 
-    watching = asyncio.create_task(watch(health, look)) if health is not None else None
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(source.close)
+        if health is not None:
+            stack.callback(asyncio.create_task(watch(health, look)).cancel)
+            await stack.enter_async_context(reporting(settings, settings.kafka.as_role(PRODUCER), PRODUCER, health))
         running = started = await build(settings, source, once=once, until=until)
 
         def stop() -> None:
@@ -74,10 +79,6 @@ async def publish(
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
-    finally:
-        if watching is not None:
-            watching.cancel()
-        await source.close()
 
 
 @click.command()

@@ -13,6 +13,7 @@ from streams.cli.measured import measured, metrics_port_option
 from streams.cli.wiring import AGENTS, agent_factories
 from streams.collector import relax_collector
 from streams.health import Health
+from streams.ops.reporter import reporting
 from streams.runtime.stalls import watch_stalls
 from streams.runtime.worker import run_worker
 from streams.settings import Settings
@@ -31,7 +32,10 @@ async def work(settings: Settings, names: Sequence[str], health: Health) -> None
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         stack.callback(asyncio.create_task(watch_stalls()).cancel)
-        await run_worker(settings, agent_factories(settings, names, stack), verifier, signer, stop, health=health)
+        factories = agent_factories(settings, names, stack)
+        reports_as = settings.kafka.as_role(factories[0].spec.name)
+        await stack.enter_async_context(reporting(settings, reports_as, "worker", health, settings.kafka.instance_id))
+        await run_worker(settings, factories, verifier, signer, stop, health=health)
 
 
 @click.command()

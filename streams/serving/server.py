@@ -27,6 +27,7 @@ from streams.identity.binding import Place
 from streams.identity.operator import load_or_create_operator_token, read_token
 from streams.identity.tokens import Tokens
 from streams.metrics import measure_disk
+from streams.ops.reporter import reporting
 from streams.ports.embedder import Embedder
 from streams.ports.search import PooledSearch
 from streams.ports.stores import Catching, MemoryStore, VectorStore
@@ -209,7 +210,7 @@ class Gateway:
             ),
         )
         self._metrics: ProbeServer | None = None
-        self._health = Health(settings.probes.live_seconds)
+        self.health = Health(settings.probes.live_seconds)
         self._looked: Look | None = None
         self._server: _Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -230,7 +231,7 @@ class Gateway:
         listener = _listen(gateway.host, gateway.port)
         try:
             host, port = gateway.metrics_host, gateway.metrics_port
-            self._metrics = serve_probes(host, port, self._health, setting="GATEWAY__METRICS_PORT")
+            self._metrics = serve_probes(host, port, self.health, setting="GATEWAY__METRICS_PORT")
         except ConfigurationError:
             listener.close()
             raise
@@ -258,7 +259,7 @@ class Gateway:
         self._tasks = [
             asyncio.create_task(self._server.serve([listener]), name="http"),
             asyncio.create_task(self._probe(), name="probes"),
-            asyncio.create_task(watch(self._health, lambda: self._looked or STARTING), name="health"),
+            asyncio.create_task(watch(self.health, lambda: self._looked or STARTING), name="health"),
             asyncio.create_task(Closer(self.sessions, self._commands).run(), name="sessions"),
             asyncio.create_task(self._tend(), name="cache"),
             asyncio.create_task(self.services.eraser.resume(), name="erasures"),
@@ -271,7 +272,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Lets requests in flight end, then closes every connection."""
-        self._health.stopping()
+        self.health.stopping()
         await self.services.feeds.stop()
         if self._server is not None:
             self._server.should_exit = True
@@ -360,7 +361,8 @@ async def run_gateway(
         await gateway.start()
         if started is not None:
             started.set_result(gateway)
-        await stop_event.wait()
+        async with reporting(settings, settings.kafka.as_role(GATEWAY), "gateway", gateway.health):
+            await stop_event.wait()
     finally:
         await gateway.stop()
 

@@ -133,16 +133,20 @@ class KafkaProducer:
     async def close(self) -> None:
         # A broken producer may never flush what it holds; its sender is stopped instead, and the next owner's start, or the
         # transaction timeout, ends what is open on the broker.
-        producer = self._producer
-        waiter = producer._txn_manager.wait_for_transaction_end()
+        waiter = self._producer._txn_manager.wait_for_transaction_end()
         if waiter is not None:
             waiter.add_done_callback(_seen)
-        with suppress(Exception), stray_cancellation_is_an_error():
-            if not self._broken:
-                await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
-                return
-        with suppress(Exception), stray_cancellation_is_an_error():
-            producer._closed = True
-            await asyncio.wait_for(producer._sender.close(), CLOSE_SECONDS)
-        with suppress(Exception), stray_cancellation_is_an_error():
-            await asyncio.wait_for(producer.client.close(), CLOSE_SECONDS)
+        await ended(self._producer, whole=not self._broken)
+
+
+async def ended(producer: AIOKafkaProducer, *, whole: bool) -> None:
+    """Closes a client, within a few seconds. One that is not ``whole`` may never flush what it holds: its sender is stopped."""
+    with suppress(Exception), stray_cancellation_is_an_error():
+        if whole:
+            await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
+            return
+    with suppress(Exception), stray_cancellation_is_an_error():
+        producer._closed = True
+        await asyncio.wait_for(producer._sender.close(), CLOSE_SECONDS)
+    with suppress(Exception), stray_cancellation_is_an_error():
+        await asyncio.wait_for(producer.client.close(), CLOSE_SECONDS)

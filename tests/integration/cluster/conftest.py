@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from infra.acls.grants import roles
 from infra.broker.errors import JarsUnavailableError
-from streams.settings import GATEWAY, OPERATOR, PRODUCER
+from streams.settings import OPERATOR
 from streams.upkeep.pipeline import stream_agents
 from tests.availability import unavailable
 from tests.secured_broker import SecuredBroker, secured_broker
 
-ROLES = [*(spec.name for spec in stream_agents()), PRODUCER, GATEWAY, OPERATOR]
+ROLES = [*(role.name for role in roles(stream_agents())), OPERATOR]
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ from streams.runtime.kafka import KafkaClient
 from streams.serving.commands import KafkaCommandLog
 from streams.serving.faults import UnavailableError
 from streams.serving.tail import TopicTail
-from streams.settings import OPERATOR, KafkaSettings
+from streams.settings import OPERATOR, OPS, SUPERVISOR, KafkaSettings
 from streams.topics import COMMANDS, MEMORY_LOG, SESSIONS, TOPICS, TRANSACTIONS, physical
 from streams.upkeep.pipeline import stream_agents
 from tests.secured_broker import PREFIX, SecuredBroker, environment
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.kafka
 ROLES = {role.name: role for role in roles(stream_agents())}
 NAMES = [*ROLES, OPERATOR]
 MATRIX = "matrix."
-GROUPS = {spec.name for spec in stream_agents()}
+GROUPS = {OPS, *(spec.name for spec in stream_agents())}
 IDS = {*(f"{name}-0" for name in ROLES), "schema-registry-0", "replay-0", "dlq-0", "carry"}
 NODE = 1
 
@@ -123,6 +123,7 @@ async def test_each_may_read_and_write_its_topics_and_no_other(matrix: KafkaSett
 @pytest.mark.parametrize("name", NAMES)
 async def test_each_has_its_own_group_and_transactional_ids_and_no_other(matrix: KafkaSettings, name: str) -> None:
     special = {"gateway": {"schema-registry-0"}, OPERATOR: {"schema-registry-0", "replay-0", "dlq-0", "carry"}}
+    special |= {OPS: set(), SUPERVISOR: set()}
     own = special.get(name, {f"{name}-0"})
     async with connected(matrix.as_role(name)) as client:
         assert {group for group in GROUPS if await may_join(client, group)} == {name} & GROUPS

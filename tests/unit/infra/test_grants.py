@@ -14,7 +14,7 @@ from streams.cli.acls import acls
 from streams.cli.wiring import AGENTS, OPTIONAL
 from streams.errors import ConfigurationError
 from streams.settings import KafkaAccessSettings, KafkaSettings, Settings
-from streams.topics import CHECKPOINTS, DLQ, REPLAYS, TOPICS
+from streams.topics import CHECKPOINTS, DLQ, OPS_HEALTH, OPS_METRICS, REPLAYS, TOPICS
 from streams.upkeep.pipeline import stream_agents
 
 SPECS = stream_agents()
@@ -30,12 +30,14 @@ def test_the_map_and_the_programs_agree_on_who_writes_and_every_topic_is_read() 
     writers = {topic: {role.name for role in roles(SPECS) if topic in role.writes} for topic in TOPICS}
     for topic, spec in TOPICS.items():
         shared = {agent.name for agent in SPECS}
-        assert writers[topic] == (shared if topic in {CHECKPOINTS, REPLAYS, DLQ} else {spec.writer})
+        everybody = {role.name for role in roles(SPECS)}
+        several = {CHECKPOINTS: shared, REPLAYS: shared, DLQ: shared, OPS_METRICS: everybody, OPS_HEALTH: everybody}
+        assert writers[topic] == several.get(topic, {spec.writer})
 
 
 def test_nothing_is_granted_to_everybody_nor_outside_the_prefix() -> None:
     assert {grant.principal for grant in WANTED} == {
-        f"User:p.{name}" for name in [*AGENTS, *OPTIONAL, "producer", "gateway", "operator"]
+        f"User:p.{name}" for name in [*AGENTS, *OPTIONAL, "producer", "gateway", "supervisor", "ops", "operator"]
     }
     for grant in WANTED:
         assert grant.name.startswith("p.") or grant.resource == "CLUSTER"

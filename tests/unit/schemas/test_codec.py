@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import records
+from schemas import ops_records, records
 from schemas.codec import ROOT, Codec, SchemaError, codec
 from tests.samples import SAMPLES
 
@@ -20,7 +20,8 @@ VIEWS = {"Marker": "MarkerRecord", "Checkpoint": "CheckpointRecord"}
 
 
 def view(name: str) -> Any:
-    return getattr(records, VIEWS.get(name, name))
+    name = VIEWS.get(name, name)
+    return getattr(records, name, None) or getattr(ops_records, name)
 
 
 def test_there_is_a_sample_of_every_record() -> None:

@@ -1,0 +1,109 @@
+"""What a reporter takes from a registry and from probes, how much it keeps, and that nothing of it fails the work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from streams.health import Health, Look
+from streams.ops import reporter
+from streams.ops.reporter import FAILURES, REPORTS, WAITING, Reporter, parts_of, reporting, samples_of, verdict
+from streams.ops.reports import HealthPart, MetricSample
+from streams.settings import KafkaSettings, OpsSettings, Settings
+
+NOWHERE = Settings(kafka=KafkaSettings(bootstrap="127.0.0.1:1", request_timeout_ms=1000), ops=OpsSettings(interval_seconds=0.1))
+
+
+def registry() -> CollectorRegistry:
+    found = CollectorRegistry()
+    Counter("monmouth_things_total", "t", ["kind"], registry=found).labels("a").inc(3)
+    Gauge("monmouth_level_total", "a gauge by that name", registry=found).set(2)
+    Histogram("monmouth_time", "t", buckets=[1], registry=found).observe(0.5)
+    Gauge("other_thing", "not ours", registry=found).set(1)
+    return found
+
+
+def test_samples_are_ours_with_their_kinds_and_buckets() -> None:
+    found, dropped = samples_of(registry())
+    assert dropped == 0
+    assert found == (
+        MetricSample("monmouth_things_total", "COUNTER", {"kind": "a"}, 3),
+        MetricSample("monmouth_level_total", "GAUGE", {}, 2),
+        MetricSample("monmouth_time_bucket", "HISTOGRAM", {"le": "1.0"}, 1),
+        MetricSample("monmouth_time_bucket", "HISTOGRAM", {"le": "+Inf"}, 1),
+        MetricSample("monmouth_time_count", "HISTOGRAM", {}, 1),
+        MetricSample("monmouth_time_sum", "HISTOGRAM", {}, 0.5),
+    )
+    assert samples_of(registry(), limit=2) == (found[:2], 4)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [([], ("healthy", 1.0)), (["healthy", "degraded"], ("degraded", 0.75)), (["failed", "degraded"], ("failed", 0.25))],
+)
+def test_a_process_is_as_its_worst_part(statuses: Sequence[str], said: tuple[str, float]) -> None:
+    scores = {"healthy": 1.0, "degraded": 0.5, "failed": 0.0}
+    assert verdict([HealthPart("p", status, scores[status]) for status in statuses]) == said  # type: ignore[arg-type]
+
+
+def test_parts_say_what_the_probes_say() -> None:
+    now = 0.0
+    health = Health(60, clock=lambda: now)
+    assert [(part.status, part.detail) for part in parts_of(health)()] == [("healthy", ""), ("degraded", "it is starting")]
+    health.look(Look(True))
+    assert verdict(parts_of(health)()) == ("healthy", 1.0)
+    now = 61.0
+    assert verdict(parts_of(health)())[0] == "failed"
+
+
+async def test_a_broker_that_is_away_costs_old_reports_and_one_line_of_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporter, "PAUSE", (0.01, 0.01))
+    monkeypatch.setattr(reporter, "WAITING", 3)
+    found = Reporter(NOWHERE, NOWHERE.kafka, "worker", "w", list, registry=registry())
+    dropped, failed = REPORTS.labels("dropped")._value.get(), FAILURES.labels("write")._value.get()
+    with caplog.at_level(logging.WARNING, "streams.ops.reporter"):
+        task = asyncio.create_task(found.run())
+        async with asyncio.timeout(20):
+            while REPORTS.labels("dropped")._value.get() < dropped + 2 or FAILURES.labels("write")._value.get() < failed + 2:
+                assert not task.done()
+                await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.wait([task])
+    assert len([line for line in caplog.records if "do not arrive" in line.message]) == 1
+    assert len(found._waiting) == 3
+
+
+async def test_a_look_that_fails_is_counted_and_the_next_one_is_taken() -> None:
+    looks = 0
+
+    def parts() -> Sequence[HealthPart]:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise RuntimeError("a part that cannot be asked")
+        return [HealthPart("p", "healthy", 1.0)]
+
+    found = Reporter(NOWHERE, NOWHERE.kafka, "worker", "w", parts, registry=registry())
+    failed = FAILURES.labels("look")._value.get()
+    task = asyncio.create_task(found.run())
+    async with asyncio.timeout(20):
+        while not found._waiting:
+            await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.wait([task])
+    assert FAILURES.labels("look")._value.get() == failed + 1
+    assert found._waiting[0].health.status == "healthy"
+
+
+async def test_where_it_is_off_nothing_runs() -> None:
+    off = NOWHERE.model_copy(update={"ops": OpsSettings(enabled=False)})
+    before = asyncio.all_tasks()
+    async with reporting(off, off.kafka, "worker", Health(60)):
+        assert asyncio.all_tasks() == before
+    assert WAITING >= 60
