@@ -21,9 +21,19 @@ if "CI" not in os.environ:
     settings.load_profile("patient")
 
 pytest_plugins = ("tests.broker_fixtures", "tests.cassandra_fixtures", "tests.milvus_fixtures")
+LANES = ("cassandra", "milvus")
+"""Markers of servers too large to have two of: all of their tests go to one process."""
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MONMOUTH_DATA", ROOT.parent / "shared" / "data"))
 MODELS = Path(os.environ.get("MONMOUTH_MODELS", ROOT / ".monmouth" / "models"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes (``-n 2 --dist loadgroup``), a file stays in one, and so does a large server."""
+    for item in items:
+        lane = next((name for name in LANES if item.get_closest_marker(name)), str(item.path))
+        item.add_marker(pytest.mark.xdist_group(lane))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import time
 
 from perf.jobs.worker import FACTORIES, SEED
 from perf.measure import Figure
+from streams import loops
 from streams.collector import relax_collector
 from streams.runtime import metrics
 from streams.runtime.worker import run_worker
@@ -38,4 +39,4 @@ async def replay(what: str, settings: Settings) -> Figure:
 
 if __name__ == "__main__":
     relax_collector()
-    print(asyncio.run(replay(sys.argv[1], Settings.model_validate_json(sys.argv[2]))).as_json(), flush=True)
+    print(loops.run(replay(sys.argv[1], Settings.model_validate_json(sys.argv[2]))).as_json(), flush=True)

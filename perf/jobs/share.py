@@ -11,6 +11,7 @@ import sys
 import time
 
 from perf.jobs.worker import FACTORIES, SEED
+from streams import loops
 from streams.collector import relax_collector
 from streams.runtime import metrics
 from streams.runtime.worker import run_worker
@@ -43,4 +44,4 @@ async def work(what: str, settings: Settings) -> None:
 
 if __name__ == "__main__":
     relax_collector()
-    asyncio.run(work(sys.argv[1], Settings.model_validate_json(sys.argv[2])))
+    loops.run(work(sys.argv[1], Settings.model_validate_json(sys.argv[2])))

@@ -18,7 +18,7 @@ from blake3 import blake3
 
 from perf.measure import Figure
 from perf.plain import PlainClient
-from streams import topics
+from streams import loops, topics
 from streams.agents.base import Emit, LocalState, Record, StreamAgent
 from streams.agents.lattice import LatticeAgent
 from streams.collector import relax_collector
@@ -110,7 +110,7 @@ def main() -> None:
     profiler = cProfile.Profile()
     if profile:
         profiler.enable()
-    figure = asyncio.run(job)
+    figure = loops.run(job)
     if profile:
         profiler.disable()
         profiler.dump_stats(profile[0])

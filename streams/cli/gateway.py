@@ -9,6 +9,7 @@ import click
 
 from connectors.embedding import open_embedder
 from connectors.stores import open_memory_store, open_vector_store
+from streams import loops
 from streams.cluster.refusals import demand_access
 from streams.ports.embedder import Embedder
 from streams.serving.server import Gateway, Stores, run_gateway
@@ -77,4 +78,4 @@ def gateway(settings: Settings, host: str | None, port: int | None, metrics_port
         settings.gateway.port = port
     if metrics_port is not None:
         settings.gateway.metrics_port = metrics_port
-    asyncio.run(serve(settings))
+    loops.run(serve(settings))

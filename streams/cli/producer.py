@@ -11,6 +11,7 @@ import click
 
 from connectors.chain.archive import open_archive
 from connectors.chain.rpc import RpcSource
+from streams import loops
 from streams.cli.measured import measured, metrics_port_option
 from streams.collector import relax_collector
 from streams.health import Health, Look, watch
@@ -118,7 +119,7 @@ def producer(  # noqa: PLR0917  (click passes options by name)
     health = Health(settings.probes.live_seconds)
     with measured(settings, metrics_port, health):
         source = open_source(settings, history, siblings)
-        done = asyncio.run(publish(settings, source, once=once, until=until, health=health))
+        done = loops.run(publish(settings, source, once=once, until=until, health=health))
     click.echo(
         f"{done.blocks} blocks, {done.transactions} transactions, {done.records} records, "
         f"{done.reorgs} reorgs that lost {done.conflicts} transactions; "

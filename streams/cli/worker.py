@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 import click
 
+from streams import loops
 from streams.cli.measured import measured, metrics_port_option
 from streams.cli.wiring import AGENTS, agent_factories
 from streams.collector import relax_collector
@@ -66,4 +67,4 @@ def worker(settings: Settings, agents: str, standby: bool, metrics_port: int | N
     relax_collector()
     health = Health(settings.probes.live_seconds)
     with measured(settings, metrics_port, health):
-        asyncio.run(work(settings, [name.strip() for name in agents.split(",") if name.strip()], health))
+        loops.run(work(settings, [name.strip() for name in agents.split(",") if name.strip()], health))

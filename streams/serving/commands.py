@@ -28,7 +28,6 @@ from streams.settings import KafkaSettings
 from streams.signing import Signer
 from streams.topics import COMMANDS, TOPICS, physical
 
-LINGER_MS = 2
 SEND_SECONDS = 10.0
 DISCARD_SECONDS = 2.0
 
@@ -127,7 +126,6 @@ class KafkaCommandLog:
                     **client_arguments(self._settings),
                     enable_idempotence=True,
                     acks="all",
-                    linger_ms=LINGER_MS,
                     max_request_size=TOPICS[COMMANDS].max_message_bytes,
                     request_timeout_ms=int(1000 * SEND_SECONDS),
                 )
