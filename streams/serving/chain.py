@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from schemas.codec import SchemaError, UnknownSchemaError, codec
@@ -45,13 +45,20 @@ class ChainReader(Protocol):
 class ChainTail:
     """A ChainReader on Kafka."""
 
-    def __init__(self, settings: KafkaSettings, verifier: Verifier, timeout: float) -> None:
-        """``timeout``: seconds a barrier may take."""
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        verifier: Verifier,
+        timeout: float,
+        told: Callable[[ChainStep, int], None] | None = None,
+    ) -> None:
+        """``timeout``: seconds a barrier may take. ``told``: of each step, and when the broker took it, in milliseconds."""
         self.view = CanonicalView()
         self.tail = TopicTail(settings, BLOCKS, self._fold)
         self._verifier = verifier
         self._newer: OutdatedError | None = None
         self._timeout = timeout
+        self._told = told
         self._recent: deque[tuple[float, int]] = deque(maxlen=100_000)
         metrics.THROUGHPUT.set_function(self._throughput)
 
@@ -80,7 +87,7 @@ class ChainTail:
             steps = await asyncio.to_thread(self._checked, records)
         if self.view.sequence is None and self.tail.beginnings.get(0, 0) > 0:
             self.view.first = None
-        for step in steps:
+        for step, at_ms in steps:
             try:
                 self.view.apply(step)
             except BrokenChainError as error:
@@ -88,8 +95,10 @@ class ChainTail:
                     f"{self.tail.topic}: {error}", "The log was cut or altered, or two producers wrote to it."
                 ) from None
             self._measure(step)
+            if self._told is not None:
+                self._told(step, at_ms)
 
-    def _checked(self, records: Sequence[Any]) -> list[ChainStep]:
+    def _checked(self, records: Sequence[Any]) -> list[tuple[ChainStep, int]]:
         steps = []
         for record in records:
             try:
@@ -105,7 +114,7 @@ class ChainTail:
                 continue
             self._verifier.verify(name, value, record.value)
             self._newer = None  # garbage, then: the log goes on in the version that is known
-            steps.append(ChainStep.of(value))
+            steps.append((ChainStep.of(value), record.timestamp))
         return steps
 
     def _measure(self, step: ChainStep) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from schemas.codec import SchemaError, codec
 from streams.core.block import BlockRef
@@ -32,6 +32,13 @@ class Standing:
     block: BlockRef | None
 
 
+class Tip(NamedTuple):
+    """A commit: the stream agent's newest checkpoint, and when the broker took it, in milliseconds."""
+
+    checkpoint: Checkpoint
+    at_ms: int
+
+
 class ProgressTable(Protocol):
     """Standings of stream agents."""
 
@@ -45,8 +52,8 @@ class ProgressTable(Protocol):
 class ProgressTail:
     """A ProgressTable on Kafka."""
 
-    def __init__(self, settings: KafkaSettings, timeout: float, moved: Callable[[str], None] | None = None) -> None:
-        """``timeout``: seconds that ``fresh`` may wait. ``moved``: told who committed, before readers are."""
+    def __init__(self, settings: KafkaSettings, timeout: float, moved: Callable[[Tip], None] | None = None) -> None:
+        """``timeout``: seconds that ``fresh`` may wait. ``moved``: told who committed what, before readers are."""
         self._fold = each(settings, CHECKPOINTS, self._read)
         self.tail = TopicTail(settings, CHECKPOINTS, self._fold)
         self._timeout = timeout
@@ -74,11 +81,11 @@ class ProgressTail:
         if record.key is None:
             return
         if record.key.endswith(_SUFFIX):
-            self._take(record.key, record.value)
+            self._take(record.key, record.value, record.timestamp)
         else:
             self._kept.take(record.key, record.value)
 
-    def _take(self, key: bytes, value: bytes | None) -> None:
+    def _take(self, key: bytes, value: bytes | None, at_ms: int) -> None:
         if value is None:
             self._standings.pop(key, None)
             return
@@ -88,4 +95,4 @@ class ProgressTail:
         tip = Checkpoint.of(record)
         self._standings[key] = Standing(dict(tip.offsets), None if tip.at.block == NOWHERE else tip.at.block)
         if self._moved is not None:
-            self._moved(record["stream_agent"])
+            self._moved(Tip(tip, at_ms))

@@ -68,7 +68,8 @@ from streams.serving.probes import (
     memory_store_probe,
     vector_store_probe,
 )
-from streams.serving.progress import ProgressTail
+from streams.serving.ops.operations import Operations
+from streams.serving.progress import ProgressTail, Tip
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
 from streams.serving.registry.log import RegistryLog
@@ -109,13 +110,12 @@ class Stores(NamedTuple):
     vectors: VectorStore
 
 
-def _told(vectors: VectorStore) -> Callable[[str], None] | None:
-    """Has the store know when the embedding agent committed, if it asks to be told."""
-    if not isinstance(vectors, Catching):
-        return None
+def _told(vectors: VectorStore, operations: Operations) -> Callable[[Tip], None]:
+    """Has the live state know of every commit, and the store of those of the embedding agent, if it asks to be told."""
 
-    def moved(stream_agent: str) -> None:
-        if stream_agent == VECTORS_BY:
+    def moved(tip: Tip) -> None:
+        operations.tip(tip.checkpoint, tip.at_ms)
+        if isinstance(vectors, Catching) and tip.checkpoint.stream_agent == VECTORS_BY:
             vectors.catch_up()
 
     return moved
@@ -142,11 +142,12 @@ class Gateway:
         settings = settings.model_copy(update={"kafka": settings.kafka.as_role(GATEWAY)})
         self._settings = settings
         self._keys = open_keys(settings)
-        self.chain = ChainTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
+        self.operations = Operations(settings.kafka)
+        self.chain = ChainTail(settings.kafka, verifier, settings.gateway.barrier_seconds, self.operations.step)
         self.roots = RootTail(settings.kafka, settings.gateway.barrier_seconds)
         self.sessions = SessionTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
         self.edges = EdgeTail(settings.kafka, settings.graph, settings.gateway.barrier_seconds, self._final)
-        self.progress = ProgressTail(settings.kafka, settings.gateway.barrier_seconds, _told(stores.vectors))
+        self.progress = ProgressTail(settings.kafka, settings.gateway.barrier_seconds, _told(stores.vectors, self.operations))
         self._erasures = ErasureTail(settings.kafka, settings.gateway.barrier_seconds)
         self.access = AccessTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
         signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
@@ -237,6 +238,7 @@ class Gateway:
             raise
         self.port, self.metrics_port = listener.getsockname()[1], self._metrics.port
         measure_disk(self._settings.state_dir)
+        self.operations.start()
         self.chain.start()
         self.roots.start()
         self.sessions.start()
@@ -285,6 +287,7 @@ class Gateway:
         await self.services.sync.close()
         await self._feed_log.stop()
         await self._registry.stop()
+        await self.operations.stop()
         await self.chain.stop()
         await self.roots.stop()
         await self.sessions.stop()

@@ -19,7 +19,7 @@ def record(slot: str, at: BlockRef, offset: int, *, key: bytes | None = None, va
     live = LiveBlock(at, 3, offset, offset, 0, ZERO_HASH)
     checkpoint = Checkpoint("memory", 2, slot, "chain.transactions", live, {"memory.commands": offset})
     encoded = codec().encode("Checkpoint", checkpoint.record())
-    return SimpleNamespace(key=key or checkpoint.key, value=encoded if value is None else value, partition=2, offset=offset)
+    return SimpleNamespace(key=key or checkpoint.key, value=encoded if value is None else value, partition=2, offset=offset, timestamp=0)
 
 
 async def standing(*records: SimpleNamespace) -> Standing | None:
@@ -42,11 +42,11 @@ async def test_garbage_and_what_is_another_keys_are_passed_over() -> None:
     wrong = [
         record(TIP, FIRST, 5, value=b"garbage"),
         record("7", FIRST, 6, key=b"memory/2/tip"),
-        SimpleNamespace(key=None, value=b"", partition=2, offset=7),
+        SimpleNamespace(key=None, value=b"", partition=2, offset=7, timestamp=0),
     ]
     assert await standing(record(TIP, FIRST, 4), *wrong) == Standing({"memory.commands": 4}, FIRST)
 
 
 async def test_a_tombstone_takes_it_away() -> None:
     tip = record(TIP, FIRST, 4)
-    assert await standing(tip, SimpleNamespace(key=tip.key, value=None, partition=2, offset=5)) is None
+    assert await standing(tip, SimpleNamespace(key=tip.key, value=None, partition=2, offset=5, timestamp=0)) is None
