@@ -57,6 +57,7 @@ from streams.serving.graph.reads import GraphReads
 from streams.serving.graph.tail import EdgeTail
 from streams.serving.messages.desk import MessageDesk
 from streams.serving.messages.topic import MessageTail, MessageWriter
+from streams.serving.ops.operations import Operations
 from streams.serving.packages import Packages
 from streams.serving.probes import (
     Probes,
@@ -68,7 +69,6 @@ from streams.serving.probes import (
     memory_store_probe,
     vector_store_probe,
 )
-from streams.serving.ops.operations import Operations
 from streams.serving.progress import ProgressTail, Tip
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads

@@ -1,8 +1,8 @@
 """The live state of the deployment: a fold of the topics of operations and of the chain's events, and questions to it. Pure.
 
-Time comes from outside: ``advance`` says what time it is, and every report is told when it was seen. Invariants: everything held
-is bounded (processes, alerts, windows, reorganisations, points of series); what nobody has reported for a while is gone or absent,
-never well; folding the same records again changes nothing but the times.
+Time comes from outside: ``advance`` says what time it is, and every report is told when it was seen. Invariants: everything
+held is bounded (processes, alerts, windows, reorganisations, points of series); what nobody has reported for a while is gone
+or absent, never well; folding the same records again changes nothing but the times.
 """
 
 from __future__ import annotations

@@ -39,6 +39,9 @@ class History:
         if last is not None and second <= last:
             return
         first = second if last is None else max(last + 1, second - (self._seconds.maxlen or KEPT) * MINUTE)
+        if last is not None and first > last + 1:  # so long a silence leaves nothing of what was before it
+            self._minute.clear()
+            self._minutes.clear()
         for at in range(first, second):
             self._put(at, None)
         self._put(second, value)

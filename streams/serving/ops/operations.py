@@ -1,7 +1,7 @@
 """The live state of the deployment in a gateway: what fills the board, and who is told when it has changed.
 
-Invariant: the board is changed by the event loop alone; once a second it is told the time, so that what falls silent is seen to be
-gone also when nothing else happens.
+Invariant: the board is changed by the event loop alone; once a second it is told the time, so that what falls silent is seen
+to be gone also when nothing else happens.
 """
 
 from __future__ import annotations

@@ -120,9 +120,7 @@ def _stream_agent(
     )
 
 
-def _partition(
-    board: Board, measures: Measures, name: str, number: int, holders: dict[tuple[str, int], str]
-) -> PartitionView:
+def _partition(board: Board, measures: Measures, name: str, number: int, holders: dict[tuple[str, int], str]) -> PartitionView:
     stand = board.standings.get((name, number))
 
     def said(metric: str) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """The last reorganisations: how deep, written when, and when the stream agents had healed. Pure.
 
-A stream agent's partition has healed once its standing is at or past the UNDO; a reorganisation has, once all of them have. Times
-are the log's own (the broker dates each record), so they do not depend on who looks. Invariants: at most ``KEPT`` are held; how
-long it took is told only if every partition was seen to cross the UNDO, so not of what lies before this process began to look.
+A stream agent's partition has healed once its standing is at or past the UNDO; a reorganisation has, once all of them have.
+Times are the log's own (the broker dates each record), so they do not depend on who looks. Invariants: at most ``KEPT`` are
+held; how long it took is told only if every partition was seen to cross the UNDO, so not of what lies before this process
+began to look.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The series that have a history: an explicit list, and how each is made from what all processes say. Pure.
 
-Invariant: what no process that lives reports has no value; a quantile of nothing has none either. Nothing is shown as nought that
-was not measured.
+Invariant: what no process that lives reports has no value; a quantile of nothing has none either. Nothing that
+was not measured is shown as nought.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ GAUGES = frozenset(
 SUMS = frozenset(f"{name}{end}" for name in (REQUEST_LATENCY, BLOCK_LATENCY, QUERY_LATENCY) for end in ("_sum", "_count"))
 COUNTERS = frozenset({RECORDS, QUERIES, ERRORS, REWINDS, FIRED}) | SUMS
 EVENTS = frozenset({ERRORS, REWINDS, FIRED})
-"""Of the counters, those that a process has no sample of before the first event: there is nothing to count yet, not no counter."""
+"""Counters that a process has no sample of before the first event: there was nothing to count then."""
 HISTOGRAMS = frozenset(f"{name}_bucket" for name in (QUERY_LATENCY, BLOCK_LATENCY, REQUEST_LATENCY))
 
 
@@ -77,7 +77,7 @@ SERIES: Mapping[str, Series] = {
     for series in (
         Series("throughput_tps", "Throughput of the chain", "tx/s", "more", lambda m: m.gauge(THROUGHPUT, max)),
         Series("records_per_second", "Records processed", "records/s", "more", lambda m: m.rate(RECORDS)),
-        Series("block_latency_p95_ms", "Block to committed state, p95", "ms", "less", lambda m: m.quantile(BLOCK_LATENCY, 0.95)),
+        Series("block_latency_p95_ms", "Block to committed, p95", "ms", "less", lambda m: m.quantile(BLOCK_LATENCY, 0.95)),
         Series("lag_records", "Records that wait", "records", "less", lambda m: m.waiting()),
         Series("seconds_behind", "Furthest behind", "s", "less", lambda m: m.gauge(BEHIND, max)),
         Series("queries_per_second", "Context queries", "queries/s", "more", lambda m: m.rate(QUERIES)),

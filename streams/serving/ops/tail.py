@@ -1,9 +1,9 @@
 """Follows the topics of operations with one connection, into a board.
 
-Invariants: the compacted topics are read from their beginning, ops.metrics from ``BACK_MS`` ago on, so that a gateway that has just
-started has a short history at once; what was in the log before it connected is dated by the broker, what comes later by this
-machine. Anybody may write to a topic: what is no record of ours is counted and passed over. Reports that retention took away
-before they were read are gone, and nothing else is made of it.
+Invariants: the compacted topics are read from their beginning, ops.metrics from ``BACK_MS`` ago on, so that a gateway that
+has just started has a short history at once; what was in the log before it connected is dated by the broker, what comes later
+by this machine. Anybody may write to a topic: what is no record of ours is counted and passed over. Reports that retention
+took away before they were read are gone, and nothing else is made of it.
 """
 
 from __future__ import annotations

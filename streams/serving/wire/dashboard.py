@@ -225,8 +225,8 @@ class PerformanceMetrics(Answer):
 class TrendView(Answer):
     """A straight line through the newest points; ``explained``: its share of their variance.
 
-    ``first``, ``last``: its ends. ``ahead``: its value ``horizon`` seconds later, in 95 of 100 cases between ``low`` and ``high``;
-    null where it explains too little to say.
+    ``first``, ``last``: its ends. ``ahead``: its value ``horizon`` seconds later, in 95 of 100 cases between ``low`` and
+    ``high``; null where it explains too little to say.
     """
 
     direction: Literal["rising", "falling", "steady"]

@@ -19,7 +19,9 @@ def record(slot: str, at: BlockRef, offset: int, *, key: bytes | None = None, va
     live = LiveBlock(at, 3, offset, offset, 0, ZERO_HASH)
     checkpoint = Checkpoint("memory", 2, slot, "chain.transactions", live, {"memory.commands": offset})
     encoded = codec().encode("Checkpoint", checkpoint.record())
-    return SimpleNamespace(key=key or checkpoint.key, value=encoded if value is None else value, partition=2, offset=offset, timestamp=0)
+    return SimpleNamespace(
+        key=key or checkpoint.key, value=encoded if value is None else value, partition=2, offset=offset, timestamp=0
+    )
 
 
 async def standing(*records: SimpleNamespace) -> Standing | None:
