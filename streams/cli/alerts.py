@@ -1,4 +1,4 @@
-"""``monmouth alerts``: rules over metrics, checked, watched, and written for Prometheus."""
+"""``monmouth alerts``: rules over metrics, checked, watched, and written for Prometheus and Alertmanager."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import asyncio
 import json
 import signal
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import click
 
 from streams.errors import ConfigurationError
+from streams.ops.alerts.alertmanager import configuration
 from streams.ops.alerts.channels import Channel, LogChannel, body_of, make_channel
 from streams.ops.alerts.promql import rule_group
 from streams.ops.alerts.rules import Rule, default_rules, load_rules
 from streams.ops.alerts.watch import Watch
 from streams.settings import Settings
 
+LOG = "log"
+"""The channel that is always there."""
 _file = click.Path(path_type=Path, dir_okay=False)
+_channels_file = click.option(
+    "--channels", "channels_file", type=_file, help="Channels file; without it there is only the channel `log`."
+)
 _rules = click.option("--rules", "file", type=_file, help="Rules file (default: the rules that come with it).")
 
 
 @click.group()
 def alerts() -> None:
-    """Alert rules: check them, watch metrics with them, or write them for Prometheus.
+    """Alert rules: check them, watch metrics with them, or write them for Prometheus and Alertmanager.
 
     \b
     Examples:
@@ -32,6 +39,7 @@ def alerts() -> None:
       monmouth alerts watch --target http://127.0.0.1:9090/metrics
       monmouth alerts watch --rules rules.toml --channels channels.toml
       monmouth alerts prometheus > alerts.json
+      monmouth alerts alertmanager --channels channels.toml > alertmanager.json
     """
 
 
@@ -54,7 +62,17 @@ def prometheus(file: Path | None, interval: float) -> None:
 
 @alerts.command()
 @_rules
-@click.option("--channels", "channels_file", type=_file, help="Channels file; without it there is only the channel `log`.")
+@_channels_file
+def alertmanager(file: Path | None, channels_file: Path | None) -> None:
+    """Print the channels as a configuration of Alertmanager (JSON, which is YAML)."""
+    rules, said = _load(file), _tables(channels_file)
+    _demand_channels(rules, {LOG, *said})
+    click.echo(json.dumps(configuration(rules, said), indent=2))
+
+
+@alerts.command()
+@_rules
+@_channels_file
 @click.option("--target", "targets", multiple=True, help="Address of /metrics; repeat for several (default: the gateway's).")
 @click.option("--interval", default=0.5, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds between two looks.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
@@ -83,15 +101,24 @@ def _load(file: Path | None) -> list[Rule]:
 
 
 def _channels(file: Path | None, rules: list[Rule]) -> dict[str, Channel]:
-    said: dict[str, Any] = {}
-    if file is not None:
-        try:
-            said = tomllib.loads(file.read_text())
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigurationError(f"cannot read {file}: {error}") from None
+    channels: dict[str, Channel] = {LOG: LogChannel()}
+    channels |= {name: make_channel(name, fields) for name, fields in _tables(file).items()}
+    _demand_channels(rules, channels)
+    return channels
+
+
+def _tables(file: Path | None) -> dict[str, dict[str, Any]]:
+    if file is None:
+        return {}
+    try:
+        said = tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"cannot read {file}: {error}") from None
     if wrong := [name for name, fields in said.items() if not isinstance(fields, dict)]:
         raise ConfigurationError(f"{file}: {wrong[0]} is no table", "Write one table for each channel: [name].")
-    channels: dict[str, Channel] = {"log": LogChannel()} | {name: make_channel(name, fields) for name, fields in said.items()}
-    if unknown := sorted({name for rule in rules if rule.enabled for name in rule.channels} - channels.keys()):
+    return said
+
+
+def _demand_channels(rules: list[Rule], channels: Collection[str]) -> None:
+    if unknown := sorted({name for rule in rules if rule.enabled for name in rule.channels if name not in channels}):
         raise ConfigurationError(f"no channel is called {unknown[0]}", "Name it in the file given with --channels.")
-    return channels

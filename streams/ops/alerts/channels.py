@@ -57,6 +57,7 @@ def body_of(event: Event) -> dict[str, Any]:
         "severity": event.rule.severity,
         "condition": event.rule.condition,
         "description": event.rule.description,
+        "runbook": event.rule.runbook,
         "labels": dict(event.labels),
         "value": event.value,
         "since": event.since,

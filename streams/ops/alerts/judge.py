@@ -10,15 +10,20 @@ from collections.abc import Iterable, Sequence
 from streams.ops.alerts.evaluate import holding
 from streams.ops.alerts.expression import QUANTILES, Binary, Call, Metric, Node
 from streams.ops.alerts.life import Alerts, Event
-from streams.ops.alerts.rules import Rule, longest_window
-from streams.ops.alerts.series import Sample, Series
+from streams.ops.alerts.rules import ALL, Rule, longest_window
+from streams.ops.alerts.series import Labels, Sample, Series
+
+PLACE = ("component", "instance", "target")
+"""Labels that say which process a series is of."""
 
 
 class Judge:
     """``interval``: seconds between two samples of a series."""
 
     def __init__(self, rules: Sequence[Rule], interval: float) -> None:
-        self.rules = [rule for rule in rules if rule.enabled]
+        on = [rule for rule in rules if rule.enabled]
+        self._muters = {rule.name: muters_of(rule, on) for rule in on}
+        self.rules = sorted(on, key=lambda rule: bool(self._muters[rule.name]))  # a rule is looked at after those that mute it
         self.wanted = frozenset(name for rule in self.rules for name in names_of(rule.expression))
         self.alerts = Alerts()
         self._series = Series(longest_window(self.rules) + 2 * interval + 60)
@@ -30,9 +35,24 @@ class Judge:
     def step(self, now: float) -> list[Event]:
         """What is to be told at ``now``."""
         self._series.forget(now)
-        return [
-            event for rule in self.rules for event in self.alerts.step(rule, holding(rule.expression, self._series, now), now)
-        ]
+        return [event for rule in self.rules for event in self._told(rule, now)]
+
+    def _told(self, rule: Rule, now: float) -> list[Event]:
+        muting = [self.alerts.fires(name) for name in self._muters[rule.name]]
+        places = {place_of(labels) for found in muting for labels in found}
+        return self.alerts.step(
+            rule, holding(rule.expression, self._series, now), now, lambda labels: place_of(labels) in places
+        )
+
+
+def muters_of(rule: Rule, rules: Sequence[Rule]) -> list[str]:
+    """Names of the rules that mute one."""
+    return [other.name for other in rules if other.name != rule.name and {ALL, rule.name} & set(other.mutes)]
+
+
+def place_of(labels: Labels) -> Labels:
+    """The process an alert is about; nothing for one about the whole."""
+    return tuple(pair for pair in labels if pair[0] in PLACE)
 
 
 def names_of(node: Node) -> frozenset[str]:

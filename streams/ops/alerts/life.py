@@ -2,12 +2,13 @@
 
 An alert is one rule at one set of labels. Invariants: it fires once it held for the rule's ``hold`` without a break, and is
 told once, not again while it goes on; it resolves when it no longer holds, which is told if its firing was; within ``cooldown``
-of a firing that was told, another one of the same alert is not.
+of a firing that was told, another one of the same alert is not; one that is muted is told when it is so no more, if it still
+holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from streams.ops.alerts.evaluate import Vector
@@ -45,6 +46,7 @@ class _Alert:
     since: float
     value: float
     firing: bool = False
+    decided: bool = False
     told: bool = False
 
 
@@ -60,11 +62,15 @@ class Alerts:
         """How many fire now."""
         return sum(alert.firing for alert in self._alerts.values())
 
-    def step(self, rule: Rule, holds: Vector, now: float) -> list[Event]:
-        """Takes in where a rule holds at ``now``; what is to be told."""
-        return [*self._raised(rule, holds, now), *self._resolved(rule, holds, now)]
+    def fires(self, name: str) -> list[Labels]:
+        """Where a rule fires now."""
+        return [labels for (rule, labels), alert in self._alerts.items() if rule == name and alert.firing]
 
-    def _raised(self, rule: Rule, holds: Vector, now: float) -> Iterator[Event]:
+    def step(self, rule: Rule, holds: Vector, now: float, muted: Callable[[Labels], bool] = lambda _: False) -> list[Event]:
+        """Takes in where a rule holds at ``now``; what is to be told."""
+        return [*self._raised(rule, holds, now, muted), *self._resolved(rule, holds, now)]
+
+    def _raised(self, rule: Rule, holds: Vector, now: float, muted: Callable[[Labels], bool]) -> Iterator[Event]:
         for labels, value in holds.items():
             key = rule.name, labels
             alert = self._alerts.get(key)
@@ -74,9 +80,10 @@ class Alerts:
                     continue
                 alert = self._alerts[key] = _Alert(now, value)
             alert.value = value
-            if alert.firing or now - alert.since < rule.hold:
+            alert.firing = alert.firing or now - alert.since >= rule.hold
+            if not alert.firing or alert.decided or muted(labels):
                 continue
-            alert.firing = True
+            alert.decided = True
             last = self._told.get(key)
             alert.told = last is None or now - last >= rule.cooldown
             if alert.told:

@@ -23,6 +23,7 @@ from streams.ops.alerts.expression import (
 from streams.ops.alerts.rules import Rule
 from streams.ops.alerts.series import UP
 
+JOBS = ".*monmouth.*"
 _OF_PROMQL = frozenset({"delta", "increase", "rate"})
 
 
@@ -40,25 +41,30 @@ def promql(node: Node) -> str:
 
 
 def rule_group(rules: Sequence[Rule], interval: float) -> dict[str, Any]:
-    """The rule file (as YAML or JSON, which is YAML) for ``promtool check rules``."""
+    """The rule file (as YAML or JSON, which is YAML) for ``promtool check rules``; ``interval``: seconds between two looks.
+
+    The label ``channels`` is what Alertmanager's routes go by.
+    """
     found = [
         {
             "alert": rule.name,
             "expr": promql(rule.expression),
             "for": f"{rule.hold:g}s",
-            "labels": {"severity": rule.severity},
-            "annotations": {"description": rule.description, "condition": rule.condition},
+            "labels": {"severity": rule.severity, "channels": f",{','.join(rule.channels)},"},
+            "annotations": {"description": rule.description, "condition": rule.condition, "runbook_url": rule.runbook},
         }
         for rule in rules
         if rule.enabled
     ]
-    return {"groups": [{"name": "monmouth", "interval": f"{max(1, round(interval))}s", "rules": found}]}
+    return {"groups": [{"name": "monmouth", "interval": f"{max(1, round(1000 * interval))}ms", "rules": found}]}
 
 
 def _metric(metric: Metric, suffix: str = "") -> str:
     matchers = ",".join(f"{m.label}{m.sign}{json.dumps(m.value)}" for m in metric.matchers)
     ranged = "" if metric.seconds is None else f"[{round(metric.seconds * 1000)}ms]"
-    name = "up" if metric.name == UP else metric.name  # Prometheus' own name for it
+    if metric.name == UP:  # Prometheus' own name for it, which it has for the programs of others too
+        matchers = ",".join(filter(None, [matchers, f'job=~"{JOBS}"']))
+    name = "up" if metric.name == UP else metric.name
     return name + suffix + (f"{{{matchers}}}" if matchers else "") + ranged
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from streams.errors import ConfigurationError
 from streams.ops.alerts.expression import ExpressionError, Node, duration, metrics_of, parse
 
+ALL = "*"
+RUNBOOK = "docs/runbook.md"
 SEVERITIES = ("info", "warning", "critical")
 MOST_RULES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``hold``: seconds a condition must hold before the alert fires. ``cooldown``: least seconds between two firings."""
+    """``hold``: seconds a condition must hold before the alert fires. ``cooldown``: least seconds between two firings.
+
+    ``mutes``: rules that say the same less well, and are not told of the same process while this one fires; ``ALL``: all
+    others.
+    """
 
     name: str
     condition: str
@@ -34,6 +40,8 @@ class Rule:
     cooldown: float = 300.0
     channels: tuple[str, ...] = ("log",)
     enabled: bool = True
+    mutes: tuple[str, ...] = ()
+    runbook: str = ""
 
 
 class _Said(BaseModel):
@@ -48,6 +56,8 @@ class _Said(BaseModel):
     cooldown: str = "300s"
     channels: list[str] = Field(default=["log"], min_length=1, max_length=16)
     enabled: bool = True
+    mutes: list[str] = Field(default=[], max_length=100)
+    runbook: str = Field("", max_length=500)
 
 
 DEFAULTS = """
@@ -57,6 +67,7 @@ description = "A process does not serve its metrics: nothing else is known of it
 condition = "target_up < 1"
 severity = "critical"
 for = "2s"
+mutes = ["*"]
 
 [[rule]]
 name = "HighLatency"
@@ -69,6 +80,7 @@ name = "SystemHealthDegraded"
 description = "Components of a gateway do not answer their probes."
 condition = "system_health_score < 0.8"
 severity = "critical"
+for = "5s"
 
 [[rule]]
 name = "HighErrorRate"
@@ -83,6 +95,7 @@ condition = "availability_percentage < 99"
 severity = "critical"
 evaluation_window = "10m"
 cooldown = "30m"
+mutes = ["HighErrorRate"]
 
 [[rule]]
 name = "HighMemory"
@@ -123,7 +136,8 @@ severity = "critical"
 
 def default_rules() -> list[Rule]:
     """What is watched where no file says otherwise."""
-    return rules_of(DEFAULTS, "the default rules")
+    rules = rules_of(DEFAULTS, "the default rules")
+    return [replace(rule, runbook=f"{RUNBOOK}#{rule.name.lower()}") for rule in rules]
 
 
 def load_rules(path: Path) -> list[Rule]:
@@ -147,6 +161,8 @@ def rules_of(text: str, place: str) -> list[Rule]:
     names = [rule.name for rule in rules]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(f"{place} has two rules called {twice[0]}")
+    if strange := sorted({other for rule in rules for other in rule.mutes} - {*names, ALL}):
+        raise ConfigurationError(f"{place} mutes {strange[0]}, which is no rule of it")
     return rules
 
 
@@ -163,6 +179,8 @@ def _rule(row: Any, place: str) -> Rule:
             cooldown=duration(said.cooldown),
             channels=tuple(dict.fromkeys(said.channels)),
             enabled=said.enabled,
+            mutes=tuple(said.mutes),
+            runbook=said.runbook,
         )
     except ValidationError as error:
         first = error.errors()[0]

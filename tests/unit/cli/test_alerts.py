@@ -46,3 +46,14 @@ def test_watch_refuses_channels_it_does_not_know(tmp_path: Path, text: str | Non
     refused = run(*words)
     assert isinstance(refused.exception, ConfigurationError)
     assert said in refused.exception.message
+
+
+def test_alertmanager_gets_a_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(RULES)
+    (tmp_path / "channels.toml").write_text('[pager]\ntype = "webhook"\nurl = "http://127.0.0.1:9/"\n')
+    found = json.loads(run("alertmanager", "--rules", str(file), "--channels", str(tmp_path / "channels.toml")).output)
+    assert [receiver["name"] for receiver in found["receivers"]] == ["log", "pager"]
+    assert json.loads(run("alertmanager").output)["route"]["routes"] == []
+    refused = run("alertmanager", "--rules", str(file))
+    assert isinstance(refused.exception, ConfigurationError)

@@ -82,7 +82,7 @@ def test_durations() -> None:
         ("p99(a[1m]) > 1", "(histogram_quantile(0.99, increase(monmouth_a_bucket[60000ms]))) > (1)"),
         ("a > 1 and sum(b) > 2", "((monmouth_a) > (1)) and on() ((sum(monmouth_b)) > (2))"),
         ("sum(b) > 2 and a > 1", "((monmouth_a) > (1)) and on() ((sum(monmouth_b)) > (2))"),
-        ("target_up < 1", "(up) < (1)"),
+        ("target_up < 1", '(up{job=~".*monmouth.*"}) < (1)'),
     ],
 )
 def test_promql(text: str, said: str) -> None:

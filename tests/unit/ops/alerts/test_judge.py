@@ -36,3 +36,44 @@ def test_a_restart_of_the_process_hides_no_increase() -> None:
     judge.take([Sample("monmouth_broken_total", (), 3, 1.0)])
     (event,) = judge.step(3)
     assert (event.rule.name, event.value) == ("Broken", 1.0)
+
+
+MUTING = """
+[[rule]]
+name = "Mild"
+condition = "level > 5"
+cooldown = "0s"
+[[rule]]
+name = "Whole"
+condition = "sum(level) > 5"
+cooldown = "0s"
+[[rule]]
+name = "Down"
+condition = "target_up < 1"
+cooldown = "0s"
+mutes = ["*"]
+"""
+
+
+def test_an_alert_that_is_muted_is_told_once_it_is_not_and_still_holds() -> None:
+    judge = Judge(rules_of(MUTING, "here"), 1)
+    one, other = (("target", "a"),), (("target", "b"),)
+
+    def step(at: float, up: float, level: float) -> list[tuple[str, str]]:
+        judge.take([Sample("monmouth_target_up", one, at, up), Sample("monmouth_level", one, at, level)])
+        judge.take([Sample("monmouth_level", other, at, 0.0)])
+        return [(event.rule.name, event.state) for event in judge.step(at)]
+
+    assert step(0, 0, 9) == [("Down", "firing"), ("Whole", "firing")], "of the same process, not of the whole"
+    assert step(1, 0, 9) == []
+    assert step(2, 1, 9) == [("Down", "resolved"), ("Mild", "firing")]
+    assert step(3, 0, 9) == [("Down", "firing")], "what was told before stays told"
+    assert step(4, 0, 0) == [("Mild", "resolved"), ("Whole", "resolved")]
+    assert step(5, 0, 9)[-1] == ("Whole", "firing")
+    assert ("Mild", "firing") not in step(6, 0, 9)
+
+
+def test_other_processes_are_not_muted() -> None:
+    judge = Judge(rules_of(MUTING, "here"), 1)
+    judge.take([Sample("monmouth_target_up", (("target", "a"),), 0, 0.0), Sample("monmouth_level", (("target", "b"),), 0, 9.0)])
+    assert {event.rule.name for event in judge.step(0)} == {"Down", "Mild", "Whole"}

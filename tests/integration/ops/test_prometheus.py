@@ -1,0 +1,110 @@
+"""Real Prometheus and Alertmanager run the rules and routes that are written for them: a metric moves, a webhook is told."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.ops.alerts.alertmanager import configuration
+from streams.ops.alerts.promql import rule_group
+from streams.ops.alerts.rules import DEFAULTS, Rule, rules_of
+from tests.exporter import exporting
+from tests.monitoring import alertmanager, prometheus, until
+
+OWN = """
+[[rule]]
+name = "Undone"
+condition = "chain_undone_blocks > 5"
+severity = "critical"
+channels = ["hook", "other"]
+[[rule]]
+name = "Quiet"
+condition = "chain_undone_blocks > 1e9"
+channels = ["hook"]
+[[rule]]
+name = "LogOnly"
+condition = "chain_undone_blocks > 5"
+"""
+
+
+class Hook:
+    """A receiver of Alertmanager's webhooks: (path, alert, state) in the order of their coming."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str]] = []
+        self.bodies: list[dict[str, Any]] = []
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                hook.bodies.append(body)
+                hook.told += [(self.path, alert["labels"]["alertname"], alert["status"]) for alert in body["alerts"]]
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    found = Hook()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+def rules() -> list[Rule]:
+    return rules_of(DEFAULTS.replace("[[rule]]\n", '[[rule]]\nchannels = ["hook"]\n') + OWN, "here")
+
+
+def test_a_metric_that_moves_is_told_and_resolved_and_what_must_be_silent_is(tmp_path: Path, hook: Hook) -> None:
+    channels = {name: {"type": "webhook", "url": f"{hook.url}/{name}"} for name in ("hook", "other")}
+    with exporting() as process, alertmanager(tmp_path, configuration(rules(), channels)) as receiver:
+        process.run("metric('monmouth_runtime_dead_letters_total').labels('intent')")
+        process.run("metric('monmouth_system_health_score').set(1)")
+        with prometheus(tmp_path, [process.target], rule_group(rules(), 0.2), receiver) as server:
+            until(lambda: server.query("monmouth_chain_undone_blocks"), "nothing is scraped")
+            assert hook.told == []
+            process.run("metric('monmouth_chain_undone_blocks').set(9)")
+            process.run("metric('monmouth_runtime_dead_letters_total').labels('intent').inc()")
+            expected = [("/hook", "DeadLetters"), ("/hook", "Undone"), ("/other", "Undone")]
+            until(lambda: {(*row, "firing") for row in expected} <= set(hook.told), f"not told: {hook.told}")
+            assert server.firing() == {"DeadLetters", "LogOnly", "Undone"}
+            process.run("metric('monmouth_chain_undone_blocks').set(0)")
+            until(lambda: ("/other", "Undone", "resolved") in hook.told, f"not resolved: {hook.told}")
+            until(lambda: ("/hook", "Undone", "resolved") in hook.told, f"not resolved: {hook.told}")
+            assert server.firing() == {"DeadLetters"}
+    assert sorted((path, name) for path, name, state in hook.told if state == "firing") == expected
+    body = next(body for body in hook.bodies if body["commonLabels"]["alertname"] == "Undone")
+    assert body["commonLabels"]["severity"] == "critical"
+    assert body["commonAnnotations"]["condition"] == "chain_undone_blocks > 5"
+
+
+def test_a_process_that_is_gone_mutes_what_else_is_said_of_it(tmp_path: Path, hook: Hook) -> None:
+    """The other rule fires too, as Prometheus says; nobody is told."""
+    mild = '[[rule]]\nname = "Mild"\ncondition = "max(chain_undone_blocks[1m]) > 5"\nfor = "4s"\nchannels = ["hook"]\n'
+    down = next(rule for rule in rules() if rule.name == "TargetDown")
+    held = [down, *rules_of(mild, "here")]
+    receiving = configuration(held, {"hook": {"type": "webhook", "url": f"{hook.url}/hook"}})
+    with ExitStack() as stack:
+        receiver = stack.enter_context(alertmanager(tmp_path, receiving))
+        with exporting() as process:
+            process.run("metric('monmouth_chain_undone_blocks').set(9)")
+            server = stack.enter_context(prometheus(tmp_path, [process.target], rule_group(held, 0.2), receiver))
+            until(lambda: server.query("monmouth_chain_undone_blocks"), "nothing is scraped")
+        until(lambda: server.firing() == {"TargetDown", "Mild"}, "not both fire")
+        time.sleep(1)
+        assert hook.told == [("/hook", "TargetDown", "firing")]
