@@ -21,6 +21,7 @@ from connectors.chain.jsonrpc import public
 from streams.core.registry.compatibility import Level
 from streams.core.registry.decide import Wanted
 from streams.errors import Category, ConfigurationError, MonmouthError, Severity
+from streams.near import demand_near
 from streams.private_file import read_secret
 from streams.settings import RegistrySettings
 
@@ -62,6 +63,10 @@ class ExternalRegistry:
             raise ConfigurationError(
                 f"not the address of a registry: {public(settings.url)}",
                 "Set registry.url to http(s)://host:port[/path], and who asks to registry.user and registry.password.",
+            )
+        if settings.user and parts.scheme == "http" and not settings.allow_unencrypted:
+            demand_near(
+                [parts.hostname], "the login at registry.url", "Write https:// in registry.url", "registry.allow_unencrypted"
             )
         self.name = public(settings.url)
         self._url = settings.url.rstrip("/")

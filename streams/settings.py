@@ -127,6 +127,7 @@ class ChainSettings(BaseModel):
     chain_id: int | None = None
     rpc_url: str = "http://127.0.0.1:8545"
     ws_url: str | None = None
+    allow_unencrypted: bool = Field(False, description="Show a login in rpc_url or ws_url beyond this machine without TLS.")
     poll_interval: float = Field(1.0, gt=0, description="Seconds between polls of the node.")
     start_block: int = Field(0, ge=0)
     finality_depth: int = Field(64, ge=1, description="Blocks below the tip that are final, where the node knows no tag.")
@@ -178,6 +179,7 @@ class CassandraSettings(BaseModel):
     tls_ca_file: Path | None = Field(None, description="Certificates that sign the nodes'; set: TLS is used.")
     tls_cert_file: Path | None = Field(None, description="This client's certificate, where nodes ask for one.")
     tls_key_file: Path | None = Field(None, description="And its key.")
+    allow_unencrypted: bool = Field(False, description="Speak to nodes beyond this machine without TLS.")
     tls_check_hostname: bool = Field(True, description="Whether a node's certificate must name the address it is reached at.")
 
 
@@ -191,6 +193,7 @@ class RagSettings(BaseModel):
     vector_store_cert_file: Path | None = Field(None, description="Own certificate, for a server that asks for one (PEM).")
     vector_store_key_file: Path | None = Field(None, description="Its key (PEM).")
     vector_store_server_name: str = Field("", description="What the server's certificate says, if it is not its host.")
+    vector_store_allow_unencrypted: bool = Field(False, description="Speak to a Milvus beyond this machine without TLS.")
     vector_collection: str = Field("monmouth_vectors", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,100}$", description="In Milvus.")
     vector_index: Literal["FLAT", "HNSW", "IVF_FLAT"] = Field(
         "FLAT", description="Of a collection that is made in Milvus. FLAT is exact; the others are for millions of vectors."
@@ -235,6 +238,7 @@ class RegistrySettings(BaseModel):
     password: SecretStr = SecretStr("")
     password_file: Path | None = Field(None, description="File that holds the password, instead.")
     ca_file: Path | None = Field(None, description="Certificates that are believed, instead of the system's.")
+    allow_unencrypted: bool = Field(False, description="Log in to a registry beyond this machine without TLS.")
 
 
 class GraphSettings(BaseModel):

@@ -16,6 +16,7 @@ import aiohttp
 import orjson
 
 from streams.errors import ConfigurationError, SourceError
+from streams.near import demand_near
 
 Call = tuple[str, list[Any]]
 METHOD_NOT_FOUND = -32601
@@ -45,12 +46,28 @@ def public(url: str) -> str:
         return "an unreadable address"
 
 
+def demand_private_login(url: str) -> None:
+    """Raises ConfigurationError if user or password in it would go beyond this machine in the clear."""
+    parts = urlsplit(url)
+    if parts.scheme in {"http", "ws"} and (parts.username or parts.password):
+        demand_near(
+            [parts.hostname or ""],
+            f"the login in {public(url)}",
+            "Write https:// or wss:// in the address of the node",
+            "chain.allow_unencrypted",
+        )
+
+
 class JsonRpc:
     """One node. Opens its connections on the first call; ``close`` when done."""
 
-    def __init__(self, url: str, *, timeout: float = 30.0, max_answer: int = MAX_ANSWER) -> None:
+    def __init__(
+        self, url: str, *, timeout: float = 30.0, max_answer: int = MAX_ANSWER, allow_unencrypted: bool = False
+    ) -> None:
         if not public(url).startswith(("http://", "https://")) or not urlsplit(url).hostname:
             raise ConfigurationError(f"not a node address: {public(url)}", "Give it as http://host:port.")
+        if not allow_unencrypted:
+            demand_private_login(url)
         self._url = url
         self.name = public(url)
         self._timeout = aiohttp.ClientTimeout(total=timeout)

@@ -14,7 +14,15 @@ from typing import Any
 
 from connectors.chain import heads
 from connectors.chain.convert import block_ref, quantity, to_block
-from connectors.chain.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, BatchRefusedError, Call, JsonRpc, RpcError
+from connectors.chain.jsonrpc import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    BatchRefusedError,
+    Call,
+    JsonRpc,
+    RpcError,
+    demand_private_login,
+)
 from connectors.chain.verify import Level, check_block
 from streams.core.block import BlockRef
 from streams.errors import SourceError
@@ -37,8 +45,19 @@ class RpcSource:
     ended = False
     eager = False
 
-    def __init__(self, url: str, ws_url: str | None = None, *, level: Level = "roots", rpc: JsonRpc | None = None) -> None:
-        self._rpc = rpc or JsonRpc(url)
+    def __init__(
+        self,
+        url: str,
+        ws_url: str | None = None,
+        *,
+        level: Level = "roots",
+        rpc: JsonRpc | None = None,
+        allow_unencrypted: bool = False,
+    ) -> None:
+        """``allow_unencrypted``: a login in ``url`` or ``ws_url`` may go to another machine in the clear."""
+        self._rpc = rpc or JsonRpc(url, allow_unencrypted=allow_unencrypted)
+        if ws_url is not None and not allow_unencrypted:
+            demand_private_login(ws_url)
         self._ws_url = ws_url
         self._level = level
         self._block_receipts = True

@@ -52,7 +52,8 @@ def _milvus_access(settings: Settings) -> Access:
             raise ConfigurationError(f"{rag.vector_store_token_file} cannot be read: {error.strerror}") from None
     files = (rag.vector_store_ca_file, rag.vector_store_cert_file, rag.vector_store_key_file)
     ca, certificate, key = (None if file is None else settings.path(file) for file in files)
-    return Access(rag.vector_store_url, token, ca, certificate, key, rag.vector_store_server_name)
+    plain = rag.vector_store_allow_unencrypted
+    return Access(rag.vector_store_url, token, ca, certificate, key, rag.vector_store_server_name, allow_unencrypted=plain)
 
 
 def memories_are_shared(settings: Settings) -> bool:

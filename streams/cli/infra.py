@@ -26,10 +26,10 @@ from streams.cli.jar_progress import jar_progress
 from streams.cli.subjects import Registered, register_subjects
 from streams.cluster.arguments import client_arguments
 from streams.cluster.refusals import demand_access
+from streams.near import is_near
 from streams.settings import KafkaSettings, Settings
 from streams.topics import TOPICS, physical
 
-LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 console = Console(soft_wrap=True)
 port_option = click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; default: that of the settings.")
 bootstrap_option = click.option("--bootstrap", metavar="HOST:PORT", help="Use this existing cluster; start and stop nothing.")
@@ -200,7 +200,7 @@ def _settings_port(settings: Settings) -> int:
 def _outside(settings: Settings) -> str | None:
     """The bootstrap text of the settings where it names other machines or several nodes, or what asks who comes."""
     host, _, port = settings.kafka.bootstrap.rpartition(":")
-    ours = host in LOOPBACK and port.isdigit() and settings.kafka.access.protocol == "PLAINTEXT"
+    ours = is_near(host) and port.isdigit() and settings.kafka.access.protocol == "PLAINTEXT"
     return None if ours else settings.kafka.bootstrap
 
 

@@ -31,7 +31,7 @@ def open_source(settings: Settings, history: Path | None, siblings: bool) -> Cha
     chain = settings.chain
     if history is not None:
         return open_archive(history, chain.chain_id or MAINNET, chain.verify, siblings=siblings)
-    return RpcSource(chain.rpc_url, chain.ws_url, level=chain.verify)
+    return RpcSource(chain.rpc_url, chain.ws_url, level=chain.verify, allow_unencrypted=chain.allow_unencrypted)
 
 
 async def build(settings: Settings, source: ChainSource, *, once: bool = False, until: int | None = None) -> BlockProducer:

@@ -61,7 +61,7 @@ async def _verify(settings: Settings, numbers: list[int], *, node: bool, stores:
             stack.push_async_callback(memories.close)
             stack.push_async_callback(vectors.close)
         if node:
-            source = RpcSource(settings.chain.rpc_url, None, level="header")
+            source = RpcSource(settings.chain.rpc_url, level="header", allow_unencrypted=settings.chain.allow_unencrypted)
             stack.push_async_callback(source.close)
         reader = pipeline.client.reader()
         stack.push_async_callback(reader.close)

@@ -6,7 +6,6 @@ unencrypted beyond this machine unless that was said; certificates and, unless t
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import ssl
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from aiokafka.conn import collect_hosts
 
 from streams.errors import ClusterAccessError
+from streams.near import demand_near
 from streams.private_file import demand_private, read_secret
 from streams.settings import KafkaAccessSettings, KafkaSettings
 
@@ -25,7 +25,13 @@ def client_arguments(kafka: KafkaSettings) -> dict[str, Any]:
     """Arguments of any client of aiokafka. Raises ClusterAccessError for a file that is missing or wrong, or a host too far."""
     access = kafka.access
     if not access.tls and not access.allow_unencrypted:
-        _demand_near(kafka.bootstrap)
+        demand_near(
+            (host for host, _port in hosts(kafka.bootstrap)),
+            "kafka.access.protocol",
+            "Set kafka.access.protocol to SASL_SSL or SSL",
+            "kafka.access.allow_unencrypted",
+            ClusterAccessError,
+        )
     arguments: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap, "security_protocol": access.protocol}
     if access.tls:
         arguments["ssl_context"] = tls_context(access, kafka.role)
@@ -84,21 +90,3 @@ def _unreadable(setting: str, path: str, error: Exception) -> ClusterAccessError
         f"kafka.access.{setting}: {path or 'nothing set'}: {reason}",
         "Is the path right, may this user read it, and do certificates and keys stand there in PEM form?",
     )
-
-
-def _demand_near(bootstrap: str) -> None:
-    far = [host for host, _port in hosts(bootstrap) if not _is_near(host)]
-    if far:
-        raise ClusterAccessError(
-            f"{far[0]} is another machine, and kafka.access.protocol is not encrypted",
-            "Set kafka.access.protocol to SASL_SSL or SSL; on a network of its own, kafka.access.allow_unencrypted.",
-        )
-
-
-def _is_near(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

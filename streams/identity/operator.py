@@ -6,13 +6,12 @@ argument, log line or error; it is sent by itself only to a gateway of this mach
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from streams.errors import ConfigurationError
+from streams.near import host_of, is_near
 from streams.private_file import make_once, read_secret
 from streams.settings import Settings
 
@@ -50,21 +49,11 @@ def read_token(path: Path, what: str) -> str:
     return token
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can be meant by it."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def token_for(settings: Settings, url: str) -> str | None:
     """The token to show to the gateway at ``url``: the environment's, or, to a gateway of ours, the state folder's."""
     if token := os.environ.get(TOKEN_VARIABLE):
         return token
-    host = urlsplit(url).hostname or ""
+    host = host_of(url)
     path = settings.path(settings.security.operator_token_file)
-    ours = is_loopback(host) or host == settings.gateway.host
+    ours = is_near(host) or host == settings.gateway.host
     return load_or_create_operator_token(path) if ours and path.exists() else None

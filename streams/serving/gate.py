@@ -22,8 +22,8 @@ from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streams.errors import ConfigurationError, MonmouthError
-from streams.identity.operator import is_loopback
 from streams.identity.tokens import Tokens, key_name
+from streams.near import is_near
 from streams.serving.access import AccessTable
 from streams.serving.addresses import parse_agent
 from streams.serving.faults import ForbiddenError, Refusal, UnauthenticatedError, UnavailableError
@@ -73,7 +73,7 @@ class Gate:
 
         Raises ConfigurationError where all doors would be open to other machines.
         """
-        self._local = is_loopback(host)
+        self._local = is_near(host)
         if operator_token is None and not self._local:
             raise ConfigurationError(
                 f"gateway.auth is off and gateway.host is {host}: anybody could read and write every memory",

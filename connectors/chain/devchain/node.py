@@ -19,6 +19,7 @@ from connectors.chain.devchain.rpc import Rpc
 from connectors.chain.devchain.steps import Step, play
 from connectors.chain.devchain.subscriptions import Announcer, Connection
 from streams.errors import ConfigurationError
+from streams.near import host_of, is_near
 
 MAX_BODY = 5 * 1024 * 1024
 SHUTDOWN_SECONDS = 1.0
@@ -155,7 +156,7 @@ def _check_host(request: web.Request) -> None:
 
 def _check_origin(request: web.Request) -> None:
     origin = request.headers.get("Origin")
-    if origin is not None and (urlsplit(origin).hostname or "") not in {"localhost", "127.0.0.1", "::1"}:
+    if origin is not None and not is_near(host_of(origin)):
         raise web.HTTPForbidden(text="origin not allowed")
 
 

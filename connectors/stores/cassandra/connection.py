@@ -23,6 +23,7 @@ from connectors.stores.cassandra.errors import store_error
 from connectors.stores.cassandra.schema import READ, open_keyspace
 from connectors.stores.cassandra.statements import READS, WRITES
 from streams.errors import ConfigurationError, StoreError
+from streams.near import demand_near
 from streams.private_file import demand_private, read_secret
 from streams.settings import CassandraSettings
 
@@ -192,8 +193,8 @@ class Connection:
             port=said.port,
             connection_class=LibevConnection,
             sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-            auth_provider=PlainTextAuthProvider(said.username, self._password()) if said.username else None,
             ssl_context=self._tls(),
+            auth_provider=PlainTextAuthProvider(said.username, self._password()) if said.username else None,
             execution_profiles={
                 EXEC_PROFILE_DEFAULT: profile(said.write_consistency),
                 READ: profile(said.read_consistency),
@@ -218,6 +219,13 @@ class Connection:
     def _tls(self) -> ssl.SSLContext | None:
         said = self.settings
         if said.tls_ca_file is None:
+            if not said.allow_unencrypted:
+                demand_near(
+                    said.contact_points,
+                    "the way to cassandra.contact_points",
+                    "Set cassandra.tls_ca_file",
+                    "cassandra.allow_unencrypted",
+                )
             return None
         try:
             context = ssl.create_default_context(cafile=str(self._folder / said.tls_ca_file))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.errors import ConfigurationError, StoreError
+from streams.near import demand_near, host_of
 
 TIMEOUT = 30.0
 """Seconds for a write, or a change of the collection."""
@@ -25,7 +26,8 @@ class Access:
     """``uri``: http(s)://host:port, or the path of a Milvus Lite file that ends in .db.
 
     TLS, with https: ``ca`` is who is believed (PEM; None: whom the system believes), ``certificate`` and ``key`` are one's own,
-    if the server asks for them, ``server_name`` what its certificate says, if that is not the host.
+    if the server asks for them, ``server_name`` what its certificate says, if that is not the host. Without TLS, a server
+    beyond this machine is spoken to under ``allow_unencrypted`` alone: token and vectors would go there in the clear.
     """
 
     uri: str
@@ -34,6 +36,7 @@ class Access:
     certificate: Path | None = None
     key: Path | None = None
     server_name: str = ""
+    allow_unencrypted: bool = False
 
     @property
     def lite(self) -> bool:
@@ -44,6 +47,16 @@ class Access:
         """The address as it may be shown: what stands before an @ may be a password."""
         scheme, separator, rest = self.uri.rpartition("://")
         return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+    def demand_encrypted(self) -> None:
+        """Raises ConfigurationError if the server is another machine and there is no TLS."""
+        if not (self.lite or self.uri.startswith(_TLS) or self.allow_unencrypted):
+            demand_near(
+                [host_of(self.uri)],
+                "rag.vector_store_url",
+                "Write https:// in rag.vector_store_url",
+                "rag.vector_store_allow_unencrypted",
+            )
 
     def tls(self) -> dict[str, Any]:
         """What pymilvus wants of it. Raises ConfigurationError."""
@@ -71,6 +84,7 @@ class Access:
 
 def connect(access: Access) -> Any:
     """A client. Raises ConfigurationError, StoreError."""
+    access.demand_encrypted()
     options = access.tls()
     try:
         from pymilvus import MilvusClient  # noqa: PLC0415  (an extra, and slow to import)

@@ -63,7 +63,8 @@ async def _mended(settings: Settings, here: Partner, findings: Findings, dry: bo
         except MovedError:  # the ring moved on past it, so it is old
             return True
 
-    source = RpcSource(settings.chain.rpc_url, settings.chain.ws_url, level=settings.chain.verify)
+    chain = settings.chain
+    source = RpcSource(chain.rpc_url, chain.ws_url, level=chain.verify, allow_unencrypted=chain.allow_unencrypted)
     reader = KafkaClient(settings.kafka).reader()
     with sealed_records(settings):
         store = open_memory_store(settings)
