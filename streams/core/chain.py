@@ -70,3 +70,35 @@ class LiveChain:
             dropped = self._blocks.pop()
             self.time = dropped.parent_time if left == 1 else None
         self.head = ancestor
+
+
+class LiveSpan:
+    """What a log that is read from below says of the heights from ``low`` to ``high``: which blocks stand there.
+
+    Memory is bounded by these heights, however many blocks are read and however deep they are undone meanwhile.
+    """
+
+    def __init__(self, low: int, high: int, time: int | None = None) -> None:
+        self._heights = range(low, high + 1)
+        self._blocks: list[LiveBlock] = []
+        self.time = time
+        """Of the tip; None where it is not known."""
+
+    def push(self, block: LiveBlock) -> None:
+        """The new tip. The caller has checked that it follows."""
+        self.time = block.time
+        if block.block.number in self._heights:
+            self._blocks.append(block)
+
+    def drop(self, ancestor: BlockRef) -> None:
+        """Blocks were taken off down to ``ancestor``, the tip now."""
+        self.time = None
+        while self._blocks and self._blocks[-1].block.number > ancestor.number:
+            dropped = self._blocks.pop()
+            self.time = dropped.parent_time if dropped.block.number == ancestor.number + 1 else None
+        if self._blocks and self._blocks[-1].block.hash == ancestor.hash:
+            self.time = self._blocks[-1].time
+
+    def chain(self) -> LiveChain:
+        """The live blocks as a chain, whose tip is the highest of them."""
+        return LiveChain(max(1, len(self._heights)), blocks=self._blocks)

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from streams.agents.base import StreamAgent
 from streams.core.block import ZERO_HASH, BlockRef, Step
 from streams.core.chain import LiveBlock, LiveChain
-from streams.core.checkpoint import EMERGENCY, NOWHERE, REORG, TIP, Checkpoint, kept_slot
+from streams.core.checkpoint import EMERGENCY, NOWHERE, REORG, TIP, Checkpoint, history_before, kept_slot
 from streams.core.marker import Marker
 from streams.core.record import ERASED, Record
 from streams.core.segment import Assembler, Block, Final, Outside, Undo, Unit
@@ -198,9 +198,11 @@ class Fold:
         if isinstance(plan, Unplannable):
             _log.warning("%s/%d: %s", self._job.name, self.partition, plan.reason)
             metrics.REBUILDS.labels(self._job.name, "index").inc()
-            surveyed = await self._rewinder.survey(unit.offset, removed[-1].number, self._history)
+            oldest, ring = removed[-1].number, self._job.policy.ring
+            since = history_before(self._history, oldest, unit.offset)
+            surveyed = await self._rewinder.survey(unit.offset, since, oldest - ring, removed[0].number)
             plan = plan_undo(surveyed, removed, unit.ancestor)
-            self.chain = surveyed.limited(max(self._job.policy.ring, len(removed)))
+            self.chain = surveyed.limited(max(ring, len(removed)))
         if isinstance(plan, Unplannable):
             raise LogIntegrityError(f"{self._job.marked}/{self.partition}@{unit.offset}: {plan.reason}")
         await self._take_off(plan)

@@ -49,7 +49,8 @@ class Limits:
     ``standby_seconds``: between two looks of a standby at what was committed; ``standby_rest``: how long it rests for each
     second it works, so that live work goes first.
     ``replay_seconds``: between two looks for requests of a replay; ``replay_blocks``, ``replay_records``: most taken back in
-    one transaction.
+    one transaction. ``survey_blocks``: most live blocks that are held while old ones are looked for in the log, about 600 bytes
+    each.
     """
 
     poll_records: int = 16_000
@@ -65,6 +66,7 @@ class Limits:
     replay_seconds: float = 1.0
     replay_blocks: int = 4_000
     replay_records: int = 20_000
+    survey_blocks: int = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+from streams.core.block import BlockRef
 from streams.core.chain import LiveBlock
 from streams.core.checkpoint import TIP
 from streams.core.replay import Replay
@@ -86,6 +87,11 @@ class Partition:
     def known(self) -> list[LiveBlock]:
         """The newest live blocks, newest first."""
         return self._fold.chain.newest(len(self._fold.chain))
+
+    @property
+    def head(self) -> BlockRef | None:
+        """The tip of the live chain."""
+        return self._fold.chain.head
 
     async def take_back(self, plan: UndoPlan | None, status: Replay) -> None:
         """Undoes the newest live blocks and moves the position back in front of them, in one transaction that says so.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from streams.agents.base import LocalState, StreamAgent
+from streams.core.chain import LiveBlock
 from streams.core.checkpoint import TIP, Checkpoint
 from streams.core.position import Standing, beginning, can_reach, named
 from streams.core.segment import Assembler
@@ -23,8 +25,8 @@ from streams.runtime.checkpoints import decode_slots
 from streams.runtime.fold import Fold
 from streams.runtime.job import Job
 from streams.runtime.outbox import Outbox, Shadow
-from streams.runtime.replays import live_blocks
 from streams.runtime.state import NoState, StateStore
+from streams.runtime.surveys import live_parts
 
 _log = logging.getLogger(__name__)
 
@@ -95,8 +97,10 @@ class Recovery:
             return None
         fold = self._make(start, slots, store)
         known = fold.chain.newest(len(fold.chain))
+        if fold.chain.head is None or fold.chain.head.number - goal.head.number >= self.job.limits.survey_blocks:
+            return None  # too far to be worth it
         if not known or known[-1].block.number > goal.head.number:
-            known = await live_blocks(self.job, self.partition, start.offsets[marked], goal.head.number, self.checkpoints)
+            known = await self._surveyed(start.offsets[marked], fold.chain.head.number, goal.head.number)
         taken = [live for live in known if live.start >= goal.offsets[marked]]
         if not taken or len(known) == len(taken) or known[len(taken)].block != goal.head:
             return None
@@ -107,6 +111,12 @@ class Recovery:
         await catch_up(self.job, fold, store, self.reader, goal.offsets, rest=self.rest, announce=self.announce)
         fold.outbox, fold.blocks = live, 0
         return fold
+
+    async def _surveyed(self, stop: int, head: int, low: int) -> list[LiveBlock]:
+        """Live blocks at offset ``stop``, newest first, from height ``head`` down to ``low``."""
+        parts = live_parts(self.job, self.partition, stop, head, number=low + 1, checkpoints=self.checkpoints)
+        async with aclosing(parts):
+            return [block async for part in parts for block in part.blocks]
 
     async def _caught_up(self, store: StateStore, start: Standing, slots: Mapping[str, Checkpoint]) -> Fold:
         fold = self._make(start, slots, store)

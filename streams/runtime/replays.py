@@ -9,7 +9,8 @@ Invariant: a replay that cannot be carried out is refused in the log, with the r
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 
 from schemas.codec import SchemaError, UnknownSchemaError, codec
@@ -24,7 +25,7 @@ from streams.ports.log import LogReader, TopicPartition
 from streams.runtime.decode import decode
 from streams.runtime.job import Job
 from streams.runtime.partition import Partition
-from streams.runtime.rewind import Rewinder
+from streams.runtime.surveys import live_parts, lowest_height
 
 _log = logging.getLogger(__name__)
 
@@ -83,58 +84,71 @@ async def carry_out(job: Job, reader: LogReader, partition: Partition, checkpoin
     if replay is None or replay.phase is Phase.REDOING:
         partition.replay = replay
         return
+    at = partition.positions[job.marked]
+    replay = replace(replay, goal=max(at, replay.goal or 0))
     try:
-        known = await _known(job, partition, replay, checkpoints)
+        left = await _left(job, partition, replay, checkpoints)
     except PositionLostError as error:
         await partition.take_back(None, replay.refused(error.message))
         return
-    await _take_back(job, partition, replay, known)
-
-
-async def _take_back(job: Job, partition: Partition, replay: Replay, known: Sequence[LiveBlock]) -> None:
-    at = partition.positions[job.marked]
-    left = sum(live.block.number >= replay.block for live in known)
-    total = left + replay.undone
-    replay = replace(replay, goal=max(at, replay.goal or 0), total=total)
-    if not total:
+    replay = replace(replay, total=left + replay.undone)
+    if not replay.total:
         await partition.take_back(None, replay.refused(f"block {replay.block} is not in the log yet"))
         return
     _log.info("%s/%d: takes %d blocks back, down to %d", job.name, partition.number, left, replay.block)
+    async with aclosing(_known(job, partition, replay, checkpoints)) as parts:
+        await _take_back(job, partition, replay, parts)
+
+
+async def _left(job: Job, partition: Partition, replay: Replay, checkpoints: Mapping[str, Checkpoint]) -> int:
+    """How many live blocks are to be taken back. Raises PositionLostError if the log no longer holds them all."""
+    known, head = partition.known, partition.head
+    if head is None or head.number < replay.block:
+        return 0
+    if known and known[-1].block.number < replay.block:
+        return head.number - replay.block + 1
+    at = partition.positions[job.marked]
+    lowest = await lowest_height(job, partition.number, at, replay.block, checkpoints)
+    return 0 if lowest is None else head.number - lowest + 1
+
+
+async def _take_back(job: Job, partition: Partition, replay: Replay, parts: AsyncIterator[list[LiveBlock]]) -> None:
+    """``parts``: of the live chain, newest first; one is asked for when what is at hand may not be enough for a transaction."""
     limits = job.limits
-    while plan := plan_take_back(known, replay.block, limits.replay_blocks, limits.replay_records):
+    known: list[LiveBlock] = []
+    more = True
+    while True:
+        while more and len(known) <= limits.replay_blocks:
+            part = await anext(parts, None)
+            more = part is not None
+            known += part or []
+        plan = plan_take_back(known, replay.block, limits.replay_blocks, limits.replay_records)
+        if plan is None:
+            return
         known = known[len(plan.blocks) :]
         undone = replay.undone + len(plan.blocks)
-        phase = Phase.REDOING if undone == total else Phase.UNDOING
+        phase = Phase.REDOING if undone == replay.total else Phase.UNDOING
         replay = replace(replay, phase=phase, undone=undone, start=plan.blocks[-1].start)
         await partition.take_back(plan, replay)
 
 
-async def _known(job: Job, partition: Partition, replay: Replay, checkpoints: Mapping[str, Checkpoint]) -> list[LiveBlock]:
+async def _known(
+    job: Job, partition: Partition, replay: Replay, checkpoints: Mapping[str, Checkpoint]
+) -> AsyncGenerator[list[LiveBlock]]:
     """Live blocks, newest first, down below the first to be done again or to the beginning of the log.
 
     With the state digest that any checkpoint of the same block holds: equal blocks, equal digests.
     """
-    known = partition.known
-    if known and known[-1].block.number < replay.block:
-        return known
+    known, head = partition.known, partition.head
+    if head is None or (known and known[-1].block.number < replay.block):
+        yield known
+        return
     states = {c.at.block.hash: c.at.state for c in checkpoints.values() if c.at.state is not None}
-    surveyed = await live_blocks(job, partition.number, partition.positions[job.marked], replay.block, checkpoints)
-    return [replace(live, state=states.get(live.block.hash)) for live in surveyed]
-
-
-async def live_blocks(
-    job: Job, partition: int, stop: int, number: int, checkpoints: Mapping[str, Checkpoint]
-) -> list[LiveBlock]:
-    """The live chain at offset ``stop`` of the marked input, newest first, down below height ``number``, from the log itself.
-
-    Raises PositionLostError if the log no longer reaches down there.
-    """
-    rewinder = Rewinder(job, partition)
-    try:
-        chain = await rewinder.survey(stop, number, checkpoints)
-    finally:
-        await rewinder.close()
-    return chain.newest(len(chain))
+    at = partition.positions[job.marked]
+    found = live_parts(job, partition.number, at, head.number, number=replay.block, checkpoints=checkpoints)
+    async with aclosing(found) as parts:
+        async for part in parts:
+            yield [replace(live, state=states.get(live.block.hash)) for live in part.blocks]
 
 
 async def lead_of(job: Job, reader: LogReader, partition: int, position: int, sequence: int) -> int:

@@ -7,12 +7,13 @@ live chain names, digest and all.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
-from streams.core.chain import LiveBlock, LiveChain
-from streams.core.checkpoint import Checkpoint, history_before
-from streams.core.segment import Assembler, Block, Undo
+from streams.core.chain import LiveBlock, LiveChain, LiveSpan
+from streams.core.checkpoint import Checkpoint
+from streams.core.segment import Assembler, Block, Undo, Unit
 from streams.core.undo import ReadRange, UndoPlan, read_ranges
 from streams.errors import LogIntegrityError
 from streams.ports.log import LogReader, TopicPartition
@@ -77,23 +78,36 @@ class Rewinder:
                     found[unit.offset] = unit
         return found
 
-    async def survey(self, stop: int, number: int, checkpoints: Mapping[str, Checkpoint]) -> LiveChain:
+    async def survey(self, stop: int, since: Checkpoint | None, low: int, high: int) -> LiveChain:
         """The live chain at offset ``stop``, from the log itself: for an undo older than what checkpoints know.
 
-        Reads from the newest history checkpoint below height ``number`` and ``stop``, or from the beginning of the log.
+        Reads from checkpoint ``since``, or from the beginning of the log; of what it finds, it keeps the heights from ``low``
+        to ``high`` alone. The tip at ``stop`` is at ``high``.
         """
-        since = history_before(checkpoints, number, stop)
         start = since.at.start if since else 0
         _log.info("%s: reads %s/%s from %d to find the blocks that stand at %d", self._job.name, *self._source, start, stop)
+        span = LiveSpan(low, high, since.at.parent_time if since else None)
+        async for unit in self._units(since, stop):
+            if isinstance(unit, Block):
+                span.push(live_block(unit, span.time))
+            elif isinstance(unit, Undo):
+                span.drop(unit.ancestor)
+        return span.chain()
+
+    async def lowest(self, stop: int, since: Checkpoint | None) -> int | None:
+        """Height of the first block from ``since`` on, or of the log. Raises PositionLostError if the log begins behind it."""
+        async with aclosing(self._units(since, stop)) as units:
+            async for unit in units:
+                if isinstance(unit, Block):
+                    return unit.marker.block.number
+        return None
+
+    async def _units(self, since: Checkpoint | None, stop: int) -> AsyncGenerator[Unit]:
+        start = since.at.start if since else 0
         assembler = self._assembler(start, since.at.sequence - 1 if since else -1)
-        chain = LiveChain(1 << 20, time=since.at.parent_time if since else None)
         async for messages in self._connected().read_range(self._source, start, stop):
             for unit in assembler.feed(decode(self._source, messages)):
-                if isinstance(unit, Block):
-                    chain.push(live_block(unit, chain.time))
-                elif isinstance(unit, Undo):
-                    chain.drop(len(unit.marker.removed), unit.ancestor)
-        return chain
+                yield unit
 
     def _assembler(self, start: int, sequence: int) -> Assembler:
         topic, partition = self._source

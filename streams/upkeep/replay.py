@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -17,12 +18,13 @@ from typing import Any
 from schemas.codec import codec
 from streams import topics
 from streams.core.chain import LiveBlock
-from streams.core.checkpoint import NOWHERE, TIP, Checkpoint, history_before, slot_key
+from streams.core.checkpoint import NOWHERE, TIP, Checkpoint, slot_key
 from streams.core.replay import Phase, Replay, due
 from streams.errors import Category, FencedError, MonmouthError
 from streams.ports.log import LogReader, TopicPartition
 from streams.runtime.checkpoints import read_checkpoints
-from streams.runtime.replays import all_replays, live_blocks, read_replays
+from streams.runtime.replays import all_replays, read_replays
+from streams.runtime.surveys import live_parts
 from streams.upkeep.pipeline import Pipeline
 
 COMMAND = "replay"
@@ -96,23 +98,25 @@ async def _plan(pipeline: Pipeline, reader: LogReader, agent: str, start: Start,
         )
     stand = tip.offsets[job.marked]
     below = _below(start, checkpoints, agent, number)
-    base = history_before(checkpoints, below, stand)
-    began = perf_counter()
-    live = await live_blocks(job, number, stand, below, checkpoints)
+    base: Checkpoint | None = None
+    read, began = 1, perf_counter()
+    taken = _Taken(start, checkpoints, f"{agent}/{number}")
+    async with aclosing(live_parts(job, number, stand, tip.at.block.number, number=below, checkpoints=checkpoints)) as parts:
+        async for part in parts:
+            base, read = part.base, read + part.read
+            if taken.all_of(part.blocks):
+                break
     seconds = perf_counter() - began
-    taken = _taken(start, live, checkpoints, f"{agent}/{number}")
-    records = sum(block.count for block in taken) + len(taken)
-    oldest = taken[-1]
-    read = max(1, stand - (base.at.start if base else 0))
+    first, head = taken.ends()
     return Plan(
         number,
-        oldest.block.number,
-        taken[0].block.number,
-        len(taken),
-        records,
-        (oldest.start, stand),
+        first.block.number,
+        head.block.number,
+        taken.blocks,
+        taken.records,
+        (first.start, stand),
         base.slot if base else None,
-        2 * seconds * (stand - oldest.start) / read,
+        2 * seconds * (stand - first.start) / read,
     )
 
 
@@ -130,28 +134,53 @@ def _below(start: Start, checkpoints: Mapping[str, Checkpoint], agent: str, numb
     return max(older, default=0)
 
 
-def _taken(start: Start, live: Sequence[LiveBlock], checkpoints: Mapping[str, Checkpoint], where: str) -> list[LiveBlock]:
-    """The blocks to be taken back, newest first. ``live``: newest first."""
-    if start.checkpoint is not None:
-        at = checkpoints[start.checkpoint].at.block
-        if all(block.block != at for block in live):
+class _Taken:
+    """The blocks that are taken back for a start: counted from the newest down, and not kept."""
+
+    def __init__(self, start: Start, checkpoints: Mapping[str, Checkpoint], where: str) -> None:
+        self.blocks = self.records = 0
+        self._start, self._where = start, where
+        self._at = checkpoints[start.checkpoint].at.block if start.checkpoint is not None else None
+        self._newest: LiveBlock | None = None
+        self._oldest: LiveBlock | None = None
+        self._below: LiveBlock | None = None
+
+    def all_of(self, live: Sequence[LiveBlock]) -> bool:
+        """Takes the next blocks, newest first; whether one of them is not to be taken back, and so none below it."""
+        for block in live:
+            self._newest = self._newest or block
+            if not self._wanted(block):
+                self._below = block
+                return True
+            self._oldest = block
+            self.blocks += 1
+            self.records += block.count + 1
+        return False
+
+    def _wanted(self, block: LiveBlock) -> bool:
+        if self._at is not None:
+            return block.block.number > self._at.number
+        if self._start.time is not None:
+            return block.time is not None and block.time >= self._start.time
+        assert self._start.block is not None
+        return block.block.number >= self._start.block
+
+    def ends(self) -> tuple[LiveBlock, LiveBlock]:
+        """The oldest and the newest of them. Raises ReplayError if they are not what was asked for."""
+        if self._at is not None and (self._below is None or self._below.block != self._at):
             raise ReplayError(
-                f"{where}: block {at} of checkpoint {start.checkpoint} does not stand any more", "Take another one."
+                f"{self._where}: block {self._at} of checkpoint {self._start.checkpoint} does not stand any more",
+                "Take another one.",
             )
-        taken = [block for block in live if block.block.number > at.number]
-    elif start.time is not None:
-        taken = [block for block in live if block.time is not None and block.time >= start.time]
-    else:
-        assert start.block is not None
-        taken = [block for block in live if block.block.number >= start.block]
-        if live and live[-1].block.number > start.block:
+        wanted = self._start.block
+        if wanted is not None and self._oldest is not None and self._oldest.block.number > wanted:
             raise ReplayError(
-                f"{where}: block {start.block} is not in the log, which begins with block {live[-1].block.number}"
+                f"{self._where}: block {wanted} is not in the log, which begins with block {self._oldest.block.number}"
             )
-    if not taken:
-        head = live[0].block.number if live else "none"
-        raise ReplayError(f"{where}: nothing to do again; the newest block there is {head}")
-    return taken
+        if self._newest is None or self._oldest is None:
+            head = self._newest.block.number if self._newest else "none"
+            raise ReplayError(f"{self._where}: nothing to do again; the newest block there is {head}")
+        return self._oldest, self._newest
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from tests.unit.runtime.driving import (
     worker,
 )
 
-LIMITS = replace(FAST, replay_seconds=0.02, replay_blocks=3)
+LIMITS = replace(FAST, replay_seconds=0.02, replay_blocks=3, survey_blocks=5)
 
 
 def ask(broker: FakeBroker, agent: str, block: int, name: str = "r1", partitions: tuple[int, ...] = (0, 1)) -> None:
