@@ -22,6 +22,7 @@ from streams.core.registry.compatibility import Level
 from streams.core.registry.decide import Wanted
 from streams.errors import Category, ConfigurationError, MonmouthError, Severity
 from streams.near import demand_near
+from streams.policy import Terms, policy_for
 from streams.private_file import read_secret
 from streams.settings import RegistrySettings
 
@@ -30,6 +31,8 @@ OK, NOT_FOUND, NO_SUBJECT = 200, 404, 40401
 LONGEST_MESSAGE = 600
 SECONDS = 30.0
 MAX_ANSWER = 8 * 1024 * 1024
+TERMS = Terms(call_seconds=None)
+"""The session bounds time. All that is asked may be asked again: what is registered already is found so."""
 
 
 class RegistryRefusedError(MonmouthError):
@@ -37,6 +40,12 @@ class RegistryRefusedError(MonmouthError):
 
     category = Category.EXTERNAL
     severity = Severity.HIGH
+
+
+class RegistryAwayError(RegistryRefusedError):
+    """The registry did not answer."""
+
+    passes = True
 
 
 class Answer(NamedTuple):
@@ -72,6 +81,7 @@ class ExternalRegistry:
         self._url = settings.url.rstrip("/")
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
+        self._policy = policy_for(f"registry {self.name}", TERMS)
 
     async def __aenter__(self) -> Self:
         tls = ssl.create_default_context(cafile=self._settings.ca_file) if self._settings.ca_file else True
@@ -174,6 +184,9 @@ class ExternalRegistry:
         return RegistryRefusedError(f"{self.name}: {what}: {answer.message}", hint)
 
     async def _ask(self, method: str, path: str, body: Any = None) -> Answer:
+        return await self._policy.call(lambda: self._once(method, path, body))
+
+    async def _once(self, method: str, path: str, body: Any) -> Answer:
         assert self._session is not None, "enter the context first"
         data = None if body is None else orjson.dumps(body)
         try:
@@ -181,7 +194,7 @@ class ExternalRegistry:
                 text = await response.content.read(MAX_ANSWER)
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise RegistryRefusedError(
+            raise RegistryAwayError(
                 f"no registry answers at {self.name} ({type(error).__name__})", "Is it up, and is registry.url right?"
             ) from None
         try:

@@ -1,6 +1,8 @@
 """The one error base class, with a category for metrics and a hint for the person who reads it.
 
-Invariant: an error shown to a user is a MonmouthError and says what to do; anything else is a defect and keeps its trace.
+What an error means is said by its type, never read from its text: what part of the world failed, how bad it is, and whether it
+may pass. Invariants: an error shown to a user is a MonmouthError and says what to do; anything else is a defect and keeps its
+trace; what may pass is never critical, so that nothing is both tried again and given up at once.
 """
 
 from __future__ import annotations
@@ -30,10 +32,15 @@ class Severity(StrEnum):
 
 
 class MonmouthError(Exception):
-    """Base of all errors of the product. ``hint`` says what the reader can do about it; it may be empty."""
+    """Base of all errors of the product; each type below it says its category and severity, itself or by its parent.
+
+    ``hint`` says what the reader can do about it; it may be empty. ``passes``: the same call may succeed later although nobody
+    did anything about it, as when a place was not reached or too busy.
+    """
 
     category = Category.UNKNOWN
     severity = Severity.MEDIUM
+    passes = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -42,6 +49,11 @@ class MonmouthError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether its type says that another try may succeed. What the standard library raises for a lost connection does too."""
+    return error.passes if isinstance(error, MonmouthError) else isinstance(error, TimeoutError | ConnectionError)
 
 
 class ConfigurationError(MonmouthError):
@@ -107,6 +119,7 @@ class StoreError(MonmouthError):
 
     category = Category.DATABASE
     severity = Severity.HIGH
+    passes = True
 
 
 class SourceError(MonmouthError):
@@ -114,3 +127,4 @@ class SourceError(MonmouthError):
 
     category = Category.EXTERNAL
     severity = Severity.HIGH
+    passes = True

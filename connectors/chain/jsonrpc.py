@@ -17,16 +17,21 @@ import orjson
 
 from streams.errors import ConfigurationError, SourceError
 from streams.near import demand_near
+from streams.policy import SourceOpenError, Terms, policy_for
 
 Call = tuple[str, list[Any]]
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 MAX_ANSWER = 256 * 1024 * 1024
+TERMS = Terms(open_seconds=5.0, concurrent=None, call_seconds=None, opened=SourceOpenError)
+"""Time is bounded by the session, the number of calls by who asks. Every call is a question, so it may be asked again."""
 
 
 class RpcError(SourceError):
-    """The node answered a call with an error object."""
+    """The node answered a call with an error object: asking again gives it again."""
+
+    passes = False
 
     def __init__(self, method: str, code: int, message: str) -> None:
         super().__init__(f"{method}: {message} (code {code})")
@@ -35,6 +40,8 @@ class RpcError(SourceError):
 
 class BatchRefusedError(SourceError):
     """The node took none of a batch, or its answer is too large; smaller ones may pass."""
+
+    passes = False
 
 
 def public(url: str) -> str:
@@ -72,6 +79,7 @@ class JsonRpc:
         self.name = public(url)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._max_answer = max_answer
+        self._policy = policy_for(f"node {self.name}", TERMS)
         self._ids = itertools.count(1)
         self._session: aiohttp.ClientSession | None = None
 
@@ -90,7 +98,8 @@ class JsonRpc:
             next(self._ids): {"jsonrpc": "2.0", "method": method, "params": params} for method, params in calls
         }  # fmt: skip
         body = [{"id": key, **request} for key, request in requests.items()]
-        answer = await self._post(orjson.dumps(body if len(body) > 1 else body[0]))
+        asked = orjson.dumps(body if len(body) > 1 else body[0])
+        answer = await self._policy.call(lambda: self._post(asked))
         answers = answer if len(body) > 1 else [answer]
         if not isinstance(answers, list):
             raise BatchRefusedError(f"{self.name} did not answer the batch: {self._complaint(answers)}")

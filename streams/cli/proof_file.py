@@ -8,13 +8,16 @@ from pathlib import Path
 
 from streams.core.merkle.document import Document, parse
 from streams.core.merkle.fields import ProofError
-from streams.errors import MonmouthError
+from streams.errors import Category, MonmouthError, Severity
 
 LIMIT = 1 << 20
 
 
 class ProofFileError(MonmouthError):
     """A file is not a proof document."""
+
+    category = Category.CONFIGURATION
+    severity = Severity.LOW
 
 
 def read_document(file: str) -> Document:

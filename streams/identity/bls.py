@@ -18,7 +18,7 @@ from typing import Any
 
 from blspy import G1Element, G2Element, PopSchemeMPL, PrivateKey
 
-from streams.errors import Category, MonmouthError
+from streams.errors import Category, MonmouthError, Severity
 
 SECRET_BYTES, PUBLIC_BYTES, SIGNATURE_BYTES = 32, 48, 96
 ORDER = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
@@ -31,6 +31,7 @@ class KeyMaterialError(MonmouthError):
     """Bytes that are no key or signature to work with. They themselves stay out of the message."""
 
     category = Category.CONFIGURATION
+    severity = Severity.HIGH
 
 
 class SecretKey:

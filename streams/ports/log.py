@@ -19,6 +19,7 @@ class LogError(MonmouthError):
 
     category = Category.NETWORK
     severity = Severity.MEDIUM
+    passes = True
 
 
 class TopicPartition(NamedTuple):

@@ -23,7 +23,7 @@ from streams.cluster.denials import demand_topics, denial
 from streams.cluster.refusals import explained
 from streams.core.block import BlockRef
 from streams.core.forkview import ForkView
-from streams.errors import Category, ConfigurationError, FencedError, MonmouthError, OutdatedError
+from streams.errors import Category, ConfigurationError, FencedError, MonmouthError, OutdatedError, Severity
 from streams.producer import metrics
 from streams.producer.log import Position, Staged, UncertainWriteError
 from streams.producer.resume import replay
@@ -48,6 +48,8 @@ class LogUnavailableError(MonmouthError):
     """The broker cannot be reached."""
 
     category = Category.NETWORK
+    severity = Severity.HIGH
+    passes = True
 
 
 class KafkaLog:

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from streams.cancellation import stray_cancellation_is_an_error
-from streams.errors import FencedError, LogIntegrityError, PoisonError, StoreError
+from streams.errors import FencedError, LogIntegrityError, PoisonError, may_pass
 from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
 from streams.runtime import metrics
 from streams.runtime.fold import StateMismatchError
@@ -205,7 +205,7 @@ class AgentLoop:
             return 0.0
         if isinstance(error, FencedError):
             return self._job.fence_seconds
-        if isinstance(error, LogError | StoreError | TimeoutError | ConnectionAbortedError):
+        if may_pass(error):
             return min(longest, first * 2.0 ** min(seat.failures - 1, 16))
         return None
 

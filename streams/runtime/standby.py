@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from streams.core.checkpoint import TIP
 from streams.core.position import can_reach
-from streams.errors import FencedError, PoisonError, StoreError
+from streams.errors import FencedError, PoisonError, may_pass
 from streams.ports.log import LogConsumer, LogError, LogReader, TopicPartition
 from streams.runtime import metrics
 from streams.runtime.catchup import catch_up
@@ -187,7 +187,7 @@ class Standbys:
             standby.manner = Manner(careful=True)
         elif isinstance(error, StateMismatchError) and not standby.manner.fresh:
             standby.manner = Manner(fresh=True)
-        elif not isinstance(error, LogError | StoreError | TimeoutError):
+        elif not may_pass(error):
             delay = HOPELESS_SECONDS
         standby.due = self._clock() + delay
         reason = type(error).__name__

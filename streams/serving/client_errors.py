@@ -10,7 +10,7 @@ name that this client does not know, of a newer gateway, is a plain GatewayError
 
 from __future__ import annotations
 
-from streams.errors import Category, MonmouthError
+from streams.errors import Category, MonmouthError, Severity
 
 
 class GatewayError(MonmouthError):
@@ -20,7 +20,8 @@ class GatewayError(MonmouthError):
     said when to ask again.
     """
 
-    category = Category.NETWORK
+    category = Category.EXTERNAL
+    severity = Severity.MEDIUM
     name = ""
 
     def __init__(
@@ -35,6 +36,9 @@ class GatewayError(MonmouthError):
 class UnreachableError(GatewayError):
     """Nobody answered."""
 
+    category = Category.NETWORK
+    severity = Severity.HIGH
+    passes = True
     name = "unreachable"
 
 
@@ -47,30 +51,40 @@ class UnreadableError(GatewayError):
 class BadRequestError(GatewayError):
     """The request is wrong as it stands."""
 
+    category = Category.PROCESSING
+    severity = Severity.LOW
     name = "bad_request"
 
 
 class InvalidError(GatewayError):
     """A field of the request is missing, unknown or out of its range; the message names it."""
 
+    category = Category.PROCESSING
+    severity = Severity.LOW
     name = "invalid"
 
 
 class UnauthenticatedError(GatewayError):
     """No token, or one that does not count any more."""
 
+    category = Category.CONFIGURATION
+    severity = Severity.MEDIUM
     name = "unauthenticated"
 
 
 class ForbiddenError(GatewayError):
     """The token is good, and not for this."""
 
+    category = Category.CONFIGURATION
+    severity = Severity.MEDIUM
     name = "forbidden"
 
 
 class NotFoundError(GatewayError):
     """Nothing of that name is live."""
 
+    category = Category.PROCESSING
+    severity = Severity.LOW
     name = "not_found"
 
 
@@ -83,24 +97,33 @@ class ErasedError(GatewayError):
 class NotKeptError(GatewayError):
     """It lies before what the gateway remembers."""
 
+    category = Category.PROCESSING
+    severity = Severity.LOW
     name = "not_kept"
 
 
 class MethodNotAllowedError(GatewayError):
     """The gateway has the path, but not this method: it is of another version."""
 
+    category = Category.PROCESSING
+    severity = Severity.LOW
     name = "method_not_allowed"
 
 
 class NotSettledError(GatewayError):
     """Log and stores do not agree yet; ask again."""
 
+    category = Category.EXTERNAL
+    severity = Severity.MEDIUM
+    passes = True
     name = "not_settled"
 
 
 class NeverPublishedError(GatewayError):
     """Asked to prove from a commitment that was never made."""
 
+    category = Category.PROCESSING
+    severity = Severity.LOW
     name = "never_published"
 
 
@@ -113,12 +136,17 @@ class CursorLostError(GatewayError):
 class TooLargeError(GatewayError):
     """Beyond a limit."""
 
+    category = Category.PROCESSING
+    severity = Severity.LOW
     name = "too_large"
 
 
 class RateLimitedError(GatewayError):
     """Too many requests; ``retry_after`` says when there is room."""
 
+    category = Category.EXTERNAL
+    severity = Severity.MEDIUM
+    passes = True
     name = "rate_limited"
 
 
@@ -131,18 +159,27 @@ class OverflowedError(GatewayError):
 class UnavailableError(GatewayError):
     """The gateway cannot answer truthfully now; ask again."""
 
+    category = Category.EXTERNAL
+    severity = Severity.MEDIUM
+    passes = True
     name = "unavailable"
 
 
 class NotVisibleYetError(GatewayError):
     """What the read was to wait for did not come in time; nothing older was answered."""
 
+    category = Category.EXTERNAL
+    severity = Severity.MEDIUM
+    passes = True
     name = "not_visible_yet"
 
 
 class NotReadyError(GatewayError):
     """Answers would not be true yet, or not all of them; the message says which part is missing."""
 
+    category = Category.EXTERNAL
+    severity = Severity.MEDIUM
+    passes = True
     name = "not_ready"
 
 

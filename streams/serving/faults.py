@@ -82,6 +82,8 @@ class CursorLostError(Refusal):
 class RateLimitedError(Refusal):
     """More than one caller may have at a time. ``retry_after``: whole seconds."""
 
+    severity = Severity.LOW
+    passes = True
     status = 429
     error = "rate_limited"
 
@@ -102,6 +104,7 @@ class UnavailableError(Refusal):
 
     category = Category.EXTERNAL
     severity = Severity.HIGH
+    passes = True
     status = 503
     error = "unavailable"
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import fastavro
 from blake3 import blake3
 
-from streams.errors import Category, LogIntegrityError, MonmouthError, PositionLostError
+from streams.errors import Category, LogIntegrityError, MonmouthError, PositionLostError, Severity
 from streams.ports.log import LogClient, LogConsumer, LogProducer, LogReader, Message, TopicPartition
 from streams.signing import Signer, Verifier
 from streams.topics import COMMANDS, EVICTIONS, INTENTS, MEMORY_LOG, TRANSACTIONS
@@ -48,6 +48,7 @@ class ArchiveError(MonmouthError):
     """No archive, or one that cannot be written or is not for this log."""
 
     category = Category.EXTERNAL
+    severity = Severity.MEDIUM
 
 
 class ArchivedRecord(NamedTuple):

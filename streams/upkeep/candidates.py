@@ -16,7 +16,7 @@ from schemas.records import MemoryFact
 from streams.agents.erasure import standing_facts
 from streams.agents.memory_rows import fact_name
 from streams.core.presence import everything
-from streams.errors import Category, LogIntegrityError, MonmouthError
+from streams.errors import Category, LogIntegrityError, MonmouthError, Severity
 from streams.ports.log import LogReader
 from streams.ports.stores import MemoryStore
 from streams.private_file import make_new
@@ -34,6 +34,7 @@ class RecoveryError(MonmouthError):
     """Memories that could not be restored, or not as the published root says they are."""
 
     category = Category.MEMORY
+    severity = Severity.HIGH
 
 
 @dataclass(frozen=True)

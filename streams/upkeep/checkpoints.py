@@ -14,7 +14,7 @@ from typing import Any
 from schemas.codec import codec
 from streams import topics
 from streams.core.checkpoint import NAMED, NOWHERE, REDO, TIP, Checkpoint, Trigger, trigger_of
-from streams.errors import Category, MonmouthError
+from streams.errors import Category, MonmouthError, Severity
 from streams.ports.log import LogReader, TopicPartition
 from streams.runtime.checkpoints import read_checkpoints
 from streams.upkeep.pipeline import Pipeline
@@ -28,6 +28,7 @@ class CheckpointError(MonmouthError):
     """A checkpoint that cannot be made or found."""
 
     category = Category.PROCESSING
+    severity = Severity.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from streams.core.checkpoint import TIP
 from streams.core.position import stand
-from streams.errors import Category, MonmouthError
+from streams.errors import Category, MonmouthError, Severity
 from streams.ports.log import TopicPartition
 from streams.runtime.catchup import nobody_else
 from streams.runtime.checkpoints import read_checkpoints
@@ -30,6 +30,7 @@ class RebuildError(MonmouthError):
     """State that cannot be built anew, or not now."""
 
     category = Category.PROCESSING
+    severity = Severity.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)

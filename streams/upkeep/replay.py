@@ -20,7 +20,7 @@ from streams import topics
 from streams.core.chain import LiveBlock
 from streams.core.checkpoint import NOWHERE, TIP, Checkpoint, slot_key
 from streams.core.replay import Phase, Replay, due
-from streams.errors import Category, FencedError, MonmouthError
+from streams.errors import Category, FencedError, MonmouthError, Severity
 from streams.ports.log import LogReader, TopicPartition
 from streams.runtime.checkpoints import read_checkpoints
 from streams.runtime.replays import all_replays, read_replays
@@ -35,6 +35,7 @@ class ReplayError(MonmouthError):
     """A replay that cannot be carried out, or not now."""
 
     category = Category.PROCESSING
+    severity = Severity.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)

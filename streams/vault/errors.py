@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.errors import Category, MonmouthError, Severity
+from streams.errors import Category, ConfigurationError, MonmouthError, Severity
 
 
 class VaultError(MonmouthError):
@@ -10,6 +10,13 @@ class VaultError(MonmouthError):
 
     category = Category.CONFIGURATION
     severity = Severity.CRITICAL
+
+
+class KeyServiceError(ConfigurationError):
+    """The program that keeps the key that wraps others did not do it. It may be a service that is away for a moment."""
+
+    category = Category.EXTERNAL
+    passes = True
 
 
 class ErasedError(MonmouthError):

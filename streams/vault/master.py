@@ -19,13 +19,15 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from streams.errors import ConfigurationError
+from streams.policy import Policy, Terms
 from streams.private_file import make_once, read_secret
 from streams.settings import Settings
-from streams.vault.errors import VaultError
+from streams.vault.errors import KeyServiceError, VaultError
 
 KEY_BYTES = 32
 NONCE = 12
 PROGRAM_SECONDS = 60.0
+TERMS = Terms(call_seconds=PROGRAM_SECONDS)
 NEW_VARIABLE = "MONMOUTH_NEW_MASTER_KEY"
 _WRAP = "monmouth streams.vault 1 wrapping of agents' keys"
 _MARK = "monmouth streams.vault 1 marks of the key file"
@@ -86,20 +88,23 @@ class ProgramWrapper:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
+        self._policy = Policy(f"key program {self._command[0]}", TERMS)
 
     def wrap(self, key: bytes) -> bytes:
-        return self._call("wrap", key)
+        return self._policy.call_sync(lambda: self._call("wrap", key))
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        return self._call("unwrap", wrapped)
+        return self._policy.call_sync(lambda: self._call("unwrap", wrapped))
 
     def _call(self, verb: str, data: bytes) -> bytes:
         try:
             done = subprocess.run([*self._command, verb], input=data, capture_output=True, timeout=PROGRAM_SECONDS, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             raise ConfigurationError(f"the key program {self._command[0]} did not {verb}: {type(error).__name__}") from None
+        except subprocess.TimeoutExpired:
+            raise KeyServiceError(f"the key program {self._command[0]} did not {verb} within {PROGRAM_SECONDS:g} s") from None
         if done.returncode or not done.stdout:  # what it printed may hold a key: it stays out of the message
-            raise ConfigurationError(
+            raise KeyServiceError(
                 f"the key program {self._command[0]} exits with {done.returncode} on {verb}",
                 "It reads stdin and writes the key to stdout; see 'Keys' in docs/security.md.",
             )

@@ -24,6 +24,7 @@ from connectors.stores.cassandra.schema import READ, open_keyspace
 from connectors.stores.cassandra.statements import READS, WRITES
 from streams.errors import ConfigurationError, StoreError
 from streams.near import demand_near
+from streams.policy import StoreOpenError, Terms, policy_for
 from streams.private_file import demand_private, read_secret
 from streams.settings import CassandraSettings
 
@@ -31,6 +32,8 @@ PROTOCOL = 5  # of Cassandra 4 and 5
 CONNECT_SECONDS = 10.0
 RECONNECT_SECONDS = (0.25, 4.0)
 PAGE = 1_000
+TERMS = Terms(open_seconds=5.0, concurrent=None, call_seconds=None, opened=StoreOpenError)
+"""The driver bounds time and tries, ``max_in_flight`` how many there are. Open for moments: workers wait for the store."""
 Row = tuple[Any, ...]
 Write = tuple[str, tuple[Any, ...]]
 """Name of a statement, its values."""
@@ -64,6 +67,7 @@ class Connection:
         self._answers: deque[tuple[asyncio.Future[Any], bool, Any]] = deque()
         self._awake = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._policy = policy_for(f"cassandra {','.join(settings.contact_points)}:{settings.port}", TERMS)
         self.closed = False
 
     async def ready(self) -> None:
@@ -75,7 +79,8 @@ class Connection:
                 raise StoreError("the memory store on Cassandra is closed")
             if self._session is None:
                 self._loop = asyncio.get_running_loop()
-                self._session = await asyncio.to_thread(self._connect)
+                with self._policy.guarded():
+                    self._session = await asyncio.to_thread(self._connect)
 
     async def close(self) -> None:
         """Ends the session; waits for nothing."""
@@ -119,21 +124,25 @@ class Connection:
     async def _execute(self, statement: Any, profile: str | None, state: bytes | None = None) -> tuple[list[Row], bytes | None]:
         """``profile``: None is that of writes. Rows, and where the next page begins."""
         async with self._turn:
-            session = self._session
-            if session is None:
-                raise StoreError("the memory store on Cassandra is closed")
-            loop = asyncio.get_running_loop()
-            answer: asyncio.Future[tuple[list[Row], bytes | None]] = loop.create_future()
-            try:
-                chosen = {} if profile is None else {"execution_profile": profile}
-                asked = session.execute_async(statement, paging_state=state, **chosen)
-                asked.add_callbacks(
-                    lambda rows: self._post(answer, True, (rows or [], asked._paging_state)),
-                    lambda error: self._post(answer, False, error),
-                )
-                return await answer
-            except Exception as error:  # the driver's kinds have no common base
-                raise store_error(self.settings, error) from None
+            with self._policy.guarded():
+                return await self._asked(statement, profile, state)
+
+    async def _asked(self, statement: Any, profile: str | None, state: bytes | None) -> tuple[list[Row], bytes | None]:
+        session = self._session
+        if session is None:
+            raise StoreError("the memory store on Cassandra is closed")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[tuple[list[Row], bytes | None]] = loop.create_future()
+        try:
+            chosen = {} if profile is None else {"execution_profile": profile}
+            asked = session.execute_async(statement, paging_state=state, **chosen)
+            asked.add_callbacks(
+                lambda rows: self._post(answer, True, (rows or [], asked._paging_state)),
+                lambda error: self._post(answer, False, error),
+            )
+            return await answer
+        except Exception as error:  # the driver's kinds have no common base
+            raise store_error(self.settings, error) from None
 
     def _post(self, answer: asyncio.Future[Any], good: bool, value: Any) -> None:
         """In the driver's thread. A deque takes from both ends in one step, so nothing is lost between the threads."""

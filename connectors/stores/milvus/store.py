@@ -28,6 +28,7 @@ from connectors.stores.milvus.horizon import Horizon
 from connectors.stores.milvus.rows import FIELDS, NAME_DIGITS, entity, memory_id_of, pseudonym, row_key, vector_row
 from connectors.stores.vectors import DIMENSION, check_query
 from streams.errors import ConfigurationError, FencedError, StoreError
+from streams.policy import StoreOpenError, Terms, policy_for
 from streams.ports.stores import Changes, Hit, VectorRow, Version
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ AGENTS = 1_000
 """Most agents in one request."""
 FLUSH_AFTER = 500
 READERS = 8
+TERMS = Terms(open_seconds=5.0, concurrent=None, call_seconds=None, opened=StoreOpenError)
+"""pymilvus bounds time and tries; the threads bound how many there are."""
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +55,7 @@ class MilvusVectorStore:
         self.dimension = dimension
         self._collection = self._target = collection
         self._client = connect(self.access)
+        self._policy = policy_for(f"milvus {self.access.place}", TERMS)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="milvus-write")
         # Of its own: reads of a server that hangs would hold the threads that everything else of the process runs in.
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="milvus-read")
@@ -194,12 +198,13 @@ class MilvusVectorStore:
             raise StoreError(f"vector store {self.access.place} is closed")
 
     def _translated(self, call: Callable[[], T]) -> T:
-        try:
-            return call()
-        except (StoreError, ConfigurationError, FencedError):
-            raise
-        except Exception as error:  # pymilvus raises its own, gRPC's and plain kinds
-            raise failure(self.access, error) from None
+        with self._policy.guarded():
+            try:
+                return call()
+            except (StoreError, ConfigurationError, FencedError):
+                raise
+            except Exception as error:  # pymilvus raises its own, gRPC's and plain kinds
+                raise failure(self.access, error) from None
 
     def _upsert(self, rows: Sequence[dict[str, Any]]) -> None:
         done = self._owned(partial(self._client.upsert, self._target, list(rows), **self._place(rows[0]["agent"])))

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.errors import MonmouthError
+from streams.errors import Category, MonmouthError, Severity
 
 LOG_TAIL = 15
 STOP_SECONDS = 15
@@ -21,6 +21,9 @@ STOP_SECONDS = 15
 
 class ChildError(MonmouthError):
     """A process of the demo ended before its time."""
+
+    category = Category.PROCESSING
+    severity = Severity.HIGH
 
 
 @dataclass(slots=True)

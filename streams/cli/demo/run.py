@@ -21,7 +21,7 @@ from streams.cli.demo.observe import Observation, Observer
 from streams.cli.demo.processes import Children
 from streams.cli.demo.stage import Stage, make_topics, stage
 from streams.cli.demo.view import picture
-from streams.errors import MonmouthError, SourceError
+from streams.errors import Category, MonmouthError, Severity, SourceError
 from streams.identity.operator import token_for
 from streams.serving.client import Client
 from streams.settings import Settings
@@ -42,6 +42,9 @@ PLAIN_EVERY = 3.0
 
 class DemoError(MonmouthError):
     """The pipeline did not come to rest."""
+
+    category = Category.PROCESSING
+    severity = Severity.HIGH
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from streams.errors import Category, ConfigurationError, MonmouthError
+from streams.errors import Category, ConfigurationError, MonmouthError, Severity
 from streams.ops.alerts.life import Event
 
 TIMEOUT = 10.0
@@ -39,6 +39,8 @@ class ChannelError(MonmouthError):
     """A receiver did not take an event."""
 
     category = Category.EXTERNAL
+    severity = Severity.MEDIUM
+    passes = True
 
 
 class Channel(Protocol):

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from streams.core.sync.digests import agent_digest
 from streams.core.sync.tree import EMPTY, AgentTree, Node, makes
-from streams.errors import Category, MonmouthError
+from streams.errors import Category, MonmouthError, Severity
 from streams.serving.client_errors import GatewayError
 from streams.serving.transport import checked_url, headers_with
 from streams.serving.wire.base import ErrorBody
@@ -51,12 +51,15 @@ class PartnerError(MonmouthError):
     """The other deployment cannot be compared with: it does not answer, breaks its word, or goes beyond limits."""
 
     category = Category.EXTERNAL
+    severity = Severity.MEDIUM
 
 
 class MovedError(MonmouthError):
     """Something was overtaken while it was compared; comparing again helps."""
 
     category = Category.PROCESSING
+    severity = Severity.LOW
+    passes = True
 
 
 class BusyError(MovedError):

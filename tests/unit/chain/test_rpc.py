@@ -10,9 +10,10 @@ import orjson
 import pytest
 
 from connectors.chain import heads
-from connectors.chain.jsonrpc import JsonRpc, public
+from connectors.chain.jsonrpc import JsonRpc, RpcError, public
 from connectors.chain.rpc import RpcSource
 from streams.errors import ConfigurationError, SourceError
+from streams.policy import SourceOpenError
 from streams.producer.loop import BlockProducer
 from streams.producer.records import Stager
 from streams.settings import ChainSettings
@@ -201,6 +202,32 @@ async def test_http_errors_and_a_dead_port_name_the_node_without_its_key() -> No
     with pytest.raises(SourceError, match="does not answer"):
         await gone.head()
     await gone.close()
+
+
+async def test_a_node_that_stumbles_is_asked_again_and_one_that_refuses_is_not(node: Node) -> None:
+    fake, source = node
+    cut = iter([b"<html>502</html>", b""])
+    fake.spoil_text = lambda text: next(cut, text)
+    assert await source.chain_id() == CHAIN_ID
+    assert fake.calls == ["eth_chainId"] * 3
+    fake.refused = {"eth_chainId"}
+    with pytest.raises(RpcError):
+        await source.chain_id()
+    assert fake.calls == ["eth_chainId"] * 4
+
+
+async def test_a_node_that_keeps_failing_is_left_alone_for_a_while() -> None:
+    async with serving(ScriptedSource(chain(1))) as (fake, url):
+        fake.status = 503
+        source = RpcSource(url)
+        for _ in range(2):
+            with pytest.raises(SourceError):
+                await source.head()
+        asked = len(fake.calls)
+        with pytest.raises(SourceOpenError, match="HTTP 503"):
+            await source.head()
+        assert asked == len(fake.calls) == 5
+        await source.close()
 
 
 def test_only_web_addresses_are_nodes() -> None:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connectors.registry import ExternalRegistry, RegistryRefusedError
+from connectors.registry import ExternalRegistry, RegistryAwayError, RegistryRefusedError
 from infra.broker.ports import free_port
 from streams.core.registry import table as tables
 from streams.core.registry.compatibility import Level
@@ -142,3 +142,10 @@ def test_addresses_that_are_refused(url: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         ExternalRegistry(RegistrySettings(url=url))
     assert "secret" not in str(refused.value)
+
+
+async def test_a_registry_that_does_not_answer_is_asked_three_times() -> None:
+    async with ExternalRegistry(RegistrySettings(url=f"http://127.0.0.1:{free_port()}")) as registry:
+        with pytest.raises(RegistryAwayError, match="no registry answers"):
+            await registry.register(OWN, LEVEL)
+        assert registry._policy.breaker.view().failures == 3

@@ -77,6 +77,14 @@ def test_a_program_that_fails_or_answers_nonsense_is_refused_without_its_words(t
     assert "00" * 8 not in str(caught.value)
 
 
+def test_a_program_that_fails_for_a_moment_is_asked_again(tmp_path: Path) -> None:
+    program, calls, path = tmp_path / "keeper.py", tmp_path / "calls", tmp_path / "master.wrapped"
+    calls.touch()
+    program.write_text(KEEPER + "raise SystemExit(len(open(sys.argv[1]).read().split()) < 3)")
+    load_or_create_wrapped(path, ProgramWrapper([sys.executable, str(program), str(calls)]))
+    assert calls.read_text().split() == ["wrap"] * 3 + ["unwrap"]
+
+
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="did not wrap"):
         load_or_create_wrapped(tmp_path / "key", ProgramWrapper([str(tmp_path / "nothing")]))
