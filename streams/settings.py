@@ -201,6 +201,9 @@ class RagSettings(BaseModel):
     embedding_model: str = "sentence-transformers/all-MiniLM-L6-v2"
     models_path: Path = Path("models")
     embedding_backend: Literal["onnx", "onnx-int8", "torch"] = "onnx"
+    embedding_niceness: int = Field(
+        5, ge=0, le=19, description="How far a worker's embedding yields the processors to other programs, on Linux; 0: not."
+    )
     max_context_tokens: int = Field(32_000, ge=1)
     index_mib: int = Field(
         512, ge=1, description="Memory for indexes of agents in the gateway; an agent that needs more is searched by vectors."

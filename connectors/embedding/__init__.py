@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.embedding.cache import CachedEmbedder
 from connectors.embedding.model import NAME, locate
+from connectors.embedding.yielding import YieldingEmbedder
 from streams.errors import ConfigurationError
 from streams.ports.embedder import Embedder
 from streams.settings import Settings
@@ -23,4 +24,4 @@ def open_embedder(settings: Settings) -> Embedder:
     return CachedEmbedder(OnnxEmbedder(files, "int8" if settings.rag.embedding_backend == "onnx-int8" else "fp32"))
 
 
-__all__ = ["CachedEmbedder", "open_embedder"]
+__all__ = ["CachedEmbedder", "YieldingEmbedder", "open_embedder"]

@@ -88,7 +88,7 @@ def _authority(settings: Settings) -> Authority:
 
 
 def _embedding(wiring: Wiring) -> AgentFactory:
-    from connectors.embedding import open_embedder  # noqa: PLC0415
+    from connectors.embedding import YieldingEmbedder, open_embedder  # noqa: PLC0415
     from connectors.stores import (  # noqa: PLC0415
         ReadOnlyVectorStore,
         check_own_stores,
@@ -100,7 +100,7 @@ def _embedding(wiring: Wiring) -> AgentFactory:
 
     if wiring.settings.worker.standby:
         check_own_stores(wiring.settings)
-    embedder = open_embedder(wiring.settings)
+    embedder = YieldingEmbedder(open_embedder(wiring.settings), wiring.settings.rag.embedding_niceness)
     vectors = open_vector_store(wiring.settings)
     wiring.stack.push_async_callback(vectors.close)
     owned: dict[int, VectorStore] = {}
