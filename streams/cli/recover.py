@@ -77,7 +77,7 @@ def recover_command(  # noqa: PLR0917  (click passes options by name)
     whose = [(name, partition_of(name, settings.kafka.partitions)) for name in map(parse_agent, agents)]
 
     async def restore() -> list[Recovered | RecoveryError]:
-        async with _opened(settings, replicas) as recovery:
+        async with opened_recovery(settings, replicas) as recovery:
             asked = replace(recovery, base=base, threshold=threshold, parts=frozenset(map(Part, parts)) or frozenset(Part))
             return await recover_all(asked, chosen, whose, concurrent=concurrent, seconds=timeout)
 
@@ -98,7 +98,8 @@ def _said(each: Recovered) -> str:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, folders: Sequence[Path]) -> AsyncIterator[Recovery]:
+async def opened_recovery(settings: Settings, folders: Sequence[Path]) -> AsyncIterator[Recovery]:
+    """What a recovery works with. ``folders``: state folders of replicas. Raises ConfigurationError."""
     from connectors.stores import LmdbMemoryStore, open_memory_store, open_vector_store  # noqa: PLC0415
     from streams.cli.wiring import lane_of  # noqa: PLC0415
     from streams.vault.sealing import sealed_records  # noqa: PLC0415

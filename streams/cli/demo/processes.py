@@ -67,6 +67,13 @@ class Children:
             _end(*child)
             self._running.remove(child)
 
+    def kill(self, name: str) -> None:
+        """Ends one child as kill -9 does, in whatever it is doing; ``check`` does not miss it."""
+        for child in [child for child in self._running if child[0] == name]:
+            child[1].kill()
+            child[1].wait()
+            self._running.remove(child)
+
     def runs(self, name: str) -> bool:
         """Whether it was started and not ended since."""
         return any(running == name for running, _ in self._running)

@@ -100,7 +100,7 @@ def stage(base: Settings, rpc_url: str, ws_url: str | None, *, external_kafka: b
         settings.gateway.port = free_port(base.gateway.port)
         settings.gateway.metrics_port = free_port(base.gateway.metrics_port)
         settings.state_dir.mkdir(parents=True, exist_ok=True)
-        yield Stage(settings, _environment(settings))
+        yield Stage(settings, environment(settings))
 
 
 async def make_topics(settings: Settings) -> None:
@@ -109,16 +109,20 @@ async def make_topics(settings: Settings) -> None:
     await register_subjects(settings)
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that make a process run with these settings."""
     chain = settings.chain
     said = {
         "STATE_DIR": settings.state_dir,
         "KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "KAFKA__PREFIX": settings.kafka.prefix,
+        "KAFKA__PARTITIONS": settings.kafka.partitions,
+        "KAFKA__SESSION_TIMEOUT_MS": settings.kafka.session_timeout_ms,
         "CHAIN__RPC_URL": chain.rpc_url,
         "CHAIN__START_BLOCK": chain.start_block,
         "CHAIN__POLL_INTERVAL": chain.poll_interval,
         "RAG__MODELS_PATH": settings.rag.models_path,
+        "CACHE__SIZE_MB": settings.cache.size_mb,
         "GATEWAY__PORT": settings.gateway.port,
         "GATEWAY__METRICS_PORT": settings.gateway.metrics_port,
         **({"CHAIN__WS_URL": chain.ws_url} if chain.ws_url else {}),

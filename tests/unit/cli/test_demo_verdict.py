@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import time
 from collections.abc import Sequence
@@ -20,12 +21,15 @@ from streams.cli.demo.check import Verdict, canonical_records, compare
 from streams.cli.demo.observe import Observation
 from streams.cli.demo.processes import Children
 from streams.cli.demo.run import Show, _summary
+from streams.cli.demo.stage import Stage
+from streams.cli.demo.system import System
 from streams.decoding.nl.parser import default_reader
 from streams.errors import SourceError
 from streams.oracle import Oracle
 from streams.settings import Settings
 from streams.vault.sealing import open_keys
 from tests.chains import ScriptedSource, chain
+from tests.facts import upsert
 from tests.fakes import DictMemoryStore
 
 
@@ -103,6 +107,17 @@ async def test_one_stored_memory_too_few_or_too_many_is_seen(outcome: Run, kind:
     assert (difference.agent, difference.what) == (agent, "stored ids")
 
 
+async def test_a_command_that_was_lost_or_never_given_is_seen(outcome: Run) -> None:
+    agent = min(outcome.roots)
+    commands = [upsert(agent, b"m" * 32, b"c" * 32)]
+    lost = await compare(outcome.source, outcome.settings, outcome.source.head_ref, outcome.roots, outcome.store, commands)
+    assert {difference.agent for difference in lost.differences} == {agent, None}
+    assert lost.memories == 31
+    await outcome.store.apply(commands)
+    (difference,) = (await outcome.verdict()).differences
+    assert (difference.agent, difference.what) == (agent, "stored ids")
+
+
 async def test_a_chain_that_moved_is_no_verdict(outcome: Run) -> None:
     head = outcome.source.head_ref
     outcome.source.reorg(2, new=2)
@@ -115,7 +130,9 @@ ANSWER = Asked(agent=bytes(20), question="what?", answer="that", citation="block
 
 def summarised(tmp_path: Path, verdicts: Sequence[Verdict], *answers: Asked) -> tuple[bool, str]:
     text = io.StringIO()
-    show = Show(Console(file=text, width=200), Children(tmp_path, {}), Observation(2), time.monotonic())
+    stage = Stage(Settings(state_dir=tmp_path), {})
+    system = System(stage, None, Children(tmp_path, {}), Observation(2), asyncio.get_running_loop().create_future())  # type: ignore[arg-type]
+    show = Show(Console(file=text, width=200), system, time.monotonic())
     show.verdicts += verdicts
     return _summary(show, list(answers)), text.getvalue()
 

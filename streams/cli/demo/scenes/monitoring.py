@@ -1,0 +1,106 @@
+"""What the system says of itself: probes, metrics, alerts that fire and resolve."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from streams.cli.demo.course import Metrics, expect
+from streams.cli.demo.scrape import scrape
+from streams.cli.demo.system import PRODUCER, System
+from streams.ops.alerts.channels import LogChannel
+from streams.ops.alerts.expression import PREFIX
+from streams.ops.alerts.life import Event
+from streams.ops.alerts.rules import rules_of
+from streams.ops.alerts.watch import Watch
+
+ALERT_SECONDS = 15.0
+INTERVAL = 0.2
+MEASURED = (
+    "runtime_records_total",
+    "runtime_blocks_total",
+    "runtime_commits_total",
+    "chain_head_block",
+    "agents_active_total",
+    "system_health_score",
+    "components_healthy_total",
+)
+"""Metrics that a pipeline which has taken in blocks and answered questions has moved."""
+
+
+async def health(system: System, least: int) -> Metrics:
+    """Probes of the gateway. Raises CheckError unless at least ``least`` components are there, and all are well."""
+    async with system.async_client() as client:
+        found = await client.health()
+        live, ready = await client.live(), await client.ready()
+    ill = [f"{name}: {part.status} {part.message}" for name, part in found.components.items() if part.status != "healthy"]
+    expect(not ill, f"not healthy: {'; '.join(ill)}")
+    expect(len(found.components) >= least, f"{len(found.components)} components are probed, not {least}")
+    expect(live.ready and ready.ready, "the gateway is not live and ready")
+    return {"components healthy": len(found.components), "score": found.score}
+
+
+async def metrics(system: System) -> Metrics:
+    """Pages of all processes. Raises CheckError unless what must have moved has."""
+    samples = await scrape(system)
+    moved = {sample.name.removeprefix(PREFIX) for sample in samples if sample.value > 0}
+    still = [name for name in MEASURED if name not in moved]
+    expect(not still, f"metrics that have not moved: {', '.join(still)}")
+    return {"processes measured": len(system.metrics), "series": len(samples), "names": len({s.name for s in samples})}
+
+
+def _rule(block: int) -> str:
+    return f"""
+[[rule]]
+name = "ChainBeyond"
+description = "The head is beyond the block that was waited for."
+condition = "chain_head_block > {block}"
+severity = "info"
+cooldown = "1s"
+
+[[rule]]
+name = "ProcessDown"
+condition = "target_up < 1"
+severity = "critical"
+cooldown = "1s"
+"""
+
+
+async def alerts(system: System) -> Metrics:
+    """A rule over real metrics: it must be silent, then fire when the chain grows; one about a lost process fires and resolves.
+
+    Raises CheckError.
+    """
+    rules = rules_of(_rule(system.chain.head.number), "the demo's rules")
+    told: list[Event] = []
+    watch = Watch(rules, list(system.metrics.values()), {"log": LogChannel()}, interval=INTERVAL)
+    watch.told = told.append
+    stop = asyncio.Event()
+    watching = asyncio.create_task(watch.run(stop))
+    try:
+        await asyncio.sleep(3 * INTERVAL)
+        expect(not told, f"an alert fired at rest: {told[0].summary if told else ''}")
+        began = time.monotonic()
+        system.advance()
+        await _told(told, "ChainBeyond", "firing", watching)
+        seconds = time.monotonic() - began
+        await asyncio.to_thread(system.children.end, PRODUCER)
+        await _told(told, "ProcessDown", "firing", watching)
+        system.start_producer()
+        await _told(told, "ProcessDown", "resolved", watching)
+    finally:
+        stop.set()
+        await asyncio.wait([watching])
+    await system.settle()
+    fired = sum(event.state == "firing" for event in told)
+    return {"alerts fired": fired, "resolved": len(told) - fired, "seconds from a block to the alert": seconds}
+
+
+async def _told(told: Sequence[Event], name: str, state: str, watching: asyncio.Task[None]) -> None:
+    deadline = time.monotonic() + ALERT_SECONDS
+    while not any(event.rule.name == name and event.state == state for event in told):
+        if watching.done():
+            watching.result()
+        expect(time.monotonic() < deadline, f"{name} is not {state} within {ALERT_SECONDS:.0f} s")
+        await asyncio.sleep(0.05)
