@@ -14,6 +14,7 @@ from typing import Literal
 from streams.agents.base import StreamAgent
 from streams.cluster.arguments import for_role
 from streams.errors import ConfigurationError
+from streams.ops.alerts.teller import GROUP as ALERTS
 from streams.runtime.letters import TOOL as LETTERS
 from streams.serving.registry.log import WRITER as REGISTRY_WRITER
 from streams.settings import GATEWAY, OPERATOR, OPS, PRODUCER, SUPERVISOR, KafkaSettings
@@ -62,13 +63,17 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A program as the cluster sees it. ``transactions``: prefixes of its transactional ids; ``group``: its consumer group."""
+    """A program as the cluster sees it. ``transactions``: prefixes of its transactional ids; ``group``: its consumer group.
+
+    ``groups``: begins the names of others, of which it keeps positions.
+    """
 
     name: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     transactions: tuple[str, ...] = ()
     group: str = ""
+    groups: str = ""
 
 
 def roles(specs: Iterable[type[StreamAgent]]) -> list[Role]:
@@ -78,7 +83,7 @@ def roles(specs: Iterable[type[StreamAgent]]) -> list[Role]:
         Role(PRODUCER, _read_by(PRODUCER), _written_by(PRODUCER), transactions=(f"{PRODUCER}-",)),
         Role(GATEWAY, _read_by(GATEWAY), _written_by(GATEWAY), transactions=(f"{REGISTRY_WRITER}-",)),
         Role(SUPERVISOR, _read_by(SUPERVISOR), _written_by(SUPERVISOR)),
-        Role(OPS, _read_by(OPS), _written_by(OPS), group=OPS),
+        Role(OPS, _read_by(OPS), _written_by(OPS), (f"{ALERTS}-",), group=OPS, groups=f"{ALERTS}-"),
     ]
 
 
@@ -131,6 +136,8 @@ def _of(kafka: KafkaSettings, role: Role) -> Iterator[Grant]:
         yield Grant(who, "TRANSACTIONAL_ID", physical(kafka.prefix, prefix), "PREFIXED", "WRITE")
     if role.group:
         yield Grant(who, "GROUP", physical(kafka.prefix, role.group), "LITERAL", "READ")
+    if role.groups:
+        yield Grant(who, "GROUP", physical(kafka.prefix, role.groups), "PREFIXED", "READ")
 
 
 def _operator(kafka: KafkaSettings) -> Iterator[Grant]:

@@ -13,8 +13,10 @@ from typing import Any
 import click
 
 from streams.errors import ConfigurationError
+from streams.loops import run as run_loop
 from streams.ops.alerts.alertmanager import configuration
 from streams.ops.alerts.channels import Channel, LogChannel, body_of, make_channel
+from streams.ops.alerts.logwatch import LogWatch
 from streams.ops.alerts.promql import rule_group
 from streams.ops.alerts.rules import Rule, default_rules, load_rules
 from streams.ops.alerts.watch import Watch
@@ -37,7 +39,7 @@ def alerts() -> None:
     Examples:
       monmouth alerts check --rules rules.toml
       monmouth alerts watch --target http://127.0.0.1:9090/metrics
-      monmouth alerts watch --rules rules.toml --channels channels.toml
+      monmouth alerts watch --from-log --rules rules.toml --channels channels.toml
       monmouth alerts prometheus > alerts.json
       monmouth alerts alertmanager --channels channels.toml > alertmanager.json
     """
@@ -76,19 +78,33 @@ def alertmanager(file: Path | None, channels_file: Path | None) -> None:
 @click.option("--target", "targets", multiple=True, help="Address of /metrics; repeat for several (default: the gateway's).")
 @click.option("--interval", default=0.5, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds between two looks.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
+@click.option("--from-log", is_flag=True, help="Read ops.metrics in place of addresses, and keep what fires in ops.alerts.")
 @click.pass_obj
 def watch(  # noqa: PLR0917  (click passes options by name)
-    settings: Settings, file: Path | None, channels_file: Path | None, targets: tuple[str, ...], interval: float, as_json: bool
+    settings: Settings,
+    file: Path | None,
+    channels_file: Path | None,
+    targets: tuple[str, ...],
+    interval: float,
+    as_json: bool,
+    from_log: bool,
 ) -> None:
-    """Watch metrics until interrupted, and tell what the rules say: on their channels, and here."""
+    """Watch metrics until interrupted, and tell what the rules say: on their channels, and here.
+
+    With --from-log every process is watched without being named, and a watch that begins anew goes on where the last one ended.
+    Two at a time make no sense: the newer one ends the older.
+    """
+    if from_log and targets:
+        raise click.UsageError("--from-log watches all processes: leave out --target")
     rules = _load(file)
     channels = _channels(channels_file, rules)
     gateway = settings.gateway
     found = targets or (f"http://{gateway.metrics_host}:{gateway.metrics_port}/metrics",)
-    asyncio.run(_watch(Watch(rules, found, channels, interval=interval), as_json))
+    watching = LogWatch(rules, channels, settings) if from_log else Watch(rules, found, channels, interval=interval)
+    run_loop(_watch(watching, as_json))
 
 
-async def _watch(watching: Watch, as_json: bool) -> None:
+async def _watch(watching: Watch | LogWatch, as_json: bool) -> None:
     watching.told = lambda event: click.echo(json.dumps(body_of(event)) if as_json else event.summary)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -15,7 +15,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -27,7 +27,7 @@ from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.arguments import client_arguments
 from streams.health import Health
 from streams.metrics import REGISTRY
-from streams.ops.reports import MOST_BYTES, MOST_SAMPLES, HealthPart, HealthReport, MetricReport, MetricSample
+from streams.ops.reports import ENDED, MOST_BYTES, MOST_SAMPLES, HealthPart, HealthReport, MetricReport, MetricSample
 from streams.runtime.kafka.producer import ended
 from streams.settings import KafkaSettings, Settings
 from streams.topics import OPS_HEALTH, OPS_METRICS, physical
@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 PREFIX = "monmouth_"
 WAITING = 60
 """Looks that wait for the brokers: the last minute, at the usual interval."""
+LAST_SECONDS = 2.0
+"""What the last report may take."""
 PAUSE = (0.5, 10.0)
 """First and longest pause before the brokers are tried again, in seconds."""
 KINDS: dict[str, SampleKind] = {"counter": "COUNTER", "histogram": "HISTOGRAM", "summary": "HISTOGRAM"}
@@ -84,29 +86,42 @@ class Reporter:
         self._started_ms = int(time.time() * 1000)
         self._waiting: deque[Reports] = deque()
         self._more = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._last: tuple[MetricSample, ...] = ()
+        self._looked_last = False
         self._quiet = False
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled, or what was there to be said after ``end`` is written."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look_again_and_again())
             group.create_task(self._write_again_and_again())
 
+    def end(self, *, orderly: bool) -> None:
+        """One more look, so that what came last is not lost; and, where the process ends as it should, the word for it."""
+        self._last = (MetricSample(ENDED, "GAUGE", {}, 1.0),) if orderly else ()
+        self._ending.set()
+
     async def _look_again_and_again(self) -> None:
         while True:
-            began = time.monotonic()
+            began, last = time.monotonic(), self._ending.is_set()
             try:
                 self._keep(await self._look())
             except Exception as error:  # whatever a gauge that asks a part raises: the work goes on, and so do later looks
                 self._failed("look", error)
-            await asyncio.sleep(max(0.0, self._interval - (time.monotonic() - began)))
+            if last:
+                self._looked_last = True
+                self._more.set()
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), max(0.0, self._interval - (time.monotonic() - began)))
 
     async def _look(self) -> Reports:
         parts = tuple(self._parts())
         at_ms = int(time.time() * 1000)
         samples, dropped = await asyncio.to_thread(samples_of, self._registry)
         return Reports(
-            MetricReport(self._component, self._instance, at_ms, samples, self._started_ms, dropped),
+            MetricReport(self._component, self._instance, at_ms, (*self._last, *samples), self._started_ms, dropped),
             HealthReport(self._component, self._instance, at_ms, *verdict(parts), parts),
         )
 
@@ -122,16 +137,19 @@ class Reporter:
         while True:
             try:
                 async with self._connected() as producer:
-                    while True:
-                        await self._write_next(producer)
+                    while await self._write_next(producer):
                         pause, self._quiet = PAUSE[0], False
+                    return
             except Exception as error:  # whatever the client raises: the work goes on, and the brokers come back
                 self._failed("write", error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE[1])
 
-    async def _write_next(self, producer: AIOKafkaProducer) -> None:
+    async def _write_next(self, producer: AIOKafkaProducer) -> bool:
+        """False where nothing more will come."""
         while not self._waiting:
+            if self._looked_last:
+                return False
             self._more.clear()
             await self._more.wait()
         reports = self._waiting[0]
@@ -144,6 +162,12 @@ class Reporter:
         REPORTS.labels("written").inc()
         if self._waiting and self._waiting[0] is reports:  # else it gave way to a newer one meanwhile
             self._waiting.popleft()
+        return True
+
+    @property
+    def arrives(self) -> bool:
+        """Whether the last report did."""
+        return not self._quiet
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AIOKafkaProducer]:
@@ -228,8 +252,12 @@ async def reporting(
         return
     reporter = Reporter(settings, kafka, component, instance or this_process(), parts_of(health))
     task = asyncio.create_task(reporter.run(), name="reports")
+    orderly = False
     try:
         yield
+        orderly = True
     finally:
+        reporter.end(orderly=orderly)
+        await asyncio.wait([task], timeout=LAST_SECONDS if reporter.arrives else 0)
         task.cancel()
         await asyncio.wait([task])

@@ -15,6 +15,8 @@ from typing import Any, Self, cast
 from schemas.codec import SchemaError, codec
 from schemas.ops_records import AlertState, HealthStatus, SampleKind
 
+ENDED = "monmouth_ended"
+"""Sample of the last report of a process that ends as it should: nobody need miss it."""
 MOST_SAMPLES = 4_000
 MOST_PARTS = 64
 MOST_LABELS = 24

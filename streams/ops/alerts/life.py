@@ -8,7 +8,7 @@ holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from streams.ops.alerts.evaluate import Vector
@@ -69,6 +69,24 @@ class Alerts:
     def step(self, rule: Rule, holds: Vector, now: float, muted: Callable[[Labels], bool] = lambda _: False) -> list[Event]:
         """Takes in where a rule holds at ``now``; what is to be told."""
         return [*self._raised(rule, holds, now, muted), *self._resolved(rule, holds, now)]
+
+    def recover(self, rules: Mapping[str, Rule], told: Mapping[tuple[str, Labels], float], now: float) -> list[Event]:
+        """Takes over from a former one; what others are to be told. ``told``: all that fires as they know it, with its value.
+
+        What held all the time is told by neither again; what began or ended meanwhile is told now.
+        """
+        events = []
+        for (name, labels), alert in self._alerts.items():
+            known = (name, labels) in told
+            if alert.told and not known:
+                events.append(Event(rules[name], labels, "firing", alert.value, alert.since, now))
+            if alert.firing and known:
+                alert.decided = alert.told = True
+        for (name, labels), value in told.items():
+            held = self._alerts.get((name, labels))
+            if name in rules and not (held is not None and held.firing):
+                events.append(Event(rules[name], labels, "resolved", value, now, now))
+        return events
 
     def _raised(self, rule: Rule, holds: Vector, now: float, muted: Callable[[Labels], bool]) -> Iterator[Event]:
         for labels, value in holds.items():

@@ -1,0 +1,179 @@
+"""Watches by the log: reads ops.metrics, holds the rules against it, and writes what fires and what is over to ops.alerts.
+
+Assumes that brokers stamp records, so that all times are of one clock. One watch at a time: the newest fences the others, by
+its transactional id, before it reads what they wrote. Invariants: all that is told is in ops.alerts first, firing and
+resolved; what a former watch wrote is recovered from there, and what the rules look at from ops.metrics, so that an alert is
+neither begun twice nor forgotten by a restart. The channels are told by the ``teller``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from schemas.codec import SchemaError
+from streams.ops.alerts.channels import Channel
+from streams.ops.alerts.judge import Judge
+from streams.ops.alerts.life import Event
+from streams.ops.alerts.metrics_log import THIN, MetricsLog, Timed
+from streams.ops.alerts.processes import Processes
+from streams.ops.alerts.records import labels_of, record_of
+from streams.ops.alerts.rules import Rule, longest_window
+from streams.ops.alerts.teller import GROUP, Former, Teller
+from streams.ops.alerts.watch import REST, SHORTEST
+from streams.ops.reports import AlertRecord
+from streams.ports.log import LogError, LogProducer, TopicPartition
+from streams.runtime.kafka import KafkaClient
+from streams.settings import OPS, Settings
+from streams.topics import OPS_ALERTS
+from streams.wall import time_of_day
+
+_log = logging.getLogger(__name__)
+ALERTS = TopicPartition(OPS_ALERTS, 0)
+PAUSE = 1.0
+MISSED = 3
+"""Reports that may be missing before a process does not answer."""
+MARGIN = 60.0
+STEP = 1.0
+"""Seconds between two looks at the past."""
+
+
+class LogClock:
+    """The brokers' clock: the time of the newest record, and what has passed since it was seen."""
+
+    def __init__(self) -> None:
+        self._newest = 0.0
+        self._seen = time.monotonic()
+
+    def saw(self, at: float) -> None:
+        if not self._newest or at > self.now():
+            self._newest, self._seen = at, time.monotonic()
+
+    def now(self) -> float:
+        """The time of day where no record was seen."""
+        return self._newest + time.monotonic() - self._seen if self._newest else time_of_day()
+
+
+class LogWatch:
+    """``channels``: by the names that rules use. ``told`` is called for each event that is written."""
+
+    def __init__(self, rules: Sequence[Rule], channels: Mapping[str, Channel], settings: Settings) -> None:
+        self._on = [rule for rule in rules if rule.enabled]
+        self._rules = {rule.name: rule for rule in self._on}
+        self._interval = settings.ops.interval_seconds
+        self._kafka = settings.kafka.as_role(OPS)
+        self._client = KafkaClient(self._kafka)
+        self._tellers = [Teller(self._kafka, name, channel, self._rules) for name, channel in channels.items()]
+        self._telling: list[asyncio.Task[None]] = []
+        self.told: Callable[[Event], None] = lambda _: None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop``. Raises FencedError once another watch has begun."""
+        working = asyncio.create_task(self._work())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+        finally:
+            tasks = (working, stopping, *self._telling)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self._session()
+            except LogError as error:
+                _log.warning("%s; beginning anew in %.0f s", error.message, PAUSE)
+            await asyncio.sleep(PAUSE)
+
+    async def _session(self) -> None:
+        async with AsyncExitStack() as stack:
+            producer = self._client.producer(GROUP, 0)
+            stack.push_async_callback(producer.close)
+            await producer.start()
+            former = await self._former()
+            if not self._telling:
+                self._telling = [asyncio.create_task(teller.run(former)) for teller in self._tellers]
+            back = longest_window(self._on) + max((rule.hold for rule in self._on), default=0.0) + MARGIN
+            source = await stack.enter_async_context(MetricsLog(self._kafka, 2 * back))
+            look = _Look(Judge(self._on, self._interval), MISSED * self._interval + 1)
+            look.past(await source.past(), back)
+            await self._write(producer, *look.recover(former, self._rules))
+            while True:
+                await self._write(producer, look.live(await source.poll()))
+                await asyncio.sleep(min(self._interval, max(SHORTEST, REST * look.took)))
+
+    async def _former(self) -> Former:
+        reader = self._client.reader()
+        newest: dict[bytes, AlertRecord] = {}
+        try:
+            start, end = (await reader.bounds([ALERTS]))[ALERTS]
+            async for batch in reader.read_range(ALERTS, start, end):
+                for record in batch:
+                    try:
+                        newest[record.key or b""] = AlertRecord.from_value(record.value)
+                    except SchemaError as error:
+                        _log.warning("ops.alerts, offset %d: %s", record.offset, error)
+        finally:
+            await reader.close()
+        return Former(newest, end)
+
+    async def _write(self, producer: LogProducer, events: Sequence[Event], closed: Sequence[AlertRecord] = ()) -> None:
+        """In one transaction, in order."""
+        records = [*(record_of(event) for event in events), *closed]
+        if not records:
+            return
+        await producer.begin()
+        await producer.send({ALERTS: [(record.key, record.to_value()) for record in records]})
+        await producer.commit()
+        for event in events:
+            self.told(event)
+
+
+class _Look:
+    """The rules, held against the reports of all processes. ``silent``: seconds after which one does not answer."""
+
+    def __init__(self, judge: Judge, silent: float) -> None:
+        self._judge = judge
+        self._processes = Processes(judge.wanted, silent)
+        self._clock = LogClock()
+        self.took = 0.0
+
+    def past(self, reports: Sequence[Timed], back: float) -> None:
+        """Looks at each second of the last ``back`` as if it were now, and has nobody told."""
+        due = reports[-1][0] - back if reports else 0.0
+        for at, report in reports:
+            if at >= due:
+                self._judge.take(self._processes.ups(at, THIN))
+                self._judge.step(at)
+                due = at + STEP
+            self._judge.take(self._processes.take(report, at))
+            self._clock.saw(at)
+
+    def recover(self, former: Former, rules: Mapping[str, Rule]) -> tuple[list[Event], list[AlertRecord]]:
+        """What is to be told after a former watch, and the alerts of rules that are no more, which are over."""
+        now = self._clock.now()
+        self._judge.step(now)
+        firing = [record for record in former.newest.values() if record.state == "firing"]
+        known = {(record.rule, labels_of(record)): record.value for record in firing if record.rule in rules}
+        closed = [replace(record, state="resolved", at_ms=round(1000 * now)) for record in firing if record.rule not in rules]
+        return self._judge.alerts.recover(rules, known, now), closed
+
+    def live(self, reports: Sequence[Timed]) -> list[Event]:
+        """What is to be told now."""
+        began = time.monotonic()
+        for at, report in reports:
+            self._clock.saw(at)
+            self._judge.take(self._processes.take(report, at))
+        now = self._clock.now()
+        self._judge.take(self._processes.ups(now))
+        events = self._judge.step(now)
+        self.took = time.monotonic() - began
+        return events

@@ -1,0 +1,35 @@
+"""Alerts as records of ops.alerts, and back. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from streams.ops.alerts.life import Event
+from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.series import Labels
+from streams.ops.reports import AlertRecord
+
+
+def record_of(event: Event) -> AlertRecord:
+    """The state of an alert that an event brings about."""
+    return AlertRecord(
+        rule=event.rule.name,
+        labels=dict(event.labels),
+        severity=event.rule.severity,
+        state="firing" if event.state == "firing" else "resolved",
+        at_ms=round(1000 * event.at),
+        value=event.value if math.isfinite(event.value) else 0.0,
+        summary=event.summary,
+    )
+
+
+def event_of(record: AlertRecord, rules: Mapping[str, Rule]) -> Event | None:
+    """What to tell of a record; None if its rule is no more."""
+    rule = rules.get(record.rule)
+    at = record.at_ms / 1000
+    return None if rule is None else Event(rule, labels_of(record), record.state, record.value, at, at)
+
+
+def labels_of(record: AlertRecord) -> Labels:
+    return tuple(sorted(record.labels.items()))

@@ -1,0 +1,84 @@
+"""A watch that begins anew agrees with what the last one wrote: nothing is told twice, nothing forgotten."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.ops.alerts.expression import parse
+from streams.ops.alerts.life import Alerts, Event
+from streams.ops.alerts.records import event_of, labels_of, record_of
+from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.series import Labels
+
+X, Y = (("l", "x"),), (("l", "y"),)
+RULE = Rule("R", "a > 1", parse("a > 1"), cooldown=0.0)
+RULES = {"R": RULE}
+
+
+def told(events: list[Event]) -> list[tuple[str, Labels]]:
+    return [(event.state, event.labels) for event in events]
+
+
+def test_what_fires_on_is_told_by_neither_again_and_its_end_is() -> None:
+    alerts = Alerts()
+    alerts.step(RULE, {X: 2.0}, 0)
+    assert alerts.recover(RULES, {("R", X): 2.0}, 1) == []
+    assert told(alerts.step(RULE, {}, 2)) == [("resolved", X)]
+
+
+def test_what_began_and_ended_meanwhile_is_told() -> None:
+    alerts = Alerts()
+    alerts.step(RULE, {X: 2.0}, 0)
+    events = alerts.recover(RULES, {("R", Y): 5.0}, 1)
+    assert told(events) == [("firing", X), ("resolved", Y)]
+    assert events[1].value == 5.0
+
+
+def test_what_is_kept_silent_here_but_was_told_there_is_resolved_when_it_ends() -> None:
+    alerts = Alerts()
+    alerts.step(RULE, {X: 2.0}, 0, lambda _: True)
+    assert alerts.recover(RULES, {("R", X): 2.0}, 1) == []
+    assert told(alerts.step(RULE, {}, 2)) == [("resolved", X)]
+
+
+def test_an_alert_of_a_rule_that_is_no_more_is_not_ours() -> None:
+    assert Alerts().recover(RULES, {("Old", X): 1.0}, 1) == []
+
+
+def test_records_and_events_say_the_same() -> None:
+    event = Event(RULE, (*X, ("instance", "w")), "firing", 2.0, 1.0, 3.0)
+    record = record_of(event)
+    again = event_of(record, RULES)
+    assert again is not None
+    assert (again.rule, again.labels, again.state, again.value, again.at) == (RULE, labels_of(record), "firing", 2.0, 3.0)
+    assert record.key == b'R|instance="w",l="x"'
+    assert event_of(record, {}) is None
+    assert record_of(Event(RULE, X, "resolved", math.nan, 1, 1)).value == 0.0
+
+
+@given(st.lists(st.sets(st.sampled_from([X, Y])), min_size=1, max_size=12), st.integers(0, 11))
+def test_with_a_restart_in_between_others_hear_what_they_would_have_heard(holds: list[set[Labels]], restart: int) -> None:
+    """The new watch sees the same past again, silently; then what is told is what one watch alone would have told."""
+
+    def run(alerts: Alerts, steps: list[set[Labels]], first: int) -> list[tuple[str, Labels]]:
+        found = []
+        for at, labels in enumerate(steps, first):
+            found += told(alerts.step(RULE, dict.fromkeys(labels, 2.0), at))
+        return found
+
+    one = run(Alerts(), holds, 0)
+    restart = min(restart, len(holds))
+    before = run(Alerts(), holds[:restart], 0)
+    fires = dict[tuple[str, Labels], float]()
+    for state, labels in before:
+        if state == "firing":
+            fires["R", labels] = 2.0
+        else:
+            fires.pop(("R", labels), None)
+    new = Alerts()
+    run(new, holds[:restart], 0)
+    assert new.recover(RULES, fires, restart) == []
+    assert before + run(new, holds[restart:], restart) == one
