@@ -276,6 +276,8 @@ class OpsSettings(BaseModel):
 
     enabled: bool = Field(True, description="False: a process says nothing there; /metrics and probes are as ever.")
     interval_seconds: float = Field(1.0, ge=0.1, le=60, description="Between two reports of a process.")
+    max_processes: int = Field(500, ge=1, description="Processes that `monmouth ops` keeps windows of; more are refused.")
+    max_series: int = Field(2_000, ge=1, description="Series that it keeps of each process; more are refused.")
 
 
 class SecuritySettings(BaseModel):

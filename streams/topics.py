@@ -37,6 +37,7 @@ OPS_METRICS = "ops.metrics"
 OPS_HEALTH = "ops.health"
 OPS_ALERTS = "ops.alerts"
 OPS_WINDOWS = "ops.windows"
+OPS_SERIES = "ops.table.series"
 DLQ = "dlq"
 EVERY_PROCESS = "every process"
 """Writer of a topic that each program writes to, the stream agents' among them."""
@@ -46,7 +47,8 @@ OPS_READERS = ("gateway", "ops", "supervisor")
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic. ``records``: schema names of its values. ``partitions`` None means the agent partition count.
+    """One topic. ``records``: schema names of its values; none where they are a program's own affair. ``partitions`` None means
+    the agent partition count.
 
     ``writer`` and ``readers`` are programs; what stream agents read they say themselves, and operators read everything. Access
     on the cluster follows from it.
@@ -132,6 +134,7 @@ TOPICS: dict[str, TopicSpec] = {
             retention_ms=7 * DAY_MS,
             segment_bytes=16 * MIB,
         ),
+        TopicSpec(OPS_SERIES, "compact", (), "ops", "partition / process, seconds, start", ("ops",), segment_bytes=16 * MIB),
         TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
     )
 }

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("streams.cli.keys:keys", "Rotate the keys that encrypt memories."),
     "dlq": ("streams.cli.dlq:dlq", "Dead letters: look at them, send them again, drop them."),
     "sync": ("streams.cli.sync:sync", "Compare with another deployment of the chain; mend this one."),
+    "ops": ("streams.cli.ops:ops", "Fold what processes report into windows of time."),
     "alerts": ("streams.cli.alerts:alerts", "Alert rules: check them, watch metrics with them."),
     "root": ("streams.cli.query:root", "Show an agent's lattice root."),
     "proof": ("streams.cli.proof:proof", "Check proofs."),

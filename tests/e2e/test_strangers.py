@@ -54,6 +54,7 @@ ALONE = (
     topics.OPS_HEALTH,
     topics.OPS_ALERTS,
     topics.OPS_WINDOWS,
+    topics.OPS_SERIES,
 )
 """Topics in which a record that is none means nothing."""
 TWO_MB = 2 * 1024 * 1024
@@ -76,7 +77,7 @@ async def test_where_records_stand_alone_garbage_is_set_aside_and_the_pipeline_g
             assert SKIPPED.labels(topic)._value.get() - before == written[topic]
         observed = sum(written[topic] for topic in (topics.BLOCKS, topics.ROOTS, topics.CHECKPOINTS, topics.DLQ))
         assert pipeline.seen.garbage == observed
-        assert sum(written.values()) == 5 * (15 * settings.kafka.partitions + 6)
+        assert sum(written.values()) == 5 * (16 * settings.kafka.partitions + 6)
 
 
 async def set_aside(settings: Settings, count: int) -> list[str]:

@@ -14,6 +14,9 @@ from infra.topics import apply
 from schemas.codec import codec
 from streams.cli.subjects import register_subjects
 from streams.errors import ClusterAccessError
+from streams.health import Health
+from streams.ops.app.run import run_ops
+from streams.ops.reporter import reporting
 from streams.serving.client import AsyncClient
 from streams.serving.client_errors import NotReadyError
 from streams.serving.faults import UnavailableError
@@ -21,7 +24,7 @@ from streams.serving.messages.topic import MessageWriter
 from streams.serving.server import Gateway, Stores
 from streams.settings import GATEWAY, GatewaySettings, KafkaSettings, Settings
 from streams.signing import load_or_create_signer, load_verifier
-from streams.topics import COMMANDS, INTENTS, MESSAGES
+from streams.topics import COMMANDS, INTENTS, MESSAGES, OPS_WINDOWS
 from streams.upkeep.pipeline import stream_agents
 from tests.e2e.fake_embedder import HashEmbedder
 from tests.e2e.pipeline import small, until
@@ -67,6 +70,24 @@ async def test_a_whole_pipeline_runs_on_what_was_granted(secured: SecuredBroker,
             await gateway.stop()
             await stores.memories.close()
             await stores.vectors.close()
+
+
+async def test_operations_fold_on_what_was_granted(secured: SecuredBroker, tmp_path: Path) -> None:
+    """Faust, too, comes as who it is, and makes no topics."""
+    kafka = secured.login().model_copy(update={"prefix": "folding."})
+    admin = secured.admin.model_copy(update={"prefix": "folding."})
+    await brokers.add(admin, grants(kafka, stream_agents()))
+    await apply(kafka)
+    settings, stop, health = Settings(state_dir=tmp_path, kafka=kafka), asyncio.Event(), Health(60)
+    running = asyncio.create_task(run_ops(settings, stop, health))
+    async with reporting(settings, kafka.as_role("memory"), "worker", Health(60)):
+        async with asyncio.timeout(60):
+            while not [entry for part in (await read(kafka, OPS_WINDOWS)).values() for entry in part]:
+                assert not running.done(), running
+                await asyncio.sleep(0.3)
+    assert health.startup() == ()
+    stop.set()
+    await running
 
 
 async def writes_messages(kafka: KafkaSettings) -> None:
