@@ -101,10 +101,16 @@ class WorkerSettings(BaseModel):
 
     standby: bool = Field(False, description="Keep local state of partitions that other workers own, ready to take over.")
     poll_records: int = Field(
-        16_000, ge=50, le=1_000_000, description="Most records of one poll, which becomes one transaction per partition."
+        16_000, ge=50, le=1_000_000, description="Most records in hand of each stream agent, of all its partitions."
     )
     poll_seconds: float = Field(
-        1.0, gt=0, le=30, description="What work on one poll should take at most: fewer records are taken where it takes more."
+        1.0, gt=0, le=30, description="What one transaction of a partition should take: its size follows from what they cost."
+    )
+    poll_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Most of the time that fixed costs of transactions take; less than 1 waits for more records between two.",
     )
     state_seconds: float = Field(
         0.5, ge=0, description="Between two writes of local state; the log covers what is not written."

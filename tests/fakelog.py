@@ -136,6 +136,7 @@ class FakeConsumer:
         self.topics = topics
         self.assigned: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
+        self.held: set[TopicPartition] = set()
         self._member: Member | None = None
         self._joining: asyncio.Task[None] | None = None
 
@@ -161,7 +162,7 @@ class FakeConsumer:
     def _fetch(self, max_records: int) -> dict[TopicPartition, list[Entry]]:
         found: dict[TopicPartition, list[Entry]] = {}
         for target, position in self.assigned.items():
-            if target in self.paused or max_records <= 0:
+            if target in self.paused | self.held or max_records <= 0:
                 continue
             first = self.broker.first.get(target, 0)
             if position < first:
@@ -188,6 +189,13 @@ class FakeConsumer:
     def resume(self, partitions: Collection[TopicPartition]) -> None:
         self._check(partitions)
         self.paused -= set(partitions)
+
+    def hold(self, partitions: Collection[TopicPartition]) -> None:
+        self.held |= set(partitions)
+
+    def release(self, partitions: Collection[TopicPartition]) -> None:
+        self.held -= set(partitions)
+        self.broker._wake()
 
     def caught_up(self, partition: TopicPartition) -> bool:
         return partition in self.assigned and not self.broker.visible(partition, self.assigned[partition], 1 << 60)

@@ -66,7 +66,7 @@ class LogConsumer(Protocol):
         """Joins the group in the background. Raises LogError, ConfigurationError."""
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Message]]:
-        """Next records, none of a paused partition. Never call it while holding what ``revoked`` waits for.
+        """Next records, none of a partition that is paused or held. Never call it while holding what ``revoked`` waits for.
 
         Raises LogError, PositionLostError, InstanceFencedError.
         """
@@ -79,6 +79,12 @@ class LogConsumer(Protocol):
 
     def resume(self, partitions: Collection[TopicPartition]) -> None:
         """The inverse of ``pause``."""
+
+    def hold(self, partitions: Collection[TopicPartition]) -> None:
+        """No records of these until ``release``, while they are worked on: what was fetched ahead is kept."""
+
+    def release(self, partitions: Collection[TopicPartition]) -> None:
+        """The inverse of ``hold``; a ``getmany`` under way takes it into account."""
 
     def caught_up(self, partition: TopicPartition) -> bool:
         """Whether nothing is left to read, as far as the broker has said; False for a partition not held."""

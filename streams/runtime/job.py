@@ -41,8 +41,9 @@ class AgentFactory:
 class Limits:
     """Bounds on memory and time.
 
-    ``poll_records``: most records of a poll of all partitions; ``poll_seconds``: what work on it should take at most (see
-    ``pace``). ``rewind_span``: offsets read back in one pass.
+    ``poll_records``: most records in hand, of all partitions; ``poll_seconds``, ``poll_least``, ``poll_share``: what a
+    transaction should take, least records of one, and most of the time that fixed costs may take (see ``batching``).
+    ``poll_ms``: longest wait for records. ``rewind_span``: offsets read back in one pass.
     ``state_bytes``/``state_seconds``: changes of local state kept in memory before they are written; the log covers them.
     ``held_writes``: most writes to outside stores kept in memory while old work is done again (see ``early``).
     ``retry_seconds``: first and longest pause before a partition that failed is opened again.
@@ -55,6 +56,8 @@ class Limits:
 
     poll_records: int = 16_000
     poll_seconds: float = 1.0
+    poll_least: int = 1
+    poll_share: float = 1.0
     poll_ms: int = 200
     rewind_span: int = 20_000
     state_bytes: int = 32 * 1024 * 1024
@@ -119,6 +122,7 @@ def job_of(
     chosen = limits or Limits(
         poll_records=worker.poll_records,
         poll_seconds=worker.poll_seconds,
+        poll_share=worker.poll_share,
         state_bytes=worker.state_mib << 20,
         state_seconds=worker.state_seconds,
     )

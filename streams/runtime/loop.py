@@ -3,12 +3,18 @@
 Rebalances run in the background, concurrently with processing, so:
   * ``assigned`` only pauses the partitions and starts to open them; a partition joins in with one uninterrupted act: seek,
     resume, seated. Records fetched before that belong to nobody and are dropped, since the seek fetches them again;
-  * who works on a batch is noted right after ``getmany`` returned, and checked again under the lock before work begins;
-  * ``revoked`` takes the lock, so it waits for transactions in flight, then parks everything, with local state written. The
+  * who works on what was read is noted right after ``getmany`` returned, with no await between;
+  * ``revoked`` takes the lock and waits for transactions in flight, then parks everything, with local state written. The
     lock is never held around ``getmany``, which blocks while a reassignment runs;
   * a parked partition that comes back goes on if nobody has committed for it since, which is asked; one that was taken over
     without that is fenced like any former owner. The others are closed.
 What fails for a reason that may pass closes its partition alone, which is then opened anew from durable state.
+
+Each partition is worked on by itself. While it is, it is held: nothing of it is taken from the log, the client reads one answer
+of the broker ahead at most, the other partitions go on and so do heartbeats, however long an outside store takes. So what is in
+memory is bounded by ``poll_records`` and by what a fetch may hold, and nothing is ever dropped: it waits in the log.
+What was taken is worked on in portions, each a transaction, as large as ``batching`` says; what is left of it when the
+partition goes away is read again.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from streams.cancellation import stray_cancellation_is_an_error
+from streams.core.batching import Batching, weight
 from streams.errors import FencedError, LogIntegrityError, PoisonError, may_pass
 from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
 from streams.runtime import metrics
@@ -27,7 +34,6 @@ from streams.runtime.fold import StateMismatchError
 from streams.runtime.job import Job
 from streams.runtime.lateness import Lateness
 from streams.runtime.opening import Opening
-from streams.runtime.pace import Pace
 from streams.runtime.partition import Partition
 from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner
@@ -39,12 +45,30 @@ _log = logging.getLogger(__name__)
 Batch = Mapping[str, Sequence[Message]]
 
 
+@dataclass(slots=True)
+class Tally:
+    """What was worked on since something was settled last, and for how long."""
+
+    records: int = 0
+    weighed: float = 0.0
+    seconds: float = 0.0
+
+    def add(self, batch: Batch) -> None:
+        for messages in batch.values():
+            self.records += len(messages)
+            self.weighed += sum(weight(len(message.value or b"")) for message in messages)
+
+
 @dataclass(eq=False, slots=True)
 class Seat:
-    """An assigned partition. ``running`` is None while it is being opened."""
+    """An assigned partition. ``running`` is None while it is being opened, ``work`` while nothing of it is worked on."""
 
     number: int
+    batching: Batching
     running: Partition | None = None
+    work: asyncio.Task[None] | None = None
+    halted: bool = False
+    tally: Tally = field(default_factory=Tally)
     opening: asyncio.Task[None] | None = None
     failures: int = 0
     mismatches: int = 0
@@ -64,6 +88,7 @@ class AgentLoop:
         self._fatal: BaseException | None = None
         self._readers = Readers(job.client)
         self._late = Lateness(job.name)
+        self._learned: dict[int, Batching] = {}
         self._shared = False
         self.started = False
         self._consumer: LogConsumer
@@ -125,21 +150,36 @@ class AgentLoop:
                 pause = min(2 * pause, self._job.limits.retry_seconds[1])
 
     async def _poll(self) -> None:
-        limits, clock = self._job.limits, asyncio.get_running_loop().time
-        pace = Pace(limits.poll_records, limits.poll_seconds)
         while not self._stop.is_set() and self._fatal is None:
             await self._heed_requests()
-            found = await self._consumer.getmany(timeout_ms=limits.poll_ms, max_records=pace.records)
-            work = self._share_out(found)  # no await since getmany returned: found belongs to who is seated now
-            if not work:
-                self._look()
-                continue
-            started = clock()
-            async with self._lock:
-                current = [(s, p, batch) for s, p, batch in work if s.running is p and self._seats.get(s.number) is s]
-                await asyncio.gather(*(self._step(seat, partition, batch) for seat, partition, batch in current))
-                self._look()
-            pace.took(sum(map(len, found.values())), clock() - started)
+            wanted = max((seat.batching.records for seat in self._seats.values()), default=self._batching(1).records)
+            found = await self._consumer.getmany(timeout_ms=self._job.limits.poll_ms, max_records=wanted)
+            for seat, partition, batch in self._share_out(found):  # no await since getmany returned: it is who is seated now
+                self._consumer.hold(self._sources(seat))
+                seat.work = asyncio.create_task(self._work(seat, partition, batch), name=f"work {self._job.name}/{seat.number}")
+            self._look()
+
+    async def _work(self, seat: Seat, partition: Partition, batch: Batch) -> None:
+        """Takes what was read in portions, until all is done, or the partition is taken away or has failed."""
+        try:
+            while batch and seat.running is partition and not seat.halted:
+                portion, batch = _portion(batch, seat.batching)
+                await self._step(seat, partition, portion)
+        finally:
+            seat.work = None
+            asyncio.get_running_loop().call_later(seat.batching.linger, self._release, seat)
+
+    def _release(self, seat: Seat) -> None:
+        if self._seats.get(seat.number) is seat and seat.work is None:
+            with suppress(LogError):  # no longer assigned
+                self._consumer.release(self._sources(seat))
+
+    async def _halt(self, seat: Seat) -> None:
+        """Waits for the transaction in flight; nothing more is begun for this seat."""
+        if seat.work is not None:
+            seat.halted = True
+            await asyncio.wait([seat.work])
+            seat.halted = False
 
     async def _heed_requests(self) -> None:
         """Opens partitions anew of which a replay is asked: taking back is part of that."""
@@ -147,7 +187,10 @@ class AgentLoop:
             return
         async with self._lock:
             for seat in list(self._seats.values()):
-                if seat.running is not None and self._requests.take(seat.number) not in (None, seat.running.request):
+                if seat.running is None or self._requests.take(seat.number) in (None, seat.running.request):
+                    continue
+                await self._halt(seat)
+                if seat.running is not None:
                     running, seat.running = seat.running, None
                     metrics.PARTITIONS.labels(self._job.name).dec()
                     await running.close(keep=True)
@@ -165,16 +208,26 @@ class AgentLoop:
 
     def _look(self) -> None:
         for seat in self._seats.values():
-            if seat.running is not None:
+            if seat.running is not None and seat.work is None:
                 for source in self._sources(seat):
                     self._late.look(source, self._consumer)
 
     async def _step(self, seat: Seat, partition: Partition, batch: Batch) -> None:
+        tally, clock = seat.tally, asyncio.get_running_loop().time
+        tally.add(batch)
+        started = clock()
         try:
-            await partition.step(batch)
+            settled = await partition.step(batch)
             seat.failures = seat.mismatches = 0
+            tally.seconds += clock() - started
+            if settled:  # else it waits for its marker, and costs then
+                seat.batching.took(tally.records, tally.weighed, tally.seconds)
+                seat.tally = Tally()
         except Exception as error:
             seat.running = None
+            if may_pass(error):
+                seat.batching.failed(tally.weighed)
+            seat.tally = Tally()
             metrics.PARTITIONS.labels(self._job.name).dec()
             await partition.close(keep=False)
             self._reopen(seat, error)
@@ -210,6 +263,8 @@ class AgentLoop:
         return None
 
     def _start(self, seat: Seat, delay: float) -> None:
+        if self._seats.get(seat.number) is not seat:  # taken away meanwhile
+            return
         with suppress(LogError):  # no longer assigned: ``revoked`` is on its way
             self._consumer.pause(self._sources(seat))
         seat.opening = asyncio.create_task(self._open(seat, delay), name=f"open {self._job.name}/{seat.number}")
@@ -232,6 +287,7 @@ class AgentLoop:
             for topic, offset in partition.reading.items():
                 self._consumer.seek(TopicPartition(topic, seat.number), offset)
             self._consumer.resume(self._sources(seat))
+            self._consumer.release(self._sources(seat))
         except LogError:  # no longer assigned
             await partition.close(keep=False)
             return
@@ -266,9 +322,18 @@ class AgentLoop:
         self._standbys.share(None)
         _log.info("%s: the group is shared out anew", self._job.name)
         async with self._lock:
-            await self._stop_opening()
-            seats, self._seats = list(self._seats.values()), {}
-            await asyncio.gather(*(self._park(seat) for seat in seats))
+            await asyncio.gather(*(self._park(seat) for seat in await self._vacated()))
+
+    async def _vacated(self) -> list[Seat]:
+        """All seats, at which nobody works any more."""
+        seats, self._seats = list(self._seats.values()), {}
+        await asyncio.gather(*(self._halt(seat) for seat in seats))
+        for seat in seats:
+            if seat.opening is not None and not seat.opening.done():
+                seat.opening.cancel()
+                with suppress(asyncio.CancelledError):
+                    await seat.opening
+        return seats
 
     async def _park(self, seat: Seat) -> None:
         if seat.running is None:
@@ -290,7 +355,10 @@ class AgentLoop:
         self._requests.share(numbers)
         _log.info("%s: holds partitions %s", self._job.name, numbers)
         for number in numbers:
-            self._seats[number] = Seat(number)
+            fresh = self._batching(len(numbers))
+            kept = self._learned.setdefault(number, fresh)
+            kept.most, kept.least = fresh.most, fresh.least
+            self._seats[number] = Seat(number, kept)
             self._start(self._seats[number], 0.0)
         self._shared = self.started = True
         for number in self._parked.keys() - set(numbers):
@@ -298,17 +366,14 @@ class AgentLoop:
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
-    async def _stop_opening(self) -> None:
-        for seat in self._seats.values():
-            if seat.opening is not None and not seat.opening.done():
-                seat.opening.cancel()
-                with suppress(asyncio.CancelledError):
-                    await seat.opening
+    def _batching(self, partitions: int) -> Batching:
+        """Of one of so many partitions, of which nothing is known yet."""
+        limits = self._job.limits
+        most = max(1, limits.poll_records // partitions)
+        return Batching(most, min(limits.poll_least, most), limits.poll_seconds, limits.poll_share)
 
     async def _close_all(self) -> None:
-        await self._stop_opening()
-        seats, self._seats = list(self._seats.values()), {}
-        running = [seat.running for seat in seats if seat.running is not None]
+        running = [seat.running for seat in await self._vacated() if seat.running is not None]
         metrics.PARTITIONS.labels(self._job.name).dec(len(running))
         parked, self._parked = list(self._parked.values()), {}
         for partition in running + parked:
@@ -331,3 +396,16 @@ class AgentLoop:
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
+
+
+def _portion(batch: Batch, batching: Batching) -> tuple[Batch, Batch]:
+    """The first records of a batch, as many as belong to one transaction; and the others."""
+    count = batching.fits(len(message.value or b"") for messages in batch.values() for message in messages)
+    portion, rest = {}, {}
+    for topic, messages in batch.items():
+        if count > 0:
+            portion[topic] = messages[:count]
+        if len(messages) > count:
+            rest[topic] = messages[count:]
+        count = max(0, count - len(messages))
+    return portion, rest

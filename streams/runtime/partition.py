@@ -1,4 +1,4 @@
-"""One running partition of one stream agent: each poll becomes at most one transaction.
+"""One running partition of one stream agent: what it takes at once becomes at most one transaction.
 
 Order: fold, flush outside stores, write outputs with checkpoints, commit them with the offsets, then local state. Whatever
 fails, the partition is closed and opened anew from what is durable.
@@ -64,8 +64,8 @@ class Partition:
         """Next offset to read of each input: behind what was received, the last of which may wait for its marker."""
         return dict(self._reading)
 
-    async def step(self, messages: Mapping[str, Sequence[Message]]) -> None:
-        """Takes the next records of each input topic. On any error the partition must be closed."""
+    async def step(self, messages: Mapping[str, Sequence[Message]]) -> int:
+        """Takes the next records of each input topic; how many are settled now. On any error the partition must be closed."""
         before = dict(self._fold.positions)
         units: list[Unit] = []
         for topic, batch in messages.items():
@@ -73,7 +73,7 @@ class Partition:
             self._reading[topic] = batch[-1].offset + 1
             units += self._fold.assemble(topic, decode(TopicPartition(topic, self.number), batch))
         if not units:
-            return
+            return 0
         await self._fold.run(units)
         await self._fold.finish()
         settled = self._settle(units)
@@ -82,6 +82,7 @@ class Partition:
         await self._commit(moved, settled)
         committed(self._job.name, units)
         self._fold.careful = False
+        return settled
 
     @property
     def known(self) -> list[LiveBlock]:

@@ -180,6 +180,10 @@ class Broker:
 
     def _grown(self, target: TopicPartition) -> None:
         self.watch(target)
+        self.wake()
+
+    def wake(self) -> None:
+        """Whoever waits for records looks again."""
         self.changed.set()
         self.changed = asyncio.Event()
 

@@ -78,6 +78,7 @@ class SimConsumer:
         self.topics = topics
         self.assigned: dict[TopicPartition, int] = {}
         self._paused: set[TopicPartition] = set()
+        self._held: set[TopicPartition] = set()
         self._member: Member | None = None
         self._listener: RebalanceListener | None = None
 
@@ -142,7 +143,7 @@ class SimConsumer:
     def _fetch(self, max_records: int) -> dict[TopicPartition, list[Entry]]:
         found: dict[TopicPartition, list[Entry]] = {}
         random = self._broker.random
-        targets = [target for target in self.assigned if target not in self._paused]
+        targets = [target for target in self.assigned if target not in self._paused | self._held]
         random.shuffle(targets)
         for target in targets:
             if self._cluster.faults.hit(self._broker.parameters.late):
@@ -176,6 +177,13 @@ class SimConsumer:
     def resume(self, partitions: Collection[TopicPartition]) -> None:
         self._check(partitions)
         self._paused -= set(partitions)
+
+    def hold(self, partitions: Collection[TopicPartition]) -> None:
+        self._held |= set(partitions)
+
+    def release(self, partitions: Collection[TopicPartition]) -> None:
+        self._held -= set(partitions)
+        self._broker.wake()
 
     def caught_up(self, partition: TopicPartition) -> bool:
         return partition in self.assigned and self.assigned[partition] >= self._broker.log(partition).stable

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 import aiokafka
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from streams import topics
 from streams.cluster.arguments import client_arguments
@@ -46,6 +46,16 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._listener.assigned([self._names.to_logical(p) for p in assigned])
 
 
+class _Free:
+    """Of what records may be taken: a view that the client asks anew for each answer of a broker."""
+
+    def __init__(self, held: Collection[aiokafka.TopicPartition]) -> None:
+        self._held = held
+
+    def __contains__(self, partition: aiokafka.TopicPartition) -> bool:
+        return partition not in self._held
+
+
 class KafkaConsumer:
     """Reads committed records only, commits nothing by itself, never resets a position."""
 
@@ -53,6 +63,7 @@ class KafkaConsumer:
         self._settings = settings
         self._names = names
         self._topics = [names.topic(topic) for topic in topics]
+        self._held: set[aiokafka.TopicPartition] = set()
         self._membership = Membership(names.topic(group), settings.instance_id)
         self._consumer = AIOKafkaConsumer(
             **client_arguments(settings),
@@ -106,7 +117,7 @@ class KafkaConsumer:
         self._membership.check()
         try:
             with translated("reading"):
-                records = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+                records = await self._fetched(timeout_ms / 1000, max_records)
         except Exception as error:
             self._membership.check()
             if isinstance(error.__cause__, NoOffsetForPartitionError):  # assigned, and the listener has not run yet
@@ -116,6 +127,21 @@ class KafkaConsumer:
                 raise await self._lost(error.__cause__.args[0]) from error
             raise
         return {self._names.to_logical(partition): messages for partition, messages in records.items()}
+
+    async def _fetched(self, timeout: float, most: int) -> Mapping[aiokafka.TopicPartition, Sequence[Message]]:
+        """As the client's own ``getmany``, which takes a list of partitions that cannot change while it waits.
+
+        A pause of the client would do for what is held too, but throws away what was fetched ahead.
+        """
+        client = self._consumer
+        if client._closed:
+            raise ConsumerStoppedError
+        client._coordinator.check_errors()
+        with client._subscription.fetch_context():
+            found: Mapping[aiokafka.TopicPartition, Sequence[Message]] = await client._fetcher.fetched_records(
+                _Free(self._held), timeout, max_records=most
+            )
+            return found
 
     async def _lost(self, positions: Mapping[aiokafka.TopicPartition, int]) -> PositionLostError:
         with translated("asking what the log still holds"):
@@ -137,6 +163,15 @@ class KafkaConsumer:
     def resume(self, partitions: Collection[TopicPartition]) -> None:
         with translated("resuming"):
             self._consumer.resume(*map(self._names.to_kafka, partitions))
+
+    def hold(self, partitions: Collection[TopicPartition]) -> None:
+        self._held.update(map(self._names.to_kafka, partitions))
+
+    def release(self, partitions: Collection[TopicPartition]) -> None:
+        self._held.difference_update(map(self._names.to_kafka, partitions))
+        fetcher = self._consumer._fetcher
+        for waiter in list(fetcher._fetch_waiters):
+            fetcher._notify(waiter)
 
     def caught_up(self, partition: TopicPartition) -> bool:
         source = self._names.to_kafka(partition)
