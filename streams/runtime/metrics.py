@@ -24,6 +24,11 @@ REWIND_SECONDS = Histogram(
     buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60),
 )
 DEAD_LETTERS = Counter("monmouth_runtime_dead_letters_total", "Records sent to the dead letter topic.", _AGENT)
+GARBAGE = Counter(
+    "monmouth_runtime_garbage_total",
+    "Records under a stream agent's own keys that are not what belongs there, so that they count as lost.",
+    [*_AGENT, "topic"],
+)
 INTEGRITY_STOPS = Counter("monmouth_runtime_integrity_stops_total", "Times a log was not what its markers say.", _AGENT)
 REBUILDS = Counter(
     "monmouth_runtime_rebuilds_total", "Partitions built anew from durable state, by reason.", [*_AGENT, "reason"]

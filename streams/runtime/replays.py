@@ -22,6 +22,7 @@ from streams.core.replay import Phase, Replay, due, key_of
 from streams.core.undo import plan_take_back
 from streams.errors import LogIntegrityError, OutdatedError, PositionLostError
 from streams.ports.log import LogReader, TopicPartition
+from streams.runtime import metrics
 from streams.runtime.decode import decode
 from streams.runtime.job import Job
 from streams.runtime.partition import Partition
@@ -34,7 +35,7 @@ FIRST_LOOK = 64
 
 
 async def read_replays(reader: LogReader, stream_agent: str, partition: int) -> tuple[Replay | None, Replay | None]:
-    """The newest request and status. Raises LogIntegrityError for bytes under their keys that are neither, OutdatedError."""
+    """The newest request and status; bytes under their keys that are neither count as none. Raises OutdatedError."""
     return _pair(await _newest(reader, partition), stream_agent, partition)
 
 
@@ -57,20 +58,27 @@ async def _newest(reader: LogReader, partition: int) -> dict[bytes, bytes | None
 
 
 def _pair(newest: Mapping[bytes, bytes | None], stream_agent: str, partition: int) -> tuple[Replay | None, Replay | None]:
-    request, status = (_replay(newest, key_of(stream_agent, partition, request=asked)) for asked in (True, False))
+    keys = (key_of(stream_agent, partition, request=asked) for asked in (True, False))
+    request, status = (_own(stream_agent, key, newest.get(key)) for key in keys)
     return request, status
 
 
-def _replay(newest: Mapping[bytes, bytes | None], key: bytes) -> Replay | None:
-    value = newest.get(key)
-    if value is None:
+def _own(stream_agent: str, key: bytes, value: bytes | None) -> Replay | None:
+    try:
+        return None if value is None else _replay(key, value)
+    except LogIntegrityError as error:
+        _log.warning("%s: %s; it counts as none", stream_agent, error.message)
+        metrics.GARBAGE.labels(stream_agent, topics.REPLAYS).inc()
         return None
+
+
+def _replay(key: bytes, value: bytes) -> Replay:
     try:
         kind, record = codec().decode(value)
     except UnknownSchemaError as error:
         raise OutdatedError(topics.REPLAYS, str(error)) from error
     except SchemaError as error:
-        raise LogIntegrityError(f"{topics.REPLAYS}: {error}") from error
+        raise LogIntegrityError(f"{topics.REPLAYS}: {key.decode()}: {error}") from error
     if kind != "Replay" or (found := Replay.of(record)).key != key:
         raise LogIntegrityError(f"{topics.REPLAYS} holds something else than a replay of {key.decode()} under its key")
     return found

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection
 
 from streams import topics
-from streams.errors import LogIntegrityError, OutdatedError
+from streams.errors import OutdatedError
 from streams.ports.log import LogError, LogReader, TopicPartition
 from streams.runtime.job import Job
 from streams.runtime.readers import Readers
@@ -69,7 +69,7 @@ class Requests:
     async def _read(self, reader: LogReader, number: int) -> None:
         try:
             request, _status = await read_replays(reader, self._job.name, number)
-        except (LogIntegrityError, OutdatedError) as error:  # the next opening stops at it
+        except OutdatedError as error:  # the next opening stops at it
             _log.warning("%s/%d: requests: %s", self._job.name, number, error.message)
             return
         if request is not None:

@@ -13,9 +13,10 @@ from aiokafka.errors import MessageSizeTooLargeError
 from connectors.stores import open_memory_store, open_vector_store
 from schemas.codec import codec
 from streams import topics
-from streams.errors import LogIntegrityError
+from streams.errors import LogIntegrityError, OutdatedError
 from streams.identity.commands import sign_as_gateway
 from streams.producer.kafka_log import KEEP
+from streams.runtime.metrics import GARBAGE as OWN_GARBAGE
 from streams.serving.calls import Call
 from streams.serving.client import AsyncClient, GatewayError
 from streams.serving.commands import store_command
@@ -28,7 +29,7 @@ from tests.e2e.expected import letters
 from tests.e2e.fake_embedder import HashEmbedder
 from tests.e2e.pipeline import ALL, eventually, small, working
 from tests.e2e.processes import run
-from tests.e2e.stranger import GARBAGE, bad_values, stranger
+from tests.e2e.stranger import bad_values, stranger
 from tests.identity import command_log, gateway_signer, operator_token
 
 pytestmark = pytest.mark.kafka
@@ -78,6 +79,8 @@ async def test_where_records_stand_alone_garbage_is_set_aside_and_the_pipeline_g
         observed = sum(written[topic] for topic in (topics.BLOCKS, topics.ROOTS, topics.CHECKPOINTS, topics.DLQ))
         assert pipeline.seen.garbage == observed
         assert sum(written.values()) == 5 * (16 * settings.kafka.partitions + 6)
+    async with small(settings, blocks=16) as pipeline:  # another start reads all of it again
+        await pipeline.agree()
 
 
 async def set_aside(settings: Settings, count: int) -> list[str]:
@@ -177,14 +180,33 @@ async def test_where_markers_speak_a_stranger_stops_the_readers_and_the_block_is
         assert "Traceback" not in said
 
 
-async def test_a_stranger_in_place_of_a_checkpoint_is_named(kafka_settings: Settings) -> None:
-    settings = kafka_settings
-    async with small(settings, ("memory",)) as pipeline:
+async def test_a_stranger_in_place_of_a_checkpoint_costs_reading_and_nothing_else(kafka_settings: Settings) -> None:
+    """Under the keys of the stream agents themselves: all is as it was after the next start, and goes on."""
+    settings, names = kafka_settings, ("memory", "lattice")
+    async with small(settings, names) as pipeline:
         await pipeline.agree()
+    own = bad_values(topics.CHECKPOINTS)
+    before = sum(OWN_GARBAGE.labels(name, topics.CHECKPOINTS)._value.get() for name in names)
     async with stranger(settings) as foe:
-        await foe.write(topics.CHECKPOINTS, [GARBAGE], partition=0, key=b"memory/0/tip")
-    with pytest.raises(LogIntegrityError, match="checkpoint tip: not in the Confluent wire format"):
-        async with working(settings, ("memory",), HashEmbedder()) as worker:
+        for number in range(settings.kafka.partitions):
+            for name in names:
+                for slot, value in zip(("tip", "redo", "3", "hb0.0", "4"), own, strict=True):
+                    await foe.write(topics.CHECKPOINTS, [value], number, f"{name}/{number}/{slot}".encode())
+                for key in ("request", "status"):
+                    await foe.write(topics.REPLAYS, own, number, f"{name}/{number}/{key}".encode())
+    async with small(settings, names, blocks=16) as pipeline:
+        await pipeline.agree()
+    counted = sum(OWN_GARBAGE.labels(name, topics.CHECKPOINTS)._value.get() for name in names) - before
+    assert counted >= 5 * len(names) * settings.kafka.partitions
+
+
+async def test_a_checkpoint_of_a_newer_version_is_named(kafka_settings: Settings) -> None:
+    """It cannot be told from a stranger's, and to pass it over might undo what that version did."""
+    async with stranger(kafka_settings) as foe:
+        newer = b"\0" + (codec().newest + 1).to_bytes(4, "big")
+        await foe.write(topics.CHECKPOINTS, [newer], partition=0, key=b"memory/0/tip")
+    with pytest.raises(OutdatedError, match="checkpoint tip"):
+        async with working(kafka_settings, ("memory",), HashEmbedder()) as worker:
             await asyncio.wait_for(asyncio.wait([worker]), 30)
 
 

@@ -10,10 +10,11 @@ import pytest
 from schemas.codec import codec
 from streams import topics
 from streams.core.chain import LiveBlock
-from streams.core.checkpoint import Checkpoint
+from streams.core.checkpoint import Checkpoint, Redo
 from streams.core.undo import UndoPlan
-from streams.errors import LogIntegrityError
+from streams.errors import LogIntegrityError, OutdatedError
 from streams.ports.log import TopicPartition
+from streams.runtime import metrics
 from streams.runtime.checkpoints import decode_slots, read_checkpoints
 from streams.runtime.job import job_of
 from streams.runtime.rewind import Rewinder
@@ -96,6 +97,48 @@ def test_bytes_that_are_no_checkpoint_are_refused() -> None:
         decode_slots({"7": b"junk"})
     with pytest.raises(LogIntegrityError, match="is a Intent"):
         decode_slots({"7": codec().encode("Intent", SAMPLES["Intent"])})
+
+
+@pytest.mark.parametrize("junk", [b"junk", b"", codec().encode("Intent", SAMPLES["Intent"]), "other"])
+@pytest.mark.parametrize("slot", ["tip", "redo", "7", "hb0.0"])
+async def test_what_a_stranger_put_into_a_slot_counts_as_lost(slot: str, junk: bytes | str) -> None:
+    """Whoever wrote early is not known then, so that somebody did is what counts: all is done again."""
+    broker = FakeBroker(partitions=1)
+    source = TopicPartition(topics.CHECKPOINTS, 0)
+    other = Checkpoint.of({**SAMPLES["Checkpoint"], "stream_agent": "tally", "partition": 0, "slot": "8"})
+    sound = codec().encode("Checkpoint", other.record())
+    broker.append(source, [(other.key, sound), (f"tally/0/{slot}".encode(), sound if isinstance(junk, str) else junk)])
+    before = metrics.GARBAGE.labels("tally", topics.CHECKPOINTS)._value.get()
+    found = await read_checkpoints(broker.reader(), "tally", 0)
+    assert found.keys() == {"8", "redo"} if slot == "redo" else {"8"}
+    assert Redo.of(found) == (Redo(1, unfinished=True) if slot == "redo" else Redo())
+    assert metrics.GARBAGE.labels("tally", topics.CHECKPOINTS)._value.get() == before + 1
+
+
+async def test_a_slot_that_a_newer_version_wrote_is_not_passed_over() -> None:
+    broker, newer = FakeBroker(partitions=1), b"\0" + (codec().newest + 1).to_bytes(4, "big")
+    broker.append(TopicPartition(topics.CHECKPOINTS, 0), [(b"tally/0/tip", newer)])
+    with pytest.raises(OutdatedError, match="checkpoint tip"):
+        await read_checkpoints(broker.reader(), "tally", 0)
+
+
+@pytest.mark.parametrize("slot", ["tip", "redo", "3", "hb0.0"])
+async def test_a_worker_starts_again_over_junk_in_its_slots(tmp_path: Path, slot: str) -> None:
+    broker, chain = FakeBroker(), ChainLog()
+    for n in range(12):
+        chain.add([n % 3, 1], fork=n)
+    publish(broker, chain)
+    async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    for number in (0, 1):
+        broker.append(TopicPartition(topics.CHECKPOINTS, number), [(f"tally/{number}/{slot}".encode(), b"junk")])
+    published = len(chain.steps)
+    chain.undo(4)
+    chain.add([2], fork="other")
+    publish(broker, chain, published)
+    async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    check_tally(broker, chain)
 
 
 class Counting(FakeBroker):
