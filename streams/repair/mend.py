@@ -20,7 +20,8 @@ from streams.ports.stores import MemoryStore
 from streams.repair.chain_facts import ChainFacts
 from streams.repair.log_facts import LogFacts, LoggedBlock, LoggedFacts
 from streams.repair.outcome import AgentOutcome, LogOutcome, Outcome
-from streams.repair.rows import RowPlan, carry_out, plan_agent
+from streams.repair.owned import OwnedRows
+from streams.repair.rows import plan_agent
 from streams.serving.sync.findings import AgentDifference, Divergence, Findings
 from streams.serving.sync.partner import MovedError
 
@@ -36,12 +37,12 @@ Ids = Callable[[bytes], Awaitable[list[bytes]]]
 class Parts:
     """What a repair works with. ``ids``: of the rows of an agent. ``digest_at``: the own checkpoint's, as 32 bytes.
 
-    ``owned``: the store as the owner of an agent's partition has it, whom that shuts out until it opens the partition anew.
+    ``owned``: the rows as the owner of an agent's partition has it, whom that shuts out until it opens the partition anew.
     ``stands``: whether the block that was compared at is still part of the chain. ``chain`` None: it cannot be asked.
     """
 
     store: MemoryStore
-    owned: Callable[[bytes], AbstractAsyncContextManager[MemoryStore]]
+    owned: Callable[[bytes], AbstractAsyncContextManager[OwnedRows]]
     ids: Ids
     log: LogFacts
     chain: ChainFacts | None
@@ -160,12 +161,12 @@ async def _agent(difference: AgentDifference, facts: LoggedFacts, parts: Parts) 
 
 async def _carry_out(agent: bytes, facts: LoggedFacts, parts: Parts) -> None:
     """Plans once more when nobody else writes, and writes."""
-    async with parts.owned(agent) as store:
-        plan = await plan_agent(store, agent, await parts.ids(agent), facts.facts, facts.blocks)
-        await carry_out(store, plan)
+    async with parts.owned(agent) as rows:
+        plan = await plan_agent(rows.store, agent, await parts.ids(agent), facts.facts, facts.blocks)
+        await rows.exchange(plan.revert, plan.apply)
         if await parts.stands():
             return
-        await carry_out(store, RowPlan(revert=plan.apply, apply=plan.revert))
+        await rows.exchange(plan.apply, plan.revert)
         raise MovedError("the block that was compared at left the chain; what was mended was taken back", "Repair again.")
 
 

@@ -95,9 +95,3 @@ async def plan_agent(
         for memory_id, row in zip(part, await store.get(owner, part), strict=True):
             plan_row(plan, (owner, memory_id), row, by_id.get(memory_id, []), chain)
     return plan
-
-
-async def carry_out(store: MemoryStore, plan: RowPlan) -> None:
-    """Makes it so. Raises StoreError."""
-    await store.revert(plan.revert)
-    await store.apply(plan.apply)

@@ -25,6 +25,14 @@ NAMELESS = b"?"
 """Stands for stores that cannot tell their identity."""
 
 
+async def say(producer: LogProducer, checkpoint: Checkpoint) -> None:
+    """Writes one slot, in a transaction of its own."""
+    target = TopicPartition(topics.CHECKPOINTS, checkpoint.partition)
+    await producer.begin()
+    await producer.send({target: [(checkpoint.key, codec().encode("Checkpoint", checkpoint.record()))]})
+    await producer.commit()
+
+
 class EarlyWrites:
     """Of one owner of a partition. ``stores``: the identity of its outside stores."""
 
@@ -58,11 +66,7 @@ class EarlyWrites:
             await self._say(Redo(self._last.count))
 
     async def _say(self, redo: Redo) -> None:
-        said = redo.checkpoint(self._job.name, self._partition, self._job.marked)
-        target = TopicPartition(topics.CHECKPOINTS, self._partition)
-        await self._producer.begin()
-        await self._producer.send({target: [(said.key, codec().encode("Checkpoint", said.record()))]})
-        await self._producer.commit()
+        await say(self._producer, redo.checkpoint(self._job.name, self._partition, self._job.marked))
         self._last = redo
         self._state.rebind(self._name(redo))
 

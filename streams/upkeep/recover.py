@@ -2,8 +2,9 @@
 
 To write to the stores, a partition is taken over for a moment as its next owner would take it: the producers of the stream
 agents that write there are fenced first, then the stores are claimed, then the log is read. The owner opens its partition anew
-and goes on. Invariants: nothing is restored whose root is not the one published, unless nobody has published one; what the log
-says and the store does not hold is put in, what the store holds and the log does not say is taken out.
+and goes on; where this was cut off half way, it fills the store from the log (``streams.repair.owned``). Invariants: nothing is
+restored whose root is not the one published, unless nobody has published one; what the log says and the store does not hold is
+put in, what the store holds and the log does not say is taken out.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from streams.core.block import BlockRef
 from streams.errors import MonmouthError
 from streams.ports.log import LogReader, TopicPartition
 from streams.ports.stores import MemoryStore, VectorRow, VectorStore
+from streams.repair.owned import WRITER, OwnedRows, owned_rows
 from streams.upkeep.candidates import (
     Candidate,
     RecoveryError,
@@ -135,14 +137,15 @@ async def recover_all(
 async def recover(recovery: Recovery, strategy: Strategy, agent: bytes, partition: int) -> Recovered:
     """One agent. Raises RecoveryError, LogIntegrityError, LogError, StoreError."""
     parts = recovery.parts if strategy is Strategy.PARTIAL else frozenset((Part.MEMORY, Part.CONTEXT))
-    async with _taken_over(recovery, partition, parts) as (reader, memories, vectors):
+    async with _taken_over(recovery, partition, parts) as (reader, rows, vectors):
         published = await _published(reader, agent, partition)
         chosen = await _chosen(recovery, strategy, reader, (agent, partition), published)
         put_in = taken_out = held = 0
         if Part.MEMORY in parts:
             _demand_root(chosen, recovery.secrets, published, agent)
-            put_in, taken_out = await _restore(memories, agent, chosen)
-            restored = await from_store("the store", memories, agent)
+            assert rows is not None
+            put_in, taken_out = await _restore(rows, agent, chosen)
+            restored = await from_store("the store", rows.store, agent)
             _demand_root(restored, recovery.secrets, published, agent)
         if Part.CONTEXT in parts and vectors is not None:
             held = await _restore_vectors(reader, vectors, agent, partition, chosen)
@@ -157,16 +160,14 @@ async def recover(recovery: Recovery, strategy: Strategy, agent: bytes, partitio
 @asynccontextmanager
 async def _taken_over(
     recovery: Recovery, partition: int, parts: frozenset[Part]
-) -> AsyncIterator[tuple[LogReader, MemoryStore, VectorStore | None]]:
+) -> AsyncIterator[tuple[LogReader, OwnedRows | None, VectorStore | None]]:
     """The stores, as an owner of the partition has them."""
     pipeline = recovery.pipeline
     async with AsyncExitStack() as stack:
-        memories, vectors = recovery.memories, recovery.vectors
+        rows, vectors = None, recovery.vectors
         if Part.MEMORY in parts:
-            producer = pipeline.owner("memory").producer("memory", partition)
-            stack.push_async_callback(producer.close)
-            await producer.start()
-            memories = await memories.claim(recovery.lane("memory", partition))
+            lane = recovery.lane(WRITER, partition)
+            rows = await stack.enter_async_context(owned_rows(pipeline, recovery.memories, partition, lane))
         if Part.CONTEXT in parts and vectors is not None:
             producer = pipeline.owner("embedding").producer("embedding", partition)
             stack.push_async_callback(producer.close)
@@ -174,7 +175,7 @@ async def _taken_over(
             vectors = await vectors.claim(recovery.lane("embedding", partition))
         reader = pipeline.client.reader()
         stack.push_async_callback(reader.close)
-        yield reader, memories, vectors
+        yield reader, rows, vectors
 
 
 async def _chosen(
@@ -238,14 +239,13 @@ def _demand_root(candidate: Candidate, secrets: Secrets, published: LatticeRoot 
         )
 
 
-async def _restore(store: MemoryStore, agent: bytes, candidate: Candidate) -> tuple[int, int]:
+async def _restore(held: OwnedRows, agent: bytes, candidate: Candidate) -> tuple[int, int]:
     """Makes the store's rows of the agent those of the candidate; facts put in and taken out."""
-    now = await from_store("the store", store, agent)
+    now = await from_store("the store", held.store, agent)
     wrong = {i for i in now.rows.keys() | candidate.rows.keys() if now.rows.get(i) != candidate.rows.get(i)}
     out = facts_of(agent, {i: row for i, row in now.rows.items() if i in wrong})
     new = facts_of(agent, {i: row for i, row in candidate.rows.items() if i in wrong})
-    await store.revert(out)
-    await store.apply(new)
+    await held.exchange(out, new)
     return len(new), len(out)
 
 

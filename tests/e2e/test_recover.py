@@ -21,11 +21,12 @@ from streams.core.presence import Fact
 from streams.errors import LogIntegrityError
 from streams.ports.log import TopicPartition
 from streams.settings import Settings
-from streams.upkeep.candidates import Candidate, RecoveryError, agreed, save
+from streams.upkeep.candidates import Candidate, RecoveryError, agreed, from_store, save
 from streams.upkeep.pipeline import open_pipeline
 from streams.upkeep.recover import Part, Recovered, Recovery, Replica, Strategy, recover, recover_all
 from streams.upkeep.standing import StandingLog
 from tests.e2e.finished import Opened, fact_of, opened
+from tests.e2e.pipeline import eventually, working
 from tests.e2e.test_verify import overwritten
 
 pytestmark = pytest.mark.kafka
@@ -73,6 +74,41 @@ async def test_full_from_the_log(finished: Settings, tmp_path: Path) -> None:
         again = await restored(at, Strategy.FULL)
         assert (again.put_in, again.taken_out, again.vectors) == (0, 0, 0)
         assert again.memories == found.memories > 0
+
+
+async def test_one_that_is_killed_half_way_is_made_good_by_the_next_worker(
+    finished: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are out and not in again: nobody need run it a second time."""
+
+    async def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    async with opened(finished, tmp_path) as at:
+        await at.memories.revert([at.fact])
+        altered: Any = {**at.fact["memory"], "content": b"what nobody said"}  # type: ignore[dict-item]
+        (name,) = at.row.presence.upserts
+        await at.memories.apply([fact_of(altered, name)])
+        before = await rows_of(at)
+        with monkeypatch.context() as cutting:
+            cutting.setattr(LmdbMemoryStore, "apply", killed)
+            with pytest.raises(KeyboardInterrupt):
+                await recover(recovery(at), Strategy.FULL, at.key[0], at.part)
+        assert await rows_of(at) == before - {at.key[1]}
+    async with working(at.settings, ("memory",)):
+        await eventually(lambda: missing(at, before), 20)
+    async with opened(at.settings, tmp_path, in_place=True) as after:
+        assert (await after.verify()).differences == []
+
+
+async def rows_of(at: Opened) -> set[bytes]:
+    return set((await from_store("the store", at.memories, at.key[0])).rows)
+
+
+async def missing(at: Opened, rows: set[bytes]) -> list[str]:
+    """Read as a gateway beside the worker reads."""
+    async with opened(at.settings, Path(), in_place=True) as now:
+        return [row.hex() for row in rows - await rows_of(now)]
 
 
 async def test_partial_restores_its_part_alone(finished: Settings, tmp_path: Path) -> None:

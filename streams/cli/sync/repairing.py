@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from connectors.chain.rpc import RpcSource
@@ -22,6 +21,7 @@ from streams.repair.chain_facts import ChainFacts
 from streams.repair.log_facts import LogFacts
 from streams.repair.mend import Parts, mend
 from streams.repair.outcome import Outcome
+from streams.repair.owned import WRITER, OwnedRows, owned_rows
 from streams.runtime.kafka.client import KafkaClient
 from streams.serving.sync.compare import compare
 from streams.serving.sync.findings import Findings
@@ -88,16 +88,9 @@ async def _mended(settings: Settings, here: Partner, findings: Findings, dry: bo
     return outcome
 
 
-@asynccontextmanager
-async def _owned(settings: Settings, store: MemoryStore, agent: bytes) -> AsyncIterator[MemoryStore]:
-    """The store as the next owner of the agent's partition has it; the one so far is fenced first, in the log and there."""
+def _owned(settings: Settings, store: MemoryStore, agent: bytes) -> AbstractAsyncContextManager[OwnedRows]:
     partition = partition_of(agent, settings.kafka.partitions)
-    producer = open_pipeline(settings).owner("memory").producer("memory", partition)
-    try:
-        await producer.start()
-        yield await store.claim(lane_of(settings)("memory", partition))
-    finally:
-        await producer.close()
+    return owned_rows(open_pipeline(settings), store, partition, lane_of(settings)(WRITER, partition))
 
 
 async def _chain(settings: Settings, source: ChainSource) -> ChainFacts | None:

@@ -13,15 +13,16 @@ from schemas.codec import codec
 from schemas.records import MemoryFact
 from streams.agents.memory_rows import digest_of
 from streams.core.block import BlockRef
+from streams.core.checkpoint import Redo
 from streams.core.record import Record
 from streams.decoding.nl.parser import default_reader
 from streams.errors import LogIntegrityError, SourceError
 from streams.ports.log import TopicPartition
-from streams.ports.stores import MemoryStore
 from streams.repair.chain_facts import ChainFacts
 from streams.repair.log_facts import LogFacts, facts_in
 from streams.repair.mend import Parts, mend
 from streams.repair.outcome import Outcome
+from streams.repair.owned import OwnedRows
 from streams.serving.sync.findings import AgentDifference, Divergence, Findings, MemoryDifference, SideView, StoreFindings
 from streams.serving.sync.partner import MovedError
 from streams.topics import TRANSACTIONS
@@ -32,6 +33,10 @@ from tests.serving_fakes import FakeMemoryStore
 AGENTS = (0, 1, 2)
 SIDE = SideView(version="1", partitions=2, head=4, settled=4)
 SILENT = "silent"
+
+
+async def unheard(_: Redo) -> None:
+    """Nobody follows the log here."""
 
 
 class FakeChain(ChainFacts):
@@ -122,9 +127,9 @@ class Case:
             return self.standing
 
         @asynccontextmanager
-        async def owned(agent: bytes) -> AsyncIterator[MemoryStore]:
+        async def owned(agent: bytes) -> AsyncIterator[OwnedRows]:
             self.taken.append(agent)
-            yield self.store
+            yield OwnedRows(self.store, unheard)
 
         return Parts(self.store, owned, ids, LogFacts(self.broker.reader(), verify, 2), chain, digest_at, stands, 2, dry)
 

@@ -13,7 +13,7 @@ from streams.agents.memory_facts import delete_fact, upsert_fact
 from streams.core.presence import Fact
 from streams.core.sync.digests import chain_facts
 from streams.ports.stores import StoredMemory
-from streams.repair.rows import carry_out, plan_agent
+from streams.repair.rows import plan_agent
 from tests.serving_fakes import FakeMemoryStore
 from tests.steps import block
 from tests.unit.serving.world import ALICE, upsert
@@ -74,7 +74,8 @@ async def test_any_damage_is_mended_and_only_once(lost: set[int], altered: set[i
     store = await Damaged.by(lost, altered - lost, extra, forgotten)
     plan = await plan_agent(store, ALICE, [memory_id for _, memory_id in store.rows], LOG, CHAIN)
     assert bool(plan) is bool(lost or altered - lost or extra)
-    await carry_out(store, plan)
+    await store.revert(plan.revert)
+    await store.apply(plan.apply)
     assert store.said() == whole.said()
     assert store.commands() == whole.commands()
     assert (ALICE, upsert(ALICE, OTHER, 0, "undone")["memory_id"]) in store.rows
@@ -85,7 +86,8 @@ async def test_what_was_put_in_can_be_taken_out_again() -> None:
     store = await Damaged.by({0, 3}, set(), True, {1})
     before = dict(store.rows)
     plan = await plan_agent(store, ALICE, [memory_id for _, memory_id in store.rows], LOG, CHAIN)
-    await carry_out(store, plan)
+    await store.revert(plan.revert)
+    await store.apply(plan.apply)
     await store.revert(plan.apply)
     await store.apply(plan.revert)
     assert {key: row.presence for key, row in store.rows.items()} == {key: row.presence for key, row in before.items()}
