@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from streams import __version__
+from streams import __version__, last_words
 from streams.errors import MonmouthError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -126,6 +126,7 @@ def main(argv: list[str] | None = None) -> Any:
         error.show()
         return error.exit_code
     except MonmouthError as error:
+        last_words.leave(error)
         click.echo(f"error: {error}", err=True)
         return 1
     except (KeyboardInterrupt, click.Abort):
@@ -134,6 +135,9 @@ def main(argv: list[str] | None = None) -> Any:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # a defect: it keeps its trace
+        last_words.leave(error)
+        raise
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from streams.core.record import MARKER, Record
 from streams.ports.log import LogClient
 from streams.settings import Settings
 from streams.signing import Signer, Verifier
+from streams.switches import FILE, Switches, hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Limits:
 class Job:
     """``fence_seconds``: how long a fenced partition waits for the group to take it away before it is claimed again.
 
+    ``switches``: those of the state folder, which hold partitions that are to be left alone.
+
     ``standby``: how many partitions there are for this worker to follow where it does not own them; 0 if it follows none.
     """
 
@@ -89,6 +92,12 @@ class Job:
     fence_seconds: float
     limits: Limits = Limits()
     standby: int = 0
+    switches: Switches | None = None
+
+    def held(self, partition: int) -> str:
+        """Why the partition is to be left alone; empty if it is not."""
+        switch = None if self.switches is None else self.switches.on(hold(self.name, partition))
+        return "" if switch is None else switch.why or "held"
 
     @property
     def spec(self) -> type[StreamAgent]:
@@ -136,5 +145,6 @@ def job_of(
         state_dir=settings.state_dir,
         fence_seconds=settings.kafka.session_timeout_ms / 1000,
         limits=replace(chosen, poll_records=min(chosen.poll_records, factory.poll_records or chosen.poll_records)),
+        switches=Switches(settings.path(FILE)),
         standby=settings.kafka.partitions if settings.worker.standby and factory.spec.keeps_state else 0,
     )

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.core.batching import Batching, weight
 from streams.errors import FencedError, LogIntegrityError, PoisonError, may_pass
+from streams.last_words import happened_at
 from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
 from streams.runtime import metrics
 from streams.runtime.fold import StateMismatchError
@@ -61,7 +62,9 @@ class Tally:
 
 @dataclass(eq=False, slots=True)
 class Seat:
-    """An assigned partition. ``running`` is None while it is being opened, ``work`` while nothing of it is worked on."""
+    """An assigned partition. ``running`` is None while it is being opened or ``held``, which says why; ``work`` while nothing
+    of it is worked on.
+    """
 
     number: int
     batching: Batching
@@ -69,6 +72,7 @@ class Seat:
     work: asyncio.Task[None] | None = None
     halted: bool = False
     tally: Tally = field(default_factory=Tally)
+    held: str = ""
     opening: asyncio.Task[None] | None = None
     failures: int = 0
     mismatches: int = 0
@@ -112,7 +116,9 @@ class AgentLoop:
             return [f"{self._job.name}: waits for its share of the partitions"]
         found = []
         for seat in self._seats.values():
-            if seat.running is None:
+            if seat.held:
+                found.append(f"{self._job.name}/{seat.number}: is held back: {seat.held}")
+            elif seat.running is None:
                 found.append(f"{self._job.name}/{seat.number}: is being opened")
             elif seat.running.rewinding > rewind_seconds:
                 found.append(f"{self._job.name}/{seat.number}: has rewound for {seat.running.rewinding:.0f} s")
@@ -152,6 +158,7 @@ class AgentLoop:
     async def _poll(self) -> None:
         while not self._stop.is_set() and self._fatal is None:
             await self._heed_requests()
+            await self._heed_holds()
             wanted = max((seat.batching.records for seat in self._seats.values()), default=self._batching(1).records)
             found = await self._consumer.getmany(timeout_ms=self._job.limits.poll_ms, max_records=wanted)
             for seat, partition, batch in self._share_out(found):  # no await since getmany returned: it is who is seated now
@@ -196,6 +203,37 @@ class AgentLoop:
                     await running.close(keep=True)
                     self._start(seat, 0.0)
 
+    async def _heed_holds(self) -> None:
+        """Puts partitions down that are to be left alone, and takes those up again that are not any more."""
+        news = {number: why for number, seat in self._seats.items() if (why := self._job.held(number)) != seat.held}
+        if not news:
+            return
+        async with self._lock:
+            for number, why in news.items():
+                seat = self._seats.get(number)
+                if seat is None:
+                    continue
+                if why and not seat.held:
+                    await self._put_down(seat)
+                was, seat.held = seat.held, why
+                _log.warning("%s/%d: %s", self._job.name, number, f"is held back: {why}" if why else "is taken up again")
+                if was and not why:
+                    self._start(seat, 0.0)
+
+    async def _put_down(self, seat: Seat) -> None:
+        """Closes a partition and reads no more of it."""
+        await self._halt(seat)
+        if seat.opening is not None and not seat.opening.done():
+            seat.opening.cancel()
+            with suppress(asyncio.CancelledError):
+                await seat.opening
+        running, seat.running = seat.running, None
+        if running is not None:
+            metrics.PARTITIONS.labels(self._job.name).dec()
+            await running.close(keep=True)
+        with suppress(LogError):  # no longer assigned
+            self._consumer.pause(self._sources(seat))
+
     def _share_out(self, found: Mapping[TopicPartition, Sequence[Message]]) -> list[tuple[Seat, Partition, Batch]]:
         batches: dict[int, dict[str, Sequence[Message]]] = {}
         for (topic, number), messages in found.items():
@@ -238,6 +276,7 @@ class AgentLoop:
         if delay is None:
             if isinstance(error, LogIntegrityError):
                 metrics.INTEGRITY_STOPS.labels(self._job.name).inc()
+            happened_at(error, f"{self._job.name}/{seat.number}")
             self._fatal = self._fatal or error
             return
         reason = type(error).__name__
@@ -358,8 +397,9 @@ class AgentLoop:
             fresh = self._batching(len(numbers))
             kept = self._learned.setdefault(number, fresh)
             kept.most, kept.least = fresh.most, fresh.least
-            self._seats[number] = Seat(number, kept)
-            self._start(self._seats[number], 0.0)
+            seat = self._seats[number] = Seat(number, kept, held=self._job.held(number))
+            if not seat.held:
+                self._start(seat, 0.0)
         self._shared = self.started = True
         for number in self._parked.keys() - set(numbers):
             closing = asyncio.create_task(self._parked.pop(number).close(keep=True))

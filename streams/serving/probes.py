@@ -16,6 +16,7 @@ from streams.errors import MonmouthError
 from streams.ports.stores import MemoryStore, VectorStore
 from streams.serving import metrics
 from streams.serving.chain import ChainReader
+from streams.serving.degraded import DegradableVectors
 from streams.serving.graph.tail import GraphSource
 from streams.serving.vectors import QueryVectors
 from streams.serving.wire import Component
@@ -47,6 +48,8 @@ def vector_store_probe(index: VectorStore, dimension: int) -> Probe:
     """Searches among the vectors of nobody."""
 
     async def probe() -> str:
+        if isinstance(index, DegradableVectors) and index.off:
+            return f"not asked, {index.off}: answers come without it"
         vector = np.zeros(dimension, np.float32)
         vector[0] = 1.0
         hits = await index.search(NOBODY, vector, 1)

@@ -46,6 +46,7 @@ from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.context.proven import ProvenContexts
 from streams.serving.context.shared import SharedFinder
+from streams.serving.degraded import DegradableVectors
 from streams.serving.eraser import Eraser
 from streams.serving.erasures import ErasureTail
 from streams.serving.feed.log import FeedLog
@@ -89,6 +90,8 @@ from streams.serving.waits import Waits
 from streams.serving.write_token import WriteTokens
 from streams.settings import GATEWAY, CacheSettings, Settings
 from streams.signing import Signer, Verifier, load_or_create_signer
+from streams.switches import FILE as SWITCHES
+from streams.switches import Switches
 from streams.topics import MEMORY_LOG
 from streams.vault.sealing import open_keys
 
@@ -156,17 +159,19 @@ class Gateway:
         client = KafkaClient(settings.kafka)
         self._feed_log = FeedLog(lambda fold: TopicTail(settings.kafka, MEMORY_LOG, fold, newest=True), client.reader, verifier)
         self._registry = RegistryLog(settings.kafka, settings.gateway.barrier_seconds)
+        vectors = DegradableVectors(stores.vectors, Switches(settings.path(SWITCHES)))
         reads = MemoryReads(self.chain, stores.memories)
         graph = GraphReads(self.chain, self.edges)
-        indexes = AgentIndexes(stores.memories, stores.vectors, self.chain, embedder.dimension, settings.rag.index_mib << 20)
-        hybrid = Hybrid(reads, indexes, self._vectors, Nearest(reads, stores.vectors, self._vectors))
+        indexes = AgentIndexes(stores.memories, vectors, self.chain, embedder.dimension, settings.rag.index_mib << 20)
+        vectors.changed = indexes.drop_all
+        hybrid = Hybrid(reads, indexes, self._vectors, Nearest(reads, vectors, self._vectors))
         ranking = GraphRanking(hybrid, graph)
         proofs = Prover(reads, stores.memories, self.roots, self._keys, settings.gateway.proof_seconds)
         finder = ContextFinder(reads, ranking, self._vectors, settings.rag)
         kept = CachedFinder(
             finder,
             reads,
-            Freshness(self.chain, stores.memories, [stores.vectors]),  # all of an agent that is read, but the graph
+            Freshness(self.chain, stores.memories, [vectors]),  # all of an agent that is read, but the graph
             _limits(settings.cache),
             elsewhere=lambda request: asks_graph(request.query),
         )
@@ -178,7 +183,7 @@ class Gateway:
             chain=self.chain,
             reads=reads,
             finder=kept,
-            zones=ContextFinder(reads, ZoneRanking(reads, stores.vectors, self._vectors), self._vectors, settings.rag),
+            zones=ContextFinder(reads, ZoneRanking(reads, vectors, self._vectors), self._vectors, settings.rag),
             commands=self._commands,
             proofs=proofs,
             sessions=self.sessions,
@@ -204,7 +209,7 @@ class Gateway:
                     "broker": broker_probe(self.chain),
                     "chain_view": chain_view_probe(self.chain),
                     "memory_store": memory_store_probe(stores.memories),
-                    "vector_store": vector_store_probe(stores.vectors, embedder.dimension),
+                    "vector_store": vector_store_probe(vectors, embedder.dimension),
                     "embedder": embedder_probe(self._vectors),
                     "graph": graph_probe(self.edges),
                 }

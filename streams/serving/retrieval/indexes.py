@@ -71,6 +71,11 @@ class AgentIndexes:
         for name in [name for name in self._kept if name[0] == agent]:
             self._drop(name)
 
+    def drop_all(self) -> None:
+        """Forgets all that is held."""
+        for name in list(self._kept):
+            self._drop(name)
+
     def _drop(self, name: _Name) -> None:
         kept = self._kept.pop(name, None)
         if kept is not None:

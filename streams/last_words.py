@@ -1,0 +1,77 @@
+"""Why a process ended, for whoever started it: one line of JSON in the file that MONMOUTH_LAST_WORDS names.
+
+In Kubernetes that may be /dev/termination-log. Invariant: it holds the type of the error and what the type says, so nobody need
+read its text to decide anything; no secret, since messages hold none; it never hides the error, also where it is not writable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from streams.errors import Category, MonmouthError, Severity, may_pass
+
+VARIABLE = "MONMOUTH_LAST_WORDS"
+LONGEST = 2_000
+_PLACE = "__monmouth_place__"
+
+
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """``place``: AGENT/PARTITION where it happened, if it was one. ``ours``: not a defect."""
+
+    error: str
+    category: Category
+    severity: Severity
+    passes: bool
+    ours: bool
+    message: str = ""
+    place: str = ""
+    lineage: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """What an error says."""
+        place = str(getattr(error, _PLACE, ""))
+        lineage = tuple(kind.__name__ for kind in type(error).__mro__ if issubclass(kind, Exception))
+        if isinstance(error, MonmouthError):
+            message = error.message[:LONGEST]
+            return cls(lineage[0], error.category, error.severity, error.passes, True, message, place, lineage)
+        return cls(type(error).__name__, Category.UNKNOWN, Severity.HIGH, may_pass(error), False, "", place, lineage)
+
+    def is_a(self, kind: type[BaseException]) -> bool:
+        """Whether the error was of this type."""
+        return kind.__name__ in self.lineage
+
+
+def happened_at(error: BaseException, place: str) -> None:
+    """Notes where an error happened; the first note counts."""
+    if not hasattr(error, _PLACE):
+        setattr(error, _PLACE, place)
+
+
+def leave(error: BaseException) -> None:
+    """Writes them, if somebody asked for them."""
+    if file := os.environ.get(VARIABLE):
+        with suppress(OSError):
+            Path(file).write_text(json.dumps(asdict(LastWords.of(error))))
+
+
+def heard(file: Path) -> LastWords | None:
+    """What was left in ``file``; None if that is nothing, or nothing that can be understood."""
+    try:
+        said = json.loads(file.read_text())
+        return LastWords(
+            **{
+                **said,
+                "category": Category(said["category"]),
+                "severity": Severity(said["severity"]),
+                "lineage": tuple(said["lineage"]),
+            }
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
