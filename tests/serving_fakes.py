@@ -369,6 +369,18 @@ class FakeRoots:
         self.rows: dict[bytes, Root] = {}
         self.past: RootHistory[Root] = RootHistory()
 
+    @property
+    def active(self) -> int:
+        return sum(root.count > 0 for root in self.rows.values())
+
+    @property
+    def known(self) -> int:
+        return len(self.rows)
+
+    @property
+    def recent(self) -> list[Root]:
+        return list(reversed(self.rows.values()))
+
     async def fresh(self, agent: bytes) -> Root | None:
         return self.rows.get(agent)
 

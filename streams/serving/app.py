@@ -28,11 +28,13 @@ from streams.serving.routers import (
     cache,
     changes,
     commitments,
+    dashboard,
     erasure,
     graph,
     logs,
     memories,
     packages,
+    page,
     query,
     sessions,
     shared,
@@ -69,6 +71,9 @@ ROUTERS = (
     state.router,
     cache.router,
     sync.router,
+    dashboard.router,
+    dashboard.socket_router,
+    page.router,
 )
 NAMES = {refusal.status: refusal.error for refusal in (NotFoundError, TooLargeError)}
 

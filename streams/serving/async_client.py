@@ -55,6 +55,7 @@ from streams.serving.wire import (
     Receipt,
     RootView,
 )
+from streams.serving.wire.dashboard import AlertList, ComponentList, DashboardState, SeriesView
 from streams.serving.wire.states import CheckpointView, StateView, SyncView, TransitionsView, VerificationView
 
 A = TypeVar("A", bound=BaseModel)
@@ -242,6 +243,26 @@ class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
     async def cache(self) -> CacheState:
         """As Client.cache."""
         return await self._send(calls.cache())
+
+    async def dashboard(self) -> DashboardState:
+        """As Client.dashboard."""
+        return await self._send(calls.dashboard())
+
+    async def components(self) -> ComponentList:
+        """As Client.components."""
+        return await self._send(calls.components())
+
+    async def alerts(self) -> AlertList:
+        """As Client.alerts."""
+        return await self._send(calls.alerts())
+
+    async def performance(self, metric: str, duration: str = "5m") -> SeriesView:
+        """As Client.performance."""
+        return await self._send(calls.performance(metric, duration))
+
+    async def export_dashboard(self, format: str = "json") -> bytes:  # noqa: A002  (the API's name)
+        """As Client.export_dashboard."""
+        return (await self._send(calls.export_dashboard(format))).content
 
     async def live(self) -> Ready:
         """As Client.live."""

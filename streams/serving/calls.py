@@ -9,6 +9,7 @@ import uuid
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
 from urllib.parse import quote, urlencode
 
@@ -43,6 +44,7 @@ from streams.serving.wire import (
     Receipt,
     RootView,
 )
+from streams.serving.wire.dashboard import AlertList, ComponentList, DashboardState, Exported, SeriesView
 from streams.serving.wire.states import CheckpointView, StateView, SyncView, TransitionsView, VerificationView
 
 A = TypeVar("A", bound=BaseModel)
@@ -409,6 +411,40 @@ def chain() -> Call[ChainState]:
 def cache() -> Call[CacheState]:
     """Of the gateway's caches; the operator's."""
     return Call("GET", "/v1/cache", CacheState)
+
+
+def dashboard() -> Call[DashboardState]:
+    """Everything that the dashboard shows; the operator's, as the four below."""
+    return Call("GET", "/api/dashboard", DashboardState)
+
+
+def components() -> Call[ComponentList]:
+    """Processes that report."""
+    return Call("GET", "/api/components", ComponentList)
+
+
+def alerts() -> Call[AlertList]:
+    """What fires, and what did."""
+    return Call("GET", "/api/alerts", AlertList)
+
+
+def performance(metric: str, duration: str) -> Call[SeriesView]:
+    """The history of one series."""
+    return Call("GET", f"/api/performance/{quote(metric, safe='')}", SeriesView, {"duration": duration})
+
+
+class _File(Call[Exported]):
+    """A call whose answer is bytes."""
+
+    def read(self, status: int, body: bytes, retry_after: str | None = None) -> Exported:
+        if status == HTTPStatus.OK:
+            return Exported(content=body)
+        raise refusal(self.path, status, body, retry_after)
+
+
+def export_dashboard(format: str) -> Call[Exported]:  # noqa: A002  (the API's name)
+    """The dashboard as a file."""
+    return _File("GET", f"/api/dashboard/export/{quote(format, safe='')}", Exported)
 
 
 def live() -> Call[Ready]:

@@ -70,6 +70,7 @@ from streams.serving.wire import (
     Receipt,
     RootView,
 )
+from streams.serving.wire.dashboard import AlertList, ComponentList, DashboardState, SeriesView
 from streams.serving.wire.states import CheckpointView, StateView, SyncView, TransitionsView, VerificationView
 
 __all__ = ["AgentKey", "AsyncClient", "Client", "Login"]
@@ -269,6 +270,26 @@ class Client(AccessMethods, SessionMethods):
     def cache(self) -> CacheState:
         """Hit rate and sizes of the gateway's caches; for the operator."""
         return self._send(calls.cache())
+
+    def dashboard(self) -> DashboardState:
+        """Everything that the dashboard shows; for the operator, as the four below."""
+        return self._send(calls.dashboard())
+
+    def components(self) -> ComponentList:
+        """Processes that report, or did a short while ago, the worst first."""
+        return self._send(calls.components())
+
+    def alerts(self) -> AlertList:
+        """Alerts that fire, and the last that were resolved."""
+        return self._send(calls.alerts())
+
+    def performance(self, metric: str, duration: str = "5m") -> SeriesView:
+        """The history of one series with its trend; ``duration``: seconds, or a number with s, m or h."""
+        return self._send(calls.performance(metric, duration))
+
+    def export_dashboard(self, format: str = "json") -> bytes:  # noqa: A002  (the API's name)
+        """The dashboard as a file: ``json``, ``csv`` or ``html``."""
+        return self._send(calls.export_dashboard(format)).content
 
     def live(self) -> Ready:
         """Whether the process serves at all."""

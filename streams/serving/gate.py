@@ -1,8 +1,9 @@
 """The one place where the gateway decides who asks, and whether they may: before any route runs, and for every path there is.
 
 What may be asked follows from the path, so a new route is closed until it is named here:
-  * ``OPEN`` to anybody: they tell nothing of any agent, or what is sent there proves itself; ``LOCAL`` to anybody where the
-    gateway listens on this machine only;
+  * ``OPEN`` to anybody: they tell nothing of any agent, or what is sent there proves itself (to the WebSocket of the dashboard,
+    in its first message); so is the page of the dashboard, which holds no state; ``LOCAL`` to anybody where the gateway listens
+    on this machine only;
   * ``/v1/agents/{agent}`` and below: to that agent;
   * ``SHARED``, which tell no more than the chain does (what is asked through /mcp comes by here again): to every agent;
   * the schema registry, where it only reads: to every agent, and to anybody where the gateway listens on this machine only;
@@ -27,10 +28,22 @@ from streams.near import is_near
 from streams.serving.access import AccessTable
 from streams.serving.addresses import parse_agent
 from streams.serving.faults import ForbiddenError, Refusal, UnauthenticatedError, UnavailableError
-from streams.serving.limits import refuse
+from streams.serving.limits import POLICY_VIOLATION, refuse
+from streams.serving.ops.page import PAGE
 from streams.serving.registry.shape import bearer_of, is_reading, is_registry
 
-OPEN = frozenset({"/livez", "/readyz", "/v1/auth/challenge", "/v1/auth/token", "/v1/auth/keys", "/v1/commands"})
+OPEN = frozenset(
+    {
+        "/livez",
+        "/readyz",
+        "/v1/auth/challenge",
+        "/v1/auth/token",
+        "/v1/auth/keys",
+        "/v1/commands",
+        "/ws/dashboard",
+        *PAGE,
+    }
+)
 LOCAL = frozenset({"/health", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
 SHARED = ("/mcp", "/v1/chain", "/v1/graph", "/v1/logs", "/v1/embeddings", "/v1/intents")
 AGENTS = "/v1/agents/"
@@ -38,8 +51,6 @@ SYNC = "/v1/sync"
 LONGEST_TOKEN = 1_024
 INSIDE = "monmouth.principal"
 """Key of an ASGI scope that a part of this process sets which knows who asks; no request from outside can."""
-POLICY_VIOLATION = 1008
-"""Close code of a WebSocket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ IN_FLIGHT = 256
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+POLICY_VIOLATION = 1008
+"""Close code of a WebSocket."""
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
 
 
@@ -44,10 +46,13 @@ class Limits:
         self._hosts: frozenset[str] | None = None if host in ANYWHERE else frozenset((*LOOPBACK, host))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", ()))
+        if scope["type"] == "websocket" and (stranger := self._stranger(headers)) is not None:
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": stranger.message})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
         limit = IMPORT_LIMIT if scope["path"].endswith("/import") else BODY_LIMIT
         if (refusal := self._refusal(headers, limit)) is not None:
             await refuse(send, refusal, scope["path"])
@@ -68,16 +73,22 @@ class Limits:
     def _refusal(self, headers: dict[bytes, bytes], limit: int) -> Refusal | None:
         if self._running >= IN_FLIGHT:
             return UnavailableError(f"{IN_FLIGHT} requests are running", "Ask again in a moment.")
+        if (stranger := self._stranger(headers)) is not None:
+            return stranger
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit():
+            return BadRequestError("content-length is not a number")
+        return _too_large(limit) if int(length) > limit else None
+
+    def _stranger(self, headers: dict[bytes, bytes]) -> Refusal | None:
+        """Why this request was led here by another site, if it was."""
         host = _name(headers.get(b"host", b"").decode("latin-1"))
         if self._hosts is not None and host not in self._hosts:
             return BadRequestError(f"host {host[:80]!r} is not served here", "Use the address the gateway listens on.")
         origin = headers.get(b"origin", b"").decode("latin-1")
         if self._hosts is not None and origin and _name(origin.partition("://")[2]) not in self._hosts:
             return BadRequestError(f"pages of {origin[:80]!r} may not use this gateway")
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit():
-            return BadRequestError("content-length is not a number")
-        return _too_large(limit) if int(length) > limit else None
+        return None
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, limit: int, let_go: Callable[[], None]) -> None:
         started = time.monotonic()

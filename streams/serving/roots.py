@@ -7,6 +7,7 @@ older roots within the bounds of ``root_history``.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any, Protocol
 
 from schemas.codec import SchemaError, codec
@@ -20,6 +21,7 @@ from streams.serving.tail import TopicTail, each
 from streams.settings import KafkaSettings
 from streams.topics import ROOTS
 
+RECENT = 20
 __all__ = ["Root", "RootTable", "RootTail"]
 
 
@@ -45,8 +47,24 @@ class RootTail:
         self._logs = FinalLogs()
         self._history: RootHistory[Root] = RootHistory()
         self._active = 0
+        self._recent: OrderedDict[bytes, Root] = OrderedDict()
         metrics.ROOTS_HELD.set_function(lambda: len(self._roots))
         metrics.AGENTS_ACTIVE.set_function(lambda: self._active)
+
+    @property
+    def active(self) -> int:
+        """Agents with a live memory."""
+        return self._active
+
+    @property
+    def known(self) -> int:
+        """Agents that have a root."""
+        return len(self._roots)
+
+    @property
+    def recent(self) -> list[Root]:
+        """Those whose root changed last, newest first; at most ``RECENT``."""
+        return list(reversed(self._recent.values()))
 
     def start(self) -> None:
         """Begins to follow the topic."""
@@ -83,6 +101,11 @@ class RootTail:
         root = None if value is None else _decoded(key, value)
         height = None if root is None or root.block is None else root.block.number
         self._history.add(key, root, live=not self.tail.complaint, height=height)
+        self._recent.pop(key, None)
+        if root is not None:
+            self._recent[key] = root
+            if len(self._recent) > RECENT:
+                self._recent.popitem(last=False)
         before = self._roots.pop(key) if root is None else self._roots.set(root)
         self._active += (root is not None and root.count > 0) - (before is not None and before.count > 0)
 

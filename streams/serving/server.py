@@ -40,6 +40,7 @@ from streams.serving.attempts import Attempts
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.cache.freshness import Freshness
 from streams.serving.cache.levels import Limits
+from streams.serving.cache.state import cache_state
 from streams.serving.chain import ChainTail
 from streams.serving.commands import KafkaCommandLog
 from streams.serving.context.finder import ContextFinder
@@ -58,6 +59,8 @@ from streams.serving.graph.reads import GraphReads
 from streams.serving.graph.tail import EdgeTail
 from streams.serving.messages.desk import MessageDesk
 from streams.serving.messages.topic import MessageTail, MessageWriter
+from streams.serving.ops.dashboard import Dashboard
+from streams.serving.ops.live import Live
 from streams.serving.ops.operations import Operations
 from streams.serving.packages import Packages
 from streams.serving.probes import (
@@ -97,6 +100,8 @@ from streams.vault.sealing import open_keys
 
 BACKLOG = 256
 DRAIN_SECONDS = 10
+SOCKET_LIMIT = 16 * 1024
+"""Of what a WebSocket's client may say at a time."""
 PROBE_EVERY = 2.0
 TEND_EVERY = 60.0
 STARTING = Look(False, ("its parts have not been asked yet",))
@@ -177,6 +182,13 @@ class Gateway:
         )
         operator, tokens = _tokens(settings)
         partner = _partner_token(settings)
+        dashboard = Dashboard(
+            self.operations.board,
+            self.chain.view,
+            self.roots,
+            lambda: cache_state(kept),
+            lambda: self.operations.tail.complaint,
+        )
         self._app: FastAPI | None = None
         self._messages = self._message_tail(verifier, signer) if settings.gateway.messages else None
         self.services = Services(
@@ -204,6 +216,8 @@ class Gateway:
             registry=self._registry,
             sync=self._sync(stores.memories),
             states=AgentStates(proofs, reads, self.roots, self.roots, self.progress, settings.kafka.partitions),
+            dashboard=dashboard,
+            live=Live(dashboard, self.operations.changed),
             probes=Probes(
                 {
                     "broker": broker_probe(self.chain),
@@ -259,6 +273,7 @@ class Gateway:
             log_config=None,
             access_log=False,
             server_header=False,
+            ws_max_size=SOCKET_LIMIT,
             timeout_graceful_shutdown=DRAIN_SECONDS,
             lifespan="on",
         )
@@ -269,6 +284,7 @@ class Gateway:
             asyncio.create_task(watch(self.health, lambda: self._looked or STARTING), name="health"),
             asyncio.create_task(Closer(self.sessions, self._commands).run(), name="sessions"),
             asyncio.create_task(self._tend(), name="cache"),
+            asyncio.create_task(self.services.live.run(), name="dashboard"),
             asyncio.create_task(self.services.eraser.resume(), name="erasures"),
         ]
         while not self._server.started:
@@ -281,6 +297,7 @@ class Gateway:
         """Lets requests in flight end, then closes every connection."""
         self.health.stopping()
         await self.services.feeds.stop()
+        self.services.live.stop()
         if self._server is not None:
             self._server.should_exit = True
         if self._tasks:

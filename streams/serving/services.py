@@ -25,6 +25,8 @@ from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
 from streams.serving.graph.reads import GraphReads
 from streams.serving.moments import moment_of
+from streams.serving.ops.dashboard import Dashboard
+from streams.serving.ops.live import Live
 from streams.serving.packages import Packages
 from streams.serving.probes import Probes
 from streams.serving.proofs import Prover
@@ -65,6 +67,8 @@ class Services:
     shared: SharedFinder
     registry: SchemaRegistry
     sync: SyncDesk
+    dashboard: Dashboard
+    live: Live
 
 
 def _services(request: Request) -> Services:

@@ -279,3 +279,9 @@ class DashboardState(Answer):
     agents: AgentsView
     cache: CacheState
     series: list[SeriesView]
+
+
+class Exported(Answer):
+    """A file, as it came."""
+
+    content: bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from streams.serving.attempts import Attempts
 from streams.serving.cache.finder import CachedFinder
 from streams.serving.cache.freshness import Freshness
 from streams.serving.cache.levels import Limits
+from streams.serving.cache.state import cache_state
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.context.proven import ProvenContexts
@@ -33,6 +35,9 @@ from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
 from streams.serving.gate import Gate
 from streams.serving.graph.reads import GraphReads
+from streams.serving.ops.board import Board
+from streams.serving.ops.dashboard import Dashboard
+from streams.serving.ops.live import Live
 from streams.serving.packages import Packages
 from streams.serving.probes import (
     Probes,
@@ -178,6 +183,9 @@ class World:
         )
         self.feeds = Feeds(self.facts.feed(), self.reads, quiet=0.2)
         self.stored = StoreFacts(self.memories, self.chain)
+        self.board = Board()
+        self.dashboard = Dashboard(self.board, self.chain.view, self.roots, lambda: cache_state(self.cached), lambda: "")
+        self.live = Live(self.dashboard, self.changed, pause=0.02)
         self.services = Services(
             chain=self.chain,
             reads=self.reads,
@@ -200,6 +208,8 @@ class World:
             eraser=self.eraser,
             sync=SyncDesk(self.chain, self.progress, self.stored, Snapshots(self.stored, self.chain), 1, rules_of(frozenset())),
             states=AgentStates(self.prover, self.reads, self.roots, self.roots, self.progress, 1),
+            dashboard=self.dashboard,
+            live=self.live,
             registry=FakeRegistry(),
             gate=Gate(OPERATOR_TOKEN, tokens=self.tokens, access=self.access),
             shared=SharedFinder(
@@ -245,6 +255,11 @@ class World:
         token = self.tokens.redeem(who.agent, self.access.rows[who.agent], challenge, "127.0.0.1", signature)
         assert token is not None
         return token
+
+    async def changed(self, since: int) -> None:
+        """What the live state waits for."""
+        while self.board.version <= since:
+            await asyncio.sleep(0.005)
 
     def close(self) -> None:
         self.vectors.close()
