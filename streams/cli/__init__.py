@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sync": ("streams.cli.sync:sync", "Compare with another deployment of the chain; mend this one."),
     "ops": ("streams.cli.ops:ops", "Fold what processes report into windows of time."),
     "alerts": ("streams.cli.alerts:alerts", "Alert rules: check them, watch metrics with them."),
+    "dashboard": ("streams.cli.dashboard:dashboard", "Where the dashboard is; what it shows, as a file."),
     "root": ("streams.cli.query:root", "Show an agent's lattice root."),
     "proof": ("streams.cli.proof:proof", "Check proofs."),
     "openapi": ("streams.cli.openapi:openapi", "Print the description of the REST interface."),
