@@ -128,3 +128,7 @@ class SourceError(MonmouthError):
     category = Category.EXTERNAL
     severity = Severity.HIGH
     passes = True
+
+
+class SourceChangedError(SourceError):
+    """Another node answers from now on: what the former one was seen to know says nothing of it."""

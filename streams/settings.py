@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from streams.core.balance import Strategy
 from streams.errors import ConfigurationError
 
 CONFIG_ENV = "MONMOUTH_CONFIG"
@@ -132,6 +133,13 @@ class ChainSettings(BaseModel):
 
     chain_id: int | None = None
     rpc_url: str = "http://127.0.0.1:8545"
+    rpc_urls: list[str] = Field(
+        default_factory=list, description="More nodes of the chain: they share reads by hash, and take over if the first fails."
+    )
+    rpc_weights: list[float] = Field(
+        default_factory=list, description="For weighted: of chain.rpc_url, then of each of chain.rpc_urls."
+    )
+    balance: Strategy = Field("adaptive", description="How reads by hash are shared among several nodes.")
     ws_url: str | None = None
     allow_unencrypted: bool = Field(False, description="Show a login in rpc_url or ws_url beyond this machine without TLS.")
     poll_interval: float = Field(1.0, gt=0, description="Seconds between polls of the node.")

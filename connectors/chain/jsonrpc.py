@@ -79,7 +79,7 @@ class JsonRpc:
         self.name = public(url)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._max_answer = max_answer
-        self._policy = policy_for(f"node {self.name}", TERMS)
+        self.policy = policy_for(f"node {self.name}", TERMS)
         self._ids = itertools.count(1)
         self._session: aiohttp.ClientSession | None = None
 
@@ -99,7 +99,7 @@ class JsonRpc:
         }  # fmt: skip
         body = [{"id": key, **request} for key, request in requests.items()]
         asked = orjson.dumps(body if len(body) > 1 else body[0])
-        answer = await self._policy.call(lambda: self._post(asked))
+        answer = await self.policy.call(lambda: self._post(asked))
         answers = answer if len(body) > 1 else [answer]
         if not isinstance(answers, list):
             raise BatchRefusedError(f"{self.name} did not answer the batch: {self._complaint(answers)}")

@@ -31,7 +31,15 @@ def open_source(settings: Settings, history: Path | None, siblings: bool) -> Cha
     chain = settings.chain
     if history is not None:
         return open_archive(history, chain.chain_id or MAINNET, chain.verify, siblings=siblings)
-    return RpcSource(chain.rpc_url, chain.ws_url, level=chain.verify, allow_unencrypted=chain.allow_unencrypted)
+    return RpcSource(
+        chain.rpc_url,
+        chain.ws_url,
+        level=chain.verify,
+        allow_unencrypted=chain.allow_unencrypted,
+        others=chain.rpc_urls,
+        strategy=chain.balance,
+        weights=chain.rpc_weights,
+    )
 
 
 async def build(settings: Settings, source: ChainSource, *, once: bool = False, until: int | None = None) -> BlockProducer:

@@ -2,7 +2,8 @@
 
 Assumes the source checked each block; believes nothing else of it. Invariants: a change returned always connects to the view
 given; a block it calls final is on the chain of the answer that says so; a source that lags, is out of step with itself or
-moves on while it is read leads to None, never to an undo; one that is another chain, or lost what was final, raises
+moves on while it is read leads to None, never to an undo; where another node takes over, nothing the former one said counts
+of it; one that is another chain, or lost what was final, raises
 ChainMismatchError, never an undo.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from streams.core.block import BlockRef
 from streams.core.forkview import ForkView, finalize, grow, reorg, rewind
-from streams.errors import Category, MonmouthError, Severity
+from streams.errors import Category, MonmouthError, Severity, SourceChangedError
 from streams.ports.chain import Block, ChainSource
 from streams.producer import metrics
 from streams.producer.plan import Advance, RewindWatch, Standing, extension, finality, settled, standing
@@ -61,6 +62,13 @@ class Follower:
     async def check_identity(self, first: BlockRef | None) -> None:
         """Raises ChainMismatchError if the source is another chain than before, or than the log that begins with ``first``."""
         self._first = first
+        try:
+            await self._identified(first)
+        except SourceChangedError:
+            self._forget()
+            raise
+
+    async def _identified(self, first: BlockRef | None) -> None:
         chain_id = await self._source.chain_id()
         if chain_id != self._chain_id:
             raise ChainMismatchError(f"the node is chain {chain_id}, the log is chain {self._chain_id}", HINT)
@@ -80,7 +88,11 @@ class Follower:
         That a final block is gone takes as many polls in a row as a rewind does: one answer may be a straggler's.
         """
         doubts, self._doubts = self._doubts + 1, 0
-        advance = await self._change(view)
+        try:
+            advance = await self._change(view)
+        except SourceChangedError:
+            self._forget()
+            raise
         if advance is None or advance.undo is None or not advance.undo.below_final or self._source.eager:
             return advance
         self._doubts = max(doubts, self._watch.polls)
@@ -88,6 +100,11 @@ class Follower:
             return advance
         log.warning("the node left %s, which was final; %d more polls must agree", view.final, self._missing)
         return None
+
+    def _forget(self) -> None:
+        """Another node answers now: what the former one had, or said several times, is no word of this one."""
+        self._watch, self._served = RewindWatch(), b""
+        self._doubts = self._unknown = 0
 
     @property
     def _missing(self) -> int:
