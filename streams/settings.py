@@ -294,6 +294,42 @@ class OpsSettings(BaseModel):
     max_series: int = Field(2_000, ge=1, description="Series that it keeps of each process; more are refused.")
 
 
+HealthProviders = Literal["broker", "node", "stores", "disk", "resources", "breakers", "store_folders"]
+
+
+class HealthSettings(BaseModel):
+    """What each process looks at in itself and around it, how often, and what counts as well."""
+
+    providers: list[HealthProviders] = Field(
+        default=["broker", "node", "stores", "disk", "resources", "breakers", "store_folders"],
+        description="What is looked at, by the processes that use it.",
+    )
+    interval_seconds: float = Field(30.0, gt=0, description="Between two looks at one thing.")
+    timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one look; then it failed.")
+    doubt_seconds: float = Field(2.0, gt=0, description="Between two looks while the next one may turn the verdict.")
+    fail_after: int = Field(3, ge=1, description="Failures in a row that make it failed; before, it is degraded.")
+    recover_after: int = Field(2, ge=1, description="Looks without a failure that mend it.")
+    lag_seconds: float = Field(2.0, gt=0, description="Between two looks at the broker and at how far consumer groups are.")
+    ttl_seconds: float = Field(5.0, gt=0, description="A process that reported nothing for so long has failed.")
+    expected: list[str] = Field(
+        default_factory=list,
+        description="Components that have failed where nobody ever reported them; others are then unknown.",
+    )
+    cpu_percent: float = Field(80.0, gt=0, le=100, description="Used processor from which on a machine is degraded.")
+    memory_percent: float = Field(85.0, gt=0, le=100, description="Used memory from which on a machine is degraded.")
+    failed_percent: float = Field(95.0, gt=0, le=100, description="Used processor or memory from which on it has failed.")
+    disk_percent: float = Field(85.0, gt=0, le=100, description="Used disk from which on it is degraded.")
+    disk_failed_percent: float = Field(95.0, gt=0, le=100, description="And has failed.")
+    head_seconds: float = Field(60.0, gt=0, description="Age of the node's newest block from which on it is degraded.")
+    head_failed_seconds: float = Field(300.0, gt=0, description="And has failed.")
+    needs: dict[str, list[str]] = Field(
+        default_factory=dict, description="What a component needs, where that differs from what topics and stores say."
+    )
+    criticality: dict[str, float] = Field(
+        default_factory=dict, description="Weight of a component in the score, instead of how many depend on it."
+    )
+
+
 class SecuritySettings(BaseModel):
     """Keys, and who may command. Paths are relative to the state folder."""
 
@@ -337,6 +373,7 @@ class Settings(BaseSettings):
     registry: RegistrySettings = RegistrySettings()
     bridge: BridgeSettings = BridgeSettings()
     integrations: IntegrationSettings = IntegrationSettings()
+    health: HealthSettings = HealthSettings()
     security: SecuritySettings = SecuritySettings()
     ops: OpsSettings = OpsSettings()
 

@@ -18,7 +18,10 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from streams.core.block import BlockRef
 from streams.core.record import Record
 
-__all__ = ["Emit", "LocalState", "Record", "StreamAgent"]
+__all__ = ["MEMORIES", "VECTORS", "Emit", "LocalState", "Record", "StreamAgent"]
+
+MEMORIES, VECTORS = "memories", "vectors"
+"""The outside stores there are."""
 
 
 class Emit(NamedTuple):
@@ -57,6 +60,7 @@ class StreamAgent(ABC):
     inputs are read in when work is done again. A decision may be written more than once, before it is read.
     ``stateful``: whether ``revert`` must be called on a rewind; if not, the marker is forwarded and that is all.
     ``keeps_state``: whether it uses ``state``, so that the runtime must bring that up to the committed position first.
+    ``stores``: outside stores it writes to.
     """
 
     name: ClassVar[str]
@@ -66,6 +70,7 @@ class StreamAgent(ABC):
     requests: ClassVar[tuple[str, ...]] = ()
     stateful: ClassVar[bool] = False
     keeps_state: ClassVar[bool] = False
+    stores: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, partition: int, state: LocalState) -> None:
         self.partition = partition

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from schemas.records import Memory, MemoryFact
 from streams import topics
-from streams.agents.base import Emit, LocalState, Record, StreamAgent
+from streams.agents.base import VECTORS, Emit, LocalState, Record, StreamAgent
 from streams.core.block import BlockRef
 from streams.core.canonical_text import canonical_text
 from streams.errors import PoisonError
@@ -44,6 +44,7 @@ class EmbeddingAgent(StreamAgent):
     tables: ClassVar[tuple[str, ...]] = (topics.EMBEDDINGS,)
     stateful: ClassVar[bool] = True
     keeps_state: ClassVar[bool] = True
+    stores: ClassVar[tuple[str, ...]] = (VECTORS,)
 
     def __init__(self, partition: int, state: LocalState, embedder: Embedder, vectors: VectorStore) -> None:
         super().__init__(partition, state)

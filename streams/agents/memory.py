@@ -25,7 +25,7 @@ from schemas.codec import codec
 from schemas.records import MemoryCommand, MemoryFact
 from streams import topics
 from streams.agents.access import Access, Authority
-from streams.agents.base import Emit, LocalState, Record, StreamAgent
+from streams.agents.base import MEMORIES, Emit, LocalState, Record, StreamAgent
 from streams.agents.erasure import Erasures, erasure_of, standing_facts
 from streams.agents.memory_facts import command_facts, delete_fact, evicted, eviction, transaction_facts
 from streams.agents.memory_rows import MemoryRows, fact_name
@@ -52,6 +52,7 @@ class MemoryAgent(StreamAgent):
     requests: ClassVar[tuple[str, ...]] = (topics.EVICTIONS,)
     stateful: ClassVar[bool] = True
     keeps_state: ClassVar[bool] = True
+    stores: ClassVar[tuple[str, ...]] = (MEMORIES,)
 
     def __init__(
         self,

@@ -56,6 +56,15 @@ class Block:
     transactions: list[Transaction]
 
 
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """What a node says at one moment: which chain it serves, and the height and unix time of its newest block."""
+
+    chain_id: int
+    number: int
+    timestamp: int
+
+
 class ChainSource(Protocol):
     """Where blocks come from. Every method may raise SourceError; the caller tries again later."""
 

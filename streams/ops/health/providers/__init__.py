@@ -1,0 +1,1 @@
+"""Providers, one thing each."""
