@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from streams.errors import MonmouthError
 
@@ -18,14 +18,19 @@ LOOK_SECONDS = 0.25
 STALE_SECONDS = 5.0
 PULSE_SECONDS = 2.0
 PULSE_PATIENCE = 3.0
+REWINDS = "has rewound for"
+"""In the complaint of a partition that follows a reorganisation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look of the event loop at its work. ``complaints``: why it does not get on; none if it does."""
+    """One look of the event loop at its work. ``complaints``: why it does not get on; none if it does. ``parts``: the same of
+    each of the things that a process does, by name, where it does several.
+    """
 
     started: bool
     complaints: Sequence[str] = ()
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class Health:
@@ -38,11 +43,13 @@ class Health:
         self._started = False
         self._stopping = False
         self._complaints: Sequence[str] = ("it is starting",)
+        self._parts: Mapping[str, Sequence[str]] = {}
 
     def look(self, look: Look) -> None:
         """Says how things are now; called by the event loop again and again."""
         self._started = self._started or look.started
         self._complaints = tuple(look.complaints)
+        self._parts = {name: tuple(complaints) for name, complaints in look.parts.items()}
         self._looked = self._clock()
 
     def stopping(self) -> None:
@@ -60,12 +67,18 @@ class Health:
 
     def ready(self) -> Sequence[str]:
         """Complaints of /readyz."""
+        return self._hindered() or self._complaints
+
+    def parts(self) -> Mapping[str, Sequence[str]]:
+        """Complaints of each part; none of any where the process has none."""
+        hindered = self._hindered()
+        return {name: hindered or complaints for name, complaints in self._parts.items()}
+
+    def _hindered(self) -> Sequence[str]:
         if self._stopping:
             return ("it is stopping",)
         late = self._clock() - self._looked
-        if late > STALE_SECONDS:
-            return (f"the event loop has had no turn for {late:.0f} s",)
-        return self._complaints
+        return (f"the event loop has had no turn for {late:.0f} s",) if late > STALE_SECONDS else ()
 
 
 async def watch(health: Health, look: Callable[[], Look]) -> None:

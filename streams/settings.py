@@ -317,7 +317,7 @@ class HealthSettings(BaseModel):
     )
     cpu_percent: float = Field(80.0, gt=0, le=100, description="Used processor from which on a machine is degraded.")
     memory_percent: float = Field(85.0, gt=0, le=100, description="Used memory from which on a machine is degraded.")
-    failed_percent: float = Field(95.0, gt=0, le=100, description="Used processor or memory from which on it has failed.")
+    memory_failed_percent: float = Field(95.0, gt=0, le=100, description="And has failed.")
     disk_percent: float = Field(85.0, gt=0, le=100, description="Used disk from which on it is degraded.")
     disk_failed_percent: float = Field(95.0, gt=0, le=100, description="And has failed.")
     head_seconds: float = Field(60.0, gt=0, description="Age of the node's newest block from which on it is degraded.")

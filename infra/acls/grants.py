@@ -65,7 +65,7 @@ class Grant:
 class Role:
     """A program as the cluster sees it. ``transactions``: prefixes of its transactional ids; ``group``: its consumer group.
 
-    ``groups``: begins the names of others, of which it keeps positions.
+    ``groups``: begins the names of others, of which it keeps positions; ``watches``: groups whose positions it may see.
     """
 
     name: str
@@ -74,17 +74,26 @@ class Role:
     transactions: tuple[str, ...] = ()
     group: str = ""
     groups: str = ""
+    watches: tuple[str, ...] = ()
 
 
 def roles(specs: Iterable[type[StreamAgent]]) -> list[Role]:
     """Of every program but the operator. Names of topics, groups and transactional ids lack the prefix."""
+    specs = tuple(specs)
     return [
         *(_stream_agent(spec) for spec in specs),
         Role(PRODUCER, _read_by(PRODUCER), _written_by(PRODUCER), transactions=(f"{PRODUCER}-",)),
-        Role(GATEWAY, _read_by(GATEWAY), _written_by(GATEWAY), transactions=(f"{REGISTRY_WRITER}-",)),
+        _gateway(specs),
         Role(SUPERVISOR, _read_by(SUPERVISOR), _written_by(SUPERVISOR)),
         Role(OPS, _read_by(OPS), _written_by(OPS), (f"{ALERTS}-",), group=OPS, groups=f"{ALERTS}-"),
     ]
+
+
+def _gateway(specs: tuple[type[StreamAgent], ...]) -> Role:
+    """It answers from what others write, and says of every stream agent how far behind its inputs it is."""
+    reads = dict.fromkeys([*_read_by(GATEWAY), *(topic for spec in specs for topic in spec.inputs)])
+    watches = tuple(spec.name for spec in specs)
+    return Role(GATEWAY, tuple(reads), _written_by(GATEWAY), transactions=(f"{REGISTRY_WRITER}-",), watches=watches)
 
 
 def _stream_agent(spec: type[StreamAgent]) -> Role:
@@ -136,6 +145,8 @@ def _of(kafka: KafkaSettings, role: Role) -> Iterator[Grant]:
         yield Grant(who, "TRANSACTIONAL_ID", physical(kafka.prefix, prefix), "PREFIXED", "WRITE")
     if role.group:
         yield Grant(who, "GROUP", physical(kafka.prefix, role.group), "LITERAL", "READ")
+    for group in role.watches:
+        yield Grant(who, "GROUP", physical(kafka.prefix, group), "LITERAL", "DESCRIBE")
     if role.groups:
         yield Grant(who, "GROUP", physical(kafka.prefix, role.groups), "PREFIXED", "READ")
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import click
 
 from connectors.chain.archive import open_archive
+from connectors.chain.newest import NewestBlock
 from connectors.chain.rpc import RpcSource
 from streams import loops
 from streams.cli.measured import measured, metrics_port_option
 from streams.collector import relax_collector
 from streams.health import Health, Look, watch
+from streams.ops.health.looks import local, monitored, of_node
 from streams.ops.reporter import reporting
 from streams.ports.chain import ChainSource
 from streams.producer.kafka_log import KafkaLog
@@ -73,7 +75,10 @@ async def publish(
         stack.push_async_callback(source.close)
         if health is not None:
             stack.callback(asyncio.create_task(watch(health, look)).cancel)
-            await stack.enter_async_context(reporting(settings, settings.kafka.as_role(PRODUCER), PRODUCER, health))
+            node = of_node(settings, NewestBlock(settings.chain.rpc_url)) if isinstance(source, RpcSource) else []
+            monitor = await stack.enter_async_context(monitored(settings, local(settings), node))
+            as_producer = settings.kafka.as_role(PRODUCER)
+            await stack.enter_async_context(reporting(settings, as_producer, PRODUCER, health, monitor=monitor))
         running = started = await build(settings, source, once=once, until=until)
 
         def stop() -> None:

@@ -14,6 +14,8 @@ from streams.cli.measured import measured, metrics_port_option
 from streams.cli.wiring import AGENTS, agent_factories
 from streams.collector import relax_collector
 from streams.health import Health
+from streams.ops.health.components import WORKER
+from streams.ops.health.looks import local, monitored, of_stores
 from streams.ops.reporter import reporting
 from streams.runtime.stalls import watch_stalls
 from streams.runtime.worker import run_worker
@@ -35,7 +37,9 @@ async def work(settings: Settings, names: Sequence[str], health: Health) -> None
         stack.callback(asyncio.create_task(watch_stalls()).cancel)
         factories = agent_factories(settings, names, stack)
         reports_as = settings.kafka.as_role(factories[0].spec.name)
-        await stack.enter_async_context(reporting(settings, reports_as, "worker", health, settings.kafka.instance_id))
+        monitor = await stack.enter_async_context(monitored(settings, local(settings), of_stores(settings, factories)))
+        instance = settings.kafka.instance_id
+        await stack.enter_async_context(reporting(settings, reports_as, WORKER, health, instance, monitor=monitor))
         await run_worker(settings, factories, verifier, signer, stop, health=health)
 
 

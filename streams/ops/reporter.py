@@ -27,6 +27,7 @@ from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.arguments import client_arguments
 from streams.health import Health
 from streams.metrics import REGISTRY
+from streams.ops.health.monitor import Monitor
 from streams.ops.reports import ENDED, MOST_BYTES, MOST_SAMPLES, HealthPart, HealthReport, MetricReport, MetricSample
 from streams.runtime.kafka.producer import ended
 from streams.settings import KafkaSettings, Settings
@@ -227,13 +228,29 @@ def verdict(parts: Sequence[HealthPart]) -> tuple[HealthStatus, float]:
     return worst.status, sum(part.score for part in parts) / len(parts)
 
 
-def parts_of(health: Health) -> Parts:
-    """What the probes of a process say: that it lives, and what it is not ready for."""
+def parts_of(health: Health, monitor: Monitor | None = None) -> Parts:
+    """What the probes of a process say: that it lives, what it is not ready for, and how each part gets on; what its monitor
+    found; and what that expects.
+    """
 
     def parts() -> Sequence[HealthPart]:
-        return [_part("liveness", health.live(), "failed"), _part("readiness", health.ready(), "degraded")]
+        own = [_part("liveness", health.live(), "failed"), _part("readiness", health.ready(), "degraded")]
+        own += [_part(name, complaints, "degraded") for name, complaints in health.parts().items()]
+        return own if monitor is None else [*own, *_found(monitor)]
 
     return parts
+
+
+def _found(monitor: Monitor) -> Sequence[HealthPart]:
+    expected: dict[str, list[str]] = {}
+    for one in monitor.predictions:
+        expected.setdefault(one.component, []).append(one.breach.told(one.level))
+    return [
+        HealthPart(
+            name, found.status, found.score, "; ".join([found.detail, *expected.get(name, ())]).strip("; "), found.seconds
+        )
+        for name, found in monitor.found.items()
+    ]
 
 
 def _part(name: str, complaints: Sequence[str], otherwise: HealthStatus) -> HealthPart:
@@ -244,13 +261,21 @@ def _part(name: str, complaints: Sequence[str], otherwise: HealthStatus) -> Heal
 
 @asynccontextmanager
 async def reporting(
-    settings: Settings, kafka: KafkaSettings, component: str, health: Health, instance: str | None = None
+    settings: Settings,
+    kafka: KafkaSettings,
+    component: str,
+    health: Health,
+    instance: str | None = None,
+    *,
+    monitor: Monitor | None = None,
 ) -> AsyncIterator[None]:
-    """Reports for the block, where the settings want it. ``kafka``: as whom; ``instance``: the process's name if it has one."""
+    """Reports for the block, where the settings want it. ``kafka``: as whom; ``instance``: the process's name if it has one;
+    ``monitor``: what it knows is reported too.
+    """
     if not settings.ops.enabled:
         yield
         return
-    reporter = Reporter(settings, kafka, component, instance or this_process(), parts_of(health))
+    reporter = Reporter(settings, kafka, component, instance or this_process(), parts_of(health, monitor))
     task = asyncio.create_task(reporter.run(), name="reports")
     orderly = False
     try:

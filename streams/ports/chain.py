@@ -65,6 +65,16 @@ class Newest:
     timestamp: int
 
 
+class NodeLook(Protocol):
+    """Asks a node for its newest block, beside whoever follows it."""
+
+    async def look(self) -> Newest:
+        """Raises SourceError where the node does not answer, or with nonsense."""
+
+    async def close(self) -> None:
+        """Releases the connection."""
+
+
 class ChainSource(Protocol):
     """Where blocks come from. Every method may raise SourceError; the caller tries again later."""
 

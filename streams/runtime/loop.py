@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.core.batching import Batching, weight
 from streams.errors import FencedError, LogIntegrityError, PoisonError, may_pass
+from streams.health import REWINDS
 from streams.last_words import happened_at
 from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
 from streams.runtime import metrics
@@ -121,7 +122,7 @@ class AgentLoop:
             elif seat.running is None:
                 found.append(f"{self._job.name}/{seat.number}: is being opened")
             elif seat.running.rewinding > rewind_seconds:
-                found.append(f"{self._job.name}/{seat.number}: has rewound for {seat.running.rewinding:.0f} s")
+                found.append(f"{self._job.name}/{seat.number}: {REWINDS} {seat.running.rewinding:.0f} s")
         return found
 
     async def ask(self) -> None:

@@ -70,12 +70,21 @@ def _watched(
     health: Health, settings: ProbeSettings, loops: Sequence[AgentLoop], agents: Sequence[AgentFactory]
 ) -> list[asyncio.Task[None]]:
     """Tasks that keep ``health`` true: ready while all partitions held run, and brokers and stores answer."""
-    pulses = [Pulse(f"{loop.name}: the broker", loop.ask) for loop in loops]
-    pulses += [Pulse(f"{agent.spec.name}: its store", agent.probe) for agent in agents if agent.probe is not None]
+    pulses = {loop.name: [Pulse(f"{loop.name}: the broker", loop.ask)] for loop in loops}
+    for agent in agents:
+        if agent.probe is not None:
+            pulses[agent.spec.name].append(Pulse(f"{agent.spec.name}: its store", agent.probe))
 
     def look() -> Look:
-        complaints = [complaint for loop in loops for complaint in loop.complaints(settings.rewind_seconds)]
-        complaints += [pulse.complaint for pulse in pulses if pulse.complaint]
-        return Look(all(loop.started for loop in loops), complaints)
+        parts = {
+            loop.name: [
+                *loop.complaints(settings.rewind_seconds),
+                *(pulse.complaint for pulse in pulses[loop.name] if pulse.complaint),
+            ]
+            for loop in loops
+        }
+        complaints = [complaint for found in parts.values() for complaint in found]
+        return Look(all(loop.started for loop in loops), complaints, parts)
 
-    return [asyncio.create_task(watch(health, look)), *(asyncio.create_task(pulse.beat()) for pulse in pulses)]
+    beating = [pulse.beat() for found in pulses.values() for pulse in found]
+    return [asyncio.create_task(watch(health, look)), *map(asyncio.create_task, beating)]

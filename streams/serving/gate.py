@@ -8,6 +8,7 @@ What may be asked follows from the path, so a new route is closed until it is na
   * ``SHARED``, which tell no more than the chain does (what is asked through /mcp comes by here again): to every agent;
   * the schema registry, where it only reads: to every agent, and to anybody where the gateway listens on this machine only;
   * ``SYNC``, digests of what the chain says: to another deployment of the chain that holds this one's partner token;
+  * ``HEALTH``: to anybody, and more of it to the operator;
   * the rest, and everything above: to the operator.
 Invariants: what is compared with a secret is compared in constant time; a refusal says nothing about what exists.
 """
@@ -44,7 +45,8 @@ OPEN = frozenset(
         *PAGE,
     }
 )
-LOCAL = frozenset({"/health", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
+HEALTH = "/health"
+LOCAL = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
 SHARED = ("/mcp", "/v1/chain", "/v1/graph", "/v1/logs", "/v1/embeddings", "/v1/intents")
 AGENTS = "/v1/agents/"
 SYNC = "/v1/sync"
@@ -100,8 +102,10 @@ class Gate:
         schemas = is_registry(path) and is_reading(method, path)
         if path in OPEN or (self._local and (path in LOCAL or schemas)):
             return None
+        if path == HEALTH and self._operator is not None and not authorization:
+            return None
         principal = await self.principal(bearer_of(authorization) if is_registry(path) else authorization)
-        if not schemas or principal == PARTNER:
+        if path != HEALTH and (not schemas or principal == PARTNER):
             self.demand(principal, path)
         return principal
 

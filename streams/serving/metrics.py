@@ -49,9 +49,21 @@ AGENTS_ACTIVE = Gauge(
 GRAPH_EVENTS = Gauge("monmouth_graph_events_held", "Events of edges in the table of the graph.", registry=REGISTRY)
 GRAPH_FULL = Gauge("monmouth_graph_full", "1 where the table of the graph has no room and answers no more.", registry=REGISTRY)
 ROOTS_HELD = Gauge("monmouth_roots_held", "Agents in the table of lattice roots.", registry=REGISTRY)
-HEALTH_SCORE = Gauge("monmouth_system_health_score", "Healthy share of the components, 0 to 1.", registry=REGISTRY)
-HEALTHY = Gauge("monmouth_components_healthy_total", "Components whose probe passes.", registry=REGISTRY)
-DEGRADED = Gauge("monmouth_components_degraded_total", "Components whose probe passes with a complaint.", registry=REGISTRY)
+HEALTH_SCORE = Gauge(
+    "monmouth_system_health_score", "Scores of the components, weighed by how many depend on each; 0 to 1.", registry=REGISTRY
+)
+HEALTHY = Gauge("monmouth_components_healthy_total", "Components of the deployment that are well.", registry=REGISTRY)
+DEGRADED = Gauge(
+    "monmouth_components_degraded_total",
+    "Components that work with a complaint, or need one that has failed.",
+    registry=REGISTRY,
+)
+COMPONENT_FAILED = Gauge(
+    "monmouth_component_failed",
+    "1 where a component has failed and nothing that it needs has.",
+    ["component"],
+    registry=REGISTRY,
+)
 
 HEAD = Gauge("monmouth_chain_head_block", "Height of the head, as the log says.", registry=REGISTRY)
 FINAL = Gauge("monmouth_chain_final_block", "Height of the newest final block, as the log says.", registry=REGISTRY)

@@ -14,12 +14,11 @@ import numpy as np
 
 from streams.errors import MonmouthError
 from streams.ports.stores import MemoryStore, VectorStore
-from streams.serving import metrics
 from streams.serving.chain import ChainReader
 from streams.serving.degraded import DegradableVectors
 from streams.serving.graph.tail import GraphSource
 from streams.serving.vectors import QueryVectors
-from streams.serving.wire import Component
+from streams.serving.wire import ProbedPart
 
 Probe = Callable[[], Awaitable[str]]
 """Raises if the part does not work; returns "" if it is well, or a complaint if it works but not as it should."""
@@ -110,48 +109,36 @@ def graph_probe(graph: GraphSource) -> Probe:
 
 
 class Probes:
-    """Runs all probes together. Concurrent callers share one run."""
+    """Runs all probes together. Concurrent callers share one run. ``names``: of the parts that are probed."""
 
     def __init__(self, probes: dict[str, Probe]) -> None:
         self._probes = probes
-        self._last: dict[str, Component] = {}
+        self.names = tuple(probes)
+        self._last: dict[str, ProbedPart] = {}
         self._ran_at = float("-inf")
         self._running = asyncio.Lock()
 
-    async def components(self) -> dict[str, Component]:
-        """The state of each part, at most MAX_AGE old; sets the health gauges."""
+    async def components(self) -> dict[str, ProbedPart]:
+        """The state of each part, at most MAX_AGE old."""
         async with self._running:
             if time.monotonic() - self._ran_at > MAX_AGE:
                 results = await asyncio.gather(*(_run(probe) for probe in self._probes.values()))
                 self._last = dict(zip(self._probes, results, strict=True))
                 self._ran_at = time.monotonic()
-                self._measure()
             return dict(self._last)
 
-    def _measure(self) -> None:
-        states = [component.status for component in self._last.values()]
-        metrics.HEALTHY.set(states.count("healthy"))
-        metrics.DEGRADED.set(states.count("degraded"))
-        metrics.HEALTH_SCORE.set(score(self._last))
 
-
-def score(components: dict[str, Component]) -> float:
-    """Healthy share, 0 to 1."""
-    healthy = sum(component.status == "healthy" for component in components.values())
-    return healthy / len(components) if components else 0.0
-
-
-def failures(components: dict[str, Component]) -> list[str]:
+def failures(components: dict[str, ProbedPart]) -> list[str]:
     """Why it is not ready; nothing if it is."""
     return [f"{name}: {component.message}" for name, component in components.items() if component.status == "failed"]
 
 
-async def _run(probe: Probe) -> Component:
+async def _run(probe: Probe) -> ProbedPart:
     started = time.monotonic()
 
-    def component(status: str, message: str) -> Component:
+    def component(status: str, message: str) -> ProbedPart:
         elapsed = round(1000 * (time.monotonic() - started), 3)
-        return Component.model_validate({"status": status, "message": message, "milliseconds": elapsed})
+        return ProbedPart.model_validate({"status": status, "message": message, "milliseconds": elapsed})
 
     try:
         complaint = await asyncio.wait_for(probe(), PROBE_SECONDS)

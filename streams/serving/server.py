@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from streams.agents.access import Authority
+from streams.agents.base import MEMORIES, VECTORS
 from streams.allocator import give_back
 from streams.decoding.nl.parser import default_reader
 from streams.errors import ConfigurationError
@@ -27,8 +28,12 @@ from streams.identity.binding import Place
 from streams.identity.operator import load_or_create_operator_token, read_token
 from streams.identity.tokens import Tokens
 from streams.metrics import measure_disk
-from streams.ops.reporter import reporting
+from streams.ops.health.looks import local, pace_of, store_components
+from streams.ops.health.monitor import Monitor
+from streams.ops.health.providers.broker import Broker, Groups
+from streams.ops.reporter import reporting, this_process
 from streams.ports.embedder import Embedder
+from streams.ports.log import TopicPartition
 from streams.ports.search import PooledSearch
 from streams.ports.stores import Catching, MemoryStore, VectorStore
 from streams.probe_server import ProbeServer, serve_probes
@@ -60,6 +65,7 @@ from streams.serving.graph.tail import EdgeTail
 from streams.serving.messages.desk import MessageDesk
 from streams.serving.messages.topic import MessageTail, MessageWriter
 from streams.serving.ops.dashboard import Dashboard
+from streams.serving.ops.health import SystemHealth
 from streams.serving.ops.live import Live
 from streams.serving.ops.operations import Operations
 from streams.serving.packages import Packages
@@ -96,6 +102,7 @@ from streams.signing import Signer, Verifier, load_or_create_signer
 from streams.switches import FILE as SWITCHES
 from streams.switches import Switches
 from streams.topics import MEMORY_LOG
+from streams.upkeep.pipeline import stream_agents
 from streams.vault.sealing import open_keys
 
 BACKLOG = 256
@@ -189,6 +196,30 @@ class Gateway:
             lambda: cache_state(kept),
             lambda: self.operations.tail.complaint,
         )
+        names = store_components(settings)
+        probes = Probes(
+            {
+                "broker": broker_probe(self.chain),
+                "chain_view": chain_view_probe(self.chain),
+                names[MEMORIES]: memory_store_probe(stores.memories),
+                names[VECTORS]: vector_store_probe(vectors, embedder.dimension),
+                "embedder": embedder_probe(self._vectors),
+                "graph_view": graph_probe(self.edges),
+            }
+        )
+        specs = stream_agents()
+        groups = Groups(settings.kafka, {spec.name: spec.inputs for spec in specs}, self._position, self._rewinding)
+        watching = Broker(groups, settings.health.lag_seconds) if "broker" in settings.health.providers else None
+        self.monitor = Monitor([*local(settings), *([watching] if watching else [])], pace_of(settings.health))
+        self._system = SystemHealth(
+            settings,
+            specs,
+            probes,
+            self.operations.board.processes,
+            monitor=self.monitor,
+            broker=watching,
+            itself=(GATEWAY, this_process()),
+        )
         self._app: FastAPI | None = None
         self._messages = self._message_tail(verifier, signer) if settings.gateway.messages else None
         self.services = Services(
@@ -218,16 +249,8 @@ class Gateway:
             states=AgentStates(proofs, reads, self.roots, self.roots, self.progress, settings.kafka.partitions),
             dashboard=dashboard,
             live=Live(dashboard, self.operations.changed),
-            probes=Probes(
-                {
-                    "broker": broker_probe(self.chain),
-                    "chain_view": chain_view_probe(self.chain),
-                    "memory_store": memory_store_probe(stores.memories),
-                    "vector_store": vector_store_probe(vectors, embedder.dimension),
-                    "embedder": embedder_probe(self._vectors),
-                    "graph": graph_probe(self.edges),
-                }
-            ),
+            probes=probes,
+            health=self._system,
         )
         self._metrics: ProbeServer | None = None
         self.health = Health(settings.probes.live_seconds)
@@ -281,6 +304,7 @@ class Gateway:
         self._tasks = [
             asyncio.create_task(self._server.serve([listener]), name="http"),
             asyncio.create_task(self._probe(), name="probes"),
+            asyncio.create_task(self.monitor.run(), name="health monitor"),
             asyncio.create_task(watch(self.health, lambda: self._looked or STARTING), name="health"),
             asyncio.create_task(Closer(self.sessions, self._commands).run(), name="sessions"),
             asyncio.create_task(self._tend(), name="cache"),
@@ -352,6 +376,13 @@ class Gateway:
             purges=(finder.purge, indexes.drop),
         )
 
+    async def _position(self, stream_agent: str, place: TopicPartition) -> int | None:
+        standing = await self.progress.fresh(stream_agent, place.partition)
+        return None if standing is None else standing.offsets.get(place.topic)
+
+    def _rewinding(self, stream_agent: str) -> bool:
+        return self._system.rewinding(stream_agent)
+
     def _final(self) -> int | None:
         final = self.chain.view.final
         return final.number if final else None
@@ -360,6 +391,7 @@ class Gateway:
         """Keeps health gauges and probes true between health requests. It has started when all parts have once been there."""
         while True:
             failed = failures(await self.services.probes.components())
+            await self._system.verdict()  # for the metrics
             self._looked = Look(not failed, failed)
             await asyncio.sleep(PROBE_EVERY)
 
@@ -386,7 +418,7 @@ async def run_gateway(
         await gateway.start()
         if started is not None:
             started.set_result(gateway)
-        async with reporting(settings, settings.kafka.as_role(GATEWAY), "gateway", gateway.health):
+        async with reporting(settings, settings.kafka.as_role(GATEWAY), GATEWAY, gateway.health, monitor=gateway.monitor):
             await stop_event.wait()
     finally:
         await gateway.stop()

@@ -26,6 +26,7 @@ from streams.serving.gate import Gate
 from streams.serving.graph.reads import GraphReads
 from streams.serving.moments import moment_of
 from streams.serving.ops.dashboard import Dashboard
+from streams.serving.ops.health import SystemHealth
 from streams.serving.ops.live import Live
 from streams.serving.packages import Packages
 from streams.serving.probes import Probes
@@ -54,6 +55,7 @@ class Services:
     sessions: SessionTable
     logs: LogProver
     probes: Probes
+    health: SystemHealth
     vectors: QueryVectors
     reader: Reader
     gate: Gate

@@ -110,3 +110,15 @@ async def test_a_pulse_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -
             await asyncio.sleep(0.02)
     task.cancel()
     assert pulse.complaint == "part: no answer within 0.05 s"
+
+
+def test_each_part_speaks_for_itself_until_the_process_cannot(clock: Clock) -> None:
+    health = Health(60, clock)
+    assert health.parts() == {}
+    health.look(Look(True, ["memory: waits"], {"memory": ["waits"], "graph": []}))
+    assert health.parts() == {"memory": ("waits",), "graph": ()}
+    clock.now = 6.0
+    assert set(health.parts().values()) == {("the event loop has had no turn for 6 s",)}
+    clock.now = 0.0
+    health.stopping()
+    assert set(health.parts().values()) == {("it is stopping",)}

@@ -8,6 +8,7 @@ their disk.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from streams.agents.base import StreamAgent
 from streams.settings import GATEWAY, PRODUCER
@@ -19,10 +20,12 @@ BROKER, NODE, DISK, FOLDERS = "broker", "node", "disk", "store_folders"
 def needs_of(
     specs: Iterable[type[StreamAgent]],
     stores: Mapping[str, str],
-    own: Iterable[str] = (),
+    own: Mapping[str, Iterable[str]] = MappingProxyType({}),
     topics: Mapping[str, TopicSpec] = TOPICS,
 ) -> dict[str, set[str]]:
-    """``stores``: components that the outside stores are, by what stream agents call them; ``own``: parts of the gateway."""
+    """``stores``: components that the outside stores are, by what stream agents call them; ``own``: parts of the gateway,
+    with what each needs.
+    """
     specs = list(specs)
     programs = {PRODUCER, GATEWAY, *(spec.name for spec in specs)}
     needs: dict[str, set[str]] = {PRODUCER: {BROKER, NODE, DISK}}
@@ -33,5 +36,6 @@ def needs_of(
         }
     read = {spec.writer for spec in topics.values() if GATEWAY in spec.readers} & programs
     fills = {spec.name for spec in specs if spec.stores}
+    needs |= {part: set(needed) for part, needed in own.items()}
     needs[GATEWAY] = {BROKER, DISK, *read, *fills, *stores.values(), *own} - {GATEWAY}
     return needs

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from streams import __version__
 from streams.core.forkview import severity
 from streams.metrics import uptime
+from streams.ops.health.monitor import Prediction
+from streams.ops.health.verdict import Judged
+from streams.serving.gate import OPERATOR
 from streams.serving.limits import body_of
-from streams.serving.probes import failures, score
+from streams.serving.probes import failures
 from streams.serving.services import Served
-from streams.serving.wire import Block, ChainState, ErrorBody, Health, Ready, ReorgView
+from streams.serving.wire import Block, ChainState, ComponentHealth, ErrorBody, Health, PredictedBreach, Ready, ReorgView
 
 router = APIRouter(tags=["state"])
 
@@ -54,19 +57,52 @@ async def readyz(served: Served) -> Response:
     return JSONResponse({"ready": True})
 
 
-@router.get("/health", operation_id="health", responses={503: {"model": Health}})
-async def health(served: Served, response: Response) -> Health:
-    """Every component, probed. 503 if one has failed."""
-    components = await served.probes.components()
-    states = {component.status for component in components.values()}
-    status = "failed" if "failed" in states else "degraded" if "degraded" in states else "healthy"
-    response.status_code = 503 if status == "failed" else 200
-    return Health.model_validate(
-        {
-            "status": status,
-            "score": score(components),
-            "components": components,
-            "uptime_seconds": uptime(),
-            "version": __version__,
-        }
+@router.get("/health", operation_id="health", response_model_exclude_none=True, responses={503: {"model": Health}})
+async def health(request: Request, served: Served, response: Response) -> Health:
+    """The deployment: to anybody how it is, to the operator every component, why, and what is about to break.
+
+    503 if a component has failed.
+    """
+    verdict = await served.health.verdict()
+    response.status_code = 503 if verdict.status == "failed" else 200
+    if getattr(request.state, "principal", None) != OPERATOR:
+        return Health(status=verdict.status, score=verdict.score)
+    return Health(
+        status=verdict.status,
+        score=verdict.score,
+        components={name: _component(one) for name, one in verdict.components.items()},
+        roots=list(verdict.roots),
+        predictions=[_predicted(one) for one in served.health.predictions],
+        uptime_seconds=uptime(),
+        version=__version__,
+    )
+
+
+def _component(one: Judged) -> ComponentHealth:
+    return ComponentHealth(
+        status=one.status,
+        score=one.score,
+        message=one.own.detail,
+        milliseconds=round(1000 * one.own.seconds, 3),
+        weight=one.weight,
+        needs=list(one.needs),
+        affected=one.affected,
+        causes=list(one.causes),
+        because=one.because,
+    )
+
+
+def _predicted(one: Prediction) -> PredictedBreach:
+    level, breach = one.level, one.breach
+    return PredictedBreach(
+        component=one.component,
+        of=level.of,
+        value=level.value,
+        limit=level.limit,
+        unit=level.unit.strip(),
+        expected_seconds=breach.expected,
+        earliest_seconds=breach.earliest,
+        latest_seconds=breach.latest,
+        confidence=breach.confidence,
+        text=breach.told(level),
     )

@@ -45,7 +45,17 @@ from streams.serving.wire.proofs import (
     RootView,
 )
 from streams.serving.wire.sessions import OpenRequest, SessionList, SessionTermsRequest, SessionView
-from streams.serving.wire.standing import CacheState, ChainState, Component, Health, Ready, ReorgView, TopQuestion
+from streams.serving.wire.standing import (
+    CacheState,
+    ChainState,
+    ComponentHealth,
+    Health,
+    PredictedBreach,
+    ProbedPart,
+    Ready,
+    ReorgView,
+    TopQuestion,
+)
 from streams.serving.wire.writes import (
     AmendRequest,
     Ended,
@@ -77,7 +87,7 @@ __all__ = [
     "Change",
     "ChangeType",
     "Citation",
-    "Component",
+    "ComponentHealth",
     "ConsistencyView",
     "Context",
     "ContextFilter",
@@ -111,6 +121,8 @@ __all__ = [
     "Omitted",
     "OpenRequest",
     "PackageView",
+    "PredictedBreach",
+    "ProbedPart",
     "ProofView",
     "QueryRequest",
     "Ready",

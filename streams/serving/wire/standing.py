@@ -29,22 +29,60 @@ class ChainState(Answer):
     reorgs: list[ReorgView]
 
 
-class Component(Answer):
-    """One probe. ``milliseconds``: how long it took."""
+HealthStatus = Literal["healthy", "degraded", "failed"]
 
-    status: Literal["healthy", "degraded", "failed"]
+
+class ProbedPart(Answer):
+    """One probe of a part of the gateway. ``milliseconds``: how long it took."""
+
+    status: HealthStatus
     message: str = ""
     milliseconds: float
 
 
-class Health(Answer):
-    """All probes. ``score``: healthy share of the components, 0 to 1."""
+class ComponentHealth(Answer):
+    """One component. ``message``: what was found of it; ``weight``: its share in the score; ``affected``: something that it
+    needs has failed, for which it is not told itself; ``causes``: what that is; ``because``: the same as a sentence.
+    """
 
-    status: Literal["healthy", "degraded", "failed"]
+    status: HealthStatus
     score: float
-    components: dict[str, Component]
-    uptime_seconds: float
-    version: str
+    message: str = ""
+    milliseconds: float = 0.0
+    weight: float
+    needs: list[str] = Field(default_factory=list)
+    affected: bool = False
+    causes: list[str] = Field(default_factory=list)
+    because: str = ""
+
+
+class PredictedBreach(Answer):
+    """A limit that will be reached, in seconds from now: ``expected``, and with ``confidence`` between the other two."""
+
+    component: str
+    of: str
+    value: float
+    limit: float
+    unit: str
+    expected_seconds: float
+    earliest_seconds: float
+    latest_seconds: float
+    confidence: float
+    text: str
+
+
+class Health(Answer):
+    """The deployment. ``score``: of all components, weighed by how many depend on each, 0 to 1. What follows is for the
+    operator alone: ``roots`` are components that are themselves not well, worst first.
+    """
+
+    status: HealthStatus
+    score: float
+    components: dict[str, ComponentHealth] = Field(default_factory=dict)
+    roots: list[str] = Field(default_factory=list)
+    predictions: list[PredictedBreach] = Field(default_factory=list)
+    uptime_seconds: float | None = None
+    version: str | None = None
 
 
 class Ready(Answer):

@@ -10,10 +10,16 @@ import httpx
 import numpy as np
 import pytest
 
+from streams import wall
 from streams.errors import MonmouthError
 from streams.metrics import REGISTRY
+from streams.ops.reports import HealthPart, HealthReport
 from streams.serving import probes
-from tests.unit.serving.world import World
+from streams.serving.ops.processes import Process
+from tests.identity import member
+from tests.unit.serving.world import World, client
+
+PARTS = {"broker", "chain_view", "memory_store", "vector_store", "embedder", "graph_view"}
 
 
 async def test_all_well(http: httpx.AsyncClient) -> None:
@@ -24,8 +30,8 @@ async def test_all_well(http: httpx.AsyncClient) -> None:
     body = health.json()
     assert body["status"] == "healthy"
     assert body["score"] == 1.0
-    assert set(body["components"]) == {"broker", "chain_view", "memory_store", "vector_store", "embedder", "graph"}
-    assert REGISTRY.get_sample_value("monmouth_components_healthy_total") == 6
+    assert set(body["components"]) == PARTS | {"gateway"}
+    assert REGISTRY.get_sample_value("monmouth_components_healthy_total") == 7
 
 
 def stick(world: World) -> None:
@@ -76,8 +82,17 @@ async def test_each_broken_part_is_named(
     assert health.status_code == 503
     body = health.json()
     assert {name for name, part in body["components"].items() if part["status"] == "failed"} == failed
-    assert body["score"] == pytest.approx(1 - len(failed) / 6)
-    assert REGISTRY.get_sample_value("monmouth_system_health_score") == pytest.approx(1 - len(failed) / 6)
+    roots = failed - ({"chain_view"} if "broker" in failed else set())
+    assert set(body["roots"]) == roots
+    assert body["components"]["gateway"]["status"] == "degraded"
+    assert set(body["components"]["gateway"]["causes"]) == roots
+    weights = {name: part["weight"] for name, part in body["components"].items()}
+    half = {name for name, part in body["components"].items() if part["affected"]} - failed
+    lost = sum(weights[name] for name in failed) + sum(weights[name] / 2 for name in half)
+    assert body["score"] == pytest.approx(1 - lost / sum(weights.values()))
+    assert REGISTRY.get_sample_value("monmouth_system_health_score") == pytest.approx(body["score"])
+    assert all(REGISTRY.get_sample_value("monmouth_component_failed", {"component": name}) == 1 for name in roots)
+    assert REGISTRY.get_sample_value("monmouth_component_failed", {"component": "gateway"}) == 0
     assert (await http.get("/livez")).status_code == 200
 
 
@@ -109,8 +124,8 @@ async def test_a_graph_without_answers_is_a_complaint_and_no_more(
 ) -> None:
     world.edges.failure = MonmouthError("the tail broke")
     health = (await http.get("/health")).json()
-    assert (health["status"], health["components"]["graph"]["status"]) == ("degraded", "degraded")
-    assert "the tail broke" in health["components"]["graph"]["message"]
+    assert (health["status"], health["components"]["graph_view"]["status"]) == ("degraded", "degraded")
+    assert "the tail broke" in health["components"]["graph_view"]["message"]
     assert (await http.get("/readyz")).status_code == 200
     assert (await http.get("/v1/graph/top")).status_code == 503
     world.edges.failure, world.edges.slow = None, 5.0
@@ -121,3 +136,50 @@ async def test_a_graph_without_answers_is_a_complaint_and_no_more(
 async def test_flood_of_health_requests_probes_once(http: httpx.AsyncClient, world: World) -> None:
     await asyncio.gather(*(http.get("/health") for _ in range(20)))
     assert world.embedder.calls <= 2
+
+
+async def test_a_stranger_learns_how_it_is_and_nothing_else(world: World) -> None:
+    close_memories(world)
+    async with client(world) as http:
+        http.headers = httpx.Headers()
+        stranger = await http.get("/health")
+    assert stranger.status_code == 503
+    assert stranger.json().keys() == {"status", "score", "components", "roots", "predictions"}
+    assert not any(stranger.json()[name] for name in ("components", "roots", "predictions"))
+
+
+async def test_a_token_that_is_not_the_operators_shows_no_more(world: World) -> None:
+    async with client(world, world.token_of(member(1))) as http:
+        assert not (await http.get("/health")).json()["components"]
+    async with client(world, "wrong" * 10) as http:
+        assert (await http.get("/health")).status_code == 401
+    async with client(world) as http:
+        assert (await http.get("/health")).json()["components"]
+
+
+def process(name: str, *parts: HealthPart, seen: float = 0.0, component: str = "worker") -> Process:
+    report = HealthReport(component, name, 0, "healthy", 1.0, parts)
+    return Process(component, name, seen_ms=int(1000 * (wall.time_of_day() - seen)), health=report)
+
+
+async def test_processes_speak_for_what_they_run_until_they_fall_silent(http: httpx.AsyncClient, world: World) -> None:
+    well = HealthPart("memory", "healthy", 1.0)
+    world.processes.append(process("one", well))
+    body = (await http.get("/health")).json()
+    assert (body["status"], body["components"]["memory"]["status"]) == ("healthy", "healthy")
+    world.processes[0] = process("one", well, seen=60)
+    body = (await http.get("/health")).json()
+    assert body["roots"] == ["memory"]
+    assert body["components"]["memory"]["message"] == "nobody reports it; the last one fell silent 60 s ago"
+    assert body["components"]["gateway"]["because"] == "gateway degraded because memory failed"
+    world.processes.append(process("two", well))
+    assert (await http.get("/health")).json()["status"] == "healthy"
+
+
+async def test_the_metric_of_a_component_goes_when_the_component_does(http: httpx.AsyncClient, world: World) -> None:
+    world.processes.append(process("one", HealthPart("disk", "failed", 0.0, "full")))
+    await http.get("/health")
+    assert REGISTRY.get_sample_value("monmouth_component_failed", {"component": "disk"}) == 1
+    world.processes.clear()
+    await http.get("/health")
+    assert REGISTRY.get_sample_value("monmouth_component_failed", {"component": "disk"}) is None

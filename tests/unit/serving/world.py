@@ -37,7 +37,9 @@ from streams.serving.gate import Gate
 from streams.serving.graph.reads import GraphReads
 from streams.serving.ops.board import Board
 from streams.serving.ops.dashboard import Dashboard
+from streams.serving.ops.health import SystemHealth
 from streams.serving.ops.live import Live
+from streams.serving.ops.processes import Process
 from streams.serving.packages import Packages
 from streams.serving.probes import (
     Probes,
@@ -62,8 +64,9 @@ from streams.serving.sync.snapshots import Snapshots, StoreFacts
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Waits
 from streams.serving.write_token import WriteTokens
-from streams.settings import RagSettings
+from streams.settings import RagSettings, Settings
 from streams.signing import Signer, Verifier
+from streams.upkeep.pipeline import stream_agents
 from streams.vault.keys import FileKeyStore
 from streams.vault.master import MasterKey
 from tests.feeds import Facts
@@ -157,14 +160,17 @@ class World:
         self.now = 0.0
         self.cached = CachedFinder(self.finder, self.reads, freshness, Limits(1 << 20, 64, 300), clock=lambda: self.now)
         self.prover = Prover(self.reads, self.memories, self.roots, KEY, patience)
-        probes = {
-            "broker": broker_probe(self.chain),
-            "chain_view": chain_view_probe(self.chain),
-            "memory_store": memory_store_probe(self.memories),
-            "vector_store": vector_store_probe(self.index, self.embedder.dimension),
-            "embedder": embedder_probe(self.vectors),
-            "graph": graph_probe(self.edges),
-        }
+        self.processes: list[Process] = []
+        self.probes = Probes(
+            {
+                "broker": broker_probe(self.chain),
+                "chain_view": chain_view_probe(self.chain),
+                "memory_store": memory_store_probe(self.memories),
+                "vector_store": vector_store_probe(self.index, self.embedder.dimension),
+                "embedder": embedder_probe(self.vectors),
+                "graph_view": graph_probe(self.edges),
+            }
+        )
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         self.keys = FileKeyStore(folder / "agents.keys", lambda: MasterKey(bytes(32)))
@@ -198,7 +204,8 @@ class World:
             sessions=self.sessions,
             packages=Packages(self.prover, self.commands, signer, Verifier([signer.public])),
             logs=LogProver(self.roots),
-            probes=Probes(probes),
+            probes=self.probes,
+            health=SystemHealth(Settings(), stream_agents(), self.probes, self.processes),
             vectors=self.vectors,
             reader=default_reader(),
             graph=GraphReads(self.chain, self.edges),

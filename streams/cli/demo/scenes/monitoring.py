@@ -29,12 +29,20 @@ MEASURED = (
 """Metrics that a pipeline which has taken in blocks and answered questions has moved."""
 
 
+OF_THE_MACHINE = {"resources", "disk"}
+"""Components that a busy machine may make complain, whatever the pipeline does."""
+
+
 async def health(system: System, least: int) -> Metrics:
     """Probes of the gateway. Raises CheckError unless at least ``least`` components are there, and all are well."""
     async with system.async_client() as client:
         found = await client.health()
         live, ready = await client.live(), await client.ready()
-    ill = [f"{name}: {part.status} {part.message}" for name, part in found.components.items() if part.status != "healthy"]
+    ill = [
+        f"{name}: {part.status} {part.message}"
+        for name, part in found.components.items()
+        if part.status != "healthy" and name not in OF_THE_MACHINE
+    ]
     expect(not ill, f"not healthy: {'; '.join(ill)}")
     expect(len(found.components) >= least, f"{len(found.components)} components are probed, not {least}")
     expect(live.ready and ready.ready, "the gateway is not live and ready")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from streams import wall
 from streams.ops.health.finding import Finding, Level
-from streams.ports.chain import Newest
-
-Look = Callable[[], Awaitable[Newest]]
-"""Asks the node. Raises SourceError."""
+from streams.ports.chain import NodeLook
 
 
 class Node:
@@ -18,24 +15,22 @@ class Node:
     name = "node"
     interval: float | None = None
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
-        look: Look,
-        close: Callable[[], Awaitable[None]],
+        node: NodeLook,
         chain_id: int | None,
         degraded: float,
         failed: float,
         now: Callable[[], float] = wall.time_of_day,
     ) -> None:
-        self._look = look
-        self.close = close
+        self._node = node
         self._chain_id = chain_id
         self._degraded = degraded
         self._failed = failed
         self._now = now
 
     async def probe(self) -> Finding:
-        newest = await self._look()
+        newest = await self._node.look()
         if self._chain_id is not None and newest.chain_id != self._chain_id:
             return Finding("failed", f"it serves chain {newest.chain_id}, and chain {self._chain_id} is expected")
         age = max(0.0, self._now() - newest.timestamp)
@@ -44,3 +39,6 @@ class Node:
         if age >= self._failed:
             return Finding("failed", said, levels=(level,))
         return Finding("degraded" if age >= self._degraded else "healthy", said, levels=(level,))
+
+    async def close(self) -> None:
+        await self._node.close()

@@ -10,8 +10,6 @@ import psutil
 
 from streams.ops.health.finding import Finding, Level, Status, together
 
-CPU, MEMORY = "cpu used", "memory used"
-
 
 class Resources:
     """Healthy below the first limits, degraded below ``failed``, in percent of the machine; of the processor since the last
@@ -30,7 +28,8 @@ class Resources:
 
     async def probe(self) -> Finding:
         cpu, memory, own = await asyncio.to_thread(self._measured)
-        found = together((self._judged(CPU, cpu, self._cpu), self._judged(MEMORY, memory, self._memory)))
+        busy = Finding("degraded" if cpu >= self._cpu else "healthy")  # it does its work, and what is late by it says so itself
+        found = together((busy, self._judged(memory)))
         said = f"machine: cpu {cpu:.0f} %, memory {memory:.0f} %; this process: {own / 2**20:.0f} MiB"
         return Finding(found.status, said, found.score, levels=found.levels)
 
@@ -47,10 +46,9 @@ class Resources:
             float(self._process.memory_info().rss),
         )
 
-    def _judged(self, of: str, percent: float, degraded: float) -> Finding:
-        status: Status = "healthy" if percent < degraded else "degraded" if percent < self._failed else "failed"
-        levels = (Level(of, percent, self._failed, " %"),) if of == MEMORY else ()
-        return Finding(status, levels=levels)
+    def _judged(self, memory: float) -> Finding:
+        status: Status = "healthy" if memory < self._memory else "degraded" if memory < self._failed else "failed"
+        return Finding(status, levels=(Level("memory used", memory, self._failed, " %"),))
 
 
 def _idle(times: Any) -> float:

@@ -8,7 +8,7 @@ from streams.upkeep.pipeline import stream_agents
 
 STORES = {"memories": "cassandra", "vectors": "milvus"}
 OF_ALL = ("broker", "disk", "store_folders")
-NEEDS = needs_of(stream_agents(), STORES, own=("embedder", "chain_view"))
+NEEDS = needs_of(stream_agents(), STORES, own={"embedder": (), "chain_view": ("broker",)})
 
 
 def test_what_each_needs() -> None:
@@ -20,6 +20,8 @@ def test_what_each_needs() -> None:
         "lattice": {*OF_ALL, "memory"},
         "graph": {*OF_ALL, "producer"},
         "bridge": {*OF_ALL, "memory"},
+        "embedder": set(),
+        "chain_view": {"broker"},
         "gateway": {
             *("broker", "disk", "producer", "memory", "lattice", "graph", "embedding"),
             *("cassandra", "milvus", "embedder", "chain_view"),

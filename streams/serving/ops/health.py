@@ -1,0 +1,109 @@
+"""The health of the whole deployment, as this gateway sees it: its own probes, what processes report, how far groups are.
+
+Invariants: nothing is remembered beyond its time: reports count for ``health.ttl_seconds``, probes of the gateway's own parts
+for a second, a monitor's findings until they are overdue; the health metrics say what the newest verdict says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from streams import wall
+from streams.agents.base import StreamAgent
+from streams.health import REWINDS
+from streams.ops.health.components import Seen, components
+from streams.ops.health.dependencies import Dependencies
+from streams.ops.health.finding import Finding, together
+from streams.ops.health.looks import store_components, things, weights_of
+from streams.ops.health.monitor import Monitor, Prediction
+from streams.ops.health.providers.broker import Broker
+from streams.ops.health.topology import BROKER, needs_of
+from streams.ops.health.verdict import Verdict, judge
+from streams.serving import metrics
+from streams.serving.ops.processes import Process
+from streams.serving.probes import Probes
+from streams.settings import GATEWAY, Settings
+
+VIEWS = {"chain_view": (BROKER,), "graph_view": (BROKER,)}
+"""Parts of the gateway that need something themselves."""
+
+
+class SystemHealth:
+    """``itself``: (component, instance) under which this process reports, so that it is not told what it knows better."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        specs: Iterable[type[StreamAgent]],
+        probes: Probes,
+        processes: Iterable[Process] = (),
+        *,
+        monitor: Monitor | None = None,
+        broker: Broker | None = None,
+        itself: tuple[str, str] | None = None,
+        now: Callable[[], float] = wall.time_of_day,
+    ) -> None:
+        """Raises ConfigurationError where health.needs makes a circle."""
+        own = {name: VIEWS.get(name, ()) for name in probes.names if name not in things(settings)}
+        self.dependencies = Dependencies(needs_of(specs, store_components(settings), own)).overridden(settings.health.needs)
+        self._settings = settings.health
+        self._things = things(settings)
+        self._weights = weights_of(settings.health)
+        self._probes = probes
+        self._processes = processes
+        self._monitor = monitor
+        self._broker = broker
+        self._itself = itself
+        self._now = now
+        self._measured: set[str] = set()
+
+    async def verdict(self) -> Verdict:
+        """How all is now; sets the health metrics."""
+        own = {GATEWAY: Finding("healthy")}
+        for name, part in (await self._probes.components()).items():
+            own[name] = Finding(part.status, part.message, seconds=part.milliseconds / 1000)
+        for name, finding in self._monitor.found.items() if self._monitor is not None else ():
+            own[name] = together((own[name], finding)) if name in own else finding
+        found = components(
+            own,
+            self._seen(),
+            self._broker.groups if self._broker is not None else {},
+            ttl=self._settings.ttl_seconds,
+            things=self._things,
+            expected=self._settings.expected,
+        )
+        verdict = judge(self.dependencies, found, self._weights)
+        self._measure(verdict)
+        return verdict
+
+    @property
+    def predictions(self) -> list[Prediction]:
+        """Limits that this process will reach."""
+        return self._monitor.predictions if self._monitor is not None else []
+
+    def rewinding(self, stream_agent: str) -> bool:
+        """Whether a live worker says that it follows a reorganisation there."""
+        return any(
+            part.name == stream_agent and REWINDS in part.detail
+            for seen in self._seen()
+            if seen.age <= self._settings.ttl_seconds
+            for part in seen.report.parts
+        )
+
+    def _measure(self, verdict: Verdict) -> None:
+        metrics.HEALTHY.set(verdict.count("healthy"))
+        metrics.DEGRADED.set(verdict.count("degraded"))
+        metrics.HEALTH_SCORE.set(verdict.score)
+        for name, one in verdict.components.items():
+            metrics.COMPONENT_FAILED.labels(name).set(float(one.own.status == "failed" and not one.affected))
+        for name in self._measured - verdict.components.keys():
+            metrics.COMPONENT_FAILED.remove(name)
+        self._measured = set(verdict.components)
+
+    def _seen(self) -> list[Seen]:
+        now = self._now()
+        return [
+            Seen(process.health, max(0.0, now - process.seen_ms / 1000))
+            for process in self._processes
+            if process.health is not None and (process.component, process.instance) != self._itself
+        ]
