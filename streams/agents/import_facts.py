@@ -1,5 +1,8 @@
-"""Facts of an IMPORT: a memory as a package or another product holds it, under the id it had there.
+"""Facts of an IMPORT: a memory as a package or another product holds it.
 
+One that a trusted installation vouches for keeps the id it had there. Any other is a claim (``imported_from`` says of which
+file), and gets an id that no memory of the chain, a command or a session can have: it stands beside them, whatever it says and
+whichever comes first.
 Assumes whoever wrote the command was entitled to. Invariant: the memory is the agent's own and within the limits of a STORE;
 the fact has no block, so no reorganisation takes it back, whatever block the memory says it came from.
 """
@@ -19,17 +22,20 @@ from streams.agents.memory_limits import (
     MAX_TIMESTAMP,
     MIN_VALID,
 )
+from streams.core.ids import claimed_id
 from streams.core.session import in_zone
 from streams.errors import PoisonError
 
 
 def imported_memory(command: MemoryCommand) -> Memory:
-    """The memory. Raises PoisonError, naming what is wrong."""
+    """The memory, under the id it gets. Raises PoisonError, naming what is wrong."""
     memory = command["memory"]
     wrong = "no memory" if memory is None else _wrong(command, memory)
     if wrong or memory is None:
         raise PoisonError(f"IMPORT: {wrong}", "Mend the package and import it again.")
-    return memory
+    if memory["imported_from"] is None:
+        return memory
+    return {**memory, "id": claimed_id(memory["agent"], memory["id"], memory["content"])}
 
 
 def _wrong(command: MemoryCommand, memory: Memory) -> str:

@@ -38,3 +38,27 @@ def eviction_cause(agent: bytes, memory_id: bytes) -> bytes:
 def command_memory_id(agent: bytes, command_id: bytes) -> bytes:
     """Names the memory a STORE command leaves."""
     return content_id("monmouth/memory/command", agent, command_id)
+
+
+NAME_BYTES = 24
+"""Of a claimed id, the rest of which follows from them."""
+
+
+def claimed_id(agent: bytes, memory_id: bytes, content: bytes) -> bytes:
+    """Names a memory that a file claims to be ``memory_id``, by what it says; what is such a name already stays as it is.
+
+    No other memory has such a name: whether an id is one can be told from it alone, and of the ids above one in 2^64 is.
+    """
+    if is_claimed(agent, memory_id):
+        return memory_id
+    name = content_id("monmouth/memory/claimed", agent, memory_id, content)[:NAME_BYTES]
+    return name + _rest(agent, name)
+
+
+def is_claimed(agent: bytes, memory_id: bytes) -> bool:
+    """Whether it is the name of a claim."""
+    return memory_id[NAME_BYTES:] == _rest(agent, memory_id[:NAME_BYTES])
+
+
+def _rest(agent: bytes, name: bytes) -> bytes:
+    return content_id("monmouth/memory/claimed/rest", agent, name)[: 32 - NAME_BYTES]

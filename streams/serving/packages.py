@@ -5,21 +5,22 @@ attested with the installation's key.
 In: a package is taken in whole or not at all as far as it can be judged (every memory is checked before the first is written);
 the commands that follow are named by package and memory, so that an import cut short is finished by repeating it.
 A package that a trusted key attested is restored: its memories stay what they were, and claims stay claims. Of any other, what
-it says of its sources is one: each memory carries the package's digest as ``imported_from``.
+it says of its sources is one: each memory carries the package's digest as ``imported_from``, and an id of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from blake3 import blake3
 
 from schemas.defaults import plain_command
-from schemas.records import Memory, MemoryCommand
+from schemas.records import Memory, MemoryCommand, MemoryEdge
 from streams.agents.memory_facts import command_facts
+from streams.core.ids import claimed_id
 from streams.core.session import in_zone
 from streams.errors import PoisonError
 from streams.portability import container, lines
@@ -101,13 +102,28 @@ class Packages:
             claims = {}
         moment = int(time.time())
         origins = {memory["id"]: claims.get(memory["id"]) if restored else digest for memory in found.memories}
-        commands = [
-            _command(agent, digest, {**memory, "imported_from": origins[memory["id"]]}, moment) for memory in found.memories
-        ]
+        memories = renamed(agent, [{**memory, "imported_from": origins[memory["id"]]} for memory in found.memories])
+        commands = [_command(agent, digest, memory, moment) for memory in memories]
         for command in commands:
             _demand_acceptable(command)
-        ids = tuple(memory["id"] for memory in found.memories)
+        ids = tuple(memory["id"] for memory in memories)
         return Imported(product, digest, len(ids), skipped, restored, ids), commands
+
+
+def renamed(agent: bytes, memories: Sequence[Memory]) -> list[Memory]:
+    """Claims under the ids that claims have, which their edges name too where they are about each other."""
+    claims = [memory for memory in memories if memory["imported_from"] is not None]
+    names = {memory["id"]: claimed_id(agent, memory["id"], memory["content"]) for memory in claims}
+    return [_named(memory, names) if memory["id"] in names else memory for memory in memories]
+
+
+def _named(memory: Memory, names: Mapping[bytes, bytes]) -> Memory:
+    edges: list[MemoryEdge] = []
+    for edge in memory["edges"]:
+        source, target = edge["source"], edge["target"]
+        source = None if source is None else names.get(source, source)
+        edges.append({**edge, "source": source, "target": names.get(target, target)})
+    return {**memory, "id": names[memory["id"]], "edges": edges}
 
 
 def _command(agent: bytes, digest: bytes, memory: Memory, moment: int) -> MemoryCommand:

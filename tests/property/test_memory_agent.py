@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.defaults import plain_command
+from schemas.defaults import plain_command, plain_memory
 from streams import topics
 from streams.agents.base import Emit, Record
 from streams.agents.memory import MemoryAgent
 from streams.agents.memory_facts import ASKED
 from streams.core.block import BlockRef
-from streams.core.ids import chain_memory_id, command_memory_id
+from streams.core.ids import chain_memory_id, command_memory_id, is_claimed
 from tests.fakes import DictMemoryStore, MemoryState, record_of
 from tests.transactions import AGENT, PEER, call_data, chain_transaction
 
@@ -79,6 +80,35 @@ def commands(draw: st.DrawFn) -> Step:
     return None, [record_of(topics.COMMANDS, "MemoryCommand", value, key=agent)]
 
 
+@st.composite
+def claims(draw: st.DrawFn) -> Step:
+    """An IMPORT from a file nobody vouches for, of a memory under an id that the chain or a command uses, with another text."""
+    agent, memory_id = draw(st.sampled_from(AGENTS)), draw(st.sampled_from(IDS))
+    source = draw(st.sampled_from(["CHAIN", "COMMAND", "IMPORT"]))
+    block: Any = BlockRef(1, block_hash(1), block_hash(0)).record() if source == "CHAIN" else None
+    memory = {
+        **plain_memory(memory_id, agent, "SEMANTIC", source, 1_700_000_000),
+        "block": block,
+        "content": draw(st.sampled_from([b"one claim", b"another"])),
+        "imported_from": b"\x0f" * 32,
+    }
+    return _imported(memory)
+
+
+def _imported(memory: Any) -> Step:
+    name = blake3(memory["id"] + memory["content"]).digest(16)
+    value = {**plain_command(name, memory["agent"], "IMPORT", 1_700_000_000), "memory_id": memory["id"], "memory": memory}
+    return None, [record_of(topics.COMMANDS, "MemoryCommand", value, key=memory["agent"])]
+
+
+def restored(chain: list[Step]) -> list[Step]:
+    """An IMPORT of each memory that a chain leaves, as an installation that is trusted would have exported it."""
+    world = World()
+    for step in chain:
+        world.apply(step)
+    return [_imported(memory) for memory in world.table.values() if memory is not None]
+
+
 CHAIN = st.tuples(blocks(1), blocks(2), blocks(3)).map(list)
 
 
@@ -117,10 +147,12 @@ def test_revert_of_a_block_after_its_apply_is_identity(chain: list[Step], comman
     assert world.snapshot() == before
 
 
-@given(CHAIN, st.lists(commands(), max_size=4), st.data())
+@given(CHAIN, st.lists(st.one_of(commands(), claims()), max_size=4), st.data())
 def test_commands_may_come_anywhere_and_a_reorg_leaves_what_never_having_seen_it_would(
     chain: list[Step], commanded: list[Step], data: st.DataObject
 ) -> None:
+    vouched_for = restored(chain)
+    commanded += data.draw(st.lists(st.sampled_from(vouched_for), max_size=3, unique_by=id)) if vouched_for else []
     plain = World()
     for step in [chain[0], *commanded]:
         plain.apply(step)
@@ -141,6 +173,29 @@ def test_commands_may_come_anywhere_and_a_reorg_leaves_what_never_having_seen_it
             forward, step = detour[position]
             (mixed.apply if forward else mixed.revert)(step)
     assert mixed.snapshot() == plain.snapshot()
+
+
+@given(CHAIN, st.lists(claims(), min_size=1, max_size=6), st.data())
+def test_a_claim_changes_nothing_that_the_chain_says_whenever_it_comes(
+    chain: list[Step], claimed: list[Step], data: st.DataObject
+) -> None:
+    alone, beside = World(), World()
+    for step in chain:
+        alone.apply(step)
+    order: list[Step] = data.draw(st.permutations([*range(3), *claimed]).map(lambda mixed: _in_order(mixed, chain)))
+    for step in order:
+        beside.apply(step)
+    said = {key: memory for key, memory in beside.table.items() if memory is not None}
+    held = {key: said[key] for key in said if not is_claimed(key[:20], key[20:])}
+    assert held == {key: memory for key, memory in alone.table.items() if memory is not None}
+    assert all(memory["imported_from"] for key, memory in said.items() if key not in held)
+    assert said.keys() > held.keys()
+
+
+def _in_order(mixed: list[Any], chain: list[Step]) -> list[Step]:
+    """The blocks among the others where numbers stand, in their own order."""
+    left = iter(chain)
+    return [next(left) if isinstance(one, int) else one for one in mixed]
 
 
 @given(CHAIN)

@@ -10,6 +10,7 @@ from schemas.defaults import plain_command, plain_edge, plain_memory
 from schemas.records import Memory, MemoryCommand
 from streams.agents.memory_facts import command_facts
 from streams.agents.memory_limits import MIN_VALID
+from streams.core.ids import chain_memory_id, claimed_id, command_memory_id, is_claimed
 from streams.errors import PoisonError
 from tests.samples import BLOCK
 
@@ -23,11 +24,26 @@ def command(**fields: Any) -> MemoryCommand:
     return {**plain_command(b"\x01" * 16, AGENT, "IMPORT", 1_700_000_001), "memory_id": memory["id"], "memory": memory}
 
 
-@pytest.mark.parametrize("fields", [{}, CHAIN, {"imported_from": ID}, {"form": "AMENDMENT", "content": b""}], ids=str)
+@pytest.mark.parametrize("fields", [{}, CHAIN, {"form": "AMENDMENT", "content": b""}], ids=str)
 def test_a_memory_stands_as_it_was_and_in_no_block(fields: dict[str, Any]) -> None:
     (fact,) = command_facts(AGENT, command(**fields))
     assert (fact["op"], fact["memory_id"], fact["block"]) == ("UPSERT", ID, None)
     assert fact["memory"] == {**MEMORY, **fields}
+
+
+@pytest.mark.parametrize("fields", [{}, CHAIN, {"form": "AMENDMENT", "content": b""}], ids=str)
+def test_a_claim_gets_an_id_that_nothing_else_can_have(fields: dict[str, Any]) -> None:
+    (fact,) = command_facts(AGENT, command(imported_from=b"\x09" * 32, **fields))
+    name = claimed_id(AGENT, ID, fields.get("content", MEMORY["content"]))
+    assert fact["memory_id"] == name != ID and is_claimed(AGENT, name)
+    assert fact["memory"] == {**MEMORY, **fields, "id": name, "imported_from": b"\x09" * 32}
+    (again,) = command_facts(AGENT, command(imported_from=b"\x09" * 32, **{**fields, "id": name}))
+    assert again["memory"] == fact["memory"], "as it is when it is exported and taken in elsewhere"
+    native = [chain_memory_id(1, ID, index, AGENT) for index in range(500)]
+    native += [command_memory_id(AGENT, bytes([n]) * 16) for n in range(256)]
+    assert not any(is_claimed(AGENT, each) for each in native)
+    assert claimed_id(AGENT, ID, b"another text") != name
+    assert claimed_id(OTHER, ID, MEMORY["content"]) != name and not is_claimed(OTHER, name)
 
 
 @pytest.mark.parametrize(

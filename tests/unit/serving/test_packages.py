@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from streams.core.ids import claimed_id
 from streams.portability import lines
 from streams.portability.envelope import closed
 from tests.steps import step_undo
@@ -91,6 +92,24 @@ async def test_a_claim_stays_one_when_it_is_exported_and_imported_again(world: W
     assert package.attestation is not None
     bare = replace(package, attestation={name: package.attestation[name] for name in package.attestation if name != "claims"})
     assert (await taken_in(World(), lines.write(bare), accept_unknown=True)).status_code == 400, "the signature covers them"
+
+
+async def test_a_claim_keeps_its_edges(world: World) -> None:
+    """Under the ids that claims get: those of the file are not theirs any more."""
+    stranger = World(signing_key=b"t" * 32)
+    async with client(stranger) as http:
+        old = (await http.post(f"{A}/memories", json={"text": "tea", "wait": 1})).json()["memory_id"]
+        newer = {"text": "coffee", "wait": 1, "supersedes": [{"memory_id": old}]}
+        assert (await http.post(f"{A}/memories/supersede", json=newer)).status_code == 201
+    await stranger.publish(ALICE)
+    taken = (await taken_in(world, await exported(stranger), accept_unknown=True)).json()
+    assert (taken["count"], taken["visible"]) == (2, True)
+    by_text = {one["memory"]["content"]: one["memory"] for one in world.commands.sent if one["memory"]}
+    (edge,) = by_text[b"coffee"]["edges"]
+    assert edge["target"] == by_text[b"tea"]["id"] == claimed_id(ALICE, bytes.fromhex(old[2:]), b"tea")
+    async with client(world) as http:
+        assert (await http.get(f"{A}/memories/{old}")).status_code == 404
+        assert [item["text"] for item in (await http.get(f"{A}/memories")).json()["items"]] == ["coffee"]
 
 
 async def test_nothing_altered_goes_in(world: World) -> None:
