@@ -292,6 +292,7 @@ class OpsSettings(BaseModel):
     interval_seconds: float = Field(1.0, ge=0.1, le=60, description="Between two reports of a process.")
     max_processes: int = Field(500, ge=1, description="Processes that `monmouth ops` keeps windows of; more are refused.")
     max_series: int = Field(2_000, ge=1, description="Series that it keeps of each process; more are refused.")
+    slo_file: Path | None = Field(None, description="Objectives of service levels (TOML); None: those that come with it.")
 
 
 HealthProviders = Literal["broker", "node", "stores", "disk", "resources", "breakers", "store_folders"]

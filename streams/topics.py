@@ -38,6 +38,8 @@ OPS_HEALTH = "ops.health"
 OPS_ALERTS = "ops.alerts"
 OPS_WINDOWS = "ops.windows"
 OPS_SERIES = "ops.table.series"
+OPS_SLO = "ops.slo"
+OPS_SLO_TABLE = "ops.table.slo"
 DLQ = "dlq"
 EVERY_PROCESS = "every process"
 """Writer of a topic that each program writes to, the stream agents' among them."""
@@ -135,6 +137,18 @@ TOPICS: dict[str, TopicSpec] = {
             segment_bytes=16 * MIB,
         ),
         TopicSpec(OPS_SERIES, "compact", (), "ops", "partition / process, seconds, start", ("ops",), segment_bytes=16 * MIB),
+        TopicSpec(
+            OPS_SLO,
+            "compact,delete",
+            ("OpsWindow",),
+            "ops",
+            "kind / seconds / series / start",
+            OPS_READERS,
+            partitions=1,
+            retention_ms=400 * DAY_MS,
+            segment_bytes=16 * MIB,
+        ),
+        TopicSpec(OPS_SLO_TABLE, "compact", (), "ops", "partition / process", ("ops",), segment_bytes=16 * MIB),
         TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
     )
 }

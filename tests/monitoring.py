@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from infra.broker.ports import free_port
 
@@ -116,3 +117,10 @@ def _ready(url: str) -> bool:
             return True
     except (urllib.error.URLError, OSError):
         return False
+
+
+def scraped(target: str) -> list[tuple[str, dict[str, str], float]]:
+    """(name, labels, value) of each sample that a process serves."""
+    with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    return [(sample.name, sample.labels, sample.value) for family in families for sample in family.samples]

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dlq": ("streams.cli.dlq:dlq", "Dead letters: look at them, send them again, drop them."),
     "sync": ("streams.cli.sync:sync", "Compare with another deployment of the chain; mend this one."),
     "ops": ("streams.cli.ops:ops", "Fold what processes report into windows of time."),
+    "slo": ("streams.cli.slo:slo", "Service levels: budgets, burn rates, the report of a month."),
     "alerts": ("streams.cli.alerts:alerts", "Alert rules: check them, watch metrics with them."),
     "dashboard": ("streams.cli.dashboard:dashboard", "Where the dashboard is; what it shows, as a file."),
     "root": ("streams.cli.query:root", "Show an agent's lattice root."),

@@ -20,8 +20,12 @@ from streams.ops.alerts.logwatch import LogWatch
 from streams.ops.alerts.promql import rule_group
 from streams.ops.alerts.rules import Rule, default_rules, load_rules
 from streams.ops.alerts.watch import Watch
+from streams.ops.slo.objectives import objectives_in_use
+from streams.ops.slo.promql import recording_group
 from streams.settings import Settings
 
+SLO_SECONDS = 30.0
+"""Between two times that Prometheus looks at burn rates, which look back for days."""
 LOG = "log"
 """The channel that is always there."""
 _file = click.Path(path_type=Path, dir_okay=False)
@@ -56,10 +60,14 @@ def check(file: Path | None) -> None:
 
 @alerts.command()
 @_rules
+@click.option("--objectives", "objectives_file", type=_file, help="Objectives file (default: as for `monmouth slo`).")
 @click.option("--interval", default=5.0, show_default=True, help="Seconds between two looks of Prometheus at the rules.")
-def prometheus(file: Path | None, interval: float) -> None:
-    """Print the rules as a rule file of Prometheus (JSON, which is YAML)."""
-    click.echo(json.dumps(rule_group(_load(file), interval), indent=2))
+@click.pass_obj
+def prometheus(settings: Settings, file: Path | None, objectives_file: Path | None, interval: float) -> None:
+    """Print the rules as a rule file of Prometheus (JSON, which is YAML), and what records the burn rates of objectives."""
+    recording = recording_group(objectives_in_use(settings, objectives_file), max(interval, SLO_SECONDS))
+    written = rule_group(_load(file), interval)
+    click.echo(json.dumps({"groups": [recording, *written["groups"]]}, indent=2))
 
 
 @alerts.command()

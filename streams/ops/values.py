@@ -98,10 +98,15 @@ def _distribution(bucketed: Sequence[tuple[Step, dict[str, float]]]) -> dict[str
         values["rate"] = count / seconds
     if count <= 0:
         return values
-    values["mean"] = totals["sum"] / count
+    if "sum" in totals:  # anybody may report a part of a histogram
+        values["mean"] = totals["sum"] / count
     bounds = sorted((float(part), grown) for part, grown in totals.items() if part not in {"sum", "count", "other"})
     values |= {name: quantile(share, bounds) for name, share in PERCENTILES.items() if bounds}
-    means = [(step.at_ms / 1000, parts["sum"] / parts["count"]) for step, parts in bucketed if parts.get("count", 0) > 0]
+    means = [
+        (step.at_ms / 1000, parts["sum"] / parts["count"])
+        for step, parts in bucketed
+        if "sum" in parts and parts.get("count", 0) > 0
+    ]
     return values | trend(means)
 
 

@@ -56,6 +56,8 @@ ALONE = (
     topics.OPS_ALERTS,
     topics.OPS_WINDOWS,
     topics.OPS_SERIES,
+    topics.OPS_SLO,
+    topics.OPS_SLO_TABLE,
 )
 """Topics in which a record that is none means nothing."""
 TWO_MB = 2 * 1024 * 1024

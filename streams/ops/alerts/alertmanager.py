@@ -56,7 +56,9 @@ def _route(name: str) -> dict[str, Any]:
 
 def _inhibits(rule: Rule) -> list[dict[str, Any]]:
     others = [f'alertname!="{rule.name}"'] if ALL in rule.mutes else [f'alertname=~"{"|".join(rule.mutes)}"']
-    return [{"source_matchers": [f'alertname="{rule.name}"'], "target_matchers": others, "equal": ["job", "instance"]}]
+    return [
+        {"source_matchers": [f'alertname="{rule.name}"'], "target_matchers": others, "equal": ["job", "instance", "objective"]}
+    ]
 
 
 def _receiver(name: str, said: Fields) -> dict[str, Any]:

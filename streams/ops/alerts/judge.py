@@ -13,8 +13,8 @@ from streams.ops.alerts.life import Alerts, Event
 from streams.ops.alerts.rules import ALL, Rule, longest_window
 from streams.ops.alerts.series import Labels, Sample, Series
 
-PLACE = ("component", "instance", "target")
-"""Labels that say which process a series is of."""
+PLACE = ("component", "instance", "target", "objective")
+"""Labels that say what a series is about: a process, or an objective."""
 
 
 class Judge:
@@ -51,7 +51,7 @@ def muters_of(rule: Rule, rules: Sequence[Rule]) -> list[str]:
 
 
 def place_of(labels: Labels) -> Labels:
-    """The process an alert is about; nothing for one about the whole."""
+    """The process or objective that an alert is about; nothing for one about the whole."""
     return tuple(pair for pair in labels if pair[0] in PLACE)
 
 

@@ -11,29 +11,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from schemas.codec import SchemaError
 from streams.ops.alerts.channels import Channel
 from streams.ops.alerts.judge import Judge
+from streams.ops.alerts.levels import Levels
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.metrics_log import THIN, MetricsLog, Timed
 from streams.ops.alerts.processes import Processes
 from streams.ops.alerts.records import labels_of, record_of
 from streams.ops.alerts.rules import Rule, longest_window
+from streams.ops.alerts.series import Sample
 from streams.ops.alerts.teller import GROUP, Former, Teller
 from streams.ops.alerts.watch import REST, SHORTEST
-from streams.ops.reports import AlertRecord
-from streams.ports.log import LogError, LogProducer, TopicPartition
+from streams.ops.reports import AlertRecord, Window
+from streams.ops.slo.history import SloHistory
+from streams.ops.slo.objectives import objectives_in_use
+from streams.ports.log import KeyValue, LogError, LogProducer, TopicPartition
 from streams.runtime.kafka import KafkaClient
 from streams.settings import OPS, Settings
-from streams.topics import OPS_ALERTS
+from streams.topics import OPS_ALERTS, OPS_WINDOWS
 from streams.wall import time_of_day
 
 _log = logging.getLogger(__name__)
 ALERTS = TopicPartition(OPS_ALERTS, 0)
+WINDOWS = TopicPartition(OPS_WINDOWS, 0)
 PAUSE = 1.0
 MISSED = 3
 """Reports that may be missing before a process does not answer."""
@@ -67,6 +72,7 @@ class LogWatch:
         self._interval = settings.ops.interval_seconds
         self._kafka = settings.kafka.as_role(OPS)
         self._client = KafkaClient(self._kafka)
+        self._objectives = objectives_in_use(settings)
         self._tellers = [Teller(self._kafka, name, channel, self._rules) for name, channel in channels.items()]
         self._telling: list[asyncio.Task[None]] = []
         self.told: Callable[[Event], None] = lambda _: None
@@ -105,10 +111,19 @@ class LogWatch:
             source = await stack.enter_async_context(MetricsLog(self._kafka, 2 * back))
             look = _Look(Judge(self._on, self._interval), MISSED * self._interval + 1)
             look.past(await source.past(), back)
+            levels = Levels(SloHistory(self._client), self._objectives)
+            await levels.read(look.now())
+            stack.push_async_callback(levels.close)
+            look.take(levels.fresh())
             await self._write(producer, *look.recover(former, self._rules))
-            while True:
-                await self._write(producer, look.live(await source.poll()))
+            following = asyncio.create_task(levels.follow(look.now))
+            stack.callback(following.cancel)
+            while not following.done():
+                reports = await source.poll()
+                look.take(levels.fresh())
+                await self._write(producer, look.live(reports), windows=levels.due())
                 await asyncio.sleep(min(self._interval, max(SHORTEST, REST * look.took)))
+            following.result()
 
     async def _former(self) -> Former:
         reader = self._client.reader()
@@ -125,16 +140,27 @@ class LogWatch:
             await reader.close()
         return Former(newest, end)
 
-    async def _write(self, producer: LogProducer, events: Sequence[Event], closed: Sequence[AlertRecord] = ()) -> None:
+    async def _write(
+        self,
+        producer: LogProducer,
+        events: Sequence[Event],
+        closed: Sequence[AlertRecord] = (),
+        windows: Sequence[Window] = (),
+    ) -> None:
         """In one transaction, in order."""
         records = [*(record_of(event) for event in events), *closed]
-        if not records:
+        said = {ALERTS: [_entry(record) for record in records], WINDOWS: [_entry(window) for window in windows]}
+        if not records and not windows:
             return
         await producer.begin()
-        await producer.send({ALERTS: [(record.key, record.to_value()) for record in records]})
+        await producer.send({place: entries for place, entries in said.items() if entries})
         await producer.commit()
         for event in events:
             self.told(event)
+
+
+def _entry(record: AlertRecord | Window) -> KeyValue:
+    return record.key, record.to_value()
 
 
 class _Look:
@@ -156,6 +182,13 @@ class _Look:
                 due = at + STEP
             self._judge.take(self._processes.take(report, at))
             self._clock.saw(at)
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def take(self, samples: Iterable[Sample]) -> None:
+        """Samples that are no process's."""
+        self._judge.take(sample for sample in samples if sample.name in self._judge.wanted)
 
     def recover(self, former: Former, rules: Mapping[str, Rule]) -> tuple[list[Event], list[AlertRecord]]:
         """What is to be told after a former watch, and the alerts of rules that are no more, which are over."""

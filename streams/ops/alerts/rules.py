@@ -98,6 +98,19 @@ cooldown = "30m"
 mutes = ["HighErrorRate"]
 
 [[rule]]
+name = "SloBurnFast"
+description = "The budget of an objective burns so fast that a tenth of it is gone within hours."
+condition = "slo_burn{speed=\\"fast\\"} > 1"
+severity = "critical"
+mutes = ["SloBurnSlow"]
+
+[[rule]]
+name = "SloBurnSlow"
+description = "The budget of an objective burns faster than it may over days."
+condition = "slo_burn{speed=\\"slow\\"} > 1"
+cooldown = "6h"
+
+[[rule]]
 name = "HighMemory"
 description = "A process holds more than 8 GiB."
 condition = "memory_usage_mb > 8192"

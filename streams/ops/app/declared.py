@@ -18,7 +18,7 @@ from faust.auth import SASLCredentials, SSLCredentials
 from streams.cluster.arguments import client_arguments
 from streams.ops.reports import MOST_BYTES, Window
 from streams.settings import OPS, KafkaSettings, Settings
-from streams.topics import OPS_HEALTH, OPS_METRICS, OPS_WINDOWS, physical
+from streams.topics import OPS_HEALTH, OPS_METRICS, OPS_SLO, OPS_WINDOWS, physical
 
 COMMIT_SECONDS = 1.0
 FOLDER = Path("ops")
@@ -75,7 +75,8 @@ class OpsApp:
         )
         self.metrics = self._topic(OPS_METRICS)
         self.health = self._topic(OPS_HEALTH)
-        self._windows = self._topic(OPS_WINDOWS)
+        self.windows = self._topic(OPS_WINDOWS)
+        self.slo = self._topic(OPS_SLO)
         self._tables: list[KeptTable] = []
         self.failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
@@ -89,13 +90,13 @@ class OpsApp:
         self._tables.append(kept)
         return kept
 
-    async def fold(self, stream: Any, take: Callable[[Any], Iterable[Window]]) -> None:
-        """Has ``take`` fold each event of a stream into tables; what it returns goes to ops.windows."""
+    async def fold(self, stream: Any, take: Callable[[Any], Iterable[Window]], said: Any) -> None:
+        """Has ``take`` fold each event of a stream into tables; what it returns goes to the topic ``said``."""
         try:
             async for event in stream.noack().events():
                 windows = take(event)
                 sent = [future for table in self._tables for future in table.drained()]
-                sent += [await self._windows.send(key=window.key, value=window.to_value()) for window in windows]
+                sent += [await said.send(key=window.key, value=window.to_value()) for window in windows]
                 await asyncio.gather(*sent)
                 event.ack()
         except Exception as error:  # whatever it is: the process ends with it, and the next one begins with this event

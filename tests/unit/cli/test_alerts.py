@@ -30,7 +30,9 @@ def test_check_shows_the_rules(tmp_path: Path) -> None:
 
 def test_prometheus_gets_a_rule_file() -> None:
     found = json.loads(run("prometheus").output)
-    assert found["groups"][0]["rules"][0]["alert"] == "TargetDown"
+    recording, alerting = found["groups"]
+    assert recording["rules"][0]["record"] == "monmouth_slo_burn_rate"
+    assert alerting["rules"][0]["alert"] == "TargetDown"
 
 
 @pytest.mark.parametrize(

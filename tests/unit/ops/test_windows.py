@@ -193,6 +193,11 @@ def test_percentiles_are_of_what_was_observed_in_the_window() -> None:
     assert only(history, CELL, 10, "monmouth_h").values == {"count": 0, "rate": 0}
 
 
+def test_a_histogram_without_its_sum_has_no_mean() -> None:
+    history = fold([row(1, **{COUNT: 0.0}), row(2, **{COUNT: 5.0})])
+    assert only(history, CELL, 0, "monmouth_h").values == {"count": 5, "rate": 5}
+
+
 @pytest.mark.parametrize(
     ("share", "buckets", "wanted"),
     [

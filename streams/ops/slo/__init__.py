@@ -1,0 +1,1 @@
+"""Service levels: objectives, minutes of good and bad, budgets and burn rates, the report of a month."""
