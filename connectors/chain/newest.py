@@ -11,8 +11,8 @@ from streams.ports.chain import Newest
 class NewestBlock:
     """Of the node at ``url``. Raises ConfigurationError for an address that is none."""
 
-    def __init__(self, url: str) -> None:
-        self._rpc = JsonRpc(url)
+    def __init__(self, url: str, *, allow_unencrypted: bool = False) -> None:
+        self._rpc = JsonRpc(url, allow_unencrypted=allow_unencrypted)
 
     async def look(self) -> Newest:
         """Raises SourceError where the node does not answer, or with nonsense."""

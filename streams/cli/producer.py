@@ -16,7 +16,7 @@ from streams import loops
 from streams.cli.measured import measured, metrics_port_option
 from streams.collector import relax_collector
 from streams.health import Health, Look, watch
-from streams.ops.health.looks import local, monitored, of_node
+from streams.ops.health.looks import local, monitored, of_nodes
 from streams.ops.reporter import reporting
 from streams.ports.chain import ChainSource
 from streams.producer.kafka_log import KafkaLog
@@ -42,6 +42,12 @@ def open_source(settings: Settings, history: Path | None, siblings: bool) -> Cha
         strategy=chain.balance,
         weights=chain.rpc_weights,
     )
+
+
+def newest_blocks(settings: Settings) -> list[NewestBlock]:
+    """Looks at each node of the settings."""
+    chain = settings.chain
+    return [NewestBlock(url, allow_unencrypted=chain.allow_unencrypted) for url in (chain.rpc_url, *chain.rpc_urls)]
 
 
 async def build(settings: Settings, source: ChainSource, *, once: bool = False, until: int | None = None) -> BlockProducer:
@@ -75,8 +81,8 @@ async def publish(
         stack.push_async_callback(source.close)
         if health is not None:
             stack.callback(asyncio.create_task(watch(health, look)).cancel)
-            node = of_node(settings, NewestBlock(settings.chain.rpc_url)) if isinstance(source, RpcSource) else []
-            monitor = await stack.enter_async_context(monitored(settings, local(settings), node))
+            nodes = of_nodes(settings, newest_blocks(settings)) if isinstance(source, RpcSource) else []
+            monitor = await stack.enter_async_context(monitored(settings, local(settings), nodes))
             as_producer = settings.kafka.as_role(PRODUCER)
             await stack.enter_async_context(reporting(settings, as_producer, PRODUCER, health, monitor=monitor))
         running = started = await build(settings, source, once=once, until=until)

@@ -26,13 +26,16 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``score``: 1 healthy, 0 failed. ``detail``: for an operator; empty if there is nothing to say. ``seconds``: it took."""
+    """``score``: 1 healthy, 0 failed. ``detail``: for an operator; empty if there is nothing to say. ``seconds``: it took.
+    ``down``: it did not answer at all, so nobody need ask it just now.
+    """
 
     status: Status
     detail: str = ""
     score: float = -1.0
     seconds: float = 0.0
     levels: tuple[Level, ...] = ()
+    down: bool = False
 
     def __post_init__(self) -> None:
         if self.score < 0:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from streams.agents.base import MEMORIES, VECTORS
+from streams.ops.health.cascade import Cascade
 from streams.ops.health.monitor import Monitor, Pace
 from streams.ops.health.provider import Provider
 from streams.ops.health.providers.breakers import Breakers
@@ -16,6 +17,7 @@ from streams.ops.health.providers.node import Node
 from streams.ops.health.providers.resources import Resources
 from streams.ops.health.providers.stores import Store
 from streams.ops.health.topology import BROKER, DISK, FOLDERS, NODE
+from streams.policy import open_on
 from streams.ports.chain import NodeLook
 from streams.runtime.job import AgentFactory
 from streams.settings import HealthSettings, Settings
@@ -73,18 +75,23 @@ def of_stores(settings: Settings, factories: Iterable[AgentFactory]) -> list[Pro
     ]
 
 
-def of_node(settings: Settings, node: NodeLook) -> list[Provider]:
-    """Of the producer: the node that it follows."""
+def of_nodes(settings: Settings, nodes: Sequence[NodeLook]) -> list[Provider]:
+    """Of the producer: the nodes that it follows."""
     health = settings.health
     if NODE not in health.providers:
         return []
-    return [Node(node, settings.chain.chain_id, health.head_seconds, health.head_failed_seconds)]
+    return [Node(nodes, settings.chain.chain_id, health.head_seconds, health.head_failed_seconds)]
+
+
+def cascade(settings: Settings) -> Cascade:
+    """Over the breakers of this process."""
+    return Cascade(open_on, settings.health.timeout_seconds)
 
 
 @asynccontextmanager
 async def monitored(settings: Settings, *providers: Iterable[Provider]) -> AsyncIterator[Monitor]:
     """A monitor that runs for the block."""
-    monitor = Monitor([one for some in providers for one in some], pace_of(settings.health))
+    monitor = Monitor([one for some in providers for one in some], pace_of(settings.health), cascade(settings).told)
     task = asyncio.create_task(monitor.run(), name="health monitor")
     try:
         yield monitor

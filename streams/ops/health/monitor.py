@@ -47,18 +47,18 @@ class Prediction:
 
 
 class Monitor:
-    """``changed``: told when a component's status changed."""
+    """``heard``: told of each finding."""
 
     def __init__(
         self,
         providers: Sequence[Provider],
         pace: Pace,
-        changed: Callable[[str, Finding], None] | None = None,
+        heard: Callable[[str, Finding], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._providers = providers
         self._pace = pace
-        self._changed = changed
+        self._heard = heard
         self._clock = clock
         self._found: dict[str, tuple[float, Finding]] = {}
         self._overdue = {provider.name: 2 * (provider.interval or pace.interval) + pace.timeout for provider in providers}
@@ -108,8 +108,8 @@ class Monitor:
             _log.log(
                 logging.INFO if found.status == "healthy" else logging.WARNING, "%s is %s %s", name, found.status, found.detail
             )
-            if self._changed is not None:
-                self._changed(name, found)
+        if self._heard is not None:
+            self._heard(name, found)
         self._remember(name, found.levels)
         self._predictions[name] = await asyncio.to_thread(self._predict, name, found.levels)
 

@@ -31,9 +31,9 @@ async def ask(provider: Provider, timeout: float) -> Finding:
         async with asyncio.timeout(timeout):  # not wait_for, which may swallow the cancellation of whoever asks
             found = await provider.probe()
     except TimeoutError:
-        found = Finding("failed", f"no answer within {timeout:g} s")
+        found = Finding("failed", f"no answer within {timeout:g} s", down=True)
     except MonmouthError as error:
-        found = Finding("failed", error.message)
+        found = Finding("failed", error.message, down=True)
     except Exception as error:  # whatever a client raises while its server is away; its text may name what is not for everybody
-        found = Finding("failed", type(error).__name__)
+        found = Finding("failed", type(error).__name__, down=True)
     return replace(found, seconds=time.monotonic() - began)

@@ -14,7 +14,7 @@ from streams.health import REWINDS
 from streams.ops.health.components import Seen, components
 from streams.ops.health.dependencies import Dependencies
 from streams.ops.health.finding import Finding, together
-from streams.ops.health.looks import store_components, things, weights_of
+from streams.ops.health.looks import cascade, store_components, things, weights_of
 from streams.ops.health.monitor import Monitor, Prediction
 from streams.ops.health.providers.broker import Broker
 from streams.ops.health.topology import BROKER, needs_of
@@ -56,12 +56,15 @@ class SystemHealth:
         self._itself = itself
         self._now = now
         self._measured: set[str] = set()
+        self._cascade = cascade(settings)
 
     async def verdict(self) -> Verdict:
         """How all is now; sets the health metrics."""
         own = {GATEWAY: Finding("healthy")}
         for name, part in (await self._probes.components()).items():
-            own[name] = Finding(part.status, part.message, seconds=part.milliseconds / 1000)
+            down = part.status == "failed"  # a probe fails by raising
+            own[name] = Finding(part.status, part.message, seconds=part.milliseconds / 1000, down=down)
+            self._cascade.told(name, own[name])
         for name, finding in self._monitor.found.items() if self._monitor is not None else ():
             own[name] = together((own[name], finding)) if name in own else finding
         found = components(

@@ -64,7 +64,7 @@ class Partition:
 
     def verdict(self, now: float, *, rewinding: bool = False) -> Lag:
         """How it is."""
-        return judge(self.commits, self.waiting, now, list(self.ends)[:-1], rewinding=rewinding)
+        return judge(list(self.commits), self.waiting, now, list(self.ends)[:-1], rewinding=rewinding)
 
 
 class Groups:

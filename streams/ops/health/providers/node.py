@@ -1,36 +1,53 @@
-"""The chain's node: which chain it serves, and how old its newest block is by the block's own time."""
+"""The chain's nodes: which chain they serve, and how old the newest block is by the block's own time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from streams import wall
-from streams.ops.health.finding import Finding, Level
+from streams.ops.health.finding import ORDER, Finding, Level
 from streams.ports.chain import NodeLook
 
 
 class Node:
-    """``chain_id`` None: any. ``degraded`` and ``failed``: age of the newest block in seconds from which on it is that."""
+    """``chain_id`` None: any. ``degraded`` and ``failed``: age of the newest block in seconds from which on it is that. Of
+    several nodes one that is well keeps it from failing.
+    """
 
     name = "node"
     interval: float | None = None
 
     def __init__(
         self,
-        node: NodeLook,
+        nodes: Sequence[NodeLook],
         chain_id: int | None,
         degraded: float,
         failed: float,
         now: Callable[[], float] = wall.time_of_day,
     ) -> None:
-        self._node = node
+        self._nodes = nodes
         self._chain_id = chain_id
         self._degraded = degraded
         self._failed = failed
         self._now = now
 
     async def probe(self) -> Finding:
-        newest = await self._node.look()
+        if len(self._nodes) == 1:
+            return await self._look(self._nodes[0])
+        found = await asyncio.gather(*map(self._look, self._nodes), return_exceptions=True)
+        answers = [one for one in found if isinstance(one, Finding)]
+        if not answers:
+            raise next(one for one in found if isinstance(one, BaseException))
+        best = min(answers, key=lambda one: ORDER.index(one.status))
+        ill = len(found) - sum(one.status == "healthy" for one in answers)
+        if best.status == "failed" or not ill:
+            return best
+        return replace(best, status="degraded", score=0.5, detail=f"{best.detail}; {ill} of {len(found)} nodes are not well")
+
+    async def _look(self, node: NodeLook) -> Finding:
+        newest = await node.look()
         if self._chain_id is not None and newest.chain_id != self._chain_id:
             return Finding("failed", f"it serves chain {newest.chain_id}, and chain {self._chain_id} is expected")
         age = max(0.0, self._now() - newest.timestamp)
@@ -41,4 +58,5 @@ class Node:
         return Finding("degraded" if age >= self._degraded else "healthy", said, levels=(level,))
 
     async def close(self) -> None:
-        await self._node.close()
+        for node in self._nodes:
+            await node.close()
