@@ -16,6 +16,9 @@ from streams.ops.slo.objectives import Objective
 
 BURN_RATE = "monmouth_slo_burn_rate"
 BURN = "monmouth_slo_burn"
+BUDGET_LEFT = "monmouth_slo_budget_left"
+MONTH = 30 * 86_400.0
+"""Of the budget that Prometheus shows; the report goes by the calendar."""
 
 
 def recording_group(objectives: Sequence[Objective], interval: float) -> dict[str, Any]:
@@ -24,6 +27,10 @@ def recording_group(objectives: Sequence[Objective], interval: float) -> dict[st
         {"record": BURN_RATE, "expr": _burn_rate(objective, seconds), "labels": {"objective": objective.name, "window": window}}
         for objective in objectives
         for window, seconds in WINDOWS.items()
+    ]
+    rules += [
+        {"record": BUDGET_LEFT, "expr": f"1 - {_burn_rate(objective, MONTH)}", "labels": {"objective": objective.name}}
+        for objective in objectives
     ]
     rules += [{"record": BURN, "expr": _burn(speed), "labels": {"speed": speed}} for speed in SPEEDS]
     return {"name": "monmouth-slo", "interval": f"{max(1, round(1000 * interval))}ms", "rules": rules}
