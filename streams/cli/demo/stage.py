@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 import socket
@@ -96,6 +97,7 @@ def stage(base: Settings, rpc_url: str, ws_url: str | None, *, external_kafka: b
         settings.kafka.prefix = f"demo-{secrets.token_hex(3)}."
         settings.chain.rpc_url, settings.chain.ws_url = rpc_url, ws_url
         settings.chain.poll_interval = 0.25
+        settings.health.providers.remove("node")  # the development chain keeps a time of its own, by which it is always old
         settings.registry.url = ""  # what a demo names its topics concerns nobody else
         settings.gateway.port = free_port(base.gateway.port)
         settings.gateway.metrics_port = free_port(base.gateway.metrics_port)
@@ -125,6 +127,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "CACHE__SIZE_MB": settings.cache.size_mb,
         "GATEWAY__PORT": settings.gateway.port,
         "GATEWAY__METRICS_PORT": settings.gateway.metrics_port,
+        "HEALTH__PROVIDERS": json.dumps(settings.health.providers),
         **({"CHAIN__WS_URL": chain.ws_url} if chain.ws_url else {}),
     }
     return {f"MONMOUTH_{name}": str(value) for name, value in said.items()}

@@ -76,8 +76,16 @@ condition = "latency_p95_ms > 100"
 severity = "warning"
 
 [[rule]]
+name = "ComponentFailed"
+description = "A component has failed, and nothing that it needs has: a cause, and no consequence."
+condition = "component_failed > 0"
+severity = "critical"
+for = "5s"
+mutes = ["SystemHealthDegraded"]
+
+[[rule]]
 name = "SystemHealthDegraded"
-description = "Components of a gateway do not answer their probes."
+description = "Many components of the deployment are not well, by what depends on them."
 condition = "system_health_score < 0.8"
 severity = "critical"
 for = "5s"

@@ -58,7 +58,7 @@ def local(settings: Settings) -> list[Provider]:
         DISK: Disk(settings.state_dir, health.disk_percent, health.disk_failed_percent),
         RESOURCES: Resources(health.cpu_percent, health.memory_percent, health.memory_failed_percent),
         BREAKERS: Breakers(),
-        FOLDERS: Folders([settings.state_dir]),
+        FOLDERS: Folders([settings.state_dir, settings.path(settings.memory.db_path)]),
     }
     return [provider for name, provider in made.items() if name in health.providers]
 

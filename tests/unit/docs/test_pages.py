@@ -55,7 +55,7 @@ def test_commands_and_options_are_real(path: Path) -> None:
         module, attribute = COMMANDS[words[0]][0].split(":")
         command: click.Command = getattr(import_module(module), attribute)
         rest = words[1:]
-        if isinstance(command, click.Group) and rest:
+        if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
             command = command.commands[rest.pop(0)]
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         assert {word for word in rest if word.startswith("--")} <= known, line

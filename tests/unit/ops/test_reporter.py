@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import ClassVar, cast
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.health import Health, Look
 from streams.ops import reporter
+from streams.ops.health.finding import Finding, Level
+from streams.ops.health.monitor import Monitor, Prediction
+from streams.ops.health.predict import Breach
 from streams.ops.reporter import FAILURES, REPORTS, WAITING, Reporter, parts_of, reporting, samples_of, verdict
 from streams.ops.reports import HealthPart, MetricSample
 from streams.settings import KafkaSettings, OpsSettings, Settings
@@ -107,3 +111,18 @@ async def test_where_it_is_off_nothing_runs() -> None:
     async with reporting(off, off.kafka, "worker", Health(60)):
         assert asyncio.all_tasks() == before
     assert WAITING >= 60
+
+
+async def test_a_report_holds_each_part_and_what_the_monitor_found_and_expects() -> None:
+    health = Health(60)
+    health.look(Look(True, ["graph: waits"], {"memory": [], "graph": ["graph: waits"]}))
+
+    class Found:
+        found: ClassVar = {"disk": Finding("degraded", "80 % used", seconds=0.25)}
+        predictions: ClassVar = [Prediction("disk", Level("disk used", 80, 95, " %"), Breach(840, 540, 1320))]
+
+    parts = {part.name: part for part in parts_of(health, cast("Monitor", Found()))()}
+    assert set(parts) == {"liveness", "readiness", "memory", "graph", "disk"}
+    assert (parts["memory"].status, parts["graph"].status, parts["graph"].detail) == ("healthy", "degraded", "graph: waits")
+    assert parts["disk"].detail == "80 % used; disk used reaches 95 % in 14 min (9-22 min, 90 %)"
+    assert (parts["disk"].score, parts["disk"].seconds) == (0.5, 0.25)

@@ -17,6 +17,8 @@ from streams.ops.health.finding import Finding, Level
 
 DATA = "data.mdb"
 FULL = 95.0
+DEEPEST = 3
+"""Folders between one that is named and an environment: local state lies in local/AGENT/PARTITION."""
 MOST = 256
 """Environments that are looked at."""
 LOOK = """
@@ -61,7 +63,14 @@ class Folders:
         pass
 
     def _found(self) -> list[Path]:
-        return sorted({data.parent for folder in self._folders if folder.exists() for data in folder.rglob(DATA)})[:MOST]
+        return sorted(
+            {
+                data.parent
+                for folder in self._folders
+                for depth in range(DEEPEST + 1)
+                for data in folder.glob("*/" * depth + DATA)
+            }
+        )[:MOST]
 
 
 async def _looked(folders: list[Path]) -> list[tuple[Path, float | str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from streams.ports.chain import NodeLook
 
 class Node:
     """``chain_id`` None: any. ``degraded`` and ``failed``: age of the newest block in seconds from which on it is that. Of
-    several nodes one that is well keeps it from failing.
+    several nodes one that is well keeps it from failing. One whose head is old and moves is behind, and has not failed.
     """
 
     name = "node"
@@ -32,6 +33,7 @@ class Node:
         self._degraded = degraded
         self._failed = failed
         self._now = now
+        self._heads: dict[int, tuple[int, float]] = {}
 
     async def probe(self) -> Finding:
         if len(self._nodes) == 1:
@@ -53,9 +55,16 @@ class Node:
         age = max(0.0, self._now() - newest.timestamp)
         said = f"chain {newest.chain_id}, block {newest.number}, {age:.0f} s old"
         level = Level("age of the newest block", age, self._failed, " s")
-        if age >= self._failed:
+        still = self._still(self._nodes.index(node), newest.number)
+        if age >= self._failed and still >= self._degraded:
             return Finding("failed", said, levels=(level,))
         return Finding("degraded" if age >= self._degraded else "healthy", said, levels=(level,))
+
+    def _still(self, node: int, number: int) -> float:
+        """Seconds for which the head has not been seen to move; for ever, at the first look."""
+        known, at = self._heads.get(node, (number, -math.inf))
+        self._heads[node] = (number, at if number == known else self._now())
+        return self._now() - self._heads[node][1]
 
     async def close(self) -> None:
         for node in self._nodes:

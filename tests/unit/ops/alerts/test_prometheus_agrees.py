@@ -66,6 +66,8 @@ CASES = [
     Case("HighLatency", latency(8, 2)),
     Case("HighLatency", latency(99, 1), fires=False),
     Case("HighLatency", latency(0, 0), fires=False),
+    Case("ComponentFailed", {'monmouth_component_failed{component="cassandra"}': steps(0, 1, 1)}),
+    Case("ComponentFailed", {'monmouth_component_failed{component="cassandra"}': steps(0, 1, 0)}, fires=False),
     Case("SystemHealthDegraded", {"monmouth_system_health_score": steps(1, 1, 0.5)}),
     Case("SystemHealthDegraded", {"monmouth_system_health_score": steps(1, 0.5, 1)}, fires=False),
     Case("SystemHealthDegraded", {"monmouth_system_health_score": steps(0.8)}, fires=False),

@@ -50,6 +50,20 @@ async def test_a_head_that_stands_still_is_degraded_then_failed_and_one_that_mov
     assert (await looked(node.url, now=await newest(node) + 5)).status == "healthy"
 
 
+async def test_a_head_that_is_old_and_moves_is_behind_and_fails_where_it_stands(node: DevNode) -> None:
+    """As of a node that reads an old chain, or one whose blocks keep a time of their own."""
+    now = await newest(node) + 1_000_000.0
+    provider = Node([NewestBlock(node.url)], 1337, 60, 300, lambda: now)
+    assert (await provider.probe()).status == "failed"
+    node.chain.advance(1)
+    assert (await provider.probe()).status == "degraded"
+    now += 59
+    assert (await provider.probe()).status == "degraded"
+    now += 1
+    assert (await provider.probe()).status == "failed"
+    await provider.close()
+
+
 async def test_another_chain_has_failed_whatever_its_age(node: DevNode) -> None:
     found = await looked(node.url, chain_id=1, now=await newest(node))
     assert (found.status, found.detail) == ("failed", "it serves chain 1337, and chain 1 is expected")
