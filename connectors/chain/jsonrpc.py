@@ -18,6 +18,7 @@ import orjson
 from streams.errors import ConfigurationError, SourceError
 from streams.near import demand_near
 from streams.policy import SourceOpenError, Terms, policy_for
+from streams.pools import http_session
 
 Call = tuple[str, list[Any]]
 METHOD_NOT_FOUND = -32601
@@ -136,7 +137,7 @@ class JsonRpc:
 
     async def _post(self, body: bytes) -> Any:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, headers=HEADERS)
+            self._session = http_session("node", timeout=self._timeout, headers=HEADERS)
         try:
             async with self._session.post(self._url, data=body, allow_redirects=False) as response:
                 text = await self._read(response)

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 from starlette.types import ASGIApp, Message
 
+from streams.pools import http_session
 from streams.serving.calls import Call, refusal
 from streams.serving.client_errors import GatewayError, RateLimitedError, UnavailableError, UnreachableError, UnreadableError
 
@@ -136,7 +137,7 @@ class OverHttp:
     def session(self) -> aiohttp.ClientSession:
         """The connections."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(read_bufsize=LINE_LIMIT)
+            self._session = http_session("gateway", read_bufsize=LINE_LIMIT)
         return self._session
 
     async def close(self) -> None:

@@ -25,6 +25,7 @@ from connectors.stores.cassandra.statements import READS, WRITES
 from streams.errors import ConfigurationError, StoreError
 from streams.near import demand_near
 from streams.policy import StoreOpenError, Terms, policy_for
+from streams.pools import measure_pool
 from streams.private_file import demand_private, read_secret
 from streams.settings import CassandraSettings
 
@@ -69,6 +70,11 @@ class Connection:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._policy = policy_for(f"cassandra {','.join(settings.contact_points)}:{settings.port}", TERMS)
         self.closed = False
+        measure_pool(self, "cassandra", settings.max_in_flight, Connection.in_flight)
+
+    def in_flight(self) -> int | None:
+        """Requests under way; None without a session."""
+        return None if self._session is None else self.settings.max_in_flight - self._turn._value
 
     async def ready(self) -> None:
         """Returns when there is a session. Raises StoreError, ConfigurationError."""

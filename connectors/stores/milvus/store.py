@@ -29,6 +29,7 @@ from connectors.stores.milvus.rows import FIELDS, NAME_DIGITS, entity, memory_id
 from connectors.stores.vectors import DIMENSION, check_query
 from streams.errors import ConfigurationError, FencedError, StoreError
 from streams.policy import StoreOpenError, Terms, policy_for
+from streams.pools import measure_pool
 from streams.ports.stores import Changes, Hit, VectorRow, Version
 
 T = TypeVar("T")
@@ -65,6 +66,8 @@ class MilvusVectorStore:
         self._owner = 0
         self._waiting = [0]
         self._open = [True]
+        self._reading = [0]
+        measure_pool(self, "milvus", READERS, MilvusVectorStore.reading)
         try:
             self.identity, self.index = self._translated(
                 partial(prepare, self._client, collection, dimension, index, lite=self.access.lite)
@@ -191,7 +194,15 @@ class MilvusVectorStore:
 
     async def _read(self, call: Callable[[], T]) -> T:
         self._refuse_closed()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._translated, call)
+        self._reading[0] += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, self._translated, call)
+        finally:
+            self._reading[0] -= 1
+
+    def reading(self) -> int | None:
+        """Readers at work; None when it is closed."""
+        return min(READERS, self._reading[0]) if self._open[0] else None
 
     def _refuse_closed(self) -> None:
         if not self._open[0]:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from streams.core.sync.digests import agent_digest
 from streams.core.sync.tree import EMPTY, AgentTree, Node, makes
 from streams.errors import Category, MonmouthError, Severity
+from streams.pools import http_session
 from streams.serving.client_errors import GatewayError
 from streams.serving.transport import checked_url, headers_with
 from streams.serving.wire.base import ErrorBody
@@ -87,7 +88,7 @@ class OverHttp:
 
     async def __call__(self, method: str, target: str, body: bytes | None) -> tuple[int, bytes]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS), auto_decompress=False)
+            self._session = http_session("partner", timeout=aiohttp.ClientTimeout(total=SECONDS), auto_decompress=False)
         try:
             async with self._session.request(
                 method, self._url + target, data=body, headers=self._headers, allow_redirects=False
