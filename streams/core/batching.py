@@ -3,7 +3,8 @@
 A batch of weight w is taken to cost ``fixed + each * w`` seconds. The next one is the heaviest that should take ``seconds``.
 ``each`` follows the last batches, the more the less of a batch was its fixed part; ``fixed`` is the median of what pairs of
 batches of unlike weight say, so that a change of the work between two of them does not move it. Where the fixed part alone
-takes as long as a batch should, small ones are no quicker but dearer: then a batch is as heavy as takes as long again.
+takes as long as a batch should, small ones are no quicker but dearer: then a batch is as heavy as takes as long again. Of
+records heavier than those it learned from it takes fewer than their weight says, until it knows what they cost.
 Invariants: ``least`` <= ``records`` <= ``most``; ``fits`` is at least 1 where something waits, so nothing starves; a heavier
 batch than ever is at most GROWTH times heavier, and after a failure sizes grow again; no clock in here, and equal histories
 give equal answers.
@@ -25,6 +26,10 @@ SLICE = 512
 FIXED, EACH = 0.02, 1e-3
 """Seconds that are believed at first."""
 PAIRS = 9
+PRUDENCE = 3
+"""Records that are heavier than those learned from may be of a kind that is dearer by more than their weight: the load is
+divided by this power of how many times heavier they are.
+"""
 UNLIKE = 1.5
 """How many times heavier one of two batches must be, to tell of the fixed part."""
 STEADY = 2.0
@@ -75,7 +80,8 @@ class Batching:
         count, total, load = 0, 0.0, self.load
         for size in sizes:
             total += weight(size)
-            if count >= self.most or (total > load and count >= self.least):
+            strange = max(1.0, total / (count + 1) / self._mean)
+            if count >= self.most or (total > load / strange**PRUDENCE and count >= self.least):
                 break
             count += 1
         return count
