@@ -1,8 +1,9 @@
 """An external schema registry, by Confluent's REST API: registers schemas under the ids that records carry.
 
 Assumes the ids are on the wire already: a registry that gives a schema another id is of no use to whoever decodes by it, so
-that is an error, and never a mapping. Invariant: schemas are imported under their ids where the registry can do that; where it
-counts by itself, a version that got another id is taken back.
+that is an error, and never a mapping. Invariants: schemas are imported under their ids where the registry can do that; where it
+counts by itself, a version that got another id is taken back; a subject that was left in import mode by one who was killed is
+taken out of it by the next one, registered or not.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from streams.private_file import read_secret
 from streams.settings import RegistrySettings
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+IMPORT = "IMPORT"
 OK, NOT_FOUND, NO_SUBJECT = 200, 404, 40401
 LONGEST_MESSAGE = 600
 SECONDS = 30.0
@@ -116,6 +118,8 @@ class ExternalRegistry:
             answer = await self._ask("POST", f"/subjects/{_quoted(one)}", {"schema": one.text})
             if answer.status == OK:
                 self._demand_id(one, answer)
+                if not dry_run:
+                    await self._leave_import_mode(one)
                 continue
             if answer.status != NOT_FOUND:
                 raise self._refused(f"{one.subject} cannot be looked up", answer)
@@ -159,16 +163,23 @@ class ExternalRegistry:
         """Whether the subject takes ids meanwhile; afterwards its mode is what it was."""
         path = f"/mode/{_quoted(wanted)}"
         before = await self._ask("GET", path)
-        if (await self._ask("PUT", f"{path}?force=true", {"mode": "IMPORT"})).status != OK:
+        if (await self._ask("PUT", f"{path}?force=true", {"mode": IMPORT})).status != OK:
             yield False
             return
         try:
             yield True
         finally:
-            if before.status == OK:
+            if before.status == OK and before.body["mode"] != IMPORT:
                 await self._ask("PUT", f"{path}?force=true", {"mode": before.body["mode"]})
             else:
                 await self._ask("DELETE", path)
+
+    async def _leave_import_mode(self, wanted: Wanted) -> None:
+        """If the subject is in it: nobody but this program puts it there, and whoever did was cut off."""
+        path = f"/mode/{_quoted(wanted)}"
+        found = await self._ask("GET", path)
+        if found.status == OK and found.body["mode"] == IMPORT:
+            await self._ask("DELETE", path)
 
     def _demand_id(self, wanted: Wanted, answer: Answer) -> None:
         found = answer.body.get("id") if isinstance(answer.body, dict) else None

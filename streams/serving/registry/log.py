@@ -1,8 +1,10 @@
 """The registry's table on the compacted topic schemas, with one writer at a time however many processes write.
 
 A change takes over the one transactional id first, which ends and shuts out whoever had it; then reads to the end of the topic;
-then decides; then writes in one transaction. Invariant: a decision is made on all that was written before it, or its rows are
-not written: whoever was overtaken in between is fenced at the commit, and decides anew. So no id is given twice.
+then decides; then writes in one transaction. Invariants: a decision is made on all that was written before it, or its rows are
+not written: whoever was overtaken in between is fenced at the commit, and decides anew. So no id is given twice. A change of
+which it was not told whether it was written is answered as what it was, if the table turns out to hold it: a second look at a
+deleted subject would find nothing to delete.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ class RegistryLog:
         self._timeout = timeout
         self._started = False
         self._writing = asyncio.Lock()
+        self._doubtful: Decision | None = None
         self._awaited: tuple[bytes, bytes | None] | None = None
         self._folded = asyncio.Event()
 
@@ -80,6 +83,7 @@ class RegistryLog:
             return decision.answer
         unsure = 0
         async with self._writing:
+            self._doubtful = None
             for attempt in range(ATTEMPTS):
                 try:
                     return await self._write(decide)
@@ -99,14 +103,21 @@ class RegistryLog:
         producer = self._client.producer(WRITER, PLACE.partition)
         try:
             await producer.start()
-            decision = decide(await self.fresh())
+            table, doubtful = await self.fresh(), self._doubtful
+            if doubtful is not None and _holds(table, doubtful):
+                return doubtful.answer
+            decision, self._doubtful = decide(table), None
             if not decision.rows:
                 return decision.answer
             rows = [(bytes(key), None if row is None else _encoded(row)) for key, row in decision.rows]
             self._awaited, self._folded = rows[-1], asyncio.Event()
-            await producer.begin()
-            await producer.send({PLACE: rows})
-            await producer.commit()
+            try:
+                await producer.begin()
+                await producer.send({PLACE: rows})
+                await producer.commit()
+            except LogError:
+                self._doubtful = decision
+                raise
         finally:
             await producer.close()
         with contextlib.suppress(TimeoutError):  # the broker calls a commit done a moment before readers see it
@@ -121,6 +132,12 @@ class RegistryLog:
         finally:
             if (record.key, record.value) == self._awaited:
                 self._folded.set()
+
+
+def _holds(table: Table, decision: Decision) -> bool:
+    """Whether each row of it is the newest of its key."""
+    newest = {row.key: row for row in table.rows()}
+    return all(newest.get(key) == row for key, row in decision.rows)
 
 
 def _encoded(row: Row) -> bytes:

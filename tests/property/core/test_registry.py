@@ -12,6 +12,7 @@ from typing import Any
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import make_avsc_object
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.read import SchemaResolutionError
 from fastavro.utils import generate_one
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -65,6 +66,19 @@ def records(draw: st.DrawFn, depth: int = 2) -> dict[str, Any]:
 WIDER = {"int": ["long", "float", "double"], "long": ["double", "string"], "float": ["double"], "string": ["bytes"]}
 
 
+def narrowed(held: Any) -> Any:
+    """A type that takes less, where there is one: without a branch, without a symbol, of another size."""
+    if isinstance(held, list):
+        return held[:-1] or held
+    if isinstance(held, dict) and held["type"] == "enum":
+        return {"type": "enum", "name": "E", "symbols": held["symbols"][1:] or held["symbols"]}
+    if isinstance(held, dict) and held["type"] == "fixed":
+        return {**held, "size": 3 - held["size"]}
+    if isinstance(held, dict):
+        return {**held, **{key: narrowed(held[key]) for key in ("items", "values") if key in held}}
+    return held
+
+
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[Any, Any]:
     """(reader, writer): the reader is what an edit makes of the writer, more or less wisely, or another schema altogether."""
@@ -73,10 +87,12 @@ def pairs(draw: st.DrawFn) -> tuple[Any, Any]:
         return named(draw(records())), named(writer)
     fields = []
     for field in writer["fields"]:
-        edit = draw(st.sampled_from(["keep", "keep", "widen", "drop", "optional"]))
+        edit = draw(st.sampled_from(["keep", "keep", "widen", "narrow", "drop", "optional"]))
         if edit == "widen" and isinstance(field["type"], str):
             kind = draw(st.sampled_from(WIDER.get(field["type"], [field["type"]])))
             fields.append({"name": field["name"], "type": kind})
+        elif edit == "narrow":
+            fields.append({**field, "type": narrowed(field["type"])})
         elif edit == "optional" and isinstance(field["type"], str) and field["type"] != "null":
             fields.append({"name": field["name"], "type": ["null", field["type"]]})
         elif edit != "drop":
@@ -135,6 +151,88 @@ def test_what_is_called_readable_is_read(pair: tuple[Any, Any]) -> None:
     body.seek(0)
     found = schemaless_reader(body, wrote, reads)
     assert set(found) == {field["name"] for field in reader["fields"]}
+
+
+DATA: dict[str, Any] = {
+    "null": None, "boolean": True, "int": 3, "long": 1 << 40, "float": 0.5, "double": 0.25, "bytes": b"x", "string": "x",
+}  # fmt: skip
+
+
+def witnesses(schema: Any) -> list[Any]:
+    """Data that between them take every branch of a union and every symbol, and leave no array or map empty."""
+    if isinstance(schema, list):
+        return [(branch, DATA[branch]) for branch in schema]
+    if isinstance(schema, str):
+        return [DATA[schema]]
+    match schema["type"]:
+        case "enum":
+            return list(schema["symbols"])
+        case "fixed":
+            return [b"x" * schema["size"]]
+        case "array":
+            return [[one] for one in witnesses(schema["items"])]
+        case "map":
+            return [{"k": one} for one in witnesses(schema["values"])]
+    columns = {field["name"]: witnesses(field["type"]) for field in schema["fields"]}
+    most = max(map(len, columns.values()), default=1)
+    return [{name: column[min(at, len(column) - 1)] for name, column in columns.items()} for at in range(most)]
+
+
+def is_read(reader: Any, writer: Any) -> bool:
+    """Whether fastavro, which nobody here wrote, reads all witnesses of the writer as the reader."""
+    wrote, reads = parse_schema(deepcopy(writer)), parse_schema(deepcopy(reader))
+    for one in witnesses(writer):
+        body = io.BytesIO()
+        schemaless_writer(body, wrote, one)
+        body.seek(0)
+        try:
+            found = schemaless_reader(body, wrote, reads)
+        except (SchemaResolutionError, ValueError):
+            return False
+        assert set(found) == {field["name"] for field in reader["fields"]}
+    return True
+
+
+def judged(reader: Any, writer: Any) -> bool:
+    """Whether the reader is compatible, by ours."""
+    return not faults(parse(json.dumps(reader)), parse(json.dumps(writer)))
+
+
+def plain(schema: Any) -> Any:
+    """Without aliases, of which fastavro takes the last that fits, and not a field's own name."""
+    fields = [{key: value for key, value in field.items() if key != "aliases"} for field in schema["fields"]]
+    deeper = [{**field, "type": plain_type(field["type"])} for field in fields]
+    return {**schema, "fields": deeper}
+
+
+def plain_type(held: Any) -> Any:
+    if not isinstance(held, dict):
+        return held
+    if held["type"] == "record":
+        return plain(held)
+    return {key: plain_type(value) if key in {"items", "values"} else value for key, value in held.items()}
+
+
+def without_aliases() -> st.SearchStrategy[tuple[Any, Any]]:
+    return pairs().map(lambda pair: (plain(pair[0]), plain(pair[1])))
+
+
+@given(without_aliases())
+def test_what_is_compatible_is_read_and_what_is_not_fails_for_some_datum(pair: tuple[Any, Any]) -> None:
+    assert is_read(*pair) == judged(*pair)
+
+
+@given(st.sampled_from(list(Level)), st.lists(without_aliases(), min_size=1, max_size=3))
+def test_a_level_keeps_what_it_promises_to_readers(level: Level, drawn: list[tuple[Any, Any]]) -> None:
+    """BACKWARD: the new version reads old ones; FORWARD: they read the new one; transitive: all of them, else the latest."""
+    *_, latest = earlier = [writer for _, writer in drawn]
+    new = drawn[-1][0]
+    questions = []
+    for old in earlier if level.transitive else [latest]:
+        questions += [(new, old)] if level.startswith(("BACKWARD", "FULL")) else []
+        questions += [(old, new)] if level.startswith(("FORWARD", "FULL")) else []
+    allowed = not refused(level, parse(json.dumps(new)), [parse(json.dumps(one)) for one in earlier])
+    assert allowed == all(is_read(*question) for question in questions)
 
 
 @given(records().map(named))

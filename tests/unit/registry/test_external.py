@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connectors.registry import ExternalRegistry, RegistryAwayError, RegistryRefusedError
+from connectors.registry import Answer, ExternalRegistry, RegistryAwayError, RegistryRefusedError
 from infra.broker.ports import free_port
 from streams.core.registry import table as tables
 from streams.core.registry.compatibility import Level
@@ -75,6 +75,37 @@ async def test_with_import_mode_the_ids_are_those_of_the_wire(world: World) -> N
     assert {(one.subject, one.id, one.text) for one in OWN} == found - {("theirs", tables.FIRST_FREE_ID, '"int"')}
     assert table.mode(OWN[0].subject) == "READWRITE" and table.own_mode(OWN[0].subject) is None
     assert table.own_level(OWN[0].subject) is Level.BACKWARD_TRANSITIVE
+
+
+class KilledError(Exception):
+    """The program ends here, and does nothing more."""
+
+
+@pytest.mark.parametrize("after", range(5))
+async def test_no_subject_is_left_in_import_mode_by_one_who_was_killed(
+    world: World, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Wherever it happens: the next one takes it out, whether the schema was registered or not."""
+    table, subject, asked = world.services.registry.table, OWN[0].subject, 0
+    asking = ExternalRegistry._ask
+
+    async def killed(self: ExternalRegistry, method: str, path: str, body: object = None) -> Answer:
+        nonlocal asked
+        if method != "GET":
+            asked += 1
+            if asked > after:
+                raise KilledError
+        return await asking(self, method, path, body)
+
+    async with serving(create_app(world.services)) as settings:
+        with monkeypatch.context() as cutting:
+            cutting.setattr(ExternalRegistry, "_ask", killed)
+            with pytest.raises(KilledError):
+                await registered(settings, OWN[:1])
+        assert (table.own_mode(subject) == "IMPORT") == (after in {2, 3})
+        await registered(settings, OWN[:1])
+    assert table.own_mode(subject) is None
+    assert [version.id for version in table.versions(subject)] == [OWN[0].id]
 
 
 async def test_a_registry_that_counts_gives_the_right_ids_if_it_is_empty(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
