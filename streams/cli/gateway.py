@@ -51,7 +51,8 @@ async def _serve(settings: Settings, embedder: Embedder, verifier: Verifier) -> 
 def _announce(started: asyncio.Future[Gateway]) -> None:
     if not started.cancelled():
         gateway = started.result()
-        click.echo(f"gateway: {gateway.url}  docs: {gateway.url}/docs  metrics: {gateway.metrics_url}")
+        url = gateway.url
+        click.echo(f"gateway: {url}  dashboard: {url}/dashboard  docs: {url}/docs  metrics: {gateway.metrics_url}")
 
 
 @click.command()

@@ -22,6 +22,8 @@ from streams.serving.ops.dashboard import Dashboard
 from streams.serving.ops.sections import SHOWN_SECONDS, all_series
 
 PAUSE = 0.25
+HEARTBEAT = 1.0
+"""Seconds without a change after which a frame says that there is none, so that viewers can tell quiet from gone."""
 MOST = 32
 WAITING = 16
 WAITERS = 16
@@ -124,18 +126,23 @@ class Live:
 
     async def run(self) -> None:
         """Until cancelled."""
+        quiet = False
         while True:
             if not self._viewers:
                 self._joined.clear()
                 await self._joined.wait()
             version = self._dashboard.board.version
-            self._delta()
+            if not self._delta() and quiet:
+                self._tell({"sections": {}})
             await asyncio.sleep(self._pause)
-            with contextlib.suppress(TimeoutError):  # to see that the viewers have left
-                await asyncio.wait_for(self._changed(version), 5.0)
+            try:
+                await asyncio.wait_for(self._changed(version), HEARTBEAT)
+                quiet = False
+            except TimeoutError:
+                quiet = True
 
-    def _delta(self) -> None:
-        """Tells all viewers what is not as it was told."""
+    def _delta(self) -> bool:
+        """Tells all viewers what is not as it was told; whether there was anything."""
         state = self._dashboard.moment().model_dump(mode="json", exclude={"series"})
         at_ms = state.pop("at_ms")
         changed: dict[str, Any] = {}
@@ -150,10 +157,16 @@ class Live:
             self._second = at_ms // 1000
             if self._viewers:
                 frame["series"] = self._points()
-        if not self._viewers or not (changed or "series" in frame):
+        if not (changed or "series" in frame):
+            return False
+        self._tell(frame)
+        return True
+
+    def _tell(self, frame: dict[str, Any]) -> None:
+        if not self._viewers:
             return
         self._number += 1
-        sent = _frame("delta", self._number, at_ms, **frame)
+        sent = _frame("delta", self._number, self._dashboard.board.now_ms, **frame)
         for viewer in list(self._viewers):
             if not viewer.put(sent):
                 metrics.VIEWERS_DROPPED.inc()

@@ -65,7 +65,8 @@ const connection = new Connection({
 
 function joined(have, more) {
   const { kept, ...newest } = more;
-  if (!have || have.step !== more.step) return newest;
+  const gap = have ? more.start - have.start - have.values.length : 0;
+  if (!have?.values.length || have.step !== more.step || gap >= kept) return newest;
   const values = have.values.slice(0, Math.max(0, more.start - have.start));
   while (values.length < more.start - have.start) values.push(null);
   values.push(...more.values);

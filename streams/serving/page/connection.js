@@ -12,6 +12,7 @@ export class Connection {
   #pause = FIRST_PAUSE;
   #number = null;
   #heard = 0;
+  #since = 0; // when the socket was opened, or said something
   #timer = 0;
 
   // told: { snapshot(state), delta(frame), live(), lost(sinceMs), refused(message) }
@@ -32,6 +33,7 @@ export class Connection {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(`${scheme}//${location.host}/ws/dashboard`);
     this.#socket = socket;
+    this.#since = Date.now();
     let why = "";
     socket.onopen = () => socket.send(JSON.stringify({ token: this.#token }));
     socket.onmessage = (message) => {
@@ -60,7 +62,7 @@ export class Connection {
       return;
     }
     this.#number = frame.number;
-    this.#heard = Date.now();
+    this.#heard = this.#since = Date.now();
     this.#pause = FIRST_PAUSE;
     if (frame.type === "snapshot") this.told.snapshot(frame.state);
     else this.told.delta(frame);
@@ -68,7 +70,7 @@ export class Connection {
   }
 
   #watch() {
-    if (this.#socket && this.#heard && Date.now() - this.#heard > SILENCE) {
+    if (this.#socket && this.#heard && Date.now() - this.#since > SILENCE) {
       this.#drop();
       this.#again();
     }

@@ -78,6 +78,14 @@ async def test_a_snapshot_and_then_what_changes(world: World) -> None:
         assert [one["rule"] for one in frame["sections"]["alerts"]["firing"]] == ["Slow"]
 
 
+async def test_where_nothing_changes_a_frame_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT", 0.05)
+    async with gateway(world) as url, connect(url) as socket:
+        await socket.send(HELLO)
+        first = await heard(socket)
+        assert (await heard(socket)) == {"type": "delta", "number": first["number"] + 1, "at_ms": 0, "sections": {}}
+
+
 async def test_a_viewer_that_joins_later_knows_the_same(world: World) -> None:
     async with gateway(world) as url, connect(url) as early, connect(url) as late:
         await early.send(HELLO)
