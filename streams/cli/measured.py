@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from streams.health import Health
+from streams.metrics import measure_disk
 from streams.probe_server import serve_probes
 from streams.settings import Settings
 
@@ -22,6 +23,7 @@ metrics_port_option = click.option(
 @contextmanager
 def measured(settings: Settings, port: int | None, health: Health) -> Iterator[int | None]:
     """Serve them for the block; yields the port in use. Raises ConfigurationError if the port is taken."""
+    measure_disk(settings.state_dir)
     chosen = settings.probes.port if port is None else port
     if chosen is None:
         yield None

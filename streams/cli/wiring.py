@@ -55,7 +55,7 @@ def _memory(wiring: Wiring) -> AgentFactory:
         open_memory_store,
     )
     from streams.agents.memory import MemoryAgent  # noqa: PLC0415
-    from streams.serving.probes import memory_store_probe  # noqa: PLC0415
+    from streams.store_probes import memory_store_probe  # noqa: PLC0415
 
     if wiring.settings.worker.standby:
         check_own_stores(wiring.settings)
@@ -96,7 +96,7 @@ def _embedding(wiring: Wiring) -> AgentFactory:
         vectors_are_shared,
     )
     from streams.agents.embedding import EmbeddingAgent  # noqa: PLC0415
-    from streams.serving.probes import vector_store_probe  # noqa: PLC0415
+    from streams.store_probes import vector_store_probe  # noqa: PLC0415
 
     if wiring.settings.worker.standby:
         check_own_stores(wiring.settings)

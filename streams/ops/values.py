@@ -25,11 +25,15 @@ Points = Sequence[tuple[float, float]]
 
 
 def windows_of(process: Mapping[str, str], history: History, seconds: int, start: int) -> Iterator[Window]:
-    """What is to be said of each series in a window. ``process``: labels of the process, which its series get."""
+    """What is to be said of each series in a window.
+
+    ``process``: labels of the process, which its series get; an own one of that name is called exported, as Prometheus does.
+    """
     found = history.steps(seconds, start)
     closed, at_ms = history.is_closed(seconds, start), found[-1].at_ms
     for kind, (name, labels), count, values in said(found):
-        yield Window(kind, name, {**dict(labels), **process}, seconds, start, at_ms, closed, count, values)
+        own = {f"exported_{label}" if label in process else label: value for label, value in labels}
+        yield Window(kind, name, {**own, **process}, seconds, start, at_ms, closed, count, values)
 
 
 def said(found: Sequence[Step]) -> Iterator[tuple[str, Series, int, dict[str, float]]]:

@@ -15,6 +15,7 @@ from prometheus_client import Gauge, Histogram
 from streams import wall
 from streams.core.record import Record
 from streams.core.segment import Block, Unit
+from streams.runtime.scores import scored
 
 LIVE_SECONDS = 600
 """A block older than this when it was committed is history, not delay."""
@@ -69,6 +70,7 @@ def committed(stream_agent: str, units: Iterable[Unit]) -> None:
             age = at - unit.marker.timestamp
             if age <= LIVE_SECONDS:
                 LATENCY.labels(stream_agent).observe(max(age, 0.0) * 1000)
+                scored(stream_agent, (record for record in unit.records if record.type == TRANSACTION), max(age, 0.0))
     if total:
         rate.add(total, time.monotonic())
 

@@ -8,51 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 
 import numpy as np
 
 from streams.errors import MonmouthError
-from streams.ports.stores import MemoryStore, VectorStore
+from streams.ports.stores import VectorStore
 from streams.serving.chain import ChainReader
 from streams.serving.degraded import DegradableVectors
 from streams.serving.graph.tail import GraphSource
 from streams.serving.vectors import QueryVectors
 from streams.serving.wire import ProbedPart
-
-Probe = Callable[[], Awaitable[str]]
-"""Raises if the part does not work; returns "" if it is well, or a complaint if it works but not as it should."""
+from streams.store_probes import Probe
+from streams.store_probes import vector_store_probe as of_the_store
 
 PROBE_SECONDS = 2.0
 GRAPH_SECONDS = 1.0
 MAX_AGE = 1.0
 LAG_TOLERATED = 1_000
-NOBODY = bytes(20)
-NOTHING = bytes(32)
-
-
-def memory_store_probe(store: MemoryStore) -> Probe:
-    """Reads a row that nobody can own."""
-
-    async def probe() -> str:
-        rows = await store.get(NOBODY, [NOTHING])
-        if len(rows) != 1:
-            raise MonmouthError(f"asked for one row, got {len(rows)}")
-        return ""
-
-    return probe
 
 
 def vector_store_probe(index: VectorStore, dimension: int) -> Probe:
-    """Searches among the vectors of nobody."""
+    """Searches among the vectors of nobody, unless the gateway does without them now."""
+    asked = of_the_store(index, dimension)
 
     async def probe() -> str:
         if isinstance(index, DegradableVectors) and index.off:
             return f"not asked, {index.off}: answers come without it"
-        vector = np.zeros(dimension, np.float32)
-        vector[0] = 1.0
-        hits = await index.search(NOBODY, vector, 1)
-        return "" if not hits else "the zero address has vectors"
+        return await asked()
 
     return probe
 

@@ -76,7 +76,6 @@ from streams.serving.probes import (
     embedder_probe,
     failures,
     graph_probe,
-    memory_store_probe,
     vector_store_probe,
 )
 from streams.serving.progress import ProgressTail, Tip
@@ -99,6 +98,7 @@ from streams.serving.waits import Waits
 from streams.serving.write_token import WriteTokens
 from streams.settings import GATEWAY, CacheSettings, Settings
 from streams.signing import Signer, Verifier, load_or_create_signer
+from streams.store_probes import memory_store_probe
 from streams.switches import FILE as SWITCHES
 from streams.switches import Switches
 from streams.topics import MEMORY_LOG

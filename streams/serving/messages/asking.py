@@ -27,7 +27,7 @@ from streams.serving.calls import Name
 from streams.serving.client_errors import GatewayError, UnreachableError, UnreadableError, error_of
 from streams.serving.login import AgentKey
 from streams.serving.messages.desk import LONGEST, PATIENCE
-from streams.serving.messages.envelope import GATEWAY, VERSION, by_writer, new_id, opened, signed
+from streams.serving.messages.envelope import CLIENT, GATEWAY, VERSION, by_writer, new_id, opened, signed
 from streams.serving.messages.queries import type_of
 from streams.serving.messages.topic import MessageWriter
 from streams.serving.tail import TopicTail, each
@@ -46,7 +46,7 @@ class MessageClient:
     """One asker. ``trusted``: whose answers count."""
 
     def __init__(self, settings: KafkaSettings, trusted: Verifier, signer: Signer | AgentKey) -> None:
-        self.name = f"client-{secrets.token_hex(8)}"
+        self.name = f"{CLIENT}-{secrets.token_hex(8)}"
         self._trusted = trusted
         self._signer = signer
         self._write = MessageWriter(settings)

@@ -28,6 +28,7 @@ from streams.serving.gate import INSIDE, OPERATOR, Principal
 from streams.serving.limits import body_of
 from streams.serving.messages.envelope import (
     ANSWER_LIMIT,
+    CLIENT,
     GATEWAY,
     QUESTION_LIMIT,
     VERSION,
@@ -54,10 +55,25 @@ SEEN = 10_000
 LEAVE = 10
 """Percent of the ids remembered that are forgotten at once when there are too many."""
 QUESTIONS = frozenset({"STATE_SYNC", "CONTEXT_REQUEST"})
+READ = Counter(
+    "monmouth_cross_exex_messages_total",
+    "Messages read from exex.messages, requests and answers, by kind of writer, kind of target, and type.",
+    ["from", "to", "type"],
+    registry=REGISTRY,
+)
 TAKEN = Counter("monmouth_messages_total", "Requests in exex.messages, by what became of them.", ["outcome"], registry=REGISTRY)
+
+EVERYBODY, OTHER = "everybody", "other"
 
 Send = Callable[[str, bytes], Awaitable[None]]
 """Writes a message to a target."""
+
+
+def _kind(name: str | None) -> str:
+    """Anybody may be called anything, and a label has few values."""
+    if name is None:
+        return EVERYBODY
+    return GATEWAY if name == GATEWAY else CLIENT if name.startswith(f"{CLIENT}-") else OTHER
 
 
 class MessageDesk:
@@ -83,11 +99,14 @@ class MessageDesk:
 
     def take(self, value: bytes | None) -> None:
         """A record of the topic; answers in the background. Raises SchemaError for what is no message."""
-        if value is None or len(value) > QUESTION_LIMIT + 4_096:
+        if value is None:
             return
         name, message = codec().decode(value)
         if name != "Message":
             raise SchemaError(f"a {name} is no message")
+        READ.labels(_kind(message["source"]), _kind(message["target"]), message["type"]).inc()
+        if len(value) > QUESTION_LIMIT + 4_096:
+            return
         if message["type"] not in QUESTIONS or message["answers"] is not None or message["target"] not in {None, GATEWAY}:
             return
         if len(self._running) >= WAITING:

@@ -25,6 +25,8 @@ from streams.signing import KEY_ID_BYTES, Signer, Verifier
 
 VERSION = 1
 GATEWAY = "gateway"
+CLIENT = "client"
+"""What names of askers begin with, before a dash."""
 DOMAIN = b"monmouth/Message/1"
 SEAL = b"monmouth/Message/1 answer"
 QUESTION_LIMIT = 16 * 1024

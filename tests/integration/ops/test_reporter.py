@@ -18,7 +18,9 @@ from streams.ops.reports import HealthReport, MetricReport, process_key
 from streams.settings import KafkaSettings, Settings
 from streams.topics import OPS_HEALTH, OPS_METRICS, physical
 from tests.e2e.processes import Child, running
+from tests.metrics_table import documented
 
+OWN = {"worker", "worker,", "every"}
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
@@ -62,13 +64,15 @@ async def reports(consumer: AIOKafkaConsumer, worker: Child, after_ms: int = 0) 
 async def test_a_workers_reports_arrive_and_a_broker_that_is_away_does_not_stop_it(own: LocalBroker, tmp_path: Path) -> None:
     kafka = KafkaSettings(bootstrap=own.bootstrap, prefix="p.", partitions=2)
     await apply(kafka)
-    async with running(Settings(state_dir=tmp_path / "state", kafka=kafka), "worker", "--agents", "intent") as worker:
+    async with running(Settings(state_dir=tmp_path / "state", kafka=kafka), "worker", "--agents", "intent,memory") as worker:
         async with following(kafka, OPS_METRICS, OPS_HEALTH) as consumer:
             metrics, health = await reports(consumer, worker)
             assert metrics.key == process_key("worker", f"{socket.gethostname()}:{worker.process.pid}")
             names = {sample.name for sample in metrics.samples}
             assert {"monmouth_uptime_seconds", "monmouth_memory_usage_mb", "monmouth_runtime_seconds_behind"} <= names
             assert all(name.startswith("monmouth_") for name in names)
+            foreign = {row.name for row in documented()} - {row.name for row in documented() if OWN & set(row.of.split())}
+            assert not foreign & names, "what only a gateway or a producer measures is not shown by a worker, at 0"
             assert any(sample.kind == "HISTOGRAM" and "le" in sample.labels for sample in metrics.samples)
             assert (metrics.dropped, health.score) == (0, 1.0)
             assert [part.name for part in health.parts] == ["liveness", "readiness"]

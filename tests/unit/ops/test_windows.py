@@ -175,6 +175,11 @@ def test_a_gauge_has_its_extremes_mean_last_and_slope() -> None:
     assert window.labels == {"a": "b", **PROCESS}
 
 
+def test_an_own_label_by_the_name_of_one_of_the_process_keeps_its_value_under_another() -> None:
+    history = fold([Row(T0 + 1000, 1, True, {key_of(MetricSample("monmouth_g", "GAUGE", {"component": "lmdb"}, 0)): 1.0})])
+    assert only(history, CELL, 0, "monmouth_g").labels == {"exported_component": "lmdb", **PROCESS}
+
+
 def test_percentiles_are_of_what_was_observed_in_the_window() -> None:
     def observed(at: float, low: float, high: float) -> Row:
         values = {

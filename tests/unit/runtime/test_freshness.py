@@ -32,7 +32,7 @@ def count(agent: str, name: str = "transaction_latency_ms_histogram_count") -> f
 
 
 def block(age: float, transactions: int) -> Block:
-    records = [Record("t", 0, at, b"", "ChainTransaction", None) for at in range(transactions)]
+    records = [Record("t", 0, at, b"", "ChainTransaction", {"role": "COUNTERPARTY"}) for at in range(transactions)]
     return Block(replace(MARKER, timestamp=int(time.time() - age)), records, 0, transactions)
 
 

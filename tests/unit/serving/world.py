@@ -47,7 +47,6 @@ from streams.serving.probes import (
     chain_view_probe,
     embedder_probe,
     graph_probe,
-    memory_store_probe,
     vector_store_probe,
 )
 from streams.serving.proofs import Prover
@@ -66,6 +65,7 @@ from streams.serving.waits import Waits
 from streams.serving.write_token import WriteTokens
 from streams.settings import RagSettings, Settings
 from streams.signing import Signer, Verifier
+from streams.store_probes import memory_store_probe
 from streams.upkeep.pipeline import stream_agents
 from streams.vault.keys import FileKeyStore
 from streams.vault.master import MasterKey

@@ -264,3 +264,21 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     request = cast("Message", {"id": b"a" * 16, "reply_key": KEY.public_key().public_bytes_raw()})
     with pytest.raises(ValueError, match="more than 1000 bytes"):
         opened(sealed(bytes(1_000_000), request), KEY, b"a" * 16)
+
+
+async def test_messages_are_counted_by_kinds_of_writer_and_target_and_by_type(topic: Topic) -> None:
+    def count(*labels: str) -> float:
+        return float(desks.READ.labels(*labels)._value.get())
+
+    cases: list[tuple[str, str | None, tuple[str, str]]] = [
+        ("client-1f", GATEWAY, ("client", "gateway")),
+        (GATEWAY, "client-1f", ("gateway", "client")),
+        ("somebody", None, ("other", "everybody")),
+    ]
+    before = [count(*kinds, "STATE_SYNC") for _, _, kinds in cases]
+    for source, target, _ in cases:
+        payload = bytes(2 * QUESTION_LIMIT) if source == GATEWAY else b"{}"  # an answer is larger than any question
+        message = {**topic.question("AgentMemoryState"), "source": source, "target": target, "payload": payload}
+        topic.desk.take(codec().encode("Message", message))
+    await asyncio.gather(*topic.desk._running)
+    assert [count(*kinds, "STATE_SYNC") - was for (_, _, kinds), was in zip(cases, before, strict=True)] == [1, 1, 1]
