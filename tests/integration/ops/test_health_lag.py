@@ -63,7 +63,7 @@ async def until(groups: Groups, wanted: str, seconds: float = 30.0) -> Finding:
 
 async def test_a_group_keeps_up_stops_and_comes_back(kafka_settings: Settings) -> None:
     settings, chain = kafka_settings, grown(5)
-    groups = Groups(settings.kafka, {"tally": Tally.inputs, "nobody": Tally.inputs})
+    groups = Groups(settings.kafka, {"tally": Tally.inputs, "idle": Tally.inputs, "nobody": Tally.inputs})
     assert await first_look(groups) == {}, "a group that never committed is not spoken of"
     async with ChainWriter(settings) as writer:
         async with working(settings) as task:
@@ -71,9 +71,11 @@ async def test_a_group_keeps_up_stops_and_comes_back(kafka_settings: Settings) -
             await wait_for(lambda: has_output(settings, chain), task)
             caught_up = await until(groups, "0 records wait")  # though markers of transactions lie behind the last record
             assert caught_up.status == "healthy"
+            await committed(settings, 0, 0, group="idle")
             for _ in range(12):  # a worker that has nothing to do commits nothing, and is well
                 assert (await groups.look())["tally"] == caught_up
                 await asyncio.sleep(0.05)
+            assert set(await groups.look()) == {"tally", "idle"}
         for n in range(3):
             chain.add(range(n))
         await writer.publish(chain)
@@ -107,11 +109,11 @@ async def told_ours(_agent: str, place: object) -> int | None:
     return 1
 
 
-async def committed(settings: Settings, partition: int, offset: int) -> None:
+async def committed(settings: Settings, partition: int, offset: int, group: str = "tally") -> None:
     """As an operator's tool sets a group back."""
     place = TopicPartition(f"{settings.kafka.prefix}chain.transactions", partition)
     tool = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka.bootstrap, group_id=f"{settings.kafka.prefix}tally", enable_auto_commit=False
+        bootstrap_servers=settings.kafka.bootstrap, group_id=f"{settings.kafka.prefix}{group}", enable_auto_commit=False
     )
     tool.assign([place])
     await tool.start()

@@ -148,10 +148,10 @@ class Groups:
     async def _held(self, admin: AIOKafkaAdminClient, groups: Sequence[str]) -> dict[str, set[TopicPartition]]:
         """Partitions that a live member of each group holds."""
         found: dict[str, set[TopicPartition]] = {}
-        for answer in await admin.describe_consumer_groups([self._names.topic(group) for group in groups]) if groups else []:
-            for _error, name, _state, _type, _protocol, members, *_ in answer.groups:
-                group = name.removeprefix(self._settings.prefix)
-                found[group] = {place for member in members for place in self._assigned(member)}
+        for group in groups:  # one by one: the client cannot read an answer about several
+            (answer,) = await admin.describe_consumer_groups([self._names.topic(group)])
+            ((_error, _name, _state, _type, _protocol, members, *_),) = answer.groups
+            found[group] = {place for member in members for place in self._assigned(member)}
         return found
 
     def _assigned(self, member: Any) -> list[TopicPartition]:
