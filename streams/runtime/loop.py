@@ -256,7 +256,8 @@ class AgentLoop:
         tally.add(batch)
         started = clock()
         try:
-            settled = await partition.step(batch)
+            with stray_cancellation_is_an_error():  # it would lose the rest of the batch, and nobody would know
+                settled = await partition.step(batch)
             seat.failures = seat.mismatches = 0
             tally.seconds += clock() - started
             if settled:  # else it waits for its marker, and costs then

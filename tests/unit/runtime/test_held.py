@@ -119,3 +119,25 @@ async def test_a_stop_waits_for_the_transaction_in_flight_and_not_for_all_that_w
     async with worker(broker, settings(tmp_path), [factory], limits) as task:
         await until(lambda: caught_up(broker, "tally"), task)
     check_tally(broker, chain)
+
+
+async def test_a_cancellation_that_leaks_out_of_a_store_loses_nothing(tmp_path: Path) -> None:
+    """Nobody stopped the work: the partition is opened anew, instead of reading on behind what it had in hand."""
+    broker, chain = FakeBroker(), ChainLog()
+
+    class Leaking(Tally):
+        leaks = 2
+
+        async def flush(self) -> None:
+            if type(self).leaks:
+                type(self).leaks -= 1
+                given_up = asyncio.get_running_loop().create_future()
+                given_up.cancel()
+                await given_up
+
+    grown(chain)
+    publish(broker, chain)
+    async with worker(broker, settings(tmp_path), [AgentFactory(Leaking, Leaking)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    assert not Leaking.leaks
+    check_tally(broker, chain)
