@@ -73,22 +73,25 @@ class Services:
     live: Live
 
 
-def _services(request: Request) -> Services:
+# Asynchronous, though none of these waits: FastAPI sends a plain function to a thread, at each request, and waits for it.
+
+
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def _agent(agent: Annotated[str, Path(description="Address of the agent: 0x and 40 hex digits.")]) -> bytes:
+async def _agent(agent: Annotated[str, Path(description="Address of the agent: 0x and 40 hex digits.")]) -> bytes:
     return parse_agent(agent)
 
 
-def _known_agent(agent: Annotated[bytes, Depends(_agent)]) -> bytes:
+async def _known_agent(agent: Annotated[bytes, Depends(_agent)]) -> bytes:
     if codec().erased(agent):
         raise GoneError(f"{to_hex(agent)} was erased", "GET /v1/agents/AGENT/erasure gives the receipt.")
     return agent
 
 
-def _memory_id(memory_id: Annotated[str, Path(description="Id of the memory: 0x and 64 hex digits.")]) -> bytes:
+async def _memory_id(memory_id: Annotated[str, Path(description="Id of the memory: 0x and 64 hex digits.")]) -> bytes:
     return parse_memory_id(memory_id)
 
 

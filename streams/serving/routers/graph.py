@@ -37,15 +37,17 @@ GRAPH_LIMIT = 200
 SEEDS_LIMIT = 32
 
 
-def _node(node: Annotated[str, Path(description="An address, or an identity: registry and number, 104 hex digits.")]) -> bytes:
+async def _node(
+    node: Annotated[str, Path(description="An address, or an identity: registry and number, 104 hex digits.")],
+) -> bytes:
     return parse_node(node)
 
 
-def _other(other: Annotated[str, Path(description="The other end.")]) -> bytes:
+async def _other(other: Annotated[str, Path(description="The other end.")]) -> bytes:
     return parse_node(other)
 
 
-def _moment(
+async def _moment(
     as_of_block: Annotated[int | None, Query(ge=0, le=2**53, description="As it was at this height; none: now.")] = None,
     as_of_time: Annotated[int | None, Query(ge=0, le=2**53, description="As it was at this block time, in seconds.")] = None,
 ) -> Moment:

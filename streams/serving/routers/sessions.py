@@ -49,7 +49,7 @@ def _uuid(text: str) -> bytes:
         raise BadRequestError(f"session {text[:80]!r} is not a UUID") from None
 
 
-def _session_id(session_id: Annotated[str, Path(description="Id of the session: a UUID.")]) -> bytes:
+async def _session_id(session_id: Annotated[str, Path(description="Id of the session: a UUID.")]) -> bytes:
     return _uuid(session_id)
 
 

@@ -34,7 +34,7 @@ ASKED_OF_SHARED = frozenset({"query", "max_results", "min_similarity", "max_toke
 router = APIRouter(prefix="/v1/agents/{agent}/shared/{owner}", tags=["shared"])
 
 
-def _owner(owner: Annotated[str, Path(description="Whose memories: an address.")]) -> bytes:
+async def _owner(owner: Annotated[str, Path(description="Whose memories: an address.")]) -> bytes:
     return parse_agent(owner)
 
 

@@ -8,14 +8,18 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
 from jsonschema import Draft202012Validator
 
 from streams.cli import main
+from streams.serving.app import create_app
 from streams.serving.client import AsyncClient, Client
 from streams.serving.described import REQUESTS, openapi_document
 from streams.serving.faults import RateLimitedError
 from streams.serving.gate import OPEN
 from streams.serving.graph.client import AsyncGraph, Graph
+from tests.unit.serving.world import World
 
 DOCUMENT = openapi_document()
 OPERATIONS = [(path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()]
@@ -118,3 +122,22 @@ def test_the_document_as_a_whole() -> None:
         assert f"#/components/schemas/{name}" in text, f"nothing refers to {name}"
     missing = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]} - set(DOCUMENT["components"]["schemas"])
     assert not missing
+
+
+def test_no_request_waits_for_a_thread(world: World) -> None:
+    """FastAPI runs what is not asynchronous in a thread: each such dependency or endpoint costs two switches a request."""
+    plain = set()
+
+    def walk(dependant: Dependant) -> None:
+        call = dependant.call
+        if call is not None and not inspect.iscoroutinefunction(call) and not inspect.iscoroutinefunction(type(call).__call__):
+            plain.add(getattr(call, "__qualname__", repr(call)))
+        for needed in dependant.dependencies:
+            walk(needed)
+
+    routes = [context.route for context in iter_route_contexts(create_app(world.services).routes)]
+    apis = [route for route in routes if isinstance(route, APIRoute)]
+    assert len(apis) > 50
+    for route in apis:
+        walk(route.dependant)
+    assert not plain
