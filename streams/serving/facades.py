@@ -1,9 +1,10 @@
 """The memory and the retrieval of the product under the names of the Reth execution extensions they stand in for.
 
-    memory, rag = MemoryExEx(client), RagExEx(client)
+    memory, rag, monitoring = MemoryExEx(client), RagExEx(client), Monitoring(client)
     memory.store(agent, "prefers ETH over DAI")
     memory.retrieve(agent, MemoryFilter(types=["SEMANTIC"], min_importance=0.5, sort="oldest"))
     rag.process_transaction(transaction)
+    monitoring.get_metrics().system_health_score
 
 Nothing is decided here: each method is calls of the client, whose errors it raises. A transaction comes to the log through the
 producer alone, which believes a node; a facade only waits for it.
@@ -24,6 +25,7 @@ from streams.serving.calls import Name
 from streams.serving.client import Client
 from streams.serving.client_errors import BadRequestError
 from streams.serving.wire import Citation, Context, ContextItem, IntentView, MemoryView, Receipt
+from streams.serving.wire.dashboard import GatewayMetrics, PerformanceMetrics
 
 Sort = Literal["newest", "oldest", "relevance"]
 WAIT = 10.0
@@ -183,3 +185,22 @@ def _memory_id(transaction: Mapping[str, Any]) -> bytes:
             "Give it as eth_getTransactionByHash prints it, with chainId, blockHash and transactionIndex.",
             400,
         ) from None
+
+
+class Monitoring:
+    """How the deployment is, for the operator; the names of the reference design."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def get_metrics(self) -> GatewayMetrics:
+        """Health, alerts, response times, throughput, errors, in a few numbers; what nobody measures is None."""
+        return self._client.dashboard().metrics
+
+    def get_performance_metrics(self) -> PerformanceMetrics:
+        """Latency, hit rate, messages, pools, memory, processor."""
+        return self._client.dashboard().performance
+
+    def export_dashboard_data(self, format: str = "json") -> bytes:  # noqa: A002  (the name of the reference)
+        """The dashboard as a file: ``json``, ``csv`` or ``html``."""
+        return self._client.export_dashboard(format)

@@ -189,14 +189,15 @@ class Gateway:
         )
         operator, tokens = _tokens(settings)
         partner = _partner_token(settings)
+        names = store_components(settings)
         dashboard = Dashboard(
             self.operations.board,
             self.chain.view,
             self.roots,
             lambda: cache_state(kept),
             lambda: self.operations.tail.complaint,
+            stores={"memory_store": names[MEMORIES], "vector_store": names[VECTORS]},
         )
-        names = store_components(settings)
         probes = Probes(
             {
                 "broker": broker_probe(self.chain),
@@ -391,7 +392,8 @@ class Gateway:
         """Keeps health gauges and probes true between health requests. It has started when all parts have once been there."""
         while True:
             failed = failures(await self.services.probes.components())
-            await self._system.verdict()  # for the metrics
+            foreseen = [one.breach.told(one.level) for one in self._system.predictions]
+            self.operations.judged(await self._system.verdict(), foreseen)
             self._looked = Look(not failed, failed)
             await asyncio.sleep(PROBE_EVERY)
 

@@ -8,11 +8,12 @@ or absent, never well; folding the same records again changes nothing but the ti
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from streams.core.block import Step
 from streams.core.canonical import ChainStep
 from streams.core.checkpoint import NOWHERE, Checkpoint
+from streams.ops.health.verdict import Verdict
 from streams.ops.reports import AlertRecord, HealthReport, MetricReport, MetricSample, Window
 from streams.serving.ops import series as named
 from streams.serving.ops.history import History
@@ -23,10 +24,11 @@ from streams.serving.ops.series import SERIES, Fold
 
 ALERTS_KEPT = 500
 RESOLVED_KEPT = 50
-WINDOWS_KEPT = 2_000
+WINDOWS_KEPT = 200
 STANDINGS_KEPT = 4_096
 WINDOWS_TTL_MS = 120_000
 """Windows that are not written for so long are absent: whoever makes them has ended."""
+VERDICT_TTL_MS = 15_000
 RATE_SPAN = 10
 
 
@@ -40,8 +42,14 @@ class Board:
         self.reorgs = Reorgs()
         self.standings: dict[Place, Stand] = {}
         self.alerts: dict[bytes, AlertRecord] = {}
+        self.fired = 0
+        """Alerts that began to fire."""
         self.resolved: OrderedDict[bytes, AlertRecord] = OrderedDict()
         self.history: dict[str, History] = {name: History() for name in SERIES}
+        self._verdict: Verdict | None = None
+        self._verdict_ms = 0
+        self.predictions: Sequence[str] = ()
+        """What will break, in words, as of the newest verdict."""
         self._windows: OrderedDict[tuple[str, str, int], Window] = OrderedDict()
         self._windows_ms: int | None = None
         self._second: int | None = None
@@ -59,11 +67,12 @@ class Board:
     def take_alert(self, key: bytes, alert: AlertRecord | None) -> None:
         """A record of ops.alerts; None: it was taken back."""
         self.version += 1
-        self.alerts.pop(key, None)
+        before = self.alerts.pop(key, None)
         self.resolved.pop(key, None)
         if alert is None:
             return
         if alert.state == "firing":
+            self.fired += before is None
             self.alerts[key] = alert
             if len(self.alerts) > ALERTS_KEPT:
                 del self.alerts[next(iter(self.alerts))]
@@ -73,7 +82,7 @@ class Board:
             self.resolved.popitem(last=False)
 
     def take_window(self, window: Window, seen_ms: int) -> None:
-        """A record of ops.windows; of each series the newest counts."""
+        """A record of ops.windows about an objective; of each series the newest counts."""
         self._windows_ms = max(seen_ms, self._windows_ms or 0)
         key = (window.kind, window.series, window.seconds)
         held = self._windows.get(key)
@@ -83,6 +92,11 @@ class Board:
         self._windows.move_to_end(key)
         if len(self._windows) > WINDOWS_KEPT:
             self._windows.popitem(last=False)
+        self.version += 1
+
+    def take_verdict(self, verdict: Verdict, predictions: Sequence[str], at_ms: int) -> None:
+        """How this gateway judges the whole."""
+        self._verdict, self._verdict_ms, self.predictions = verdict, at_ms, predictions
         self.version += 1
 
     def take_step(self, step: ChainStep, at_ms: int) -> None:
@@ -122,8 +136,18 @@ class Board:
             return None
         return list(self._windows.values())
 
+    @property
+    def verdict(self) -> Verdict | None:
+        """The newest, unless it is too old to say anything of now."""
+        return self._verdict if self.now_ms - self._verdict_ms <= VERDICT_TTL_MS else None
+
     def score(self) -> float | None:
-        """Mean over the processes; one that is gone counts nought. None if nobody reports."""
+        """The verdict's; without one the mean over the processes, of whom one that is gone counts nought.
+
+        None if nobody reports.
+        """
+        if self.verdict is not None:
+            return self.verdict.score
         scores = [
             0.0 if process.gone(self.now_ms) else process.health.score
             for process in self.processes

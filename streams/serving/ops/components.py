@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from streams.ops.health.verdict import Verdict
 from streams.serving.ops.board import Board
 from streams.serving.ops.processes import Process
 from streams.serving.wire.dashboard import HealthSummary, PartView, ProcessView, Status
@@ -25,17 +26,40 @@ def components(board: Board) -> list[ProcessView]:
 
 
 def summary(board: Board, views: list[ProcessView]) -> HealthSummary:
-    """All of them in one line."""
+    """The whole in one line: as this gateway judges it, and without a verdict by what processes say of themselves."""
     count = {status: sum(view.status == status for view in views) for status in ORDER}
+    if (verdict := board.verdict) is not None:
+        silent = [cause for view in views if view.status == "gone" for cause in _causes(view)]
+        return HealthSummary(
+            status=verdict.status,
+            score=verdict.score,
+            components=len(verdict.components),
+            healthy=verdict.count("healthy"),
+            degraded=verdict.count("degraded"),
+            failed=verdict.count("failed"),
+            gone=count["gone"],
+            causes=[*(_root(verdict, name) for name in verdict.roots), *silent][:CAUSES],
+            predictions=list(board.predictions)[:CAUSES],
+        )
     return HealthSummary(
         status=_overall(views),
         score=board.score(),
+        components=len(views),
         healthy=count["healthy"],
         degraded=count["degraded"],
         failed=count["failed"],
         gone=count["gone"],
         causes=[cause for view in views for cause in _causes(view)][:CAUSES],
+        predictions=[],
     )
+
+
+def _root(verdict: Verdict, name: str) -> str:
+    """A cause, and who suffers from it."""
+    one = verdict.components[name]
+    detail = f": {one.own.detail}" if one.own.detail else ""
+    suffering = sorted(other.name for other in verdict.components.values() if name in other.causes)
+    return f"{name} {one.own.status}{detail}" + (f" (so {', '.join(suffering)} degraded)" if suffering else "")
 
 
 def _overall(views: list[ProcessView]) -> Status | None:

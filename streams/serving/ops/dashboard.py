@@ -7,7 +7,7 @@ what it does not know is null.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from streams import __version__
@@ -54,12 +54,16 @@ class Dashboard:
         agents: Agents,
         cache: Callable[[], CacheState],
         complaint: Callable[[], str],
+        *,
+        stores: Mapping[str, str] | None = None,
     ) -> None:
+        """``stores``: components that memory_store and vector_store are."""
         self.board = board
         self._view = view
         self._agents = agents
         self._cache = cache
         self._complaint = complaint
+        self._stores = stores
 
     def state(self) -> DashboardState:
         """Everything."""
@@ -96,7 +100,7 @@ class Dashboard:
             metrics=sections.gateway_metrics(board, health, slos),
             performance=sections.performance_metrics(board),
             components=processes,
-            pipeline=pipeline(board, processes),
+            pipeline=pipeline(board, processes, self._stores),
             chain=sections.chain(board, self._view),
             alerts=sections.alert_list(board),
             slo=slos,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 from streams.core.canonical import ChainStep
 from streams.core.checkpoint import Checkpoint
+from streams.ops.health.verdict import Verdict
 from streams.serving.ops.board import Board
 from streams.serving.ops.tail import OpsTail
 from streams.settings import KafkaSettings
@@ -51,6 +53,11 @@ class Operations:
     def tip(self, tip: Checkpoint, at_ms: int) -> None:
         """A commit of a stream agent that the broker took at ``at_ms``."""
         self.board.take_tip(tip, at_ms)
+        self.wake()
+
+    def judged(self, verdict: Verdict, predictions: Sequence[str]) -> None:
+        """How this gateway judges the whole, and what it foresees."""
+        self.board.take_verdict(verdict, predictions, int(time_of_day() * 1000))
         self.wake()
 
     def wake(self) -> None:

@@ -7,8 +7,9 @@ with flows from the topics that it says it reads.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from streams.ops.health.verdict import Judged
 from streams.serving.ops import series as named
 from streams.serving.ops.board import Board, Measures
 from streams.serving.ops.components import worst
@@ -66,11 +67,12 @@ FLOWS = (
 OTHERS_COLUMN, OTHERS_ROW = 4, 5
 
 
-def pipeline(board: Board, processes: Iterable[ProcessView]) -> PipelineView:
-    """The map as it is now."""
+def pipeline(board: Board, processes: Iterable[ProcessView], stores: Mapping[str, str] | None = None) -> PipelineView:
+    """The map as it is now. ``stores``: components that the stores are, where they are called otherwise."""
     views = list(processes)
     agents = stream_agents(board)
-    nodes = [_node(name, views, agents) for name in PLACES]
+    judged = board.verdict.components if board.verdict is not None else {}
+    nodes = [_judged(_node(name, views, agents), judged.get((stores or {}).get(name, name))) for name in PLACES]
     flows = [_flow(source, target, agents) for source, target in FLOWS]
     for row, agent in enumerate((agent for agent in agents.values() if agent.name not in PLACES), OTHERS_ROW):
         status, note = agent.status, _note(agent)
@@ -172,6 +174,15 @@ def _node(name: str, processes: list[ProcessView], agents: dict[str, StreamAgent
         status = worst(part.status for part in parts)
         note = next((part.detail for part in parts if part.status == status and part.detail), "")
     return NodeView(id=name, kind=kind, label=label, column=column, row=row, status=status, note=note)
+
+
+def _judged(node: NodeView, judged: Judged | None) -> NodeView:
+    """With what the verdict says of it, where that is worse, or nobody else says anything."""
+    if judged is None or node.kind == "topic":
+        return node
+    status = worst(one for one in (node.status, judged.status) if one is not None)
+    wrong = (judged.because or judged.own.detail) if judged.status != "healthy" else ""
+    return node.model_copy(update={"status": status, "note": node.note if node.kind == "agent" else wrong or node.note})
 
 
 def _note(agent: StreamAgentView) -> str:

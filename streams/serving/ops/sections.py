@@ -34,7 +34,6 @@ from streams.serving.wire.dashboard import (
 )
 
 SEVERITIES = ("critical", "warning", "info")
-SLO = "slo"
 SHOWN_SECONDS = 300
 """Of each series, with the whole state; the rest is asked for one by one."""
 
@@ -62,22 +61,21 @@ def chain(board: Board, view: CanonicalView) -> ChainView:
 def slo(board: Board) -> SloView:
     """Objectives that somebody watches."""
     windows = board.windows()
-    found = [_window(window) for window in windows or () if window.kind.startswith(SLO)]
+    found = [_window(window) for window in windows or ()]
     return SloView(available=windows is not None, objectives=sorted(found, key=lambda one: (one.name, one.seconds)))
 
 
 def gateway_metrics(board: Board, health: HealthSummary, slos: SloView) -> GatewayMetrics:
     """The state in a few numbers."""
     measures = board.measures()
-    fired = measures.total(named.FIRED)
     return GatewayMetrics(
         system_health_score=health.score,
-        total_components=health.healthy + health.degraded + health.failed + health.gone,
+        total_components=health.components,
         healthy_components=health.healthy,
         degraded_components=health.degraded,
-        failed_components=health.failed + health.gone,
+        failed_components=health.components - health.healthy - health.degraded,
         alerts_active=len(board.alerts),
-        alerts_fired=None if fired is None else int(fired),
+        alerts_fired=board.fired,
         average_response_time_ms=measures.mean(named.REQUEST_LATENCY),
         response_time_p95_ms=measures.quantile(named.REQUEST_LATENCY, 0.95),
         sla_compliance=_compliance(slos),

@@ -31,14 +31,13 @@ POOLS = "monmouth_connection_pool_utilization"
 MEMORY = "monmouth_memory_usage_mb"
 CPU = "monmouth_cpu_usage_percent"
 DISK = "monmouth_disk_usage_percent"
-FIRED = "monmouth_alerts_fired_total"
 
 GAUGES = frozenset(
     {THROUGHPUT, BEHIND, POSITION, RECEIVED, PARTITIONS, BLOCK_NUMBER, HIT_RATE, POOLS, MEMORY, CPU, DISK},
 )
 SUMS = frozenset(f"{name}{end}" for name in (REQUEST_LATENCY, BLOCK_LATENCY, QUERY_LATENCY) for end in ("_sum", "_count"))
-COUNTERS = frozenset({RECORDS, QUERIES, ERRORS, REWINDS, FIRED}) | SUMS
-EVENTS = frozenset({ERRORS, REWINDS, FIRED})
+COUNTERS = frozenset({RECORDS, QUERIES, ERRORS, REWINDS}) | SUMS
+EVENTS = frozenset({ERRORS, REWINDS})
 """Counters that a process has no sample of before the first event: there was nothing to count then."""
 HISTOGRAMS = frozenset(f"{name}_bucket" for name in (QUERY_LATENCY, BLOCK_LATENCY, REQUEST_LATENCY))
 

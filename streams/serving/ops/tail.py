@@ -21,6 +21,7 @@ from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import demand_topics
 from streams.cluster.refusals import explained
 from streams.ops.reports import AlertRecord, HealthReport, MetricReport, Window
+from streams.ops.slo.minutes import KIND as SLO
 from streams.serving.metrics import GARBAGE
 from streams.serving.ops.board import Board
 from streams.serving.tail import FETCH_BYTES, TopicTail
@@ -34,6 +35,8 @@ FOLLOWED = (OPS_METRICS, OPS_HEALTH, OPS_ALERTS, OPS_WINDOWS)
 BACK_MS = 12 * 60_000
 WAITING = 2_000
 """Reports held at most while another partition catches up; then the oldest are folded though older ones may come."""
+SHOWN = f"{SLO}/".encode()
+"""How keys of windows begin that are shown; those of every single series are passed over unread."""
 TURN = 50
 """Records folded before the event loop gets its turn."""
 
@@ -139,5 +142,5 @@ class OpsTail(TopicTail):
                 board.take_health(HealthReport.from_value(record.value), seen_ms)
         elif topic == OPS_ALERTS:
             board.take_alert(record.key or b"", None if record.value is None else AlertRecord.from_value(record.value))
-        elif record.value is not None:
+        elif record.value is not None and (record.key or b"").startswith(SHOWN):
             board.take_window(Window.from_value(record.value), seen_ms)

@@ -22,7 +22,8 @@ export function health(state) {
     ].map(([number, word]) => `${number} ${word}`).join(" · ")),
     summary.causes.length
       ? el("ul", { class: "causes", "aria-label": "What is wrong, the worst first" }, summary.causes.map((cause) => el("li", {}, cause)))
-      : el("p", { class: "small quiet" }, summary.status === null ? "No process has reported: are the topics there, and is anything running?" : "Every process that reports is well."),
+      : el("p", { class: "small quiet" }, summary.status === null ? "No process has reported: are the topics there, and is anything running?" : "Everything that is looked at is well."),
+    summary.predictions.length ? el("ul", { class: "causes foreseen", "aria-label": "What will break" }, summary.predictions.map((one) => el("li", {}, one))) : null,
     state.reading ? el("p", { class: "error small" }, `Reports do not arrive: ${state.reading}`) : null,
   );
 }
@@ -95,9 +96,9 @@ function alertItem(one, now) {
 
 export function slo(state) {
   const found = state.slo;
-  const absent = el("p", { class: "empty" }, "Not known: nothing makes windows here. ", el("code", {}, "monmouth ops"), " does.");
+  const absent = el("p", { class: "empty" }, "Not known: nobody says how they stand. ", el("code", {}, "monmouth ops"), " counts, and ", el("code", {}, "monmouth alerts watch --from-log"), " says it.");
   if (!found.available) return show(byId("slo-body"), absent);
-  if (!found.objectives.length) return show(byId("slo-body"), el("p", { class: "empty" }, "Windows arrive, but no objective is among them."));
+  if (!found.objectives.length) return show(byId("slo-body"), el("p", { class: "empty" }, "There is no objective."));
   return show(byId("slo-body"), el("ul", { class: "list" }, found.objectives.map(objective)));
 }
 

@@ -45,15 +45,19 @@ class ComponentList(Answer):
 
 
 class HealthSummary(Answer):
-    """The deployment in one line. ``status`` null: nobody reports. ``causes``: what is wrong, the worst first, in words."""
+    """The deployment in one line. ``status`` null: nobody reports. ``causes``: what is wrong, the worst first, in words;
+    ``predictions``: what will break. ``gone``: processes that fell silent; the other numbers are of ``components``.
+    """
 
     status: Status | None
     score: float | None
+    components: int
     healthy: int
     degraded: int
     failed: int
     gone: int
     causes: list[str]
+    predictions: list[str]
 
 
 class AlertView(Answer):
@@ -193,7 +197,9 @@ class AgentsView(Answer):
 
 
 class GatewayMetrics(Answer):
-    """The state in a few numbers. ``sla_compliance``: share of the objectives that are met, null where nobody watches them."""
+    """The state in a few numbers. ``alerts_fired``: since this gateway began, those that fired then among them;
+    ``sla_compliance``: share of the objectives that are met, null where nobody watches them.
+    """
 
     system_health_score: float | None
     total_components: int
@@ -201,7 +207,7 @@ class GatewayMetrics(Answer):
     degraded_components: int
     failed_components: int
     alerts_active: int
-    alerts_fired: int | None
+    alerts_fired: int
     average_response_time_ms: float | None
     response_time_p95_ms: float | None
     sla_compliance: float | None

@@ -52,12 +52,15 @@ async def test_one_reader_folds_all_topics_old_and_new(kafka_settings: Settings)
             assert board.measures().gauge(named.DISK, max) == 20.0
             version = board.version
             report, seen = health("worker", now), window("slo", "availability", now, budget_left=0.5)
+            passed = window("rate", "one of thousands", now)
+            await producer.send_and_wait(physical(prefix, OPS_WINDOWS), passed.to_value(), key=passed.key)
             await producer.send_and_wait(physical(prefix, OPS_HEALTH), report.to_value(), key=report.key)
             await producer.send_and_wait(physical(prefix, OPS_WINDOWS), seen.to_value(), key=seen.key)
             done = alert("Slow", now, "resolved", agent="memory")
             await producer.send_and_wait(physical(prefix, OPS_ALERTS), done.to_value(), key=done.key)
             await operations.changed(version)
             await eventually(lambda: board.score() == 1.0 and not board.alerts and bool(board.windows()))
+            assert [one.name for one in board.windows() or ()] == ["availability"]
             await eventually(lambda: series(board, "disk_percent", 60).latest == 20.0)
         finally:
             await operations.stop()

@@ -13,10 +13,13 @@ from streams.portability.sniff import read_any
 from streams.serving.app import create_app
 from streams.serving.client import Client
 from streams.serving.client_errors import BadRequestError, InvalidError, NotFoundError, NotVisibleYetError
-from streams.serving.facades import MemoryExEx, MemoryFilter, RagExEx
+from streams.serving.facades import MemoryExEx, MemoryFilter, Monitoring, RagExEx
+from streams.serving.ops.exports import exported
+from streams.serving.ops.series import HIT_RATE, RECORDS
 from streams.serving.progress import Standing
 from tests.identity import OPERATOR_TOKEN
 from tests.steps import step_undo
+from tests.unit.serving.ops.said import NOW, counter, gauge, health, metrics
 from tests.unit.serving.served import served
 from tests.unit.serving.world import ALICE, BOB, CHAIN_ID, World, upsert
 
@@ -130,3 +133,21 @@ async def test_questions_and_vectors(world: World, client: Client) -> None:
     ]
     vector = await off(lambda: rag.generate_embedding("swapped eth"))
     assert vector == pytest.approx(world.embedder.embed(["swapped eth"])[0].tolist())
+
+
+async def test_monitoring_says_what_is_measured_and_nothing_of_what_is_not(world: World, client: Client) -> None:
+    monitoring = Monitoring(client)
+    assert (await off(monitoring.get_metrics)).system_health_score is None
+    world.board.take_health(health("worker", NOW), NOW)
+    world.board.take_metrics(metrics("worker", NOW, gauge(HIT_RATE, 0.75), counter(RECORDS, 12)), NOW)
+    world.board.advance(NOW)
+    found, performance = await off(monitoring.get_metrics), await off(monitoring.get_performance_metrics)
+    assert (found.system_health_score, found.healthy_components, found.average_response_time_ms) == (1.0, 1, None)
+    assert (performance.cache_hit_rate, performance.total_messages_processed, performance.average_latency_ms) == (
+        0.75,
+        12,
+        None,
+    )
+    for name in ("json", "csv", "html"):
+        state = world.dashboard.state()
+        assert await off(lambda name=name: monitoring.export_dashboard_data(name)) == exported(state, name)  # type: ignore[misc]

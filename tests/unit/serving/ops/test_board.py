@@ -7,9 +7,12 @@ import pytest
 from streams.core.block import ZERO_HASH, BlockRef
 from streams.core.chain import LiveBlock
 from streams.core.checkpoint import TIP, Checkpoint
+from streams.ops.health.dependencies import Dependencies
+from streams.ops.health.finding import Finding
+from streams.ops.health.verdict import judge
 from streams.ops.reports import HealthPart
 from streams.serving.ops import series as named
-from streams.serving.ops.board import ALERTS_KEPT, RESOLVED_KEPT, WINDOWS_KEPT, WINDOWS_TTL_MS, Board
+from streams.serving.ops.board import ALERTS_KEPT, RESOLVED_KEPT, VERDICT_TTL_MS, WINDOWS_KEPT, WINDOWS_TTL_MS, Board
 from streams.serving.ops.components import components, summary
 from streams.serving.ops.increments import SPAN, quantile
 from streams.serving.ops.pipeline import pipeline
@@ -95,7 +98,7 @@ def test_processes_alerts_windows_and_reorgs_are_bounded() -> None:
         board.take_alert(b"b%d" % number, alert("r", NOW, "resolved", agent=str(number)))
     assert (len(board.alerts), len(board.resolved)) == (ALERTS_KEPT, RESOLVED_KEPT)
     for number in range(WINDOWS_KEPT + 40):
-        board.take_window(window("rate", f"s{number}", NOW), NOW)
+        board.take_window(window("slo", f"s{number}", NOW), NOW)
     board.advance(NOW)
     assert len(board.windows() or ()) == WINDOWS_KEPT
     for number in range(KEPT + 40):
@@ -153,6 +156,8 @@ def test_an_alert_fires_until_it_is_resolved_or_taken_back() -> None:
     board.take_alert(b"b", alert("Down", NOW, severity="critical"))
     board.take_alert(b"c", alert("Full", NOW, severity="info"))
     assert [one.rule for one in alert_list(board).firing] == ["Down", "Slow", "Full"]
+    board.take_alert(b"a", alert("Slow", NOW, severity="warning", agent="memory"))
+    assert board.fired == 3, "one that is said again has not fired again"
     board.take_alert(b"b", alert("Down", NOW + 9, "resolved"))
     board.take_alert(b"c", None)
     found = alert_list(board)
@@ -166,7 +171,6 @@ def test_windows_are_absent_where_nobody_makes_them_any_more() -> None:
     board.take_window(window("slo", "availability", NOW, budget_left=0.7), NOW)
     board.take_window(window("slo", "availability", NOW - 60_000, budget_left=0.1), NOW)  # older: does not count
     board.take_window(window("slo", "latency", NOW, budget_left=-0.2), NOW)
-    board.take_window(window("rate", "tps", NOW, mean=9.0), NOW)
     found = slo(board)
     assert [(one.name, one.values["budget_left"]) for one in found.objectives] == [("availability", 0.7), ("latency", -0.2)]
     assert gateway_metrics(board, summary(board, []), found).sla_compliance == 0.5
@@ -249,3 +253,38 @@ def test_history_goes_by_the_minute_where_seconds_do_not_reach() -> None:
     assert short.trend is not None
     assert (short.trend.direction, short.trend.meaning) == ("rising", "worse")
     assert short.trend.ahead == pytest.approx(99.9 + 0.1 * short.trend.horizon)
+
+
+NEEDS = Dependencies({"memory": ["memory_store"], "gateway": ["memory_store"], "memory_store": []})
+DOWN = {"memory_store": Finding("failed", "no answer within 2 s"), "memory": Finding("healthy"), "gateway": Finding("healthy")}
+
+
+def test_the_verdict_names_the_cause_and_who_suffers_from_it() -> None:
+    board = Board()
+    board.take_health(health("worker", NOW - TTL_MS - 1), NOW - TTL_MS - 1)
+    board.take_health(health("gateway", NOW), NOW)
+    verdict = judge(NEEDS, DOWN)
+    board.take_verdict(verdict, ["disk used reaches 95 % in 14 min"], NOW)
+    board.advance(NOW)
+    found = summary(board, components(board))
+    assert (found.status, found.score, found.components) == ("failed", verdict.score, 3)
+    assert (found.healthy, found.degraded, found.failed, found.gone) == (0, 2, 1, 1)
+    assert found.causes == [
+        "memory_store failed: no answer within 2 s (so gateway, memory degraded)",
+        "worker 1 has fallen silent",
+    ]
+    assert found.predictions == ["disk used reaches 95 % in 14 min"]
+    status = {node.id: node.status for node in pipeline(board, components(board)).nodes}
+    assert (status["memory_store"], status["gateway"], status["vector_store"]) == ("failed", "degraded", None)
+    elsewhere = {node.id: node.status for node in pipeline(board, [], {"vector_store": "memory_store"}).nodes}
+    assert elsewhere["vector_store"] == "failed"
+    numbers = gateway_metrics(board, found, slo(board))
+    assert (numbers.total_components, numbers.healthy_components, numbers.failed_components) == (3, 0, 1)
+
+
+def test_an_old_verdict_says_nothing_of_now() -> None:
+    board = Board()
+    board.take_verdict(judge(NEEDS, DOWN), [], NOW)
+    board.advance(NOW + VERDICT_TTL_MS + 1)
+    found = summary(board, components(board))
+    assert (found.status, found.score, found.causes) == (None, None, [])

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from streams.serving.app import create_app
 from streams.serving.faults import RateLimitedError, UnavailableError
+from streams.serving.gate import Gate
 from streams.serving.ops import live as module
 from streams.serving.ops.live import MOST, WAITING, Viewer
 from streams.serving.routers import dashboard as router
@@ -132,6 +134,13 @@ async def test_who_does_not_show_the_operators_token_sees_nothing(world: World, 
         async with connect(url) as socket:
             assert (await closed(socket))[0] == 4401
         assert world.live.viewers == 0
+
+
+async def test_without_authentication_no_token_is_asked_for(world: World) -> None:
+    world.services = replace(world.services, gate=Gate(None))
+    async with gateway(world) as url, connect(url) as socket:
+        await socket.send('{"token": null}')
+        assert (await heard(socket))["type"] == "snapshot"
 
 
 async def test_pages_of_other_origins_and_other_host_names_are_refused_before_they_say_anything(world: World) -> None:

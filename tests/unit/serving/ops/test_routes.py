@@ -45,11 +45,13 @@ async def test_the_whole_and_its_parts(told: World, http: httpx.AsyncClient) -> 
     assert state["health"] == {
         "status": "degraded",
         "score": 0.5,
+        "components": 1,
         "healthy": 0,
         "degraded": 1,
         "failed": 0,
         "gone": 0,
         "causes": ["gateway 1: broker degraded, slow"],
+        "predictions": [],
     }
     assert (state["metrics"]["system_health_score"], state["metrics"]["alerts_active"]) == (0.5, 1)
     assert (state["performance"]["cache_hit_rate"], state["performance"]["average_latency_ms"]) == (0.5, None)
