@@ -30,6 +30,8 @@ PRUDENCE = 3
 """Records that are heavier than those learned from may be of a kind that is dearer by more than their weight: the load is
 divided by this power of how many times heavier they are.
 """
+LATE, THRIFT = 3, 0.05
+"""Batches that a record may wait for until there is no hurry; the share of fixed costs that is wanted then."""
 UNLIKE = 1.5
 """How many times heavier one of two batches must be, to tell of the fixed part."""
 STEADY = 2.0
@@ -68,16 +70,24 @@ class Batching:
     @property
     def load(self) -> float:
         """Weight of the next batch."""
-        return max(1.0, min(max(self.seconds - self.fixed, min(self.fixed, GROWTH * self.seconds)) / self.each, self._ceiling))
+        return self._load(self.seconds)
+
+    def _load(self, seconds: float) -> float:
+        return max(1.0, min(max(seconds - self.fixed, min(self.fixed, GROWTH * self.seconds)) / self.each, self._ceiling))
 
     @property
     def records(self) -> int:
         """How many records are likely to be one batch."""
         return max(self.least, min(self.most, math.ceil(self.load / self._mean)))
 
-    def fits(self, sizes: Iterable[int]) -> int:
-        """How many of the records that wait, of these sizes in bytes, belong to one batch."""
-        count, total, load = 0, 0.0, self.load
+    def fits(self, sizes: Iterable[int], waited: float = 0.0) -> int:
+        """How many of the records that wait, of these sizes in bytes, belong to one batch; the oldest has ``waited`` so long.
+
+        One that waited for LATE batches is late whatever is done: then as many as make fixed costs small, to catch up.
+        """
+        late = waited > LATE * self.seconds
+        goal = max(self.seconds, min(self.fixed / THRIFT, GROWTH * self.seconds)) if late else self.seconds
+        count, total, load = 0, 0.0, self._load(goal)
         for size in sizes:
             total += weight(size)
             strange = max(1.0, total / (count + 1) / self._mean)

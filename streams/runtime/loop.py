@@ -171,7 +171,7 @@ class AgentLoop:
         """Takes what was read in portions, until all is done, or the partition is taken away or has failed."""
         try:
             while batch and seat.running is partition and not seat.halted:
-                portion, batch = _portion(batch, seat.batching)
+                portion, batch = _portion(batch, seat.batching, self._late.seconds(seat.number))
                 await self._step(seat, partition, portion)
         finally:
             seat.work = None
@@ -440,9 +440,9 @@ class AgentLoop:
             await asyncio.wait_for(self._stop.wait(), seconds)
 
 
-def _portion(batch: Batch, batching: Batching) -> tuple[Batch, Batch]:
+def _portion(batch: Batch, batching: Batching, waited: float) -> tuple[Batch, Batch]:
     """The first records of a batch, as many as belong to one transaction; and the others."""
-    count = batching.fits(len(message.value or b"") for messages in batch.values() for message in messages)
+    count = batching.fits((len(message.value or b"") for messages in batch.values() for message in messages), waited)
     portion, rest = {}, {}
     for topic, messages in batch.items():
         if count > 0:

@@ -91,6 +91,16 @@ def test_heavy_records_fill_a_batch_sooner() -> None:
     assert batching.fits([5 * SIZE] * 20_000) == pytest.approx(light / 6, rel=0.15)
 
 
+def test_who_is_late_anyway_catches_up_with_larger_batches_within_bounds() -> None:
+    batching = Batching(16_000, seconds=0.2)
+    work(batching, 0.05, 1e-4, 30)
+    hurried, late = batching.fits(WAITING, 0.5), batching.fits(WAITING, 1.0)
+    assert batching.fits(WAITING) == hurried < late <= 6 * hurried
+    cheap = Batching(16_000)
+    work(cheap, 0.02, 1e-4, 30)
+    assert cheap.fits(WAITING, 100.0) == cheap.fits(WAITING), "fixed costs are small as it is"
+
+
 def test_a_failure_halves_and_success_grows_again() -> None:
     batching = Batching(16_000)
     work(batching, 0.02, 1e-4, 20)
