@@ -2,8 +2,8 @@
 
 A component is a thing that processes look at (a store, a disk), or a program: a process of its own kind, or a stream agent that
 workers run. Several processes may speak of one; the worst counts. Invariants: what a process said longer than ``ttl`` ago
-counts for nothing; a program of which nobody alive speaks has failed, however well it was; a thing of which nobody speaks is
-not known.
+counts for nothing; a program of which nobody alive speaks has failed, however well it was, unless all who ran it said that they
+end; a thing of which nobody speaks is not known.
 """
 
 from __future__ import annotations
@@ -23,10 +23,21 @@ SELVES = ("liveness", "readiness")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """``age``: seconds since the process last said anything."""
+    """``age``: seconds since the process last said anything. ``ended``: it said that it ends, so that nobody need miss it."""
 
     report: HealthReport
     age: float
+    ended: bool = False
+
+
+def spoken(seen: Iterable[Seen], things: Collection[str]) -> dict[str, float]:
+    """Programs that processes which did not end spoke of, and how long ago."""
+    ages: dict[str, float] = {}
+    for process in seen:
+        for name, _ in _said(process.report) if not process.ended else ():
+            if name not in things:
+                ages[name] = min(process.age, ages.get(name, math.inf))
+    return ages
 
 
 def components(
@@ -35,21 +46,20 @@ def components(
     groups: Mapping[str, Finding],
     *,
     ttl: float,
-    things: Collection[str],
-    expected: Collection[str] = (),
+    ages: Mapping[str, float],
 ) -> dict[str, Finding]:
-    """``own``: what the reader found itself; ``groups``: of consumer groups; ``expected``: programs that must be there."""
+    """``own``: what the reader found itself; ``groups``: of consumer groups; ``ages``: of programs that must be there, how long
+    ago somebody spoke of them.
+    """
     looks: dict[str, list[Finding]] = defaultdict(list)
-    ages = dict.fromkeys(expected, math.inf)
     for process in seen:
-        for name, found in _said(process.report):
-            ages[name] = min(process.age, ages.get(name, math.inf))
-            if process.age <= ttl:
+        if process.age <= ttl and not process.ended:
+            for name, found in _said(process.report):
                 looks[name].append(found)
     for name, found in own.items():
         looks[name].append(found)
     for name, age in ages.items():
-        if name not in looks and name not in things:
+        if name not in looks:
             looks[name].append(Finding("failed", _missing(age)))
     for name, found in groups.items():
         looks[name].append(found)

@@ -28,6 +28,9 @@ class Dependencies:
         self._needs = found
         self.order = order
         """All components, each behind what it needs."""
+        self._everything: dict[str, frozenset[str]] = {}
+        for name in order:
+            self._everything[name] = found[name].union(*(self._everything[needed] for needed in found[name]))
 
     def needs(self, name: str) -> frozenset[str]:
         """What ``name`` needs at once; nothing if it is not known."""
@@ -35,13 +38,7 @@ class Dependencies:
 
     def everything(self, name: str) -> frozenset[str]:
         """What ``name`` needs, at once or through others."""
-        found: set[str] = set()
-        waiting = list(self.needs(name))
-        while waiting:
-            if (one := waiting.pop()) not in found:
-                found.add(one)
-                waiting += self.needs(one)
-        return frozenset(found)
+        return self._everything.get(name, frozenset())
 
     def dependents(self, name: str) -> frozenset[str]:
         """Who needs ``name``, at once or through others."""

@@ -6,12 +6,14 @@ for a second, a monitor's findings until they are overdue; the health metrics sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from streams import wall
 from streams.agents.base import StreamAgent
 from streams.health import REWINDS
-from streams.ops.health.components import Seen, components
+from streams.ops.health.components import Seen, components, spoken
 from streams.ops.health.dependencies import Dependencies
 from streams.ops.health.finding import Finding, together
 from streams.ops.health.looks import cascade, store_components, things, weights_of
@@ -20,10 +22,12 @@ from streams.ops.health.providers.broker import Broker
 from streams.ops.health.topology import BROKER, needs_of
 from streams.ops.health.verdict import Verdict, judge
 from streams.serving import metrics
-from streams.serving.ops.processes import Process
+from streams.serving.ops.processes import MOST, Process
 from streams.serving.probes import Probes
 from streams.settings import GATEWAY, Settings
 
+SILENT_REPORTS = 3
+"""Reports that a process may miss, however seldom it reports."""
 VIEWS = {"chain_view": (BROKER,), "graph_view": (BROKER,)}
 """Parts of the gateway that need something themselves."""
 
@@ -56,6 +60,8 @@ class SystemHealth:
         self._itself = itself
         self._now = now
         self._measured: set[str] = set()
+        self._spoken: dict[str, float] = {}
+        self._ttl = max(self._settings.ttl_seconds, SILENT_REPORTS * settings.ops.interval_seconds)
         self._cascade = cascade(settings)
 
     async def verdict(self) -> Verdict:
@@ -67,14 +73,9 @@ class SystemHealth:
             self._cascade.told(name, own[name])
         for name, finding in self._monitor.found.items() if self._monitor is not None else ():
             own[name] = together((own[name], finding)) if name in own else finding
-        found = components(
-            own,
-            self._seen(),
-            self._broker.groups if self._broker is not None else {},
-            ttl=self._settings.ttl_seconds,
-            things=self._things,
-            expected=self._settings.expected,
-        )
+        seen = self._seen()
+        groups = self._broker.groups if self._broker is not None else {}
+        found = components(own, seen, groups, ttl=self._ttl, ages=self._missed(seen))
         verdict = judge(self.dependencies, found, self._weights)
         self._measure(verdict)
         return verdict
@@ -84,12 +85,25 @@ class SystemHealth:
         """Limits that this process will reach."""
         return self._monitor.predictions if self._monitor is not None else []
 
+    def _missed(self, seen: list[Seen]) -> dict[str, float]:
+        """Programs that must be there, and how long ago somebody spoke of them, also of those who are forgotten elsewhere."""
+        now, ages = self._now(), spoken(seen, self._things)
+        for name, age in ages.items():
+            self._spoken[name] = max(now - age, self._spoken.get(name, -math.inf))
+        ended = spoken([replace(process, ended=not process.ended) for process in seen], self._things)
+        for name in ended.keys() - ages.keys():
+            self._spoken.pop(name, None)
+        while len(self._spoken) > MOST:
+            del self._spoken[min(self._spoken, key=lambda name: self._spoken[name])]
+        never = dict.fromkeys(self._settings.expected, math.inf)
+        return never | {name: now - at for name, at in self._spoken.items()}
+
     def rewinding(self, stream_agent: str) -> bool:
         """Whether a live worker says that it follows a reorganisation there."""
         return any(
             part.name == stream_agent and REWINDS in part.detail
             for seen in self._seen()
-            if seen.age <= self._settings.ttl_seconds
+            if seen.age <= self._ttl
             for part in seen.report.parts
         )
 
@@ -106,7 +120,7 @@ class SystemHealth:
     def _seen(self) -> list[Seen]:
         now = self._now()
         return [
-            Seen(process.health, max(0.0, now - process.seen_ms / 1000))
+            Seen(process.health, max(0.0, now - process.seen_ms / 1000), process.ended)
             for process in self._processes
             if process.health is not None and (process.component, process.instance) != self._itself
         ]

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from streams.ops.reports import HealthReport, MetricReport, MetricSample
+from streams.ops.reports import ENDED, HealthReport, MetricReport, MetricSample
 from streams.serving.ops.increments import Increments, grown
 from streams.serving.ops.series import COUNTERS, GAUGES, HISTOGRAMS
 
@@ -24,7 +24,9 @@ WANTED = GAUGES | COUNTERS
 
 @dataclass(slots=True)
 class Process:
-    """``seen_ms``: when it last said anything. ``samples``: of its newest report, by name."""
+    """``seen_ms``: when it last said anything. ``samples``: of its newest report, by name. ``ended``: it said that it ends, as
+    it should, so nobody need miss it.
+    """
 
     component: str
     instance: str
@@ -34,6 +36,7 @@ class Process:
     counted: dict[str, dict[str, float]] = field(default_factory=dict)
     health: HealthReport | None = None
     metrics_ms: int = 0
+    ended: bool = False
 
     def gone(self, now_ms: int) -> bool:
         """Whether it has been silent for too long."""
@@ -68,6 +71,7 @@ class Processes:
             if sample.name in WANTED:
                 samples[sample.name].append(sample)
         process.samples, process.counted = samples, counted
+        process.ended = any(sample.name == ENDED for sample in report.samples)
         process.metrics_ms, process.started_ms = report.at_ms, report.started_ms
 
     def take_health(self, report: HealthReport, at_ms: int) -> None:

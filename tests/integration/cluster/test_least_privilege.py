@@ -66,6 +66,7 @@ async def test_a_whole_pipeline_runs_on_what_was_granted(secured: SecuredBroker,
                 expected = await pipeline.agree([codec().decode(entry.value)[1] for entry in written])
                 assert expected.world.count
                 assert (await client.root(AGENT)).count == 1
+                await sees_groups(client)
         finally:
             await gateway.stop()
             await stores.memories.close()
@@ -98,6 +99,16 @@ async def writes_messages(kafka: KafkaSettings) -> None:
         await agent("somebody", b"an answer")
     await gateway.stop()
     await agent.stop()
+
+
+async def sees_groups(client: AsyncClient) -> None:
+    """A gateway may ask how far every stream agent is, and look whether records wait for it."""
+    async with asyncio.timeout(30):
+        while True:
+            found = (await client.health()).components
+            if found["broker"].status == "healthy" and "memory" in found and found["memory"].message == "0 records wait":
+                return
+            await asyncio.sleep(0.2)
 
 
 async def becomes_ready(client: AsyncClient) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from streams import wall
 from streams.errors import MonmouthError
+from streams.health import REWINDS
 from streams.metrics import REGISTRY
 from streams.ops.reports import HealthPart, HealthReport
 from streams.serving import probes
@@ -170,10 +171,37 @@ async def test_processes_speak_for_what_they_run_until_they_fall_silent(http: ht
     world.processes[0] = process("one", well, seen=60)
     body = (await http.get("/health")).json()
     assert body["roots"] == ["memory"]
-    assert body["components"]["memory"]["message"] == "nobody reports it; the last one fell silent 60 s ago"
+    assert body["components"]["memory"]["message"].startswith("nobody reports it; the last one fell silent ")
     assert body["components"]["gateway"]["because"] == "gateway degraded because memory failed"
     world.processes.append(process("two", well))
     assert (await http.get("/health")).json()["status"] == "healthy"
+
+
+async def test_who_is_gone_is_missed_longer_than_the_board_remembers_it(http: httpx.AsyncClient, world: World) -> None:
+    world.processes.append(process("one", HealthPart("memory", "healthy", 1.0)))
+    assert (await http.get("/health")).json()["status"] == "healthy"
+    world.processes.clear()
+    missed = (await http.get("/health")).json()
+    assert missed["roots"] == ["memory"]
+    assert missed["components"]["memory"]["message"].startswith("nobody reports it; the last one fell silent ")
+
+
+async def test_who_ends_as_it_should_is_not_missed(http: httpx.AsyncClient, world: World) -> None:
+    world.processes.append(process("one", HealthPart("memory", "healthy", 1.0)))
+    await http.get("/health")
+    world.processes[0].ended = True
+    body = (await http.get("/health")).json()
+    assert body["status"] == "healthy"
+    assert "memory" not in body["components"]
+
+
+async def test_a_worker_that_follows_a_reorganisation_is_known_to(world: World) -> None:
+    health = world.services.health
+    world.processes.append(process("one", HealthPart("memory", "degraded", 0.5, f"memory/0: {REWINDS} 9 s")))
+    assert health.rewinding("memory")
+    assert not health.rewinding("lattice")
+    world.processes[0] = process("one", HealthPart("memory", "degraded", 0.5, f"memory/0: {REWINDS} 9 s"), seen=60)
+    assert not health.rewinding("memory")
 
 
 async def test_the_metric_of_a_component_goes_when_the_component_does(http: httpx.AsyncClient, world: World) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.ops.health.components import Seen, components
+from streams.ops.health.components import Seen, components, spoken
 from streams.ops.health.finding import Finding
 from streams.ops.reports import HealthPart, HealthReport
 
@@ -21,8 +24,13 @@ def part(name: str, status: str = "healthy", detail: str = "") -> HealthPart:
     return HealthPart(name, status, {"healthy": 1.0, "degraded": 0.5, "failed": 0.0}[status], detail)  # type: ignore[arg-type]
 
 
-def found(*processes: Seen, own: dict[str, Finding] | None = None, **more: object) -> dict[str, Finding]:
-    return components(own or {}, processes, more.pop("groups", {}), ttl=5, things=THINGS, **more)  # type: ignore[arg-type]
+def found(
+    *processes: Seen,
+    own: dict[str, Finding] | None = None,
+    groups: dict[str, Finding] | None = None,
+    ages: dict[str, float] | None = None,
+) -> dict[str, Finding]:
+    return components(own or {}, processes, groups or {}, ttl=5, ages=(ages or {}) | spoken(processes, THINGS))
 
 
 def test_a_worker_speaks_for_its_stream_agents_and_what_it_looks_at_and_not_for_itself() -> None:
@@ -53,9 +61,16 @@ def test_a_program_of_which_nobody_alive_speaks_has_failed_and_a_thing_is_not_kn
     assert {finding.status for finding in said.values()} == {"failed"}
 
 
+def test_who_said_that_it_ends_counts_no_more_and_is_not_missed() -> None:
+    ended = replace(seen("worker", "a", 1, part("memory"), part("disk", "failed")), ended=True)
+    assert found(ended) == {}
+    assert found(ended, seen("worker", "b", 1, part("memory")))["memory"].status == "healthy"
+    assert found(ended, seen("worker", "b", 9, part("memory")))["memory"].status == "failed"
+
+
 def test_who_is_expected_and_never_came_has_failed_and_others_are_not_known() -> None:
     assert found() == {}
-    assert found(expected=["memory"])["memory"].detail == "nobody reports it"
+    assert found(ages={"memory": math.inf})["memory"].detail == "nobody reports it"
 
 
 def test_a_group_that_stopped_fails_its_stream_agent_however_well_the_worker_says_it_is() -> None:
