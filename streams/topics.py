@@ -113,7 +113,7 @@ TOPICS: dict[str, TopicSpec] = {
         TopicSpec(BRIDGE, "compact", ("BridgedMemory",), "bridge", "agent + memory id"),
         TopicSpec(SCHEMAS, "compact", ("SchemaEntry",), "gateway", "kind / version / subject", ("gateway",), partitions=1),
         TopicSpec(REPLAYS, "compact", ("Replay",), "operator; stream agents", "stream agent / partition / request or status"),
-        TopicSpec(MESSAGES, "delete", ("Message",), "gateway", "target", ("gateway",), retention_ms=DAY_MS),
+        TopicSpec(MESSAGES, "delete", ("Message",), EVERY_PROCESS, "target", ("gateway",), retention_ms=DAY_MS),
         TopicSpec(
             OPS_METRICS,
             "delete",

@@ -138,15 +138,13 @@ class SyncDesk:
         snapshot = self._ready(name)
         erased = codec().erased(agent)
         try:
-            facts = await self._facts.of(agent, snapshot.block.number)
+            facts = await self._facts.of(agent, snapshot.block.number, after, ROWS_LIMIT + 1)
         except ConflictError:
             raise
         except MonmouthError:
             return RowsView(agent=to_hex(agent), rows=[], erased=erased, unreadable=True)
         rows: dict[bytes, list[FactView]] = {}
         for fact in facts:
-            if after is not None and fact.memory_id <= after:
-                continue
             if fact.memory_id not in rows and len(rows) == ROWS_LIMIT + 1:
                 break
             rows.setdefault(fact.memory_id, []).append(

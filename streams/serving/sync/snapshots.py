@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -50,10 +51,10 @@ class Snapshot:
 
 
 async def row_ids(store: MemoryStore, agent: bytes, canonical: Canonical = everything) -> list[bytes]:
-    """Ids of an agent's rows; of live ones alone, if the store cannot name others. Raises ConflictError, StoreError."""
+    """Ids of an agent's rows, sorted; of live ones alone, if the store cannot name others. Raises ConflictError, StoreError."""
     page = await store.changes(agent, None, PAGE)
     if page is None:
-        return await store.live_ids(agent, canonical)
+        return sorted(await store.live_ids(agent, canonical))
     ids = {*page.ids}
     while page.more:
         following = await store.changes(agent, page.version, PAGE)
@@ -62,6 +63,14 @@ async def row_ids(store: MemoryStore, agent: bytes, canonical: Canonical = every
         page = following
         ids.update(page.ids)
     return sorted(ids)
+
+
+def again(fault: MonmouthError) -> MonmouthError:
+    """The same, for one more who asks: an error that is raised gathers a trace of its own, and keeps what it led through."""
+    told = type(fault).__new__(type(fault))
+    told.args = fault.args
+    told.__dict__.update(fault.__dict__)
+    return told
 
 
 class StoreFacts:
@@ -75,15 +84,24 @@ class StoreFacts:
         """Every agent with a row."""
         return self._store.agents()
 
-    async def of(self, agent: bytes, height: int) -> list[ChainFact]:
-        """Facts of blocks of the chain up to ``height``, by memory id. Raises StoreError and what opening a row raises."""
+    async def of(self, agent: bytes, height: int, after: bytes | None = None, most: int | None = None) -> list[ChainFact]:
+        """Facts of blocks of the chain up to ``height``, by memory id. Raises StoreError and what opening a row raises.
+
+        ``after``: of memories behind this id alone; ``most``: no more rows are opened once so many memories have facts.
+        """
         found: list[ChainFact] = []
+        memories = 0
         ids = await row_ids(self._store, agent, self._chain.view.canonical)
-        for start in range(0, len(ids), PAGE):
-            part = ids[start : start + PAGE]
+        ids = ids if after is None else ids[bisect_right(ids, after) :]
+        size = PAGE if most is None else min(PAGE, most)
+        for start in range(0, len(ids), size):
+            part = ids[start : start + size]
             for memory_id, row in zip(part, await self._store.get(agent, part), strict=True):
-                if row is not None:
-                    found += chain_facts(agent, memory_id, row.memory, row.presence, self._stands(height))
+                if row is not None and (facts := chain_facts(agent, memory_id, row.memory, row.presence, self._stands(height))):
+                    found += facts
+                    memories += 1
+            if most is not None and memories >= most:
+                break
         return sorted(found)
 
     def _stands(self, height: int) -> Callable[[int, bytes], bool]:
@@ -119,7 +137,7 @@ class Snapshots:
         if snapshot is None:
             raise NotFoundError("no such snapshot, or it was not asked for too long", "Compare again.")
         if snapshot.fault is not None:
-            raise snapshot.fault
+            raise again(snapshot.fault)
         snapshot.asked = self._clock()
         return snapshot
 

@@ -22,7 +22,7 @@ from streams.serving.client_errors import NotReadyError
 from streams.serving.faults import UnavailableError
 from streams.serving.messages.topic import MessageWriter
 from streams.serving.server import Gateway, Stores
-from streams.settings import GATEWAY, GatewaySettings, KafkaSettings, Settings
+from streams.settings import GATEWAY, OPERATOR, PRODUCER, GatewaySettings, KafkaSettings, Settings
 from streams.signing import load_or_create_signer, load_verifier
 from streams.topics import COMMANDS, INTENTS, MESSAGES, OPS_WINDOWS
 from streams.upkeep.pipeline import stream_agents
@@ -92,13 +92,15 @@ async def test_operations_fold_on_what_was_granted(secured: SecuredBroker, tmp_p
 
 
 async def writes_messages(kafka: KafkaSettings) -> None:
-    """A gateway may answer in the topic of messages, and no stream agent may."""
-    gateway, agent = (MessageWriter(kafka.as_role(role)) for role in (GATEWAY, "memory"))
-    await gateway("somebody", b"an answer")
+    """A component may answer in the topic of messages, and who only operates the pipeline may not."""
+    for role in (GATEWAY, "memory", PRODUCER):
+        component = MessageWriter(kafka.as_role(role))
+        await component("somebody", b"an answer")
+        await component.stop()
+    operator = MessageWriter(kafka.as_role(OPERATOR))
     with pytest.raises(UnavailableError, match=f"deny WRITE of topic {kafka.prefix}{MESSAGES}"):
-        await agent("somebody", b"an answer")
-    await gateway.stop()
-    await agent.stop()
+        await operator("somebody", b"an answer")
+    await operator.stop()
 
 
 async def sees_groups(client: AsyncClient) -> None:

@@ -14,7 +14,7 @@ from streams.cli.acls import acls
 from streams.cli.wiring import AGENTS, OPTIONAL
 from streams.errors import ConfigurationError
 from streams.settings import KafkaAccessSettings, KafkaSettings, Settings
-from streams.topics import CHECKPOINTS, DLQ, OPS_HEALTH, OPS_METRICS, REPLAYS, TOPICS
+from streams.topics import CHECKPOINTS, DLQ, MESSAGES, OPS_HEALTH, OPS_METRICS, REPLAYS, TOPICS
 from streams.upkeep.pipeline import stream_agents
 
 SPECS = stream_agents()
@@ -31,7 +31,8 @@ def test_the_map_and_the_programs_agree_on_who_writes_and_every_topic_is_read() 
     for topic, spec in TOPICS.items():
         shared = {agent.name for agent in SPECS}
         everybody = {role.name for role in roles(SPECS)}
-        several = {CHECKPOINTS: shared, REPLAYS: shared, DLQ: shared, OPS_METRICS: everybody, OPS_HEALTH: everybody}
+        several = {CHECKPOINTS: shared, REPLAYS: shared, DLQ: shared}
+        several |= dict.fromkeys((MESSAGES, OPS_METRICS, OPS_HEALTH), everybody)
         assert writers[topic] == several.get(topic, {spec.writer})
 
 

@@ -113,6 +113,31 @@ async def test_what_was_altered_is_refused(tmp_path: Path, damage: str) -> None:
         Archive.open(folder, VERIFIER, "t.").check()
 
 
+async def test_what_is_read_is_what_was_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the file is overwritten between the two."""
+    broker, folder = FakeBroker(), tmp_path / "archive"
+    publish(broker, grown(4))
+    await written(broker, folder)
+    archive = Archive.open(folder, VERIFIER, "t.")
+    honest = [list(archive._records(piece)) for piece in archive.pieces]
+    decoding = module.fastavro.reader
+
+    def late(file: object) -> object:
+        for path in folder.rglob("*.avro"):
+            path.write_bytes(forged)
+        return decoding(file)
+
+    forged = (folder / archive.pieces[-1].file).read_bytes()
+    kept = {piece.file: (folder / piece.file).read_bytes() for piece in archive.pieces}
+    monkeypatch.setattr(module.fastavro, "reader", late)
+    for piece, records in zip(archive.pieces, honest, strict=True):
+        for name, data in kept.items():
+            (folder / name).write_bytes(data)
+        assert list(archive._records(piece)) == records
+    with pytest.raises(LogIntegrityError, match="altered"):
+        list(archive._records(archive.pieces[0]))
+
+
 async def test_archives_of_others_and_folders_that_are_none(tmp_path: Path) -> None:
     broker, folder = FakeBroker(), tmp_path / "archive"
     publish(broker, grown(3))

@@ -143,10 +143,10 @@ async def test_rows_that_cannot_be_read_are_named() -> None:
     here.store.rows[key] = StoredMemory({"id": b"nothing"}, Presence(frozenset({Fact(b"c" * 32, b"h" * 32, -5)})))  # type: ignore[typeddict-item]
     original = here.world.stored.of
 
-    async def reading(agent: bytes, height: int) -> Any:
+    async def reading(agent: bytes, *asked: Any) -> Any:
         if agent == agent_of(2):
             await broken_store.get(agent, [])
-        return await original(agent, height)
+        return await original(agent, *asked)
 
     broken_store = type(here.store)()
     broken_store.broken = True
