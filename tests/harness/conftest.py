@@ -17,7 +17,7 @@ TIMEOUT = 90.0
 """Seconds a case may take: a busy machine is no failure."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def harness(
     broker: str, model_files: ModelFiles, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[CrossExExTestHarness]:

@@ -20,7 +20,7 @@ NOWHERE = cast("System", object())
 @pytest.mark.kafka
 @pytest.mark.model
 @pytest.mark.slow
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="package")
 @pytest.mark.parametrize("name", [name for name, _ in CASES])
 async def test_case(harness: CrossExExTestHarness, name: str) -> None:
     result = await harness.run_test(name)

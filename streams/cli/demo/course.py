@@ -62,8 +62,9 @@ class Course:
         self.console.print(f"[bold]\\[{len(self.results) + 1}/{self.total}][/bold] {name} …", highlight=False)
         began, metrics, error = time.monotonic(), {}, None
         try:
-            async with asyncio.timeout(self.seconds):
-                metrics = dict(await part())
+            with self.console.status(name):  # on a terminal alone
+                async with asyncio.timeout(self.seconds):
+                    metrics = dict(await part())
         except ChildError:
             raise
         except TimeoutError:

@@ -21,7 +21,7 @@ from streams.cli.demo.observe import Observation, Observer
 from streams.cli.demo.processes import Children
 from streams.cli.demo.stage import Say, Stage, environment, free_port, make_topics, stage
 from streams.errors import Category, MonmouthError, Severity
-from streams.identity.operator import token_for
+from streams.identity.operator import load_or_create_token, token_for
 from streams.serving.client import AsyncClient, Client
 from streams.serving.client_errors import GatewayError
 from streams.settings import Settings
@@ -177,6 +177,7 @@ async def started(setting: Stage, node: DevNode | None, workers: int) -> AsyncIt
     settings = setting.settings
     await make_topics(settings)
     load_or_create_signer(settings.path(settings.security.signing_key_file))  # one key for all, made before they race for it
+    load_or_create_token(settings.path(settings.security.partner_token_file), "partner token")
     observer = Observer(settings.kafka)
     children = Children(settings.state_dir / "logs", setting.environment)
     tail = asyncio.create_task(observer.run())

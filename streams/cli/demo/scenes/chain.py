@@ -6,9 +6,12 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from connectors.chain.devchain.block import Block
+from streams.agents.memory_facts import HAPPENED
 from streams.cli.demo.course import Metrics, expect
 from streams.cli.demo.system import AGENTS, System
 from streams.core.checkpoint import NAMED
+from streams.core.ids import chain_memory_id
 from streams.core.replay import Phase
 from streams.serving.client import AsyncClient
 from streams.serving.client_errors import NotFoundError
@@ -41,12 +44,7 @@ async def blocks(system: System, count: int) -> Metrics:
     await system.settle()
     seconds, grown = time.monotonic() - began, system.seen.transactions - before
     expect(grown > 0, "the blocks hold no transactions")
-    return {
-        "blocks": count,
-        "transactions": grown,
-        "seconds until all had them": seconds,
-        "transactions a second": grown / seconds,
-    }
+    return {"blocks": count, "transactions": grown, "until all had them s": seconds, "a second": grown / seconds}
 
 
 async def reorg(system: System, agents: Sequence[bytes], depth: int) -> Metrics:
@@ -54,24 +52,20 @@ async def reorg(system: System, agents: Sequence[bytes], depth: int) -> Metrics:
     system.advance(depth + VALIDATED)
     await system.settle()
     before = await _ring(system)
-    gone = [
-        (item.agent, item.memory_id)
-        for built in system.chain.line(system.chain.head.number - depth + 1)
-        for item in built.stored
-    ]
-    reorgs, undo, began = len(system.seen.reorgs), system.chain.head.number - depth, time.monotonic()
+    undo, reorgs = system.chain.head.number - depth, len(system.seen.reorgs)
+    lines = system.chain.line(undo + 1)
+    undone = [_happened(system, built.block, number) for built in lines for number in range(len(built.block.transactions))]
+    async with system.async_client() as client:
+        read = [await _reads(client, *one) for one in undone]
+        expect(all(read), f"{read.count(False)} of {len(read)} memories are not read though nothing is undone yet")
+    began = time.monotonic()
     system.reorg(depth)
     await system.settle()
-    healed = time.monotonic() - began
-    expect(
-        system.seen.reorgs[reorgs:] == [depth],
-        f"reorgs of {system.seen.reorgs[reorgs:]} blocks are in the log, one of {depth} was made",
-    )
-    standing = {item.memory_id for built in system.chain.line() for item in built.stored}
-    lost = [pair for pair in gone if pair[1] not in standing]
+    healed, seen = time.monotonic() - began, system.seen.reorgs[reorgs:]
+    expect(seen == [depth], f"reorgs of {seen} blocks are in the log, one of {depth} was made")
     async with system.async_client() as client:
-        left = [memory_id for agent, memory_id in lost if await _reads(client, agent, memory_id)]
-        expect(not left, f"{len(left)} memories of undone blocks are still read")
+        left = [memory_id for agent, memory_id in undone if await _reads(client, agent, memory_id)]
+        expect(not left, f"{len(left)} of {len(undone)} memories of undone blocks are still read")
         for agent in agents:
             root = await client.root(agent)
             found = await client.verify_state(agent, root.merkle_root)
@@ -80,11 +74,17 @@ async def reorg(system: System, agents: Sequence[bytes], depth: int) -> Metrics:
     return {
         "depth": depth,
         "healed by all stream agents in seconds": healed,
-        "memories undone": len(lost),
+        "memories undone": len(undone),
         "agents verified": len(agents),
         "checkpoints validated": validated,
         **await agreed(system),
     }
+
+
+def _happened(system: System, block: Block, index: int) -> tuple[bytes, bytes]:
+    """Agent and id of the memory that a transaction leaves with its sender."""
+    sender = block.transactions[index].sender
+    return sender, chain_memory_id(system.chain.rules.chain_id, block.hash, index, sender, HAPPENED)
 
 
 async def _reads(client: AsyncClient, agent: bytes, memory_id: bytes) -> bool:

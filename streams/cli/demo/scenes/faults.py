@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 
 from connectors.stores import open_memory_store
-from schemas.records import MemoryFact
 from streams.cli.demo.course import Metrics, expect
 from streams.cli.demo.scenes.chain import agreed
 from streams.cli.demo.system import System
 from streams.cli.recover import opened_recovery
 from streams.cluster.arguments import client_arguments
+from streams.core.presence import everything
 from streams.partitions import partition_of
 from streams.runtime.letters import Letter, close, open_letters
 from streams.topics import COMMANDS, physical
@@ -75,28 +75,30 @@ async def killed_worker(system: System, name: str) -> Metrics:
     return {"killed": name, "seconds until all was taken in": time.monotonic() - began, **await agreed(system)}
 
 
-async def lost_row(system: System, agent: bytes) -> Metrics:
-    """The store loses a memory behind the pipeline's back. Raises CheckError unless it comes back, proven by the root."""
-    partition = partition_of(agent, system.settings.kafka.partitions)
+async def lose_row(system: System, agent: bytes) -> tuple[bytes, int]:
+    """The store loses a memory of the chain behind the pipeline's back: its id, and how many facts it had."""
     with sealed_records(system.settings):
         store = open_memory_store(system.settings)
         try:
             rows = (await from_store("store", store, agent)).rows
-            memory_id = next(name for name, row in sorted(rows.items()) if row.memory is not None and row.presence.upserts)
-            lost: list[MemoryFact] = facts_of(agent, {memory_id: rows[memory_id]})
+            chosen = next(
+                name for name, row in sorted(rows.items()) if row.memory is not None and row.memory["block"] is not None
+            )
+            lost = facts_of(agent, {chosen: rows[chosen]})
             await store.revert(lost)
-            gone = (await store.get(agent, [memory_id]))[0]
+            left = await store.live_ids(agent, everything)
         finally:
             await store.close()
-    expect(gone is None or gone.memory is None or not gone.presence.upserts, "the row could not be taken away")
+    expect(chosen not in left, "the row could not be taken away")
+    return chosen, len(lost)
+
+
+async def lost_row(system: System, agent: bytes) -> Metrics:
+    """The store loses a memory. Raises CheckError unless it comes back, proven by the published root."""
+    _, lost = await lose_row(system, agent)
     began = time.monotonic()
     async with opened_recovery(system.settings, ()) as recovery:
-        found = await recover(recovery, Strategy.FULL, agent, partition)
+        found = await recover(recovery, Strategy.FULL, agent, partition_of(agent, system.settings.kafka.partitions))
     seconds = time.monotonic() - began
-    expect(found.put_in == len(lost), f"{found.put_in} facts came back, {len(lost)} were lost")
-    return {
-        "facts lost": len(lost),
-        "facts restored": found.put_in,
-        "memories": found.memories,
-        "recovered in seconds": seconds,
-    }
+    expect(found.put_in == lost, f"{found.put_in} facts came back, {lost} were lost")
+    return {"facts lost": lost, "restored": found.put_in, "memories": found.memories, "recovered in seconds": seconds}

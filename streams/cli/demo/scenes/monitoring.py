@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from streams.cli.demo.course import Metrics, expect
 from streams.cli.demo.scrape import scrape
 from streams.cli.demo.system import PRODUCER, System
-from streams.ops.alerts.channels import LogChannel
 from streams.ops.alerts.expression import PREFIX
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.rules import rules_of
@@ -58,6 +57,14 @@ async def metrics(system: System) -> Metrics:
     return {"processes measured": len(system.metrics), "series": len(samples), "names": len({s.name for s in samples})}
 
 
+class _Told(list[Event]):
+    """A channel that keeps what it is told."""
+
+    async def send(self, event: Event) -> None:
+        """Takes an event."""
+        self.append(event)
+
+
 def _rule(block: int) -> str:
     return f"""
 [[rule]]
@@ -81,9 +88,8 @@ async def alerts(system: System) -> Metrics:
     Raises CheckError.
     """
     rules = rules_of(_rule(system.chain.head.number), "the demo's rules")
-    told: list[Event] = []
-    watch = Watch(rules, list(system.metrics.values()), {"log": LogChannel()}, interval=INTERVAL)
-    watch.told = told.append
+    told = _Told()
+    watch = Watch(rules, list(system.metrics.values()), {"log": told}, interval=INTERVAL)
     stop = asyncio.Event()
     watching = asyncio.create_task(watch.run(stop))
     try:

@@ -1,0 +1,92 @@
+"""Plays a demo of parts: stage, parts one after the other, report, verdict.
+
+Invariants: the report holds the parts that ran, also of a demo that was interrupted or lost a process; whatever was started is
+gone at the end; the verdict is yes only if every part ran and its checks held.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from connectors.chain.devchain import DevChain
+from streams.cli.demo.course import Course, Part, PartResult
+from streams.cli.demo.report import markdown, write
+from streams.cli.demo.system import System, deployed
+from streams.settings import Settings
+
+FINALITY_DEPTH = 64
+PART_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command was asked for. ``fast``: a short run. ``report``: file to write."""
+
+    fast: bool
+    seed: int
+    report: Path | None
+    external_kafka: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """A demo. ``parts``: their names and what each does, on a running system. ``transactions``: in a block, about."""
+
+    title: str
+    agents: int
+    transactions: int
+    workers: int
+    parts: Callable[[System], Sequence[tuple[str, Part]]]
+
+
+async def play(show: Show, base: Settings, wanted: Wanted) -> bool:
+    """Whether all parts ran and held. Raises MonmouthError for what stops the demo."""
+    console, began = Console(), time.monotonic()
+    results: list[PartResult] = []
+    passed = False
+    try:
+        passed = await _played(show, base, wanted, console, results)
+    finally:
+        seconds = time.monotonic() - began
+        _tell(console, results, passed, seconds)
+        if wanted.report is not None:
+            write(wanted.report, markdown(show.title, _facts(show, base, wanted, seconds), results))
+            console.print(f"report: {wanted.report}", soft_wrap=True)
+    return passed
+
+
+async def _played(show: Show, base: Settings, wanted: Wanted, console: Console, results: list[PartResult]) -> bool:
+    console.print(f"[bold]{show.title}[/bold]: {show.agents} agents, {show.workers} workers; starting …", highlight=False)
+    chain = DevChain(wanted.seed, agents=show.agents, transactions=show.transactions, finality_depth=FINALITY_DEPTH)
+    external = wanted.external_kafka
+    async with deployed(base, chain, workers=show.workers, external_kafka=external, say=console.print) as system:
+        parts = show.parts(system)
+        course = Course(console, len(parts), PART_SECONDS, results)
+        for name, part in parts:
+            await course.run(name, part)
+            system.check()
+        console.print("stopping everything …")
+        return course.passed
+
+
+def _tell(console: Console, results: Sequence[PartResult], passed: bool, seconds: float) -> None:
+    held = sum(result.success for result in results)
+    said = f"{held} of {len(results)} parts held, in {seconds:.0f} s"
+    console.print(f"[green]{said}[/green]" if passed else f"[red]{said}: NOT everything held[/red]", highlight=False)
+
+
+def _facts(show: Show, base: Settings, wanted: Wanted, seconds: float) -> dict[str, str]:
+    return {
+        "agents": str(show.agents),
+        "transactions in a block": f"about {show.transactions}",
+        "workers": str(show.workers),
+        "partitions": str(base.kafka.partitions),
+        "seed": str(wanted.seed),
+        "run": "short" if wanted.fast else "full",
+        "seconds in all": f"{seconds:.0f}",
+    }
