@@ -76,11 +76,12 @@ async def checkpoint_recovery(bench: Bench) -> Metrics:
 
 
 async def production_monitoring(bench: Bench) -> Metrics:
-    """Probes, metrics, and alerts that fire and resolve."""
+    """Health, metrics, files of the dashboard, and alerts that fire and resolve."""
     if not bench.monitoring:
         return {"monitoring": "off"}
     said = await monitoring.health(bench.system, COMPONENTS)
-    return {**said, **await monitoring.metrics(bench.system), **await monitoring.alerts(bench.system)}
+    seen = {**await monitoring.metrics(bench.system), **await monitoring.exports(bench.system)}
+    return {**said, **seen, **await monitoring.alerts(bench.system)}
 
 
 async def end_to_end(bench: Bench) -> Metrics:

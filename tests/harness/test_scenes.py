@@ -23,11 +23,6 @@ async def test_commands_one_by_one_and_together(harness: CrossExExTestHarness) -
     assert (await load.burst(system, system.chain.agents[:3], 6))["stored"] == 12
 
 
-async def test_what_comes_at_once_is_taken_in_larger_batches(harness: CrossExExTestHarness) -> None:
-    said = await load.batches(await harness.setup_test_environment(), 3)
-    assert said["records a transaction, at once"] > said["records a transaction, one by one"] > 0
-
-
 async def test_a_node_that_goes_away(harness: CrossExExTestHarness) -> None:
     system = await harness.setup_test_environment()
     assert (await outside.retries(system))["tried again"] >= 1

@@ -12,7 +12,7 @@ from streams.cli.demo.system import System
 AGENTS = 10
 TRANSACTIONS = 8
 COMPONENTS = 3
-FIRST_BLOCKS = 10
+WORKERS = ("worker-1", "worker-2")
 
 
 def performance(*, fast: bool) -> Show:
@@ -22,7 +22,7 @@ def performance(*, fast: bool) -> Show:
     def parts(system: System) -> Sequence[tuple[str, Part]]:
         agents = system.chain.agents
         return [
-            ("optimizer: batches grow with the load", lambda: load.batches(system, single)),
+            ("optimizer: batches grow with the load", lambda: load.batches(system, single, WORKERS)),
             ("throughput: blocks through the whole pipeline", lambda: chain.blocks(system, blocks)),
             ("cache: kept, hit, never stale", lambda: retrieval.cached(system, agents, puts)),
             ("batch: commands one by one and together", lambda: load.burst(system, agents, burst)),
@@ -33,6 +33,7 @@ def performance(*, fast: bool) -> Show:
             ("monitoring: metrics of every process", lambda: monitoring.metrics(system)),
             ("alerts: fire and resolve", lambda: monitoring.alerts(system)),
             ("health: every component is probed", lambda: monitoring.health(system, COMPONENTS)),
+            ("dashboard: what it shows, as files", lambda: monitoring.exports(system)),
         ]
 
-    return Show("Performance and production", AGENTS, TRANSACTIONS, 2, parts)
+    return Show("Performance and production", AGENTS, TRANSACTIONS, len(WORKERS), parts)

@@ -17,7 +17,7 @@ from connectors.chain.rpc import RpcSource
 from streams.cli.demo.ask import Asked, ask, hit_rate, line
 from streams.cli.demo.check import Verdict
 from streams.cli.demo.observe import Observation
-from streams.cli.demo.stage import Stage, stage
+from streams.cli.demo.stage import Stage, in_chain_time, stage
 from streams.cli.demo.system import AGENTS, DRAIN_SECONDS, PRODUCER, DemoError, System, started
 from streams.cli.demo.view import picture
 from streams.errors import SourceError
@@ -78,7 +78,7 @@ async def run(base: Settings, options: Options) -> bool:
         rules = {"transactions": options.transactions, "finality_depth": FINALITY_DEPTH}
         chain = None if options.rpc else DevChain(options.seed, **rules)
         node = await stack.enter_async_context(DevNode(chain, port=0)) if chain else None
-        base = base if chain else await near_head(base, options)
+        base = in_chain_time(base) if chain else await near_head(base, options)
         rpc, ws = (node.url, node.ws_url) if node else (options.rpc or "", options.ws)
         with stage(base, rpc, ws, external_kafka=options.external_kafka, say=console.print) as setting:
             return await _play(setting, options, console, node, began)

@@ -19,6 +19,7 @@ from streams.errors import ConfigurationError
 from streams.settings import Settings
 
 FOLDER = "demo"
+ANY_AGE = 1e12
 Say = Callable[[str], None]
 
 
@@ -97,7 +98,7 @@ def stage(base: Settings, rpc_url: str, ws_url: str | None, *, external_kafka: b
         settings.kafka.prefix = f"demo-{secrets.token_hex(3)}."
         settings.chain.rpc_url, settings.chain.ws_url = rpc_url, ws_url
         settings.chain.poll_interval = 0.25
-        settings.health.providers.remove("node")  # the development chain keeps a time of its own, by which it is always old
+        settings.health.providers = [one for one in settings.health.providers if one != "resources"]  # it is to be busy
         settings.registry.url = ""  # what a demo names its topics concerns nobody else
         settings.gateway.port = free_port(base.gateway.port)
         settings.gateway.metrics_port = free_port(base.gateway.metrics_port)
@@ -109,6 +110,13 @@ async def make_topics(settings: Settings) -> None:
     """Creates the topics of this run, and registers their schemas for whoever looks in."""
     await topics.apply(settings.kafka)
     await register_subjects(settings)
+
+
+def in_chain_time(base: Settings) -> Settings:
+    """For the development chain, whose blocks carry the same times whenever it runs: their age says nothing."""
+    settings = base.model_copy(deep=True)
+    settings.health.head_seconds = settings.health.head_failed_seconds = ANY_AGE
+    return settings
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -125,9 +133,11 @@ def environment(settings: Settings) -> dict[str, str]:
         "CHAIN__POLL_INTERVAL": chain.poll_interval,
         "RAG__MODELS_PATH": settings.rag.models_path,
         "CACHE__SIZE_MB": settings.cache.size_mb,
+        "HEALTH__PROVIDERS": json.dumps(settings.health.providers),
+        "HEALTH__HEAD_SECONDS": settings.health.head_seconds,
+        "HEALTH__HEAD_FAILED_SECONDS": settings.health.head_failed_seconds,
         "GATEWAY__PORT": settings.gateway.port,
         "GATEWAY__METRICS_PORT": settings.gateway.metrics_port,
-        "HEALTH__PROVIDERS": json.dumps(settings.health.providers),
         **({"CHAIN__WS_URL": chain.ws_url} if chain.ws_url else {}),
     }
     return {f"MONMOUTH_{name}": str(value) for name, value in said.items()}

@@ -19,7 +19,7 @@ from connectors.stores import open_memory_store
 from streams.cli.demo.check import Verdict, commanded, compare
 from streams.cli.demo.observe import Observation, Observer
 from streams.cli.demo.processes import Children
-from streams.cli.demo.stage import Say, Stage, environment, free_port, make_topics, stage
+from streams.cli.demo.stage import Say, Stage, environment, free_port, in_chain_time, make_topics, stage
 from streams.errors import Category, MonmouthError, Severity
 from streams.identity.operator import load_or_create_token, token_for
 from streams.serving.client import AsyncClient, Client
@@ -199,7 +199,7 @@ async def deployed(base: Settings, chain: DevChain, *, workers: int, external_ka
     """A pipeline on ``chain`` with a node, a stage and processes of its own, its gateway ready."""
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(DevNode(chain, port=0))
-        setting = stack.enter_context(stage(base, node.url, node.ws_url, external_kafka=external_kafka, say=say))
+        setting = stack.enter_context(stage(in_chain_time(base), node.url, node.ws_url, external_kafka=external_kafka, say=say))
         system = await stack.enter_async_context(started(setting, node, workers))
         await system.answering()
         yield system

@@ -155,7 +155,7 @@ def test_what_is_played() -> None:
         "scenario: a worker is killed",
         "scenario: a reorganisation",
     ]
-    assert len(performance(fast=True).parts(nothing)) >= 11
+    assert len(performance(fast=True).parts(nothing)) == 12
     assert len(synchronising(fast=True).parts(nothing)) == 8
 
 

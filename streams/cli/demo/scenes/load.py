@@ -98,22 +98,35 @@ async def _held(client: AsyncClient, agents: Sequence[bytes]) -> int:
     return sum([len((await client.retrieve(agent, limit=1_000)).items) for agent in agents])
 
 
-async def batches(system: System, blocks: int) -> Metrics:
-    """Records in one transaction of a stream agent: of blocks that come one by one, and of as many at once.
+async def batches(system: System, blocks: int, workers: Sequence[str]) -> Metrics:
+    """Records in one transaction of a stream agent: of blocks that come one by one, and of as many that have piled up.
 
-    Raises CheckError unless what comes at once is taken in larger batches.
+    ``workers``: all there are; they are away meanwhile. Raises CheckError unless what waits is taken in larger batches.
     """
-    single = await _per_commit(system, blocks, at_once=False)
-    together = await _per_commit(system, blocks, at_once=True)
-    expect(together > single, f"{together:.1f} records a transaction of blocks at once, {single:.1f} of single ones")
-    return {"blocks": 2 * blocks, "records a transaction, one by one": single, "records a transaction, at once": together}
-
-
-async def _per_commit(system: System, blocks: int, *, at_once: bool) -> float:
-    records, commits = await total(system, "runtime_records_total"), await total(system, "runtime_commits_total")
-    for _ in range(1 if at_once else blocks):
-        system.advance(blocks if at_once else 1)
+    records, commits = await _committed(system)
+    for _ in range(blocks):
+        system.advance()
         await system.settle()
-    done = await total(system, "runtime_commits_total") - commits
-    expect(done > 0, "no stream agent committed anything")
-    return (await total(system, "runtime_records_total") - records) / done
+    single = await _since(system, records, commits)
+    for name in workers:
+        await asyncio.to_thread(system.children.end, name)
+    sequence = system.seen.sequence
+    system.advance(blocks)
+    while system.seen.sequence < sequence + blocks:
+        await system.tick()
+    for name in workers:
+        system.start_worker(name)  # which counts from nothing
+    await system.settle()
+    together = await _since(system, 0, 0)
+    expect(together > single, f"{together:.1f} records a transaction of blocks that piled up, {single:.1f} of single ones")
+    return {"blocks": 2 * blocks, "records a transaction, one by one": single, "records a transaction, piled up": together}
+
+
+async def _committed(system: System) -> tuple[float, float]:
+    return await total(system, "runtime_records_total"), await total(system, "runtime_commits_total")
+
+
+async def _since(system: System, records: float, commits: float) -> float:
+    now, done = await _committed(system)
+    expect(done > commits, "no stream agent committed anything")
+    return (now - records) / (done - commits)

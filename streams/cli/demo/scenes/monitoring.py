@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import time
 from collections.abc import Sequence
 
@@ -13,8 +15,11 @@ from streams.ops.alerts.expression import PREFIX
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.rules import rules_of
 from streams.ops.alerts.watch import Watch
+from streams.serving.wire.dashboard import DashboardState
 
 ALERT_SECONDS = 15.0
+HEALTH_SECONDS = 30.0
+PROCESSES = frozenset({"producer", "worker", "gateway"})
 INTERVAL = 0.2
 MEASURED = (
     "runtime_records_total",
@@ -33,19 +38,39 @@ OF_THE_MACHINE = {"resources", "disk"}
 
 
 async def health(system: System, least: int) -> Metrics:
-    """Probes of the gateway. Raises CheckError unless at least ``least`` components are there, and all are well."""
+    """Health of the deployment. Raises CheckError unless at least ``least`` components come to be well, and none is ill."""
+    began = time.monotonic()
     async with system.async_client() as client:
-        found = await client.health()
+        while True:
+            found = await client.health()
+            ill = [
+                f"{name}: {part.status} {part.message}" for name, part in found.components.items() if part.status != "healthy"
+            ]
+            if not ill or time.monotonic() - began > HEALTH_SECONDS:
+                break
+            await system.tick()
         live, ready = await client.live(), await client.ready()
-    ill = [
-        f"{name}: {part.status} {part.message}"
-        for name, part in found.components.items()
-        if part.status != "healthy" and name not in OF_THE_MACHINE
-    ]
-    expect(not ill, f"not healthy: {'; '.join(ill)}")
-    expect(len(found.components) >= least, f"{len(found.components)} components are probed, not {least}")
+    expect(not ill, f"not healthy for {HEALTH_SECONDS:.0f} s: {'; '.join(ill)}")
+    expect(len(found.components) >= least, f"{len(found.components)} components are known, not {least}")
     expect(live.ready and ready.ready, "the gateway is not live and ready")
-    return {"components healthy": len(found.components), "score": found.score}
+    return {"components healthy": len(found.components), "score": found.score, "all well after s": time.monotonic() - began}
+
+
+async def exports(system: System) -> Metrics:
+    """What the dashboard shows, as files. Raises CheckError unless they say the same, and what is so."""
+    async with system.async_client() as client:
+        files = {name: (await client.export_dashboard(name)).decode() for name in ("json", "csv", "html")}
+    shown = DashboardState.model_validate_json(files["json"])
+    processes = {f"{one.component}/{one.instance}" for one in shown.components if one.status != "gone"}
+    rows = list(csv.DictReader(io.StringIO(files["csv"])))
+    said = {row["item"] for row in rows if row["section"] == "component" and row["field"] == "status"}
+    kinds = {one.component for one in shown.components}
+    expect(kinds >= PROCESSES, f"the dashboard lacks {', '.join(PROCESSES - kinds)}")
+    expect(processes <= said, f"the CSV lacks {len(processes - said)} of {len(processes)} processes")
+    missing = [name for name in processes if name.partition("/")[2] not in files["html"]]
+    expect(not missing, f"the page lacks {len(missing)} of {len(processes)} processes")
+    sizes = {f"{name} bytes": len(content) for name, content in files.items()}
+    return {"processes shown": len(processes), "CSV rows": len(rows), **sizes}
 
 
 async def metrics(system: System) -> Metrics:
