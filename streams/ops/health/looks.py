@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from streams.agents.base import MEMORIES, VECTORS
 from streams.ops.health.cascade import Cascade
+from streams.ops.health.components import SELVES
 from streams.ops.health.monitor import Monitor, Pace
 from streams.ops.health.provider import Provider
 from streams.ops.health.providers.breakers import Breakers
@@ -23,7 +24,6 @@ from streams.runtime.job import AgentFactory
 from streams.settings import HealthSettings, Settings
 
 RESOURCES, BREAKERS, STORES = Resources.name, Breakers.name, "stores"
-READINESS, LIVENESS = "readiness", "liveness"
 
 
 def store_components(settings: Settings) -> dict[str, str]:
@@ -37,7 +37,7 @@ def store_components(settings: Settings) -> dict[str, str]:
 def things(settings: Settings) -> frozenset[str]:
     """Components that are looked at and do nothing themselves, so that nobody misses them where nobody looks."""
     stores = store_components(settings).values()
-    return frozenset({BROKER, NODE, DISK, FOLDERS, RESOURCES, BREAKERS, READINESS, LIVENESS, *stores})
+    return frozenset({BROKER, NODE, DISK, FOLDERS, RESOURCES, BREAKERS, *SELVES, *stores})
 
 
 def pace_of(settings: HealthSettings) -> Pace:

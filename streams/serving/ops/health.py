@@ -76,6 +76,7 @@ class SystemHealth:
         seen = self._seen()
         groups = self._broker.groups if self._broker is not None else {}
         found = components(own, seen, groups, ttl=self._ttl, ages=self._missed(seen))
+        self._place(found)
         verdict = judge(self.dependencies, found, self._weights)
         self._measure(verdict)
         return verdict
@@ -84,6 +85,12 @@ class SystemHealth:
     def predictions(self) -> list[Prediction]:
         """Limits that this process will reach."""
         return self._monitor.predictions if self._monitor is not None else []
+
+    def _place(self, found: Iterable[str]) -> None:
+        """A program that the topic map does not know reports through the broker, and so needs at least that."""
+        known = {*self.dependencies.order, *self._things}
+        if strangers := [name for name in found if name not in known]:
+            self.dependencies = self.dependencies.overridden(dict.fromkeys(strangers, (BROKER,)))
 
     def _missed(self, seen: list[Seen]) -> dict[str, float]:
         """Programs that must be there, and how long ago somebody spoke of them, also of those who are forgotten elsewhere."""

@@ -177,6 +177,19 @@ async def test_processes_speak_for_what_they_run_until_they_fall_silent(http: ht
     assert (await http.get("/health")).json()["status"] == "healthy"
 
 
+async def test_without_the_broker_nobody_reports_and_the_broker_alone_is_the_cause(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    parts = [HealthPart(name, "healthy", 1.0) for name in ("memory", "a_stream_agent_of_ones_own")]
+    world.processes += [process("one", *parts, seen=60), process("two", seen=60, component="supervisor")]
+    stick(world)
+    body = (await http.get("/health")).json()
+    assert body["roots"] == ["broker"]
+    gone = {name for name, part in body["components"].items() if part["message"].startswith("nobody reports it")}
+    assert gone == {"memory", "a_stream_agent_of_ones_own", "supervisor"}
+    assert all(body["components"][name]["causes"] == ["broker"] for name in gone)
+
+
 async def test_who_is_gone_is_missed_longer_than_the_board_remembers_it(http: httpx.AsyncClient, world: World) -> None:
     world.processes.append(process("one", HealthPart("memory", "healthy", 1.0)))
     assert (await http.get("/health")).json()["status"] == "healthy"
