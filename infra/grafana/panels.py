@@ -203,6 +203,14 @@ OPERATIONS = Dashboard(
         ),
         one("Components that failed of themselves", "max by (component) (monmouth_component_failed)", "{{component}}"),
         one("Alerts firing", 'count by (alertname, severity) (ALERTS{alertstate="firing"})', "{{severity}} {{alertname}}"),
+        Panel(
+            "Alerts told in an hour",
+            (
+                ("sum by (severity) (increase(monmouth_alerts_fired_total[1h]))", "began: {{severity}}"),
+                ("sum by (channel, outcome) (increase(monmouth_alerts_told_total[1h]))", "{{channel}} {{outcome}}"),
+            ),
+        ),
+        quantiles("Telling of alerts", "monmouth_alerts_telling_seconds", "channel", "s"),
         one("Budget left, last 30 days", "monmouth_slo_budget_left", "{{objective}}", "percentunit"),
         one(
             "Burn rate, hour",

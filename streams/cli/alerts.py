@@ -7,22 +7,30 @@ import json
 import signal
 import tomllib
 from collections.abc import Collection
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from streams.cli.measured import measured, metrics_port_option
 from streams.errors import ConfigurationError
+from streams.health import Health, Look
+from streams.health import watch as health_watch
 from streams.loops import run as run_loop
 from streams.ops.alerts.alertmanager import configuration
 from streams.ops.alerts.channels import Channel, LogChannel, body_of, make_channel
-from streams.ops.alerts.logwatch import LogWatch
+from streams.ops.alerts.logwatch import LogWatch, read_alerts
 from streams.ops.alerts.promql import rule_group
 from streams.ops.alerts.rules import Rule, default_rules, load_rules
 from streams.ops.alerts.watch import Watch
+from streams.ops.reporter import reporting
 from streams.ops.slo.objectives import objectives_in_use
 from streams.ops.slo.promql import recording_group
-from streams.settings import Settings
+from streams.runtime.kafka import KafkaClient
+from streams.settings import OPS, Settings
 
 SLO_SECONDS = 30.0
 """Between two times that Prometheus looks at burn rates, which look back for days."""
@@ -44,6 +52,7 @@ def alerts() -> None:
       monmouth alerts check --rules rules.toml
       monmouth alerts watch --target http://127.0.0.1:9090/metrics
       monmouth alerts watch --from-log --rules rules.toml --channels channels.toml
+      monmouth alerts list
       monmouth alerts prometheus > alerts.json
       monmouth alerts alertmanager --channels channels.toml > alertmanager.json
     """
@@ -86,6 +95,7 @@ def alertmanager(file: Path | None, channels_file: Path | None) -> None:
 @click.option("--target", "targets", multiple=True, help="Address of /metrics; repeat for several (default: the gateway's).")
 @click.option("--interval", default=0.5, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds between two looks.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
+@metrics_port_option
 @click.option("--from-log", is_flag=True, help="Read ops.metrics in place of addresses, and keep what fires in ops.alerts.")
 @click.pass_obj
 def watch(  # noqa: PLR0917  (click passes options by name)
@@ -95,6 +105,7 @@ def watch(  # noqa: PLR0917  (click passes options by name)
     targets: tuple[str, ...],
     interval: float,
     as_json: bool,
+    metrics_port: int | None,
     from_log: bool,
 ) -> None:
     """Watch metrics until interrupted, and tell what the rules say: on their channels, and here.
@@ -109,15 +120,39 @@ def watch(  # noqa: PLR0917  (click passes options by name)
     gateway = settings.gateway
     found = targets or (f"http://{gateway.metrics_host}:{gateway.metrics_port}/metrics",)
     watching = LogWatch(rules, channels, settings) if from_log else Watch(rules, found, channels, interval=interval)
-    run_loop(_watch(watching, as_json))
+    health = Health(settings.probes.live_seconds)
+    with measured(settings, metrics_port, health):
+        run_loop(_watch(settings, watching, health, as_json))
 
 
-async def _watch(watching: Watch | LogWatch, as_json: bool) -> None:
+async def _watch(settings: Settings, watching: Watch | LogWatch, health: Health, as_json: bool) -> None:
     watching.told = lambda event: click.echo(json.dumps(body_of(event)) if as_json else event.summary)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await watching.run(stop)
+
+    def look() -> Look:
+        return Look(not watching.complaint, [watching.complaint] if watching.complaint else [])
+
+    async with AsyncExitStack() as stack:
+        stack.callback(asyncio.create_task(health_watch(health, look)).cancel)
+        if isinstance(watching, LogWatch):  # the other one needs no brokers
+            reports_as = settings.kafka.as_role(OPS)
+            await stack.enter_async_context(reporting(settings, reports_as, "alerts", health, settings.kafka.instance_id))
+        await watching.run(stop)
+
+
+@alerts.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also those that are over, as far back as the topic holds them.")
+@click.option("--json", "as_json", is_flag=True, help="Print each as one line of JSON.")
+@click.pass_obj
+def list_(settings: Settings, everything: bool, as_json: bool) -> None:
+    """Show what fires, as ops.alerts says; `alerts watch --from-log` writes it there."""
+    former = asyncio.run(read_alerts(KafkaClient(settings.kafka)))
+    records = [record for record in former.newest.values() if everything or record.state == "firing"]
+    for record in sorted(records, key=lambda record: record.at_ms):
+        when = f"{datetime.fromtimestamp(record.at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        click.echo(json.dumps(asdict(record)) if as_json else f"{when}  {record.summary}")
 
 
 def _load(file: Path | None) -> list[Rule]:

@@ -5,7 +5,7 @@ Invariant: only metrics that a rule looks at are held, no longer than the longes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from streams.ops.alerts.evaluate import holding
 from streams.ops.alerts.expression import QUANTILES, Binary, Call, Metric, Node
@@ -36,6 +36,10 @@ class Judge:
         """What is to be told at ``now``."""
         self._series.forget(now)
         return [event for rule in self.rules for event in self._told(rule, now)]
+
+    def firing(self) -> Iterator[str]:
+        """The severity of each alert that fires."""
+        return (rule.severity for rule in self.rules for _ in self.alerts.fires(rule.name))
 
     def _told(self, rule: Rule, now: float) -> list[Event]:
         muting = [self.alerts.fires(name) for name in self._muters[rule.name]]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import backoff
 
 from streams.ops.alerts.channels import Channel, ChannelError
 from streams.ops.alerts.life import Event
+from streams.ops.alerts.metrics import TELLING, TOLD
+from streams.wall import time_of_day
 
 _log = logging.getLogger(__name__)
 MOST_WAITING = 1_000
@@ -42,6 +44,19 @@ class Lanes:
         await asyncio.wait([asyncio.create_task(lane.empty()) for lane in self._lanes.values()], timeout=LAST_SECONDS)
 
 
+async def tell(name: str, send: Callable[[Event], Awaitable[None]], event: Event) -> None:
+    """Has ``send`` tell an event, and counts what became of it. Raises nothing: the next event is told whatever one met."""
+    try:
+        await send(event)
+    except Exception as error:  # a ChannelError after many tries, or what a client's library was not said to raise
+        TOLD.labels(name, "given up").inc()
+        said = error.message if isinstance(error, ChannelError) else type(error).__name__
+        _log.error("channel %s: given up (%s): %s", name, said, event.summary)
+        return
+    TOLD.labels(name, "taken").inc()
+    TELLING.labels(name).observe(max(0.0, time_of_day() - event.at))
+
+
 class _Lane:
     """Events of one channel, told one after the other."""
 
@@ -55,15 +70,14 @@ class _Lane:
         try:
             self._waiting.put_nowait(event)
         except asyncio.QueueFull:
+            TOLD.labels(self._name, "dropped").inc()
             _log.error("channel %s: %d events wait; dropped: %s", self._name, MOST_WAITING, event.summary)
 
     async def run(self) -> None:
         while True:
             event = await self._waiting.get()
             try:
-                await self._send(event)
-            except ChannelError as error:
-                _log.error("channel %s: given up after %d tries (%s): %s", self._name, TRIES, error.message, event.summary)
+                await tell(self._name, self._send, event)
             finally:
                 self._waiting.task_done()
 

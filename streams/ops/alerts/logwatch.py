@@ -20,6 +20,7 @@ from streams.ops.alerts.channels import Channel
 from streams.ops.alerts.judge import Judge
 from streams.ops.alerts.levels import Levels
 from streams.ops.alerts.life import Event
+from streams.ops.alerts.metrics import decided
 from streams.ops.alerts.metrics_log import THIN, MetricsLog, Timed
 from streams.ops.alerts.processes import Processes
 from streams.ops.alerts.records import labels_of, record_of
@@ -30,7 +31,7 @@ from streams.ops.alerts.watch import REST, SHORTEST
 from streams.ops.reports import AlertRecord, Window
 from streams.ops.slo.history import SloHistory
 from streams.ops.slo.objectives import objectives_in_use
-from streams.ports.log import KeyValue, LogError, LogProducer, TopicPartition
+from streams.ports.log import KeyValue, LogClient, LogError, LogProducer, TopicPartition
 from streams.runtime.kafka import KafkaClient
 from streams.settings import OPS, Settings
 from streams.topics import OPS_ALERTS, OPS_WINDOWS
@@ -64,7 +65,10 @@ class LogClock:
 
 
 class LogWatch:
-    """``channels``: by the names that rules use. ``told`` is called for each event that is written."""
+    """``channels``: by the names that rules use. ``told`` is called for each event that is written.
+
+    ``complaint``: why it does not watch now; empty if it does.
+    """
 
     def __init__(self, rules: Sequence[Rule], channels: Mapping[str, Channel], settings: Settings) -> None:
         self._on = [rule for rule in rules if rule.enabled]
@@ -75,6 +79,7 @@ class LogWatch:
         self._objectives = objectives_in_use(settings)
         self._tellers = [Teller(self._kafka, name, channel, self._rules) for name, channel in channels.items()]
         self._telling: list[asyncio.Task[None]] = []
+        self.complaint = "it reads what was told before"
         self.told: Callable[[Event], None] = lambda _: None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -96,6 +101,7 @@ class LogWatch:
             try:
                 await self._session()
             except LogError as error:
+                self.complaint = error.message
                 _log.warning("%s; beginning anew in %.0f s", error.message, PAUSE)
             await asyncio.sleep(PAUSE)
 
@@ -104,7 +110,7 @@ class LogWatch:
             producer = self._client.producer(GROUP, 0)
             stack.push_async_callback(producer.close)
             await producer.start()
-            former = await self._former()
+            former = await read_alerts(self._client)
             if not self._telling:
                 self._telling = [asyncio.create_task(teller.run(former)) for teller in self._tellers]
             back = longest_window(self._on) + max((rule.hold for rule in self._on), default=0.0) + MARGIN
@@ -116,6 +122,7 @@ class LogWatch:
             stack.push_async_callback(levels.close)
             look.take(levels.fresh())
             await self._write(producer, *look.recover(former, self._rules))
+            self.complaint = ""
             following = asyncio.create_task(levels.follow(look.now))
             stack.callback(following.cancel)
             while not following.done():
@@ -124,21 +131,6 @@ class LogWatch:
                 await self._write(producer, look.live(reports), windows=levels.due())
                 await asyncio.sleep(min(self._interval, max(SHORTEST, REST * look.took)))
             following.result()
-
-    async def _former(self) -> Former:
-        reader = self._client.reader()
-        newest: dict[bytes, AlertRecord] = {}
-        try:
-            start, end = (await reader.bounds([ALERTS]))[ALERTS]
-            async for batch in reader.read_range(ALERTS, start, end):
-                for record in batch:
-                    try:
-                        newest[record.key or b""] = AlertRecord.from_value(record.value)
-                    except SchemaError as error:
-                        _log.warning("ops.alerts, offset %d: %s", record.offset, error)
-        finally:
-            await reader.close()
-        return Former(newest, end)
 
     async def _write(
         self,
@@ -157,6 +149,23 @@ class LogWatch:
         await producer.commit()
         for event in events:
             self.told(event)
+
+
+async def read_alerts(client: LogClient) -> Former:
+    """What ops.alerts holds now. Raises LogError."""
+    reader = client.reader()
+    newest: dict[bytes, AlertRecord] = {}
+    try:
+        start, end = (await reader.bounds([ALERTS]))[ALERTS]
+        async for batch in reader.read_range(ALERTS, start, end):
+            for record in batch:
+                try:
+                    newest[record.key or b""] = AlertRecord.from_value(record.value)
+                except SchemaError as error:
+                    _log.warning("ops.alerts, offset %d: %s", record.offset, error)
+    finally:
+        await reader.close()
+    return Former(newest, end)
 
 
 def _entry(record: AlertRecord | Window) -> KeyValue:
@@ -197,7 +206,9 @@ class _Look:
         firing = [record for record in former.newest.values() if record.state == "firing"]
         known = {(record.rule, labels_of(record)): record.value for record in firing if record.rule in rules}
         closed = [replace(record, state="resolved", at_ms=round(1000 * now)) for record in firing if record.rule not in rules]
-        return self._judge.alerts.recover(rules, known, now), closed
+        events = self._judge.alerts.recover(rules, known, now)
+        decided(events, self._judge.firing())
+        return events, closed
 
     def live(self, reports: Sequence[Timed]) -> list[Event]:
         """What is to be told now."""
@@ -208,5 +219,6 @@ class _Look:
         now = self._clock.now()
         self._judge.take(self._processes.ups(now))
         events = self._judge.step(now)
+        decided(events, self._judge.firing())
         self.took = time.monotonic() - began
         return events

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from prometheus_client import Counter
 
 from schemas.codec import SchemaError
 from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import demand_topics
 from streams.cluster.refusals import explained
-from streams.metrics import REGISTRY
+from streams.ops.alerts.metrics import GARBAGE
 from streams.ops.reports import MetricReport
 from streams.ports.log import LogError
 from streams.runtime.kafka.names import translated
@@ -29,7 +28,6 @@ _log = logging.getLogger(__name__)
 POLL_MS = 200
 THIN = 5.0
 MOST_RECORDS = 500
-GARBAGE = Counter("monmouth_alerts_unreadable_reports_total", "Records of ops.metrics that are no reports.", registry=REGISTRY)
 Timed = tuple[float, MetricReport]
 """When it was written, in seconds, and what."""
 

@@ -20,6 +20,7 @@ from schemas.codec import SchemaError
 from streams.cluster.arguments import client_arguments
 from streams.cluster.refusals import explained
 from streams.ops.alerts.channels import Channel, ChannelError
+from streams.ops.alerts.lanes import tell
 from streams.ops.alerts.records import event_of
 from streams.ops.alerts.rules import Rule
 from streams.ops.reports import AlertRecord
@@ -100,10 +101,7 @@ class Teller:
             return
         if event is None or self._name not in event.rule.channels:
             return
-        try:
-            await self._send(event)
-        except ChannelError as error:
-            _log.error("channel %s: given up (%s): %s", self._name, error.message, event.summary)
+        await tell(self._name, self._send, event)
 
 
 def _stands(record: Any, former: Former) -> bool:

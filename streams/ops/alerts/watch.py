@@ -19,6 +19,7 @@ from streams.ops.alerts.channels import Channel
 from streams.ops.alerts.judge import Judge
 from streams.ops.alerts.lanes import Lanes
 from streams.ops.alerts.life import Event
+from streams.ops.alerts.metrics import decided
 from streams.ops.alerts.page import PageReader
 from streams.ops.alerts.rules import Rule
 from streams.ops.alerts.series import UP, Sample
@@ -42,6 +43,7 @@ class Watch:
         self._interval = interval
         self._fresh = asyncio.Event()
         self._lanes = Lanes(channels)
+        self.complaint = ""
         self.told: Callable[[Event], None] = lambda _: None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -97,7 +99,9 @@ class Watch:
     def _evaluate(self, now: float) -> float:
         """Seconds it took."""
         began = time.monotonic()
-        for event in self._judge.step(now):
+        events = self._judge.step(now)
+        decided(events, self._judge.firing())
+        for event in events:
             self.told(event)
             self._lanes.add(event)
         return time.monotonic() - began

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from infra.broker import LocalBroker
 from infra.broker.ports import free_port
 from infra.topics import apply
-from streams.ops.reports import HealthReport, MetricReport, process_key
+from streams.ops.reports import ENDED, HealthReport, MetricReport, process_key
 from streams.settings import KafkaSettings, Settings
 from streams.topics import OPS_HEALTH, OPS_METRICS, physical
 from tests.e2e.processes import Child, running
@@ -87,3 +87,11 @@ async def test_a_workers_reports_arrive_and_a_broker_that_is_away_does_not_stop_
                 dict(sample.labels)["step"]: sample.value for sample in again.samples if "report_failures" in sample.name
             }
             assert failures.get("look", 0) == 0
+            await asyncio.to_thread(worker.process.terminate)
+            async with asyncio.timeout(30):
+                while True:
+                    record = await consumer.getone()
+                    if record.topic.endswith(OPS_METRICS):
+                        last = MetricReport.from_value(record.value)
+                        if last.key == metrics.key and any(sample.name == ENDED for sample in last.samples):
+                            break

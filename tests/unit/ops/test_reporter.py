@@ -16,7 +16,7 @@ from streams.ops.health.finding import Finding, Level
 from streams.ops.health.monitor import Monitor, Prediction
 from streams.ops.health.predict import Breach
 from streams.ops.reporter import FAILURES, REPORTS, WAITING, Reporter, parts_of, reporting, samples_of, verdict
-from streams.ops.reports import HealthPart, MetricSample
+from streams.ops.reports import ENDED, HealthPart, MetricSample
 from streams.settings import KafkaSettings, OpsSettings, Settings
 
 NOWHERE = Settings(kafka=KafkaSettings(bootstrap="127.0.0.1:1", request_timeout_ms=1000), ops=OpsSettings(interval_seconds=0.1))
@@ -103,6 +103,27 @@ async def test_a_look_that_fails_is_counted_and_the_next_one_is_taken() -> None:
     await asyncio.wait([task])
     assert FAILURES.labels("look")._value.get() == failed + 1
     assert found._waiting[0].health.status == "healthy"
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+async def test_at_the_end_it_looks_once_more_and_says_whether_it_ends_as_it_should(orderly: bool) -> None:
+    counting = CollectorRegistry()
+    things = Counter("monmouth_things_total", "t", registry=counting)
+    slow = NOWHERE.model_copy(update={"ops": OpsSettings(interval_seconds=60)})
+    found = Reporter(slow, slow.kafka, "worker", "w", list, registry=counting)
+    task = asyncio.create_task(found.run())
+    async with asyncio.timeout(20):
+        while not found._waiting:
+            await asyncio.sleep(0.02)
+        things.inc()
+        found.end(orderly=orderly)
+        while len(found._waiting) < 2:
+            await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.wait([task])
+    samples = {sample.name: sample.value for sample in found._waiting[-1].metrics.samples}
+    assert samples["monmouth_things_total"] == 1, "what came last is in it"
+    assert (ENDED in samples) is orderly
 
 
 async def test_where_it_is_off_nothing_runs() -> None:

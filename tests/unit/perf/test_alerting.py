@@ -13,7 +13,7 @@ from perf.alerting import measure, report
 async def test_each_event_is_told_once_and_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = argparse.Namespace(events=2, rules=4, series=20, interval=0.2)
     found, receiver = await measure(args, tmp_path)
-    assert {state: len(seconds) for state, seconds in found.items()} == {"firing": 2, "resolved": 2}
+    assert {state: len(seconds) for state, seconds in found.moved.items()} == {"firing": 2, "resolved": 2}
     report(args, found, receiver)
     assert "goal 1000 ms" in capsys.readouterr().out
     receiver.calls["Bench1", "firing"].append(0.0)
