@@ -1,13 +1,16 @@
-"""Why a process ended, for whoever started it: one line of JSON in the file that MONMOUTH_LAST_WORDS names.
+"""What a process owes whoever started it: to end with it, and to say why it ended.
 
-In Kubernetes that may be /dev/termination-log. Invariant: it holds the type of the error and what the type says, so nobody need
-read its text to decide anything; no secret, since messages hold none; it never hides the error, also where it is not writable.
+That is one line of JSON in the file that MONMOUTH_LAST_WORDS names; in Kubernetes it may be /dev/termination-log. Invariant: it
+holds the type of the error and what the type says, so nobody need read its text to decide anything; no secret, since messages
+hold none; it never hides the error, also where it is not writable.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +19,9 @@ from typing import Self
 from streams.errors import Category, MonmouthError, Severity, may_pass
 
 VARIABLE = "MONMOUTH_LAST_WORDS"
+PARENT = "MONMOUTH_PARENT"
+"""Number of the process without which this one is to end, if it is told."""
+_DEATH_SIGNAL = 1
 LONGEST = 2_000
 _PLACE = "__monmouth_place__"
 
@@ -59,6 +65,16 @@ def leave(error: BaseException) -> None:
     if file := os.environ.get(VARIABLE):
         with suppress(OSError):
             Path(file).write_text(json.dumps(asdict(LastWords.of(error))))
+
+
+def end_with_parent() -> None:
+    """Has the kernel end this process with the one that PARENT names, where there are such kernels."""
+    parent = os.environ.get(PARENT, "")
+    if parent.isdecimal():
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGTERM)
+        if os.getppid() != int(parent):  # it was quicker
+            raise SystemExit(1)
 
 
 def heard(file: Path) -> LastWords | None:

@@ -41,6 +41,8 @@ OPS_SERIES = "ops.table.series"
 OPS_SLO = "ops.slo"
 OPS_SLO_TABLE = "ops.table.slo"
 DLQ = "dlq"
+RETRIES = ("retry.5s", "retry.1m", "retry.10m")
+"""Copies of records that are to be tried again after so long."""
 EVERY_PROCESS = "every process"
 """Writer of a topic that each program writes to, the stream agents' among them."""
 
@@ -149,6 +151,10 @@ TOPICS: dict[str, TopicSpec] = {
             segment_bytes=16 * MIB,
         ),
         TopicSpec(OPS_SLO_TABLE, "compact", (), "ops", "partition / process", ("ops",), segment_bytes=16 * MIB),
+        *(
+            TopicSpec(name, "delete", ("DeadLetter",), "runtime", "as its source", max_message_bytes=3 * MIB)
+            for name in RETRIES
+        ),
         TopicSpec(DLQ, "delete", ("DeadLetter",), "runtime", "topic / partition / offset", partitions=1),
     )
 }

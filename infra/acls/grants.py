@@ -18,7 +18,7 @@ from streams.ops.alerts.teller import GROUP as ALERTS
 from streams.runtime.letters import TOOL as LETTERS
 from streams.serving.registry.log import WRITER as REGISTRY_WRITER
 from streams.settings import GATEWAY, OPERATOR, OPS, PRODUCER, SUPERVISOR, KafkaSettings
-from streams.topics import CHECKPOINTS, COMMANDS, DLQ, EVERY_PROCESS, EVICTIONS, REPLAYS, SCHEMAS, TOPICS, physical
+from streams.topics import CHECKPOINTS, COMMANDS, DLQ, EVERY_PROCESS, EVICTIONS, REPLAYS, RETRIES, SCHEMAS, TOPICS, physical
 from streams.upkeep.checkpoints import COMMAND as CHECKPOINT
 from streams.upkeep.replay import COMMAND as REPLAY
 
@@ -99,7 +99,8 @@ def _gateway(specs: tuple[type[StreamAgent], ...]) -> Role:
 def _stream_agent(spec: type[StreamAgent]) -> Role:
     shared = (CHECKPOINTS, REPLAYS)
     reads = (*spec.inputs, *spec.logs[:1], *shared)  # of its log, how far it is ahead of the input after replays
-    writes = (*spec.logs, *spec.tables, *spec.requests, *shared, DLQ, *_written_by(EVERY_PROCESS))
+    retries = RETRIES if spec.defers else ()
+    writes = (*spec.logs, *spec.tables, *spec.requests, *shared, DLQ, *retries, *_written_by(EVERY_PROCESS))
     return Role(spec.name, tuple(dict.fromkeys(reads)), writes, (f"{spec.name}-",), spec.name)
 
 

@@ -61,6 +61,8 @@ class StreamAgent(ABC):
     ``stateful``: whether ``revert`` must be called on a rewind; if not, the marker is forwarded and that is all.
     ``keeps_state``: whether it uses ``state``, so that the runtime must bring that up to the committed position first.
     ``stores``: outside stores it writes to.
+    ``defers``: whether records outside blocks go to ``deliver``, one by one, and one whose delivery fails for something that
+    may pass is tried again later (see ``Delivery``).
     """
 
     name: ClassVar[str]
@@ -71,6 +73,7 @@ class StreamAgent(ABC):
     stateful: ClassVar[bool] = False
     keeps_state: ClassVar[bool] = False
     stores: ClassVar[tuple[str, ...]] = ()
+    defers: ClassVar[bool] = False
 
     def __init__(self, partition: int, state: LocalState) -> None:
         self.partition = partition
@@ -120,6 +123,28 @@ class StreamAgent(ABC):
         """How many writes ``flush_again`` left to ``flush``."""
         return 0
 
+    async def deliver(self, record: Record) -> None:
+        """Hands a record outside blocks to a place outside, where the same record may come more than once: its topic, partition
+        and offset say which it is. Called only where ``defers``.
+
+        Raises PoisonError if it can never be done, and whatever says by its type that it may pass.
+        """
+        raise NotImplementedError(f"{self.name} delivers nothing")
+
     def state_digest(self) -> bytes | None:
         """Digest (32 bytes) of what the chain's records made of the state, equal whenever the same blocks stand; or None."""
         return None
+
+
+class Delivery(StreamAgent):
+    """Base class of stream agents that hand records outside blocks on to a place outside, each as soon as it goes.
+
+    ``inputs``: a topic with markers, the topics whose records are delivered, and RETRIES last. Of each topic and key, records
+    are settled in the order they came; others do not wait. It has no state and no output of its own that could be overtaken.
+    """
+
+    defers: ClassVar[bool] = True
+
+    def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
+        """What the blocks hold is not delivered: they may be undone."""
+        return ()

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "acls": ("streams.cli.acls:acls", "Who may do what on the cluster: print, apply, check."),
     "producer": ("streams.cli.producer:producer", "Publish blocks of a node or of history files."),
     "worker": ("streams.cli.worker:worker", "Run stream agents on a share of the partitions."),
+    "supervise": ("streams.cli.supervise:supervise", "Run a deployment's processes on this machine, and heal them."),
     "replay": ("streams.cli.replay:replay", "Have a stream agent do old blocks again."),
     "checkpoint": ("streams.cli.checkpoint:checkpoint", "Show, make and go back to checkpoints."),
     "archive": ("streams.cli.archive:archive", "Copy the log to files; check such copies."),
@@ -121,6 +122,7 @@ def cli(ctx: click.Context, config: Path | None, state_dir: Path | None, bootstr
 
 def main(argv: list[str] | None = None) -> Any:
     """Entry point. Returns the exit code."""
+    last_words.end_with_parent()
     try:
         return cli.main(argv, standalone_mode=False) or 0
     except click.exceptions.Exit as error:

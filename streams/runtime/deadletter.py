@@ -14,8 +14,11 @@ from streams.core.record import ERASED, MARKER, NEWER, Record
 KEEP_BYTES = 65_536
 
 
-def dead_letter(record: Record, source: str, stream_agent: str, error: str, reason: str) -> dict[str, Any]:
-    """The DeadLetter record of ``record``; ``source`` is the broker's name of its topic."""
+def dead_letter(
+    record: Record, source: str, stream_agent: str, error: str, reason: str, *, attempts: int = 1, whole: bool = False
+) -> dict[str, Any]:
+    """The DeadLetter record of ``record``; ``source`` is the broker's name of its topic. ``whole``: however large it is."""
+    keep = len(record.raw) if whole else KEEP_BYTES
     return {
         "topic": source,
         "partition": record.partition,
@@ -23,10 +26,10 @@ def dead_letter(record: Record, source: str, stream_agent: str, error: str, reas
         "stream_agent": stream_agent,
         "error": error,
         "reason": reason[:2000],
-        "attempts": 1,
-        "key": record.key[:KEEP_BYTES] if record.key else record.key,
-        "value": record.raw[:KEEP_BYTES],
-        "truncated": len(record.raw) > KEEP_BYTES,
+        "attempts": attempts,
+        "key": record.key[:keep] if record.key and not whole else record.key,
+        "value": record.raw[:keep],
+        "truncated": len(record.raw) > keep,
         "size": len(record.raw),
     }
 

@@ -26,6 +26,7 @@ from streams.core.undo import UndoPlan, Unplannable, plan_undo
 from streams.errors import Category, LogIntegrityError, MonmouthError, PoisonError, Severity
 from streams.runtime import metrics
 from streams.runtime.deadletter import belongs, unreadable
+from streams.runtime.deferral import Deferral
 from streams.runtime.job import Job
 from streams.runtime.outbox import Outbox
 from streams.runtime.rewind import Rewinder, live_block
@@ -73,6 +74,7 @@ class Fold:
         self._history = history
         self._marker_offset = -1
         self._rewinder = Rewinder(job, partition)
+        self.deferral = Deferral(job.name, partition, job.prefix) if job.spec.defers else None
         self._clock = asyncio.get_running_loop().time
         self._turn = self._clock()
 
@@ -108,7 +110,11 @@ class Fold:
 
     async def _fold(self, unit: Unit, records: list[Record]) -> None:
         if isinstance(unit, Outside):
-            self._apply(None, records)
+            if self.deferral is None:
+                self._apply(None, records)
+            else:
+                for record in records:
+                    await self.deferral.take(record, self.agent, self.outbox)
             self.positions[unit.topic] = unit.next_offset
             return
         if isinstance(unit, Block):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from streams.agents.base import LocalState, StreamAgent
 from streams.core.checkpoint import SlotPolicy
+from streams.core.deferral import PAUSES
 from streams.core.record import MARKER, Record
 from streams.ports.log import LogClient
 from streams.settings import Settings
@@ -53,6 +54,7 @@ class Limits:
     ``replay_seconds``: between two looks for requests of a replay; ``replay_blocks``, ``replay_records``: most taken back in
     one transaction. ``survey_blocks``: most live blocks that are held while old ones are looked for in the log, about 600 bytes
     each.
+    ``pauses``: seconds that records wait which are tried again, by retry topic.
     """
 
     poll_records: int = 16_000
@@ -70,6 +72,7 @@ class Limits:
     replay_seconds: float = 1.0
     replay_blocks: int = 4_000
     replay_records: int = 20_000
+    pauses: tuple[float, ...] = PAUSES
     survey_blocks: int = 1 << 17
 
 
@@ -78,7 +81,6 @@ class Job:
     """``fence_seconds``: how long a fenced partition waits for the group to take it away before it is claimed again.
 
     ``switches``: those of the state folder, which hold partitions that are to be left alone.
-
     ``standby``: how many partitions there are for this worker to follow where it does not own them; 0 if it follows none.
     """
 

@@ -40,7 +40,9 @@ from streams.runtime.partition import Partition
 from streams.runtime.readers import Readers
 from streams.runtime.recovery import Manner
 from streams.runtime.requests import Requests
+from streams.runtime.ripening import Ripening
 from streams.runtime.standby import Standbys
+from streams.topics import RETRIES
 
 _log = logging.getLogger(__name__)
 
@@ -93,6 +95,7 @@ class AgentLoop:
         self._fatal: BaseException | None = None
         self._readers = Readers(job.client)
         self._late = Lateness(job.name)
+        self._ripening = Ripening(job.limits.pauses, self._runs)
         self._learned: dict[int, Batching] = {}
         self._shared = False
         self.started = False
@@ -217,6 +220,7 @@ class AgentLoop:
                 if why and not seat.held:
                     await self._put_down(seat)
                 was, seat.held = seat.held, why
+                metrics.HELD.labels(self._job.name, str(number)).set(bool(why))
                 _log.warning("%s/%d: %s", self._job.name, number, f"is held back: {why}" if why else "is taken up again")
                 if was and not why:
                     self._start(seat, 0.0)
@@ -237,7 +241,8 @@ class AgentLoop:
 
     def _share_out(self, found: Mapping[TopicPartition, Sequence[Message]]) -> list[tuple[Seat, Partition, Batch]]:
         batches: dict[int, dict[str, Sequence[Message]]] = {}
-        for (topic, number), messages in found.items():
+        for (topic, number), fetched in found.items():
+            messages = self._ripening.ripe(TopicPartition(topic, number), fetched, self._consumer)
             if messages:
                 batches.setdefault(number, {})[topic] = messages
                 self._late.waits(TopicPartition(topic, number), messages[0].timestamp)
@@ -248,7 +253,7 @@ class AgentLoop:
     def _look(self) -> None:
         for seat in self._seats.values():
             if seat.running is not None and seat.work is None:
-                for source in self._sources(seat):
+                for source in self._timely(seat):
                     self._late.look(source, self._consumer)
 
     async def _step(self, seat: Seat, partition: Partition, batch: Batch) -> None:
@@ -311,7 +316,7 @@ class AgentLoop:
         seat.opening = asyncio.create_task(self._open(seat, delay), name=f"open {self._job.name}/{seat.number}")
 
     async def _open(self, seat: Seat, delay: float) -> None:
-        looking = asyncio.create_task(self._late.look_ahead(self._sources(seat), self._consumer, self._job.client))
+        looking = asyncio.create_task(self._late.look_ahead(self._timely(seat), self._consumer, self._job.client))
         try:
             with stray_cancellation_is_an_error():  # it would leave the seat empty, and nobody would know
                 await asyncio.sleep(delay)
@@ -357,6 +362,14 @@ class AgentLoop:
     def _sources(self, seat: Seat) -> list[TopicPartition]:
         return [TopicPartition(topic, seat.number) for topic in self._job.spec.inputs]
 
+    def _timely(self, seat: Seat) -> list[TopicPartition]:
+        """Those whose records are late if they wait."""
+        return [source for source in self._sources(seat) if source.topic not in RETRIES]
+
+    def _runs(self, number: int) -> bool:
+        seat = self._seats.get(number)
+        return seat is not None and seat.running is not None
+
     async def revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Puts everything down: an eager rebalance takes all partitions away, and gives most of them back."""
         self._shared = False
@@ -370,6 +383,7 @@ class AgentLoop:
         seats, self._seats = list(self._seats.values()), {}
         await asyncio.gather(*(self._halt(seat) for seat in seats))
         for seat in seats:
+            metrics.HELD.labels(self._job.name, str(seat.number)).set(0)
             if seat.opening is not None and not seat.opening.done():
                 seat.opening.cancel()
                 with suppress(asyncio.CancelledError):
@@ -400,6 +414,7 @@ class AgentLoop:
             kept = self._learned.setdefault(number, fresh)
             kept.most, kept.least = fresh.most, fresh.least
             seat = self._seats[number] = Seat(number, kept, held=self._job.held(number))
+            metrics.HELD.labels(self._job.name, str(number)).set(bool(seat.held))
             if not seat.held:
                 self._start(seat, 0.0)
         self._shared = self.started = True

@@ -29,11 +29,15 @@ GARBAGE = Counter(
     "Records under a stream agent's own keys that are not what belongs there, so that they count as lost.",
     [*_AGENT, "topic"],
 )
+DEFERRED = Counter("monmouth_runtime_deferred_total", "Records set aside to be tried again later.", [*_AGENT, "topic"])
 INTEGRITY_STOPS = Counter("monmouth_runtime_integrity_stops_total", "Times a log was not what its markers say.", _AGENT)
 REBUILDS = Counter(
     "monmouth_runtime_rebuilds_total", "Partitions built anew from durable state, by reason.", [*_AGENT, "reason"]
 )
 PARTITIONS = Gauge("monmouth_runtime_partitions", "Partitions that run now.", _AGENT)
+HELD = Gauge(
+    "monmouth_runtime_held", "1 while a partition owned here is left alone, because of a switch.", [*_AGENT, "partition"]
+)
 POSITION = Gauge("monmouth_runtime_position", "Own watermark: next offset to process.", [*_AGENT, "topic", "partition"])
 RECEIVED = Gauge(
     "monmouth_runtime_received", "Offset after the newest record taken from the log.", [*_AGENT, "topic", "partition"]

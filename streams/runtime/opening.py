@@ -78,6 +78,8 @@ class Opening:
         fold = await recovery.fold(self._store)
         if early is not None:
             await early.settle()
+        if fold.deferral is not None:
+            await fold.deferral.load(reader, fold.positions)
         fold.outbox.lead = await lead_of(job, reader, number, fold.positions[job.marked], fold.sequence)
         return fold, checkpoints
 

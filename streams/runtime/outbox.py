@@ -120,10 +120,14 @@ class Outbox:
         self._slots.pop(checkpoint.slot, None)
         self._slots[checkpoint.slot] = checkpoint
 
-    def dead_letter(self, record: Record, error: str, reason: str) -> None:
+    def again(self, topic: str, key: bytes | None, copy: bytes) -> None:
+        """Writes a copy of a record that is to be tried again to a retry topic."""
+        self._to(topic, self._partition).append((key, copy))
+
+    def dead_letter(self, record: Record, error: str, reason: str, *, attempts: int = 1) -> None:
         """Writes a record to the dead letters."""
         source = topics.physical(self._prefix, record.topic)
-        letter = dead_letter(record, source, self._spec.name, error, reason)
+        letter = dead_letter(record, source, self._spec.name, error, reason, attempts=attempts)
         self._to(topics.DLQ, 0).append((dead_letter_key(source, record), codec().encode("DeadLetter", letter)))
         self.dead += 1
 
@@ -162,5 +166,8 @@ class Shadow(Outbox):
     def take_back(self, undo: Marker, after: int) -> None:
         pass
 
-    def dead_letter(self, record: Record, error: str, reason: str) -> None:
+    def again(self, topic: str, key: bytes | None, copy: bytes) -> None:
+        pass
+
+    def dead_letter(self, record: Record, error: str, reason: str, *, attempts: int = 1) -> None:
         pass

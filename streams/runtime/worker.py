@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from streams.health import Health, Look, Pulse, watch
 from streams.ports.log import LogClient
+from streams.runtime.deferral import check_defers
 from streams.runtime.job import AgentFactory, Limits, job_of
 from streams.runtime.kafka import KafkaClient
 from streams.runtime.loop import AgentLoop
@@ -36,6 +37,8 @@ async def run_worker(
     Raises the first error that stops a stream agent for good: LogIntegrityError, PositionLostError, ConfigurationError, or a
     defect of a stream agent as it is.
     """
+    for agent in agents:
+        check_defers(agent.spec)
     halt = asyncio.Event()
     clients = [client or KafkaClient(settings.kafka.as_role(agent.spec.name)) for agent in agents]
     jobs = [

@@ -10,11 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.acls.grants import EVERYBODY, Difference, Grant, compare, grants, principal, roles
+from streams.agents.base import Delivery
 from streams.cli.acls import acls
 from streams.cli.wiring import AGENTS, OPTIONAL
 from streams.errors import ConfigurationError
 from streams.settings import KafkaAccessSettings, KafkaSettings, Settings
-from streams.topics import CHECKPOINTS, DLQ, MESSAGES, OPS_HEALTH, OPS_METRICS, REPLAYS, TOPICS
+from streams.topics import (
+    CHECKPOINTS,
+    COMMANDS,
+    DLQ,
+    MESSAGES,
+    OPS_HEALTH,
+    OPS_METRICS,
+    REPLAYS,
+    RETRIES,
+    TOPICS,
+    TRANSACTIONS,
+)
 from streams.upkeep.pipeline import stream_agents
 
 SPECS = stream_agents()
@@ -33,6 +45,7 @@ def test_the_map_and_the_programs_agree_on_who_writes_and_every_topic_is_read() 
         everybody = {role.name for role in roles(SPECS)}
         several = {CHECKPOINTS: shared, REPLAYS: shared, DLQ: shared}
         several |= dict.fromkeys((MESSAGES, OPS_METRICS, OPS_HEALTH), everybody)
+        several |= {name: {agent.name for agent in SPECS if agent.defers} for name in RETRIES}
         assert writers[topic] == several.get(topic, {spec.writer})
 
 
@@ -105,3 +118,13 @@ def test_printed_for_the_brokers_own_tool_and_nobody_is_asked(tmp_path: Path) ->
     ) in lines
     shared = CliRunner().invoke(acls, ["--principal", "User:all", "print"], obj=settings)
     assert "All programs are User:all" in shared.stderr
+
+
+def test_a_stream_agent_that_delivers_may_write_to_the_retry_topics() -> None:
+    class Post(Delivery):
+        name = "post"
+        inputs = (TRANSACTIONS, COMMANDS, *RETRIES)
+
+    (role,) = [role for role in roles([Post]) if role.name == "post"]
+    assert set(RETRIES) <= set(role.writes)
+    assert set(RETRIES) <= set(role.reads)

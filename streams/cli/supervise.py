@@ -1,0 +1,99 @@
+"""``monmouth supervise``: runs the processes of a deployment on one machine, and heals those that fail."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import click
+
+from streams import loops
+from streams.cli.measured import measured, metrics_port_option
+from streams.cli.wiring import AGENTS
+from streams.health import Health
+from streams.ops.recovery.ailments import Kind
+from streams.ops.recovery.decide import Action
+from streams.ops.recovery.programs import Program, Programs, alone, free_port
+from streams.ops.recovery.strategies import Strategies
+from streams.ops.recovery.supervisor import Supervisor
+from streams.ops.reporter import reporting
+from streams.settings import Settings
+from streams.switches import FILE
+from streams.upkeep.pipeline import open_pipeline
+
+FOLDER = Path("supervise")
+COMPONENT = "supervisor"
+
+
+def programs_of(settings: Settings, agents: str, workers: int, *, producer: bool, gateway: bool) -> list[Program]:
+    """What is to run, each with a port of its own for its probes, and a name in the groups if the settings give one."""
+    found = []
+    shared = {"MONMOUTH_STATE_DIR": str(settings.state_dir), "MONMOUTH_KAFKA__BOOTSTRAP": settings.kafka.bootstrap}
+    if producer:
+        port = free_port()
+        found.append(Program("producer", Kind.PRODUCER, ("producer", "--metrics-port", str(port)), port, shared))
+    for number in range(1, workers + 1):
+        port, named = free_port(), dict(shared)
+        if settings.kafka.instance_id is not None:
+            named["MONMOUTH_KAFKA__INSTANCE_ID"] = f"{settings.kafka.instance_id}-{number}"
+        arguments = ("worker", "--agents", agents, "--metrics-port", str(port))
+        found.append(Program(f"worker-{number}", Kind.WORKER, arguments, port, named))
+    if gateway:
+        port = free_port() if settings.gateway.metrics_port == 0 else settings.gateway.metrics_port
+        found.append(Program("gateway", Kind.GATEWAY, ("gateway", "--metrics-port", str(port)), port, shared))
+    return found
+
+
+async def watch_over(settings: Settings, programs: list[Program], health: Health) -> None:
+    """Until SIGINT or SIGTERM; SIGHUP says that a person has looked. Raises ConfigurationError."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    running = Programs(settings.path(FOLDER), programs)
+    strategies = Strategies(
+        running,
+        settings.path(FILE),
+        lambda: open_pipeline(settings),
+        settings.kafka.session_timeout_ms / 1000,
+        settings.reorg.window,
+    )
+    supervisor = Supervisor(running, strategies)
+    supervisor.told = _tell
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.reopen)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(
+            reporting(settings, settings.kafka.as_role(COMPONENT), COMPONENT, health, settings.kafka.instance_id)
+        )
+        await supervisor.run(stop, health)
+
+
+def _tell(action: Action, outcome: str) -> None:
+    click.echo(f"{action.strategy} of {action.target}: {outcome} ({action.why})", err=True)
+
+
+@click.command()
+@click.option("--agents", default=",".join(AGENTS), show_default=True, metavar="NAME,...", help="Of each worker.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(0, 64), help="How many workers.")
+@click.option("--producer/--no-producer", default=True, show_default=True, help="Run a block producer.")
+@click.option("--gateway/--no-gateway", default=True, show_default=True, help="Run a gateway.")
+@metrics_port_option
+@click.pass_obj
+def supervise(  # noqa: PLR0917  (click passes options by name)
+    settings: Settings, agents: str, workers: int, producer: bool, gateway: bool, metrics_port: int | None
+) -> None:
+    """Run producer, workers and gateway here, and heal those that fail; ends them when it is interrupted.
+
+    What it does by itself, and when it leaves things to a person, is in docs/recovery.md. Logs lie in supervise/ of the state
+    folder. kill -HUP says that a person has looked at what it gave up. Where Kubernetes starts processes, it is not needed.
+
+    \b
+    Examples:
+      monmouth supervise --workers 2
+      monmouth supervise --no-producer --no-gateway --agents memory,lattice
+    """
+    programs = programs_of(settings, agents, workers, producer=producer, gateway=gateway)
+    health = Health(settings.probes.live_seconds)
+    with alone(settings.path(FOLDER)), measured(settings, metrics_port, health):
+        loops.run(watch_over(settings, programs, health))

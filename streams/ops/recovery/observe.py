@@ -1,0 +1,81 @@
+"""How a process is, seen from outside: its exit code, its probes, its metrics. What it says is taken as numbers and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+PATIENCE = 2.0
+MOST_BYTES = 16 * 1024 * 1024
+WORK = ("monmouth_runtime_records_total", "monmouth_producer_blocks_total")
+"""What grows while a process works."""
+WAITING = "monmouth_runtime_seconds_behind"
+HELD = "monmouth_runtime_held"
+OWNED = "monmouth_runtime_partitions"
+BREAKER = "monmouth_circuit_breaker_state"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look. ``answers``: its probes do. ``complaints``: how many there are of readiness. ``work``: done since it started.
+
+    ``waiting``: age in seconds of the oldest record that waits, but for partitions that are held back. ``places``: first words
+    of the names of circuits that are open.
+    """
+
+    answers: bool = False
+    live: bool = False
+    complaints: int = 0
+    held: int = 0
+    owned: int = 0
+    work: float = 0.0
+    waiting: float = 0.0
+    places: frozenset[str] = field(default=frozenset())
+
+    @property
+    def ready(self) -> bool:
+        """Whether work gets on, but for partitions that are held back on purpose."""
+        return self.answers and self.live and self.complaints <= self.held
+
+
+async def look(session: aiohttp.ClientSession, port: int) -> Sight:
+    """Asks the probes of the process on ``port``. Never raises for what that does."""
+    base = f"http://127.0.0.1:{port}"
+    try:
+        live, _ = await _get(session, f"{base}/livez")
+        ready, complaints = await _get(session, f"{base}/readyz")
+        _, metrics = await _get(session, f"{base}/metrics")
+        found = measured(metrics)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return Sight()
+    return Sight(
+        answers=True,
+        live=live == 200,
+        complaints=0 if ready == 200 else max(1, len(complaints.splitlines())),
+        held=int(sum(found[HELD].values())),
+        owned=int(sum(found[OWNED].values())),
+        work=sum(sum(found[name].values()) for name in WORK),
+        waiting=max((age for place, age in found[WAITING].items() if not found[HELD].get(place)), default=0.0),
+        places=frozenset(name.split(" ")[0] for name, state in found[BREAKER].items() if state),
+    )
+
+
+def measured(page: str) -> Mapping[str, dict[str, float]]:
+    """Values of the metrics that are looked at, by the labels' values. Raises ValueError."""
+    found: dict[str, dict[str, float]] = {name: {} for name in (*WORK, WAITING, HELD, OWNED, BREAKER)}
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            if sample.name in found:
+                found[sample.name]["/".join(sample.labels.values())] = float(sample.value)
+    return found
+
+
+async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
+    async with session.get(url, timeout=aiohttp.ClientTimeout(total=PATIENCE)) as answer:
+        body = await answer.content.read(MOST_BYTES)
+        while len(body) < MOST_BYTES and (more := await answer.content.read(MOST_BYTES)):
+            body += more
+        return answer.status, body.decode(errors="replace")

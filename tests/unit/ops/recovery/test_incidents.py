@@ -1,0 +1,110 @@
+"""Incidents: attempts are counted, spaced out and bounded, and what is over begins anew."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.errors import LogIntegrityError, StoreError
+from streams.last_words import LastWords
+from streams.ops.recovery.ailments import Ailment, Kind, Symptom
+from streams.ops.recovery.decide import Strategy
+from streams.ops.recovery.incidents import Incidents, Limits
+
+LIMITS = Limits()
+
+
+def dead(name: str = "worker-1", kind: Kind = Kind.WORKER) -> Ailment:
+    return Ailment(name, kind, Symptom.DEAD)
+
+
+def stuck(name: str = "worker-1") -> Ailment:
+    return Ailment(name, Kind.WORKER, Symptom.STUCK)
+
+
+def test_attempts_go_up_with_pauses_and_end_with_a_person() -> None:
+    incidents, now, found = Incidents(LIMITS), 0.0, []
+    while not found or found[-1] is not Strategy.ASK:
+        action = incidents.next([stuck()], now)
+        if action is not None:
+            found.append(action.strategy)
+            incidents.acted("worker-1", now)
+            assert action.strategy is Strategy.ASK or incidents.next([stuck()], now + 1.9) is None
+        now += 1
+    assert found == [Strategy.RESTART, Strategy.FORCED, Strategy.ASK]
+    assert incidents.next([stuck()], now + 10_000) is None  # it is the person's
+
+
+def test_who_was_well_for_a_while_begins_anew() -> None:
+    incidents = Incidents(LIMITS)
+    for now in (0.0, 200.0, 400.0):
+        action = incidents.next([dead()], now)
+        assert action is not None
+        assert action.strategy is Strategy.FORCED
+        incidents.acted("worker-1", now)
+        incidents.well("worker-1", now + 10)
+        incidents.well("worker-1", now + 10 + LIMITS.quiet)
+    assert incidents.open == {}
+
+
+def test_a_moment_of_being_well_is_not_enough() -> None:
+    incidents = Incidents(LIMITS)
+    assert incidents.next([dead()], 0.0) is not None
+    incidents.acted("worker-1", 0.0)
+    incidents.well("worker-1", 10)
+    assert incidents.next([dead()], 20.0) is not None
+    assert incidents.open["worker-1"].tried == [Strategy.FORCED] * 2
+    incidents.well("worker-1", 50)
+    incidents.well("worker-1", 50 + LIMITS.quiet - 1)
+    assert "worker-1" in incidents.open
+
+
+def test_three_deaths_in_an_incident_are_enough_unless_it_may_pass() -> None:
+    for error, expected in ((None, Strategy.ASK), (StoreError("away"), Strategy.FORCED)):
+        incidents = Incidents(LIMITS)
+        ailment = Ailment("worker-1", Kind.WORKER, Symptom.DEAD, LastWords.of(error) if error else None)
+        for number in range(4):
+            action = incidents.next([ailment], 100.0 * number)
+            incidents.acted("worker-1", 100.0 * number)
+        assert action is not None
+        assert action.strategy is expected
+
+
+def test_the_producer_comes_first() -> None:
+    incidents = Incidents(LIMITS)
+    ill = [dead("gateway", Kind.GATEWAY), dead("worker-1"), dead("producer", Kind.PRODUCER)]
+    order = []
+    while ill:
+        action = incidents.next(ill, 0.0)
+        assert action is not None
+        order.append(action.program)
+        ill = [ailment for ailment in ill if ailment.program != action.program]
+    assert order == ["producer", "worker-1", "gateway"]
+
+
+def test_an_integrity_stop_is_isolated_once_and_never_restarted() -> None:
+    words = LastWords.of(LogIntegrityError("altered"))
+    ailment = Ailment("worker-1", Kind.WORKER, Symptom.DEAD, words)
+    incidents = Incidents(LIMITS)
+    assert (action := incidents.next([ailment], 0.0)) is not None
+    assert action.strategy is Strategy.ASK
+    assert incidents.next([ailment], 1e6) is None
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 90), st.booleans()), max_size=200))
+def test_no_storm_whatever_happens(course: list[tuple[float, bool]]) -> None:
+    """A process that dies again and again, with any pauses, is acted on no more often than the limits allow."""
+    incidents, now, acted = Incidents(LIMITS), 0.0, []
+    for seconds, ill in course:
+        now += seconds
+        if not ill:
+            incidents.well("worker-1", now)
+            continue
+        action = incidents.next([dead()], now)
+        if action is not None and action.strategy is not Strategy.ASK:
+            acted.append(now)
+            incidents.acted("worker-1", now)
+    assert all(sum(at <= other < at + LIMITS.window for other in acted) <= LIMITS.most for at in acted)
+    assert all(later - earlier >= LIMITS.pause for earlier, later in itertools.pairwise(acted))
