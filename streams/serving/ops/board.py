@@ -18,7 +18,7 @@ from streams.ops.reports import AlertRecord, HealthReport, MetricReport, MetricS
 from streams.serving.ops import series as named
 from streams.serving.ops.history import History
 from streams.serving.ops.increments import quantile
-from streams.serving.ops.processes import Process, Processes
+from streams.serving.ops.processes import TTL_MS, Process, Processes
 from streams.serving.ops.reorgs import Place, Reorgs, Stand
 from streams.serving.ops.series import SERIES, Fold
 
@@ -123,11 +123,15 @@ class Board:
         second = self.now_ms // 1000 - 1
         if self._second is not None and second <= self._second:
             return
+        # Who was late to look sees for the seconds before what it sees now: reports count for as long.
+        missed = 0 if self._second is None else min(second - self._second - 1, TTL_MS // 1000)
         self._second = second
         self.processes.expire(self.now_ms)
         measured = Measures(self.processes.live(self.now_ms), self.processes, second, self.score())
         for name, spec in SERIES.items():
-            self.history[name].add(second, spec.value(measured))
+            value = spec.value(measured)
+            for at in range(second - missed, second + 1):
+                self.history[name].add(at, value)
         self.version += 1
 
     def windows(self) -> list[Window] | None:

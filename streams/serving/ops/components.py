@@ -20,8 +20,10 @@ def worst(statuses: Iterable[Status]) -> Status | None:
 
 
 def components(board: Board) -> list[ProcessView]:
-    """All processes, the worst first."""
-    views = [_view(process, board.now_ms) for process in board.processes]
+    """All processes, the worst first; of those that ended in order only the ones that nobody took the place of."""
+    there = {process.component for process in board.processes if not process.gone(board.now_ms)}
+    shown = [process for process in board.processes if not (process.ended and process.component in there)]
+    views = [_view(process, board.now_ms) for process in shown]
     return sorted(views, key=lambda view: (ORDER.index(view.status), view.component, view.instance))
 
 
@@ -78,6 +80,7 @@ def _view(process: Process, now_ms: int) -> ProcessView:
         component=process.component,
         instance=process.instance,
         status="gone" if gone else said,
+        ended=process.ended,
         score=None if gone or health is None else health.score,
         seen_ms=process.seen_ms,
         started_ms=process.started_ms or None,
@@ -91,7 +94,7 @@ def _view(process: Process, now_ms: int) -> ProcessView:
 def _causes(view: ProcessView) -> list[str]:
     who = f"{view.component} {view.instance}"
     if view.status == "gone":
-        return [f"{who} has fallen silent"]
+        return [f"{who} has ended" if view.ended else f"{who} has fallen silent"]
     wrong = sorted((part for part in view.parts if part.status != "healthy"), key=lambda part: part.score)
     if not wrong and view.status != "healthy":
         return [f"{who} is {view.status}"]

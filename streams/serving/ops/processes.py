@@ -1,8 +1,8 @@
 """Processes of the deployment by what they say of themselves. Pure.
 
-Invariants: one that was silent for ``TTL_MS`` is gone, whatever it said last, and nothing that it measured counts any more; one
-that was silent for ``FORGET_MS`` is forgotten; at most ``MOST`` are held, the longest silent give way. Of a report only the
-samples in ``WANTED`` are kept.
+Invariants: one that has ended, or was silent for ``TTL_MS``, is gone, whatever it said last, and nothing that it measured
+counts any more; one that was silent for ``FORGET_MS`` is forgotten; at most ``MOST`` are held, the longest silent give way.
+Of a report only the samples in ``WANTED`` are kept.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Process:
     ended: bool = False
 
     def gone(self, now_ms: int) -> bool:
-        """Whether it has been silent for too long."""
-        return now_ms - self.seen_ms > TTL_MS
+        """Whether it has ended, or been silent for too long."""
+        return self.ended or now_ms - self.seen_ms > TTL_MS
 
 
 class Processes:

@@ -134,6 +134,10 @@ def _trend(spec: Series, points: Points) -> TrendView | None:
     found = trend(points.values, points.step, max(60, len(points.values) * points.step // 3))
     if found is None:
         return None
+
+    def possible(value: float | None) -> float | None:
+        return None if value is None else min(max(value, 0.0), spec.most)
+
     return TrendView(
         direction=found.direction,
         meaning=_meaning(spec, found),
@@ -143,9 +147,9 @@ def _trend(spec: Series, points: Points) -> TrendView | None:
         last=found.last,
         seconds=(len(points.values) - 1) * points.step,
         horizon=found.horizon,
-        ahead=found.ahead,
-        low=found.low,
-        high=found.high,
+        ahead=possible(found.ahead),
+        low=possible(found.low),
+        high=possible(found.high),
     )
 
 

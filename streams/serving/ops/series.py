@@ -6,6 +6,7 @@ was not measured is shown as nought.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -24,8 +25,6 @@ REWINDS = "monmouth_runtime_rewinds_total"
 BEHIND = "monmouth_runtime_seconds_behind"
 POSITION = "monmouth_runtime_position"
 RECEIVED = "monmouth_runtime_received"
-PARTITIONS = "monmouth_runtime_partitions"
-BLOCK_NUMBER = "monmouth_runtime_block_number"
 HIT_RATE = "monmouth_cache_hit_rate"
 POOLS = "monmouth_connection_pool_utilization"
 MEMORY = "monmouth_memory_usage_mb"
@@ -33,7 +32,7 @@ CPU = "monmouth_cpu_usage_percent"
 DISK = "monmouth_disk_usage_percent"
 
 GAUGES = frozenset(
-    {THROUGHPUT, BEHIND, POSITION, RECEIVED, PARTITIONS, BLOCK_NUMBER, HIT_RATE, POOLS, MEMORY, CPU, DISK},
+    {THROUGHPUT, BEHIND, POSITION, RECEIVED, HIT_RATE, POOLS, MEMORY, CPU, DISK},
 )
 SUMS = frozenset(f"{name}{end}" for name in (REQUEST_LATENCY, BLOCK_LATENCY, QUERY_LATENCY) for end in ("_sum", "_count"))
 COUNTERS = frozenset({RECORDS, QUERIES, ERRORS, REWINDS}) | SUMS
@@ -62,13 +61,14 @@ class Measured(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """``better``: which way is good, if either."""
+    """``better``: which way is good, if either. None is ever below 0; ``most``: nor above that."""
 
     name: str
     title: str
     unit: str
     better: Wanted
     value: Callable[[Measured], float | None]
+    most: float = math.inf
 
 
 SERIES: Mapping[str, Series] = {
@@ -84,10 +84,10 @@ SERIES: Mapping[str, Series] = {
         Series("query_latency_p95_ms", "Query latency, p95", "ms", "less", lambda m: m.quantile(QUERY_LATENCY, 0.95)),
         Series("request_latency_p95_ms", "Latency of requests, p95", "ms", "less", lambda m: m.quantile(REQUEST_LATENCY, 0.95)),
         Series("error_rate", "Errors", "errors/s", "less", lambda m: m.rate(ERRORS)),
-        Series("cache_hit_rate", "Hit rate of the caches", "ratio", "more", lambda m: m.gauge(HIT_RATE, max)),
-        Series("health_score", "Health score", "ratio", "more", lambda m: m.score()),
+        Series("cache_hit_rate", "Hit rate of the caches", "ratio", "more", lambda m: m.gauge(HIT_RATE, max), 1.0),
+        Series("health_score", "Health score", "ratio", "more", lambda m: m.score(), 1.0),
         Series("memory_mb", "Memory, all processes", "MiB", "less", lambda m: m.gauge(MEMORY, sum)),
         Series("cpu_percent", "Processor, all processes", "%", "less", lambda m: m.gauge(CPU, sum)),
-        Series("disk_percent", "Fullest disk", "%", "less", lambda m: m.gauge(DISK, max)),
+        Series("disk_percent", "Fullest disk", "%", "less", lambda m: m.gauge(DISK, max), 100.0),
     )
 }

@@ -22,8 +22,8 @@ export function chart(series) {
     { class: "chart", "data-key": series.name, "data-series": series.name },
     el("figcaption", {}, el("span", { class: "title" }, series.title), el("span", { class: "value" }, number, el("span", { class: "unit" }, unit))),
     picture(series),
-    el("p", { class: "trend", "data-meaning": series.trend?.meaning ?? "none" }, told(series)),
-    el("details", { class: "more" }, el("summary", {}, "As a table"), numbers(series)),
+    series.least === null ? null : el("p", { class: "trend", "data-meaning": series.trend?.meaning ?? "none" }, told(series)),
+    series.least === null ? null : el("details", { class: "more" }, el("summary", {}, "As a table"), numbers(series)),
   );
 }
 

@@ -48,13 +48,15 @@ export function bytes(value) {
   return `${decimal(size)}\u202f${units[place]}`;
 }
 
+const two = (large, unit, small, below) => `${Math.floor(large)}\u202f${unit}${Math.floor(small) ? ` ${Math.floor(small)}\u202f${below}` : ""}`;
+
 export function duration(ms) {
   if (!known(ms)) return NOTHING;
   if (ms < 1000) return `${plain.format(ms)}\u202fms`;
   if (ms < 60000) return `${decimal(ms / 1000)}\u202fs`;
-  if (ms < 3600000) return `${Math.floor(ms / 60000)}\u202fmin ${Math.floor((ms % 60000) / 1000)}\u202fs`;
-  if (ms < 86400000) return `${Math.floor(ms / 3600000)}\u202fh ${Math.floor((ms % 3600000) / 60000)}\u202fmin`;
-  return `${Math.floor(ms / 86400000)}\u202fd ${Math.floor((ms % 86400000) / 3600000)}\u202fh`;
+  if (ms < 3600000) return two(ms / 60000, "min", (ms % 60000) / 1000, "s");
+  if (ms < 86400000) return two(ms / 3600000, "h", (ms % 3600000) / 60000, "min");
+  return two(ms / 86400000, "d", (ms % 86400000) / 3600000, "h");
 }
 
 export const time = (ms) => (known(ms) ? clock.format(ms) : NOTHING);

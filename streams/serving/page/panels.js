@@ -166,7 +166,7 @@ export function processes(state, now) {
   const rows = found.map((one) => [
     one.component,
     el("span", { class: "mono" }, one.instance),
-    badge(one.status),
+    badge(one.status, one.ended ? "ended" : one.status),
     percent(one.score),
     ago(one.seen_ms, now),
     one.started_ms ? duration(now - one.started_ms) : "–",

@@ -25,11 +25,12 @@ class PartView(Answer):
 
 
 class ProcessView(Answer):
-    """One process. ``gone``: it has said nothing for ``silent_after_ms``. ``seen_ms``: when it last did."""
+    """One process. ``gone``: it ``ended``, or has said nothing for ``silent_after_ms``. ``seen_ms``: when it last did."""
 
     component: str
     instance: str
     status: Status
+    ended: bool
     score: float | None
     seen_ms: int
     started_ms: int | None

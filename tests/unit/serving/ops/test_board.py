@@ -10,7 +10,7 @@ from streams.core.checkpoint import TIP, Checkpoint
 from streams.ops.health.dependencies import Dependencies
 from streams.ops.health.finding import Finding
 from streams.ops.health.verdict import judge
-from streams.ops.reports import HealthPart
+from streams.ops.reports import ENDED, HealthPart
 from streams.serving.ops import series as named
 from streams.serving.ops.board import ALERTS_KEPT, RESOLVED_KEPT, VERDICT_TTL_MS, WINDOWS_KEPT, WINDOWS_TTL_MS, Board
 from streams.serving.ops.components import components, summary
@@ -244,15 +244,15 @@ def test_history_goes_by_the_minute_where_seconds_do_not_reach() -> None:
     board = Board()
     for second in range(1_000):
         at = NOW + second * 1_000
-        board.take_metrics(metrics("gateway", at, gauge(named.DISK, second / 10)), at)
+        board.take_metrics(metrics("gateway", at, gauge(named.DISK, second / 20)), at)
         board.advance(at)
     short, long = series(board, "disk_percent", 300), series(board, "disk_percent", 3_600)
-    assert (short.step, len(short.values), short.latest) == (1, 300, 99.9)
+    assert (short.step, len(short.values), short.latest) == (1, 300, 49.95)
     assert short.start == NOW // 1_000 + 999 - 300
     assert (long.step, len(long.values)) == (60, 17)
     assert short.trend is not None
     assert (short.trend.direction, short.trend.meaning) == ("rising", "worse")
-    assert short.trend.ahead == pytest.approx(99.9 + 0.1 * short.trend.horizon)
+    assert short.trend.ahead == pytest.approx(49.95 + 0.05 * short.trend.horizon)
 
 
 NEEDS = Dependencies({"memory": ["memory_store"], "gateway": ["memory_store"], "memory_store": []})
@@ -288,3 +288,44 @@ def test_an_old_verdict_says_nothing_of_now() -> None:
     board.advance(NOW + VERDICT_TTL_MS + 1)
     found = summary(board, components(board))
     assert (found.status, found.score, found.causes) == (None, None, [])
+
+
+def test_who_looks_late_sees_no_gap_and_long_silence_is_one() -> None:
+    board = Board()
+    for second in (0, 1, 4, 5, 60):
+        at = NOW + second * 1_000
+        board.take_metrics(metrics("gateway", at, gauge(named.DISK, 40.0 + second)), at)
+        board.advance(at)
+    values = series(board, "disk_percent", 300).values
+    assert values[:6] == [40.0, 41.0, 44.0, 44.0, 44.0, 45.0]
+    assert values[6:].count(None) == 60 - 5 - TTL_MS // 1_000 - 1
+    assert values[-TTL_MS // 1_000 - 1 :] == [100.0] * (TTL_MS // 1_000 + 1)
+
+
+def test_nothing_impossible_is_foretold() -> None:
+    board = Board()
+    for second in range(120):
+        at = NOW + second * 1_000
+        board.take_metrics(
+            metrics("gateway", at, gauge(named.HIT_RATE, 0.4 + second / 240), gauge(named.BEHIND, 30.0 - second / 4)), at
+        )
+        board.advance(at)
+    rising, falling = series(board, "cache_hit_rate", 300).trend, series(board, "seconds_behind", 300).trend
+    assert rising is not None
+    assert falling is not None
+    assert (rising.ahead, rising.high, falling.ahead, falling.low) == (1.0, 1.0, 0.0, 0.0)
+
+
+def test_who_ends_in_order_is_gone_at_once_and_forgotten_for_a_successor() -> None:
+    board = Board()
+    board.take_metrics(metrics("worker", NOW, gauge(named.DISK, 40.0)), NOW)
+    board.take_metrics(metrics("worker", NOW + 1, gauge(named.DISK, 40.0), gauge(ENDED, 1.0)), NOW + 1)
+    board.take_health(health("worker", NOW + 1, GOOD), NOW + 1)
+    board.advance(NOW + 2)
+    assert statuses(board) == {"worker/1": "gone"}
+    assert board.measures().gauge(named.DISK, max) is None
+    assert summary(board, components(board)).causes == ["worker 1 has ended"]
+    board.take_health(health("worker", NOW + 3, GOOD, instance="2"), NOW + 3)
+    assert statuses(board) == {"worker/2": "healthy"}
+    board.take_metrics(metrics("worker", NOW + 4, gauge(named.DISK, 41.0)), NOW + 4)
+    assert statuses(board) == {"worker/1": "healthy", "worker/2": "healthy"}
