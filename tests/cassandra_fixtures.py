@@ -87,7 +87,7 @@ def cassandra(
             "truststore": str(cassandra_credentials.ca),
         },
     }
-    node = CassandraNode(tmp_path_factory.mktemp("cassandra"), jars=jars_dir, configuration=asked)
+    node = CassandraNode(tmp_path_factory.mktemp("cassandra"), jars=jars_dir, configuration=asked, managed=True)
     try:
         node.start()
     except (JarsUnavailableError, JavaError) as error:

@@ -15,12 +15,12 @@ from schemas.codec import SchemaError, codec
 from schemas.records import MemoryFact
 from streams.agents.erasure import standing_facts
 from streams.agents.memory_rows import fact_name
-from streams.core.presence import everything
 from streams.errors import Category, LogIntegrityError, MonmouthError, Severity
 from streams.ports.log import LogReader
 from streams.ports.stores import MemoryStore
 from streams.private_file import make_new
 from streams.signing import Signer
+from streams.stored_ids import stored_ids
 from streams.upkeep.pipeline import Pipeline
 from streams.upkeep.standing import AgentRoot, Secrets, StandingLog, StandingRow, root_of_rows
 
@@ -73,14 +73,7 @@ async def from_log(pipeline: Pipeline, reader: LogReader, agent: bytes, partitio
 
 async def from_store(name: str, store: MemoryStore, agent: bytes, age: float = 0.0) -> Candidate:
     """What a memory store holds; of a store that cannot tell what changed, what is live alone."""
-    ids = set(await store.live_ids(agent, everything))
-    since = None
-    while (page := await store.changes(agent, since, 500)) is not None:
-        ids |= set(page.ids)
-        since = page.version
-        if not page.more:
-            break
-    wanted = sorted(ids)
+    wanted = await stored_ids(store, agent)
     found = await store.get(agent, wanted)
     rows = {i: StandingRow(row.presence, row.memory) for i, row in zip(wanted, found, strict=True) if row is not None}
     return Candidate(name, rows, age)

@@ -19,13 +19,13 @@ from schemas.records import Embedding, LatticeRoot
 from streams import topics
 from streams.core.canonical_text import canonical_text
 from streams.core.checkpoint import TIP, Checkpoint
-from streams.core.presence import everything
 from streams.errors import StoreError
 from streams.ports.chain import ChainSource
 from streams.ports.log import LogReader, TopicPartition
 from streams.ports.stores import MemoryStore, StoredMemory, VectorStore
 from streams.runtime.checkpoints import read_checkpoints
 from streams.runtime.state import state_path
+from streams.stored_ids import stored_ids
 from streams.upkeep.local import lattice_presences, memory_presences, read_local
 from streams.upkeep.pipeline import Pipeline
 from streams.upkeep.standing import Key, Secrets, StandingLog, StandingRow, root_of_rows
@@ -201,15 +201,11 @@ def _facts(row: StoredMemory | StandingRow) -> str:
 
 
 async def _stored_ids(store: MemoryStore, agent: bytes) -> set[bytes]:
-    """Ids of all rows of an agent; of live ones alone where the store cannot tell what changed."""
-    found = set(await store.live_ids(agent, everything))
-    since = None
-    while (page := await store.changes(agent, since, PAGE)) is not None:
-        held = await store.get(agent, page.ids)
-        found |= {memory_id for memory_id, row in zip(page.ids, held, strict=True) if row is not None}
-        since = page.version
-        if not page.more:
-            break
+    """Ids of all rows of an agent that are there now; of live ones alone where the store cannot tell what changed."""
+    ids, found = await stored_ids(store, agent), set[bytes]()
+    for start in range(0, len(ids), PAGE):
+        part = ids[start : start + PAGE]
+        found |= {one for one, row in zip(part, await store.get(agent, part), strict=True) if row is not None}
     return found
 
 

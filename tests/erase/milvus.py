@@ -29,7 +29,7 @@ from streams.ports.stores import VectorRow
 from streams.settings import Settings
 from streams.vault.keys import FileKeyStore
 from streams.vault.sealing import SealingCodec, open_keys
-from tests.erase.scan import findings
+from tests.erase.scan import findings_meanwhile
 from tests.milvus_fixtures import programs
 from tests.unit.stores.facts import ALICE, BOB, h
 from tests.unit.stores.test_vector_contract import unit
@@ -69,13 +69,8 @@ def ids() -> dict[str, bytes]:
 
 def places(base: Path, wanted: Mapping[str, bytes]) -> Counter[str]:
     """By kind of file (``insert_log``, ``rocksmq``, ...), how often something was found. Files may come and go meanwhile."""
-    for _ in range(20):
-        try:
-            found = list(findings([base], wanted))
-            return Counter(Path(each.rpartition(": ")[0]).relative_to(base).parts[0] for each in found)
-        except (FileNotFoundError, ValueError):  # removed, or cut to nothing, between two looks
-            time.sleep(0.1)
-    raise AssertionError("the server's files do not stand still")
+    found = findings_meanwhile([base], wanted)
+    return Counter(Path(each.rpartition(": ")[0]).relative_to(base).parts[0] for each in found)
 
 
 @asynccontextmanager

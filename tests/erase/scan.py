@@ -13,6 +13,7 @@ import argparse
 import errno
 import mmap
 import os
+import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -49,6 +50,16 @@ def findings(folders: Iterable[Path], wanted: Mapping[str, bytes]) -> Iterator[s
                 for name, needle in wanted.items():
                     if any(content.find(needle, start, end) >= 0 for start, end in parts):
                         yield f"{file}: {name}"
+
+
+def findings_meanwhile(folders: Iterable[Path], wanted: Mapping[str, bytes]) -> list[str]:
+    """``findings`` where a server is at work, whose files may come and go."""
+    for _ in range(20):
+        try:
+            return list(findings(folders, wanted))
+        except (FileNotFoundError, ValueError):  # removed, or cut to nothing, between two looks
+            time.sleep(0.1)
+    raise AssertionError("the server's files do not stand still")
 
 
 def written(handle: int) -> Iterator[tuple[int, int]]:

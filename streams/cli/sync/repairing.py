@@ -26,9 +26,9 @@ from streams.runtime.kafka.client import KafkaClient
 from streams.serving.sync.compare import compare
 from streams.serving.sync.findings import Findings
 from streams.serving.sync.partner import MovedError, Partner, over_http
-from streams.serving.sync.snapshots import row_ids
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
+from streams.stored_ids import stored_ids
 from streams.upkeep.pipeline import open_pipeline
 from streams.vault.sealing import sealed_records
 
@@ -72,7 +72,7 @@ async def _mended(settings: Settings, here: Partner, findings: Findings, dry: bo
             parts = Parts(
                 store=store,
                 owned=lambda agent: _owned(settings, store, agent),
-                ids=lambda agent: row_ids(store, agent),
+                ids=lambda agent: stored_ids(store, agent),
                 log=LogFacts(reader, verify, settings.kafka.partitions),
                 chain=await _chain(settings, source),
                 digest_at=digest_at,

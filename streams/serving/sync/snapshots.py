@@ -16,14 +16,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from streams.core.block import BlockRef
-from streams.core.presence import everything
 from streams.core.sync.blocks import BlockChain, BlockSums
 from streams.core.sync.digests import UNREADABLE, ChainFact, agent_digest, chain_facts
 from streams.core.sync.tree import AgentTree
 from streams.errors import MonmouthError
-from streams.ports.stores import Canonical, MemoryStore
+from streams.ports.stores import MemoryStore
 from streams.serving.chain import ChainReader
 from streams.serving.faults import ConflictError, NotFoundError, RateLimitedError
+from streams.stored_ids import UnsettledError, stored_ids
 
 HELD = 2
 LIFE = 300.0
@@ -48,21 +48,6 @@ class Snapshot:
     def ready(self) -> bool:
         """Whether it can be asked."""
         return self.tree is not None
-
-
-async def row_ids(store: MemoryStore, agent: bytes, canonical: Canonical = everything) -> list[bytes]:
-    """Ids of an agent's rows, sorted; of live ones alone, if the store cannot name others. Raises ConflictError, StoreError."""
-    page = await store.changes(agent, None, PAGE)
-    if page is None:
-        return sorted(await store.live_ids(agent, canonical))
-    ids = {*page.ids}
-    while page.more:
-        following = await store.changes(agent, page.version, PAGE)
-        if following is None or following.start_over:
-            raise ConflictError(f"memories of 0x{agent.hex()} changed too much while they were read", "Compare again.")
-        page = following
-        ids.update(page.ids)
-    return sorted(ids)
 
 
 def again(fault: MonmouthError) -> MonmouthError:
@@ -91,7 +76,10 @@ class StoreFacts:
         """
         found: list[ChainFact] = []
         memories = 0
-        ids = await row_ids(self._store, agent, self._chain.view.canonical)
+        try:
+            ids = await stored_ids(self._store, agent, self._chain.view.canonical)
+        except UnsettledError as error:
+            raise ConflictError(error.message, "Compare again.") from None
         ids = ids if after is None else ids[bisect_right(ids, after) :]
         size = PAGE if most is None else min(PAGE, most)
         for start in range(0, len(ids), size):

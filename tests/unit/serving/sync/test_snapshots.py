@@ -10,7 +10,8 @@ import pytest
 
 from streams.core.sync.digests import ChainFact
 from streams.errors import MonmouthError
-from streams.serving.faults import RateLimitedError
+from streams.ports.stores import Changes
+from streams.serving.faults import ConflictError, RateLimitedError
 from streams.serving.sync.snapshots import Snapshots, StoreFacts
 from tests.unit.serving.sync.sides import Deployment, agent_of
 
@@ -77,3 +78,15 @@ async def test_a_page_opens_the_rows_of_the_page(monkeypatch: pytest.MonkeyPatch
         paged += page
         after = page[-1].memory_id
     assert paged == whole and sum(opened) == len(whole)
+
+
+async def test_rows_that_do_not_stand_still_are_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    side = Deployment()
+    await side.blocks(2, agents=2)
+
+    async def moving(agent: bytes, since: object, limit: int) -> Changes:
+        return Changes(since, [], True, True)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(side.store, "changes", moving)
+    with pytest.raises(ConflictError, match="changed too much"):
+        await StoreFacts(side.store, side.world.chain).of(agent_of(1), 2)
