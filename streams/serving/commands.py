@@ -8,28 +8,24 @@ own (murmur2), so a command lands in its agent's partition.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from typing import NamedTuple, Protocol
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.codec import codec
 from schemas.defaults import plain_command
 from schemas.records import MemoryCommand, MemoryType
 from streams.cancellation import stray_cancellation_is_an_error
-from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import denial
-from streams.cluster.refusals import explained
 from streams.identity.commands import sign_as_gateway
 from streams.serving.faults import ForbiddenError, TooLargeError, UnavailableError
+from streams.serving.lazy_producer import LazyProducer
 from streams.settings import KafkaSettings
 from streams.signing import Signer
 from streams.topics import COMMANDS, TOPICS, physical
 
 SEND_SECONDS = 10.0
-DISCARD_SECONDS = 2.0
 
 
 class Acknowledged(NamedTuple):
@@ -84,8 +80,12 @@ class KafkaCommandLog:
         self._settings = settings
         self._signer = signer
         self._strict = strict
-        self._producer: AIOKafkaProducer | None = None
-        self._connecting = asyncio.Lock()
+        self._producer = LazyProducer(
+            settings,
+            acks="all",
+            max_request_size=TOPICS[COMMANDS].max_message_bytes,
+            request_timeout_ms=int(1000 * SEND_SECONDS),
+        )
 
     async def send(self, command: MemoryCommand) -> Acknowledged:
         if command["signature"] is None and command["op"] != "REGISTER_KEY":  # which proves itself
@@ -102,7 +102,7 @@ class KafkaCommandLog:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 with stray_cancellation_is_an_error():
-                    producer = await self._connected()
+                    producer = await self._producer.connected()
                     written = await producer.send_and_wait(topic, value, key=agent)
                     return Acknowledged(written.partition, written.offset)
         except MessageSizeTooLargeError:
@@ -110,8 +110,7 @@ class KafkaCommandLog:
                 f"the command has {len(value)} bytes; the topic takes {TOPICS[COMMANDS].max_message_bytes}"
             ) from None
         except (TimeoutError, KafkaError, OSError) as error:
-            if isinstance(error, KafkaError) and not error.retriable:
-                await self._discard()  # a producer that lost its sequence stays broken; the next command gets a new one
+            await self._producer.failed(error)
             if (denied := denial(error, "WRITE")) is not None:
                 raise UnavailableError(denied.message, denied.hint) from error
             raise UnavailableError(
@@ -119,31 +118,6 @@ class KafkaCommandLog:
                 "It may still arrive: repeat it with the same command_id, which stores nothing twice.",
             ) from error
 
-    async def _connected(self) -> AIOKafkaProducer:
-        async with self._connecting:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **client_arguments(self._settings),
-                    enable_idempotence=True,
-                    acks="all",
-                    max_request_size=TOPICS[COMMANDS].max_message_bytes,
-                    request_timeout_ms=int(1000 * SEND_SECONDS),
-                )
-                try:
-                    async with explained(self._settings):
-                        await producer.start()
-                except BaseException:
-                    await producer.stop()
-                    raise
-                self._producer = producer
-            return self._producer
-
-    async def _discard(self) -> None:
-        with contextlib.suppress(TimeoutError, KafkaError, OSError):
-            await asyncio.wait_for(self.stop(), DISCARD_SECONDS)
-
     async def stop(self) -> None:
         """Sends what waits and closes the connection; safe to call twice."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await producer.stop()
+        await self._producer.stop()

@@ -5,17 +5,14 @@ An answer that is lost is asked for again: nobody's state hangs on it.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import denial
-from streams.cluster.refusals import explained
 from streams.serving.faults import UnavailableError
+from streams.serving.lazy_producer import LazyProducer
 from streams.serving.messages.desk import MessageDesk
 from streams.serving.tail import TopicTail, each
 from streams.settings import KafkaSettings
@@ -28,46 +25,29 @@ class MessageWriter:
     """Writes messages; connects at the first one."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._settings = settings
         self._topic = physical(settings.prefix, MESSAGES)
-        self._producer: AIOKafkaProducer | None = None
-        self._lock = asyncio.Lock()
+        self._producer = LazyProducer(
+            settings,
+            compression_type="zstd",
+            max_request_size=2 * 1024 * 1024,
+            request_timeout_ms=settings.request_timeout_ms,
+        )
 
     async def __call__(self, target: str, value: bytes) -> None:
         """Raises UnavailableError, ClusterAccessError."""
         try:
-            producer = await self._connected()
+            producer = await self._producer.connected()
             await producer.send_and_wait(self._topic, value, key=target.encode())
         except (KafkaError, OSError) as error:
+            await self._producer.failed(error)
             if (denied := denial(error, "WRITE")) is not None:
                 raise UnavailableError(denied.message, denied.hint) from None
             raise UnavailableError(f"a message was not written: {type(error).__name__}", "Is the broker up?") from None
 
-    async def _connected(self) -> AIOKafkaProducer:
-        async with self._lock:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **client_arguments(self._settings),
-                    enable_idempotence=True,
-                    compression_type="zstd",
-                    max_request_size=2 * 1024 * 1024,
-                    request_timeout_ms=self._settings.request_timeout_ms,
-                )
-                try:
-                    async with explained(self._settings):
-                        await producer.start()
-                except BaseException:
-                    await producer.stop()
-                    raise
-                self._producer = producer
-            return self._producer
-
     async def stop(self) -> None:
         """Closes the connection; safe to call twice."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with contextlib.suppress(KafkaError, OSError):
-                await producer.stop()
+        with contextlib.suppress(KafkaError, OSError):
+            await self._producer.stop()
 
 
 class MessageTail:

@@ -124,13 +124,14 @@ class Groups:
         return {group: self._judged(group, offsets, now) for group, offsets in committed.items() if offsets}
 
     async def _clients(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
-        arguments = client_arguments(self._settings)
         if self._admin is None:
-            self._admin = AIOKafkaAdminClient(**arguments, request_timeout_ms=self._settings.request_timeout_ms)
+            self._admin = AIOKafkaAdminClient(
+                **client_arguments(self._settings), request_timeout_ms=self._settings.request_timeout_ms
+            )
             await self._admin.start()
         if self._reader is None:
             self._reader = AIOKafkaConsumer(
-                **arguments,
+                **client_arguments(self._settings),
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 isolation_level="read_committed",
