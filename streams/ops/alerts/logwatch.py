@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from schemas.codec import SchemaError
+from streams.errors import FencedError
 from streams.ops.alerts.channels import Channel
 from streams.ops.alerts.judge import Judge
 from streams.ops.alerts.levels import Levels
@@ -100,6 +101,10 @@ class LogWatch:
         while True:
             try:
                 await self._session()
+            except FencedError as error:
+                raise FencedError(
+                    "another watch of alerts has begun", "One watches at a time; the newer one goes on."
+                ) from error
             except LogError as error:
                 self.complaint = error.message
                 _log.warning("%s; beginning anew in %.0f s", error.message, PAUSE)

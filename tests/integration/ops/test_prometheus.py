@@ -16,8 +16,8 @@ import pytest
 from streams.ops.alerts.alertmanager import configuration
 from streams.ops.alerts.promql import rule_group
 from streams.ops.alerts.rules import DEFAULTS, Rule, rules_of
-from tests.exporter import exporting
-from tests.monitoring import alertmanager, prometheus, until
+from tests.exporter import Exporter, exporting
+from tests.monitoring import Prometheus, alertmanager, prometheus, until
 
 OWN = """
 [[rule]]
@@ -28,6 +28,11 @@ channels = ["hook", "other"]
 [[rule]]
 name = "Quiet"
 condition = "chain_undone_blocks > 1e9"
+channels = ["hook"]
+[[rule]]
+name = "Mild"
+condition = "max(graph_events_held[1m]) > 5"
+for = "4s"
 channels = ["hook"]
 [[rule]]
 name = "LogOnly"
@@ -70,41 +75,37 @@ def rules() -> list[Rule]:
     return rules_of(DEFAULTS.replace("[[rule]]\n", '[[rule]]\nchannels = ["hook"]\n') + OWN, "here")
 
 
-def test_a_metric_that_moves_is_told_and_resolved_and_what_must_be_silent_is(tmp_path: Path, hook: Hook) -> None:
+def test_rules_and_routes_do_in_both_servers_what_they_say(tmp_path: Path, hook: Hook) -> None:
+    """A metric that moves is told and resolved, what must be silent is, and a process that is gone mutes the rest."""
     channels = {name: {"type": "webhook", "url": f"{hook.url}/{name}"} for name in ("hook", "other")}
-    with exporting() as process, alertmanager(tmp_path, configuration(rules(), channels)) as receiver:
-        process.run("metric('monmouth_runtime_dead_letters_total').labels('intent')")
-        process.run("metric('monmouth_system_health_score').set(1)")
-        with prometheus(tmp_path, [process.target], rule_group(rules(), 0.2), receiver) as server:
+    with ExitStack() as stack:
+        receiver = stack.enter_context(alertmanager(tmp_path, configuration(rules(), channels)))
+        with exporting() as process:
+            process.run("metric('monmouth_runtime_dead_letters_total').labels('intent')")
+            process.run("metric('monmouth_system_health_score').set(1)")
+            server = stack.enter_context(prometheus(tmp_path, [process.target], rule_group(rules(), 0.2), receiver))
             until(lambda: server.query("monmouth_chain_undone_blocks"), "nothing is scraped")
-            assert hook.told == []
-            process.run("metric('monmouth_chain_undone_blocks').set(9)")
-            process.run("metric('monmouth_runtime_dead_letters_total').labels('intent').inc()")
-            expected = [("/hook", "DeadLetters"), ("/hook", "Undone"), ("/other", "Undone")]
-            until(lambda: {(*row, "firing") for row in expected} <= set(hook.told), f"not told: {hook.told}")
-            assert server.firing() == {"DeadLetters", "LogOnly", "Undone"}
-            process.run("metric('monmouth_chain_undone_blocks').set(0)")
-            until(lambda: ("/other", "Undone", "resolved") in hook.told, f"not resolved: {hook.told}")
-            until(lambda: ("/hook", "Undone", "resolved") in hook.told, f"not resolved: {hook.told}")
-            assert server.firing() == {"DeadLetters"}
+            told_and_resolved(process, server, hook)
+            process.run("metric('monmouth_graph_events_held').set(9)")
+            until(lambda: server.query("monmouth_graph_events_held > 5"), "it did not move")
+        until(lambda: {"TargetDown", "Mild"} <= server.firing(), "not both fire")
+        until(lambda: ("/hook", "TargetDown", "firing") in hook.told, f"not told: {hook.told}")
+        time.sleep(1)
+    assert not [row for row in hook.told if row[1] in {"Mild", "Quiet", "LogOnly"}]
+
+
+def told_and_resolved(process: Exporter, server: Prometheus, hook: Hook) -> None:
+    assert hook.told == []
+    process.run("metric('monmouth_chain_undone_blocks').set(9)")
+    process.run("metric('monmouth_runtime_dead_letters_total').labels('intent').inc()")
+    expected = [("/hook", "DeadLetters"), ("/hook", "Undone"), ("/other", "Undone")]
+    until(lambda: {(*row, "firing") for row in expected} <= set(hook.told), f"not told: {hook.told}")
+    assert server.firing() == {"DeadLetters", "LogOnly", "Undone"}
+    process.run("metric('monmouth_chain_undone_blocks').set(0)")
+    over = {("/hook", "Undone", "resolved"), ("/other", "Undone", "resolved")}
+    until(lambda: over <= set(hook.told), f"not resolved: {hook.told}")
+    assert server.firing() == {"DeadLetters"}
     assert sorted((path, name) for path, name, state in hook.told if state == "firing") == expected
     body = next(body for body in hook.bodies if body["commonLabels"]["alertname"] == "Undone")
     assert body["commonLabels"]["severity"] == "critical"
     assert body["commonAnnotations"]["condition"] == "chain_undone_blocks > 5"
-
-
-def test_a_process_that_is_gone_mutes_what_else_is_said_of_it(tmp_path: Path, hook: Hook) -> None:
-    """The other rule fires too, as Prometheus says; nobody is told."""
-    mild = '[[rule]]\nname = "Mild"\ncondition = "max(chain_undone_blocks[1m]) > 5"\nfor = "4s"\nchannels = ["hook"]\n'
-    down = next(rule for rule in rules() if rule.name == "TargetDown")
-    held = [down, *rules_of(mild, "here")]
-    receiving = configuration(held, {"hook": {"type": "webhook", "url": f"{hook.url}/hook"}})
-    with ExitStack() as stack:
-        receiver = stack.enter_context(alertmanager(tmp_path, receiving))
-        with exporting() as process:
-            process.run("metric('monmouth_chain_undone_blocks').set(9)")
-            server = stack.enter_context(prometheus(tmp_path, [process.target], rule_group(held, 0.2), receiver))
-            until(lambda: server.query("monmouth_chain_undone_blocks"), "nothing is scraped")
-        until(lambda: server.firing() == {"TargetDown", "Mild"}, "not both fire")
-        time.sleep(1)
-        assert hook.told == [("/hook", "TargetDown", "firing")]

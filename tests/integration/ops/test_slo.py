@@ -19,7 +19,7 @@ from streams.ops.alerts.rules import default_rules
 from streams.ops.reports import MetricReport, MetricSample, Window
 from streams.ops.slo.minutes import MINUTE_MS
 from streams.settings import Settings
-from streams.topics import OPS_METRICS, OPS_WINDOWS, physical
+from streams.topics import OPS_METRICS, OPS_SLO, OPS_WINDOWS, physical
 from tests.e2e.processes import running
 from tests.e2e.readback import read
 
@@ -59,7 +59,10 @@ async def test_every_event_is_counted_once_and_told(kafka_settings: Settings) ->
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap) as producer:
         async with running(settings, "ops") as first:
             await send(producer, settings, every[:40])
-            await asyncio.sleep(4)
+            async with asyncio.timeout(60):
+                while not any((await read(settings.kafka, OPS_SLO)).values()):
+                    first.check()
+                    await asyncio.sleep(0.2)
             await send(producer, settings, every[40:60])
             await asyncio.sleep(0.3)
             first.kill()
