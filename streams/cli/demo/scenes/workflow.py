@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -38,13 +39,14 @@ async def day(system: System, client: AsyncClient, messages: MessageClient, agen
         found = [item.memory_id for item in recalled.items]
         expect("0x" + question.memory_id.hex() in found, f"0x{agent.hex()} does not recall the answer to {question.text!r}")
     intent = await client.parse_intent(_last_transaction(system, agent))
-    decision = f"after {recalled.items[0].text!r}: {intent.intent} again, seen in block {system.chain.head.number}"
+    decision = f"decision {secrets.token_hex(4)}: {intent.intent} once more, as of block {system.chain.head.number}"
     receipt = await client.store(agent, decision, importance=0.9, tags=["decision"], wait=WAIT)
     expect(receipt.visible, f"the decision of 0x{agent.hex()} does not show")
     state = await client.agent_state(agent, proofs=True, wait_for=receipt.write_token, wait=ALH_SECONDS)
     expect(receipt.memory_id in [item.id for item in state.items], "the state does not hold the decision")
-    told = await messages.ask("ContextRetrieval", agent, seconds=SECONDS, text=decision, max_results=1)
-    expect(told["items"][0]["citation"]["memory_id"] == receipt.memory_id, "over messages something else is found")
+    told = await messages.ask("ContextRetrieval", agent, seconds=SECONDS, text=decision, max_results=3)
+    named = [item["citation"]["memory_id"] for item in told["items"]]
+    expect(receipt.memory_id in named, "over messages the decision is not found")
     same = await messages.ask("MemoryHashVerification", agent, seconds=SECONDS, expected=state.root.merkle_root)
     expect(same["matches"], "over messages the state has another root")
     return receipt.memory_id
