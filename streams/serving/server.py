@@ -22,7 +22,7 @@ from streams.agents.access import Authority
 from streams.agents.base import MEMORIES, VECTORS
 from streams.allocator import give_back
 from streams.decoding.nl.parser import default_reader
-from streams.errors import ConfigurationError
+from streams.errors import ConfigurationError, MonmouthError
 from streams.health import Health, Look, watch
 from streams.identity.binding import Place
 from streams.identity.operator import load_or_create_operator_token, read_token
@@ -378,7 +378,10 @@ class Gateway:
         )
 
     async def _position(self, stream_agent: str, place: TopicPartition) -> int | None:
-        standing = await self.progress.fresh(stream_agent, place.partition)
+        try:
+            standing = await self.progress.fresh(stream_agent, place.partition)
+        except MonmouthError:  # that checkpoints cannot be read now is no failure of the broker
+            return None
         return None if standing is None else standing.offsets.get(place.topic)
 
     def _rewinding(self, stream_agent: str) -> bool:

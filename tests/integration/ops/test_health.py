@@ -87,6 +87,8 @@ async def test_a_worker_that_is_killed_turns_the_answer_and_another_turns_it_bac
             well = await until(client, "intent", "healthy")
             assert well.components["intent"].needs == ["broker", "disk", "producer", "store_folders"]
             assert not well.components["gateway"].affected
+            looked = await until(client, "store_folders", "healthy")
+            assert looked.components["disk"].status != "failed"
             process.kill()
             failed = await until(client, "intent", "failed")
         assert failed.status == "failed"
