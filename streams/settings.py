@@ -331,6 +331,13 @@ class HealthSettings(BaseModel):
     )
 
 
+class TracingSettings(BaseModel):
+    """OpenTelemetry traces, with the extra ``tracing``."""
+
+    endpoint: str = Field("", description="OTLP over HTTP, as http://127.0.0.1:4318; empty: no traces.")
+    share: float = Field(1.0, ge=0, le=1, description="Of blocks that are traced.")
+
+
 class SecuritySettings(BaseModel):
     """Keys, and who may command. Paths are relative to the state folder."""
 
@@ -377,6 +384,7 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     security: SecuritySettings = SecuritySettings()
     ops: OpsSettings = OpsSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @classmethod
     def settings_customise_sources(

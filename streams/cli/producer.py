@@ -17,13 +17,14 @@ from streams.cli.measured import measured, metrics_port_option
 from streams.collector import relax_collector
 from streams.health import Health, Look, watch
 from streams.ops.health.looks import local, monitored, of_nodes
-from streams.ops.reporter import reporting
+from streams.ops.reporter import reporting, this_process
 from streams.ports.chain import ChainSource
 from streams.producer.kafka_log import KafkaLog
 from streams.producer.loop import BlockProducer, Progress, identify
 from streams.producer.records import Stager, parse_agents
 from streams.settings import PRODUCER, Settings
 from streams.signing import load_or_create_signer, load_verifier
+from streams.tracing import traced
 
 MAINNET = 1
 
@@ -79,6 +80,7 @@ async def publish(
 
     async with AsyncExitStack() as stack:
         stack.push_async_callback(source.close)
+        stack.enter_context(traced(settings, PRODUCER, this_process()))
         if health is not None:
             stack.callback(asyncio.create_task(watch(health, look)).cancel)
             nodes = of_nodes(settings, newest_blocks(settings)) if isinstance(source, RpcSource) else []

@@ -16,12 +16,13 @@ from streams.collector import relax_collector
 from streams.health import Health
 from streams.ops.health.components import WORKER
 from streams.ops.health.looks import local, monitored, of_stores
-from streams.ops.reporter import reporting
+from streams.ops.reporter import reporting, this_process
 from streams.runtime.stalls import watch_stalls
 from streams.runtime.worker import run_worker
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
 from streams.state_folder import claim
+from streams.tracing import traced
 
 
 async def work(settings: Settings, names: Sequence[str], health: Health) -> None:
@@ -34,6 +35,7 @@ async def work(settings: Settings, names: Sequence[str], health: Health) -> None
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
+        stack.enter_context(traced(settings, WORKER, settings.kafka.instance_id or this_process()))
         stack.callback(asyncio.create_task(watch_stalls()).cancel)
         factories = agent_factories(settings, names, stack)
         reports_as = settings.kafka.as_role(factories[0].spec.name)

@@ -121,8 +121,12 @@ class LogProducer(Protocol):
     async def begin(self) -> None:
         """Opens a transaction."""
 
-    async def send(self, outputs: Mapping[TopicPartition, Iterable[KeyValue]]) -> None:
-        """Writes records in order per partition; returns when all are acknowledged."""
+    async def send(
+        self,
+        outputs: Mapping[TopicPartition, Iterable[KeyValue]],
+        headers: Mapping[bytes, list[tuple[str, bytes]]] = ...,
+    ) -> None:
+        """Writes records in order per partition; returns when all are acknowledged. ``headers``: of records, by value."""
 
     async def send_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Adds offsets of the consumer group to the transaction."""

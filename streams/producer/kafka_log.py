@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -30,6 +30,7 @@ from streams.producer.resume import replay
 from streams.settings import PRODUCER, Settings
 from streams.signing import Verifier
 from streams.topics import BLOCKS, TRANSACTIONS, physical
+from streams.tracing import Headers, appending, current
 
 log = logging.getLogger(__name__)
 KEEP = 1_024
@@ -245,23 +246,51 @@ class KafkaLog:
         await task
 
     async def _transaction(self, producer: AIOKafkaProducer, staged: Sequence[Staged]) -> None:
+        tracing = current()
+        if tracing is None:
+            await self._written_as(producer, staged, {})
+            return
+        said = [codec().decode(one.notification)[1] for one in staged]
+        spans = [
+            tracing.begin(PRODUCER, step=one["step"], block=one["block"]["hash"].hex(), number=one["block"]["number"])
+            for one in said
+        ]
+        headers: dict[bytes, Headers] = {}
+        for one, span in zip(staged, spans, strict=True):
+            carried = tracing.headers(span)
+            headers |= {partition[-1][1]: carried for partition in one.partitions} | {one.notification: carried}
+        try:
+            await self._written_as(producer, staged, headers)
+        except BaseException as error:
+            for span in spans:
+                tracing.failed(span, error)
+            raise
+        for span in spans:
+            span.end()
+
+    async def _written_as(self, producer: AIOKafkaProducer, staged: Sequence[Staged], headers: Mapping[bytes, Headers]) -> None:
         async with producer.transaction():
             sends: list[asyncio.Future[object]] = []
             for number in range(len(staged[0].partitions)):
                 records = [record for one in staged for record in one.partitions[number]]
-                sends += await self._send(producer, records, self._transactions, number)
-            sends += await self._send(producer, [(self._key, one.notification) for one in staged], self._blocks.topic, 0)
+                sends += await self._send(producer, records, self._transactions, number, headers)
+            notifications: Batch = [(self._key, one.notification) for one in staged]
+            sends += await self._send(producer, notifications, self._blocks.topic, 0, headers)
             await asyncio.gather(*sends)
 
     @staticmethod
-    async def _send(producer: AIOKafkaProducer, records: Batch, topic: str, partition: int) -> list[asyncio.Future[object]]:
+    async def _send(
+        producer: AIOKafkaProducer, records: Batch, topic: str, partition: int, headers: Mapping[bytes, Headers]
+    ) -> list[asyncio.Future[object]]:
         sends = []
         batch = producer.create_batch()
+        append = appending(batch, headers)
         for key, value in records:
-            if batch.append(key=key, value=value, timestamp=None) is None:
+            if append(key=key, value=value, timestamp=None) is None:
                 sends.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()
-                if batch.append(key=key, value=value, timestamp=None) is None:
+                append = appending(batch, headers)
+                if append(key=key, value=value, timestamp=None) is None:
                     raise MessageSizeTooLargeError(f"{len(value)} bytes")
         sends.append(await producer.send_batch(batch, topic, partition=partition))
         return sends

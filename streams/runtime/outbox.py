@@ -21,6 +21,7 @@ from streams.errors import Category, MonmouthError, Severity
 from streams.ports.log import KeyValue, TopicPartition
 from streams.runtime.deadletter import dead_letter, dead_letter_key
 from streams.signing import Signer
+from streams.tracing import Headers
 
 
 class EmissionError(MonmouthError):
@@ -34,6 +35,7 @@ class Outbox:
     """Output of one partition of one stream agent, until ``take``.
 
     ``lead``: how far sequences in its log topics are ahead of those in the input, because old work was done again.
+    ``traced``: by hash, headers for markers of new blocks; ``headers``: by value, those of markers collected.
     """
 
     def __init__(self, spec: type[StreamAgent], partition: int, signer: Signer, prefix: str) -> None:
@@ -47,6 +49,8 @@ class Outbox:
         self._slots: dict[str, Checkpoint] = {}
         self.dead = 0
         self.lead = 0
+        self.traced: Mapping[bytes, Headers] = {}
+        self.headers: dict[bytes, Headers] = {}
 
     def log(self, emits: Iterable[Emit], block: BlockRef | None) -> None:
         """Takes what ``apply`` emitted for ``block`` (None: records outside blocks)."""
@@ -101,6 +105,8 @@ class Outbox:
             self._to(topic, self._partition).append((None, signed))
             if marker.step is Step.NEW:
                 values.clear()
+                if (headers := self.traced.get(marker.block.hash)) is not None:
+                    self.headers[signed] = headers
 
     def take_back(self, undo: Marker, after: int) -> None:
         """Writes an UNDO that no input says: the blocks it removes are to come again.

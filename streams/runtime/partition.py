@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from streams.core.block import BlockRef
 from streams.core.chain import LiveBlock
 from streams.core.checkpoint import TIP
 from streams.core.replay import Replay
-from streams.core.segment import Outside, Unit
+from streams.core.segment import Block, Outside, Unit
 from streams.core.undo import UndoPlan
 from streams.core.watermark import Watermark
 from streams.ports.log import LogProducer, Message, TopicPartition
@@ -26,6 +27,7 @@ from streams.runtime.fold import Fold
 from streams.runtime.freshness import committed
 from streams.runtime.job import Job
 from streams.runtime.state import StateStore
+from streams.tracing import BlockSpans, current, parent_of
 
 
 class Partition:
@@ -74,15 +76,41 @@ class Partition:
             units += self._fold.assemble(topic, decode(TopicPartition(topic, self.number), batch))
         if not units:
             return 0
-        await self._fold.run(units)
-        await self._fold.finish()
-        settled = self._settle(units)
-        self._reach()
-        moved = {topic: at for topic, at in self._fold.positions.items() if at != before[topic]}
-        await self._commit(moved, settled)
+        with self._traced(messages, units):
+            await self._fold.run(units)
+            await self._fold.finish()
+            settled = self._settle(units)
+            self._reach()
+            moved = {topic: at for topic, at in self._fold.positions.items() if at != before[topic]}
+            await self._commit(moved, settled)
         committed(self._job.name, units)
         self._fold.careful = False
         return settled
+
+    @contextmanager
+    def _traced(self, messages: Mapping[str, Sequence[Message]], units: Sequence[Unit]) -> Iterator[None]:
+        """Spans of the blocks among ``units``, where their markers carry a context."""
+        tracing = current()
+        if tracing is None:
+            yield
+            return
+        parents = {message.offset: parent_of(message) for message in messages.get(self._job.marked, ()) if message.key is None}
+        blocks = [
+            (unit.marker.block.hash, unit.marker.block.number, parent)
+            for unit in units
+            if isinstance(unit, Block) and (parent := parents.get(unit.offset)) is not None
+        ]
+        spans = BlockSpans(tracing, self._job.name, blocks, partition=self.number)
+        outbox = self._fold.outbox
+        outbox.traced = spans.headers
+        try:
+            yield
+        except BaseException as error:
+            spans.end(error)
+            raise
+        finally:
+            outbox.traced, outbox.headers = {}, {}
+        spans.end()
 
     @property
     def known(self) -> list[LiveBlock]:
@@ -133,7 +161,10 @@ class Partition:
         dead, blocks = self._fold.outbox.dead, self._fold.blocks
         outputs, slots = self._fold.outbox.take()
         await self._producer.begin()
-        await self._producer.send(outputs)
+        if self._fold.outbox.headers:
+            await self._producer.send(outputs, self._fold.outbox.headers)
+        else:
+            await self._producer.send(outputs)
         if moved:
             await self._producer.send_offsets({TopicPartition(topic, self.number): at for topic, at in moved.items()})
         await self._producer.commit()

@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from schemas.codec import SchemaError, UnknownSchemaError, codec
@@ -21,9 +22,10 @@ from streams.errors import LogIntegrityError, OutdatedError
 from streams.serving import metrics
 from streams.serving.faults import UnavailableError
 from streams.serving.tail import TopicTail
-from streams.settings import KafkaSettings
+from streams.settings import GATEWAY, KafkaSettings
 from streams.signing import Verifier
 from streams.topics import BLOCKS
+from streams.tracing import BlockSpans, current, parent_of
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +83,25 @@ class ChainTail:
         return lag
 
     async def _fold(self, records: Sequence[Any]) -> None:
+        tracing = current()
+        if tracing is None:
+            await self._taken(records)
+            return
+        blocks = []
+        for record in records:
+            if (parent := parent_of(record)) is not None:
+                with suppress(SchemaError):
+                    said = codec().decode(record.value)[1]["block"]
+                    blocks.append((said["hash"], said["number"], parent))
+        spans = BlockSpans(tracing, GATEWAY, blocks)
+        try:
+            await self._taken(records)
+        except BaseException as error:
+            spans.end(error)
+            raise
+        spans.end()
+
+    async def _taken(self, records: Sequence[Any]) -> None:
         if len(records) <= INLINE:
             steps = self._checked(records)
         else:

@@ -102,6 +102,7 @@ from streams.store_probes import memory_store_probe
 from streams.switches import FILE as SWITCHES
 from streams.switches import Switches
 from streams.topics import MEMORY_LOG
+from streams.tracing import traced
 from streams.upkeep.pipeline import stream_agents
 from streams.vault.sealing import open_keys
 
@@ -423,8 +424,10 @@ async def run_gateway(
         await gateway.start()
         if started is not None:
             started.set_result(gateway)
-        async with reporting(settings, settings.kafka.as_role(GATEWAY), GATEWAY, gateway.health, monitor=gateway.monitor):
-            await stop_event.wait()
+        kafka = settings.kafka.as_role(GATEWAY)
+        with traced(settings, GATEWAY, this_process()):
+            async with reporting(settings, kafka, GATEWAY, gateway.health, monitor=gateway.monitor):
+                await stop_event.wait()
     finally:
         await gateway.stop()
 

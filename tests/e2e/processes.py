@@ -34,6 +34,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAG__MODELS_PATH": settings.path(settings.rag.models_path).resolve(),
     }
     others = {name: value for name, value in os.environ.items() if not name.startswith("MONMOUTH_")}
+    if settings.tracing.endpoint:
+        said["TRACING__ENDPOINT"] = settings.tracing.endpoint
     if kafka.instance_id is not None:
         said["KAFKA__INSTANCE_ID"] = kafka.instance_id
     return {**others, **{f"MONMOUTH_{name}": str(value) for name, value in said.items()}}

@@ -23,7 +23,9 @@ from streams.errors import FencedError
 from streams.ports.log import KeyValue, TopicPartition
 from streams.runtime.kafka.names import Names, translated
 from streams.settings import KafkaSettings
+from streams.tracing import Headers, appending
 
+UNTRACED: Mapping[bytes, Headers] = {}
 BATCH_BYTES = 512 * 1024
 CLOSE_SECONDS = 3.0
 
@@ -86,11 +88,13 @@ class KafkaProducer:
     async def begin(self) -> None:
         await self._do("beginning a transaction of", self._producer.begin_transaction())
 
-    async def send(self, outputs: Mapping[TopicPartition, Iterable[KeyValue]]) -> None:
-        await self._do("writing for", self._send(outputs))
+    async def send(
+        self, outputs: Mapping[TopicPartition, Iterable[KeyValue]], headers: Mapping[bytes, Headers] = UNTRACED
+    ) -> None:
+        await self._do("writing for", self._send(outputs, headers))
 
-    async def _send(self, outputs: Mapping[TopicPartition, Iterable[KeyValue]]) -> None:
-        sends = [asyncio.ensure_future(self._send_partition(target, records)) for target, records in outputs.items()]
+    async def _send(self, outputs: Mapping[TopicPartition, Iterable[KeyValue]], headers: Mapping[bytes, Headers]) -> None:
+        sends = [asyncio.ensure_future(self._send_partition(target, records, headers)) for target, records in outputs.items()]
         try:
             await asyncio.gather(*sends)
         finally:
@@ -98,7 +102,9 @@ class KafkaProducer:
                 send.cancel()
             await asyncio.gather(*sends, return_exceptions=True)  # what the others met is the same trouble: seen
 
-    async def _send_partition(self, target: TopicPartition, records: Iterable[KeyValue]) -> None:
+    async def _send_partition(
+        self, target: TopicPartition, records: Iterable[KeyValue], headers: Mapping[bytes, Headers]
+    ) -> None:
         topic, partition = self._names.to_kafka(target)
         acknowledged: list[asyncio.Future[Any]] = []
 
@@ -108,12 +114,12 @@ class KafkaProducer:
             acknowledged.append(sent)
 
         batch = self._producer.create_batch()
-        append = batch.append
+        append = appending(batch, headers)
         for key, value in records:
             if append(timestamp=None, key=key, value=value) is None:
                 await hand_over()
                 batch = self._producer.create_batch()
-                append = batch.append
+                append = appending(batch, headers)
                 if append(timestamp=None, key=key, value=value) is None:
                     raise MessageSizeTooLargeError(f"{len(value or b'')} bytes for {topic}")
         if batch.record_count():

@@ -22,6 +22,7 @@ PROMISED = {
     "errors_total": "counter",
     "circuit_breaker_state": "gauge",
     "retry_attempts_total": "counter",
+    "recovery_operations_total": "counter",
     "memory_usage_mb": "gauge",
     "cpu_usage_percent": "gauge",
     "disk_usage_percent": "gauge",
