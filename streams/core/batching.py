@@ -20,6 +20,8 @@ from statistics import median
 
 FIRST = 256
 """Records of the first batch, where nothing is known: in the middle, to grow from or to shrink from."""
+USUAL = 2.0
+"""Weight of a record of which nothing is known."""
 GROWTH = 4.0
 SLICE = 512
 """Bytes of a record that weigh as much as the record itself."""
@@ -38,6 +40,8 @@ STEADY = 2.0
 """A smaller change is taken for noise by half."""
 FULL = 0.25
 """How much a full batch says of ``each`` at least, though nearly all of it may be fixed."""
+LONGEST = 1024
+"""Most batches that must go well before a size that failed is tried again."""
 TINY = 1e-9
 
 
@@ -49,23 +53,29 @@ def weight(size: int) -> float:
 @dataclass(slots=True)
 class Batching:
     """``most``, ``least``: bounds on records of a batch. ``seconds``: what one should take. ``share``: most of the time that
-    fixed parts may take, where that can be had by waiting for more records to come (1: waits for nothing).
+    fixed parts may take, where that can be had by waiting for more records to come (1: waits for nothing). ``first``: most
+    weight of the first batch.
     """
 
     most: int
     least: int = 1
     seconds: float = 1.0
     share: float = 1.0
+    first: float = USUAL * FIRST
     fixed: float = field(init=False, default=FIXED)
     each: float = field(init=False, default=EACH)
-    _ceiling: float = field(init=False, default=2.0 * FIRST)
-    _mean: float = field(init=False, default=2.0)
+    _ceiling: float = field(init=False)
+    _wall: float = field(init=False, default=math.inf)
+    _calm: int = field(init=False, default=0)
+    _patience: int = field(init=False, default=4)
+    _mean: float = field(init=False, default=0.0)
     _other: tuple[float, float] = field(init=False, default=(0.0, 0.0))
     _pairs: deque[float] = field(init=False, default_factory=lambda: deque([FIXED], PAIRS))
 
     def __post_init__(self) -> None:
         if not 1 <= self.least <= self.most or not self.seconds > 0 or not 0 < self.share <= 1:
-            raise ValueError(f"bounds of a batch: {self}")
+            raise ValueError(f"bounds of a batch: {self.least}, {self.most}, {self.seconds}, {self.share}")
+        self._ceiling = self.first
 
     @property
     def load(self) -> float:
@@ -78,7 +88,7 @@ class Batching:
     @property
     def records(self) -> int:
         """How many records are likely to be one batch."""
-        return max(self.least, min(self.most, math.ceil(self.load / self._mean)))
+        return max(self.least, min(self.most, math.ceil(self.load / (self._mean or USUAL))))
 
     def fits(self, sizes: Iterable[int], waited: float = 0.0) -> int:
         """How many of the records that wait, of these sizes in bytes, belong to one batch; the oldest has ``waited`` so long.
@@ -90,7 +100,7 @@ class Batching:
         count, total, load = 0, 0.0, self._load(goal)
         for size in sizes:
             total += weight(size)
-            strange = max(1.0, total / (count + 1) / self._mean)
+            strange = max(1.0, total / (count + 1) / (self._mean or total))
             if count >= self.most or (total > load / strange**PRUDENCE and count >= self.least):
                 break
             count += 1
@@ -102,11 +112,20 @@ class Batching:
             return
         self._fixed(weighed, seconds)
         self._each(weighed, seconds)
-        self._mean += (weighed / records - self._mean) / 2
-        self._ceiling = max(self._ceiling, GROWTH * weighed)
+        self._mean = (weighed / records + (self._mean or weighed / records)) / 2
+        self._calm += 1
+        if self._calm >= self._patience:
+            self._wall = math.inf
+        self._ceiling = max(self._ceiling, min(GROWTH * weighed, self._wall / 2))
 
     def failed(self, weighed: float) -> None:
-        """A batch was refused or timed out, maybe because of its size: half of it is tried next."""
+        """A batch was refused or timed out, maybe because of its size: half of it is tried next.
+
+        As heavy ones are not tried again before several went well, twice as many after each attempt that failed too.
+        """
+        if self._calm:
+            self._patience = min(2 * self._patience, LONGEST)
+        self._calm, self._wall = 0, weighed
         self._ceiling = max(1.0, min(self._ceiling, weighed) / 2)
 
     @property

@@ -2,8 +2,9 @@
 
 What stands in it: ``rows``. How it is laid out: ``collection``. Which reads wait for what: ``horizon``. Who writes: ``lanes``.
 Only upserts and deletes by key, never inserts: after a crash an unacknowledged batch may be there by half, and comes again.
-One writer thread, one request at a time (Milvus Lite asks for it), ``BATCH`` rows at most in each; a flush before a search if
-many rows wait, which Milvus Lite scans slowly. Milvus Lite has one process: it needs no horizon, and its lanes are in memory.
+One writer thread, one request at a time (Milvus Lite asks for it), ``BATCH`` rows at most in each, fewer where the server is
+slow; a flush before a search if many rows wait, which Milvus Lite scans slowly. Milvus Lite has one process: it needs no
+horizon, and its lanes are in memory.
 It does not force its log to disk on each write and notices no damage: after a power cut, rebuild it from the log.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -27,6 +29,7 @@ from connectors.stores.milvus.collection import partition_of, prepare, search_pa
 from connectors.stores.milvus.horizon import Horizon
 from connectors.stores.milvus.rows import FIELDS, NAME_DIGITS, entity, memory_id_of, pseudonym, row_key, vector_row
 from connectors.stores.vectors import DIMENSION, check_query
+from streams.core.batching import Batching, weight
 from streams.errors import ConfigurationError, FencedError, StoreError
 from streams.policy import StoreOpenError, Terms, policy_for
 from streams.pools import measure_pool
@@ -40,6 +43,8 @@ LIMIT = 16_384
 AGENTS = 1_000
 """Most agents in one request."""
 FLUSH_AFTER = 500
+REQUEST_SECONDS = 10.0
+"""What one write should take, far below what it may."""
 READERS = 8
 TERMS = Terms(open_seconds=5.0, concurrent=None, call_seconds=None, opened=StoreOpenError)
 """pymilvus bounds time and tries; the threads bound how many there are."""
@@ -66,6 +71,7 @@ class MilvusVectorStore:
         self._owner = 0
         self._waiting = [0]
         self._open = [True]
+        self._batching = Batching(BATCH, seconds=REQUEST_SECONDS, first=BATCH * weight(4 * dimension))
         self._reading = [0]
         measure_pool(self, "milvus", READERS, MilvusVectorStore.reading)
         try:
@@ -86,7 +92,21 @@ class MilvusVectorStore:
             if made is not None:
                 entities[made["key"]] = made  # one row per key: what a server keeps of two equal ones is not defined
         for part in _parts(list(entities.values()), lambda made: made["agent"]):
-            await self._run(partial(self._upsert, part))
+            await self._upsert_part(part)
+
+    async def _upsert_part(self, rows: Sequence[dict[str, Any]]) -> None:
+        """In requests as large as the server takes in time: one that it failed at is not sent again as it was."""
+        size = 4 * self.dimension
+        while rows:
+            count = self._batching.fits([size] * len(rows))
+            weighed = count * weight(size)
+            try:
+                seconds = await self._run(partial(self._upsert, rows[:count]))
+            except StoreError:
+                self._batching.failed(weighed)
+                raise
+            self._batching.took(count, weighed, seconds)
+            rows = rows[count:]
 
     async def delete(self, keys: Sequence[tuple[bytes, bytes]]) -> None:
         named = [key for agent, memory_id in keys if (key := row_key(agent, memory_id)) is not None]
@@ -217,12 +237,15 @@ class MilvusVectorStore:
             except Exception as error:  # pymilvus raises its own, gRPC's and plain kinds
                 raise failure(self.access, error) from None
 
-    def _upsert(self, rows: Sequence[dict[str, Any]]) -> None:
+    def _upsert(self, rows: Sequence[dict[str, Any]]) -> float:
+        """Seconds it took."""
+        started = time.monotonic()
         done = self._owned(partial(self._client.upsert, self._target, list(rows), **self._place(rows[0]["agent"])))
         if int(done["upsert_count"]) != len(rows):
             raise StoreError(f"vector store {self.access.place} acknowledged {done['upsert_count']} of {len(rows)} vectors")
         self._horizon.wrote(row["key"] for row in rows)
         self._waiting[0] += len(rows)
+        return time.monotonic() - started
 
     def _delete(self, keys: Sequence[str]) -> None:
         # a server answers {'delete_count': n}, Milvus Lite the list of ids; neither tells which were there, so neither is read

@@ -110,7 +110,20 @@ def test_a_failure_halves_and_success_grows_again() -> None:
     for _ in range(40):
         batching.failed(batching.load)
     assert batching.fits(WAITING) == 1
-    assert work(batching, 0.02, 1e-4, 12)[-1][0] == pytest.approx(before, rel=0.1)
+    assert work(batching, 0.02, 1e-4, 20)[-1][0] == pytest.approx(before, rel=0.1)
+
+
+def test_a_size_that_fails_each_time_is_tried_more_and_more_seldom() -> None:
+    batching, refused = Batching(16_000, first=2 * 1_000), []
+    for turn in range(2_000):
+        count = batching.fits(WAITING)
+        if count > 150:
+            refused.append(turn)
+            batching.failed(count * weight(SIZE))
+        else:
+            batching.took(count, count * weight(SIZE), 0.02 + 1e-5 * count)
+    assert len(refused) < 30
+    assert len([turn for turn in refused if turn > 1_000]) < 8
 
 
 def test_equal_bounds_are_a_fixed_size() -> None:

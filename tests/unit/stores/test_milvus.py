@@ -94,6 +94,36 @@ async def test_batches_are_cut(store: MilvusVectorStore, calls: list[tuple[str, 
     assert len(await store.search(ALICE, unit(1)[0], 1_000)) == 50
 
 
+async def test_a_server_that_large_requests_are_too_much_for_gets_smaller_ones(store: MilvusVectorStore) -> None:
+    """The same request again, as large as before, would fail for ever."""
+
+    class Weak(Recorder):
+        most, refused = 150, 0
+
+        def upsert(self, *arguments: Any, **options: Any) -> Any:
+            if len(arguments[1]) > self.most:
+                self.refused += 1
+                raise TimeoutError("deadline exceeded")
+            return self.client.upsert(*arguments, **options)
+
+    weak = Weak(store._client)
+    store._client, rows = weak, [row(n, vector=v) for n, v in enumerate(unit(1, 1_000))]
+    for _ in range(6):
+        try:
+            await store.upsert(rows)
+            break
+        except StoreError:
+            continue
+    else:
+        pytest.fail("it never came through")
+    assert weak.refused <= 5
+    assert len(await store.search(ALICE, unit(1)[0], 2_000)) == 1_000
+    weak.most = 1_000
+    for _ in range(8):
+        await store.upsert(rows)
+    assert store._batching.fits([4 * store.dimension] * 1_000) > 400, "it grows again"
+
+
 async def test_a_partial_acknowledgement_is_an_error(store: MilvusVectorStore) -> None:
     class Partial(Recorder):
         def upsert(self, *arguments: Any, **options: Any) -> dict[str, int]:
