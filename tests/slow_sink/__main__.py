@@ -26,7 +26,7 @@ def main() -> int:
         prog="python -m tests.slow_sink", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--per-record", type=float, default=0.02, help="seconds of the store for one; partition 0: ten times")
+    parser.add_argument("--per-record", type=float, default=0.06, help="seconds of the store for one; partition 0: ten times")
     parser.add_argument("--rate", type=float, default=60.0, help="records written a second")
     said = parser.parse_args()
     jars = Path(os.environ.get("MONMOUTH_JARS") or ROOT / ".monmouth" / "jars")

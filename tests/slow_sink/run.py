@@ -25,7 +25,7 @@ from tests.integration.runtime.kafkalog import ChainWriter, check_tally, has_out
 from tests.slow_sink.verdict import Sample
 from tests.slow_sink.worker import PARTITIONS
 
-INPUT = bytes(4096)
+INPUT = bytes(512)
 BLOCK = 20
 LEAD = 2_000
 """Records that wait in the log at the beginning."""
@@ -47,7 +47,7 @@ class Run:
     bootstrap: str
     folder: Path
     seconds: float
-    per_record: float = 0.02
+    per_record: float = 0.06
     rate: float = 60.0
     lead: int = LEAD
     say: Callable[[str], None] = lambda _: None

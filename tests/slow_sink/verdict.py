@@ -35,7 +35,7 @@ class Verdict:
 
 
 def judge(samples: Sequence[Sample]) -> Verdict:
-    """Growth is allowed up to a twentieth of what is resident, or 8 MiB: what an allocator does in its own time."""
+    """Growth is allowed up to a tenth of what is resident, or 16 MiB: what an allocator does once, at a rebalance for one."""
     end = samples[-1].seconds
     counted = [sample for sample in samples if sample.seconds >= WARM * end]
     middle = sum(sample.seconds for sample in counted) / len(counted)
@@ -43,7 +43,7 @@ def judge(samples: Sequence[Sample]) -> Verdict:
     spread = sum((sample.seconds - middle) ** 2 for sample in counted)
     slope = sum((sample.seconds - middle) * (sample.rss - mean) for sample in counted) / spread if spread else 0.0
     growth = slope * (counted[-1].seconds - counted[0].seconds)
-    return Verdict(3600 * slope, growth, max(8.0, mean / 20), max(sample.in_hand for sample in samples))
+    return Verdict(3600 * slope, growth, max(16.0, mean / 10), max(sample.in_hand for sample in samples))
 
 
 def rows(samples: Sequence[Sample], most: int = ROWS) -> list[str]:

@@ -50,9 +50,10 @@ class Access:
 
     def demand_encrypted(self) -> None:
         """Raises ConfigurationError if the server is another machine and there is no TLS."""
-        if not (self.lite or self.uri.startswith(_TLS) or self.allow_unencrypted):
+        host = host_of(self.uri)  # none: the client says that it is no address, or means this machine
+        if host and not (self.lite or self.uri.startswith(_TLS) or self.allow_unencrypted):
             demand_near(
-                [host_of(self.uri)],
+                [host],
                 "rag.vector_store_url",
                 "Write https:// in rag.vector_store_url",
                 "rag.vector_store_allow_unencrypted",
