@@ -165,6 +165,7 @@ def test_what_the_log_says_is_on_the_map_and_in_the_tables(page: Page, stage: Ba
     expect(node).to_contain_text("lag 12")
     expect(node).to_contain_text("↺ 2")
     expect(page.locator("#processes-body")).to_contain_text("worker")
+    stage.say(*worker())  # the first may count no more: the verdict is made anew only every two seconds
     expect(page.locator("#health .causes")).to_contain_text("broker degraded: worker 1: slow")
     expect(page.locator("#reorgs-body")).to_contain_text("1 block")
     expect(page.locator("#slo-body")).to_contain_text("nobody says how they stand")
@@ -283,7 +284,7 @@ def test_news_is_told_to_who_listens_but_not_at_every_change(page: Page, stage: 
         """() => {
             window.told = [];
             const region = document.getElementById("announcer");
-            new MutationObserver(() => window.told.push(region.textContent)).observe(region, {childList: true});
+            new MutationObserver(() => window.told.push([Date.now(), region.textContent])).observe(region, {childList: true});
         }"""
     )
     for number in range(6):
@@ -291,8 +292,9 @@ def test_news_is_told_to_who_listens_but_not_at_every_change(page: Page, stage: 
         time.sleep(0.3)
     page.wait_for_function("() => window.told.length > 0")
     told = page.evaluate("() => window.told")
-    assert "lert" in told[-1]
-    assert len(told) <= 2, "one in five seconds"
+    assert "lert" in told[-1][1]
+    gaps = [after - before for (before, _), (after, _) in pairwise(told)]
+    assert all(gap >= 4_900 for gap in gaps), "at most one in five seconds"
     stage.say(*(alert(f"Told{number}", now_ms(), "resolved") for number in range(6)))
 
 
