@@ -9,7 +9,7 @@ Invariant: where nothing happened, or nothing is known, there is no rate: None, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from streams.ops.reports import Window
@@ -69,31 +69,45 @@ class Ledger:
 
     def __init__(self) -> None:
         self._halves: dict[str, dict[int, dict[bytes, Half]]] = defaultdict(dict)
+        self._sums: dict[tuple[str, int], list[tuple[int, Count]]] = {}  # of all processes, made when they are asked for
 
     def take(self, window: Window) -> None:
         """Raises SchemaError for what is no half hour."""
         self._halves[window.name].setdefault(window.start_ms, {})[window.key] = Half.of(window)
+        self._sums.pop((window.name, window.start_ms), None)
 
     def forget(self, before_ms: int) -> None:
         """Lets go of half hours that ended before."""
-        for halves in self._halves.values():
+        for name, halves in self._halves.items():
             for start in [start for start in halves if start + MINUTES * MINUTE_MS <= before_ms]:
                 del halves[start]
+                self._sums.pop((name, start), None)
 
     def minutes(self, name: str, start_ms: int, end_ms: int) -> Iterator[tuple[int, Count]]:
         """(start, events) of each known minute that began within a span, in order."""
-        for start, halves in sorted(self._halves.get(name, {}).items()):
+        for start in sorted(self._halves.get(name, {})):
             if start + MINUTES * MINUTE_MS <= start_ms or start >= end_ms:
                 continue
-            for at in range(MINUTES):
-                begin = start + at * MINUTE_MS
-                known = [half for half in halves.values() if half.known >> at & 1]
-                if known and start_ms <= begin < end_ms:
-                    yield begin, Count(sum(half.total[at] for half in known), sum(half.bad[at] for half in known), 1)
+            for begin, count in self._summed(name, start):
+                if start_ms <= begin < end_ms:
+                    yield begin, count
+
+    def _summed(self, name: str, start: int) -> list[tuple[int, Count]]:
+        found = self._sums.get((name, start))
+        if found is None:
+            found = self._sums[name, start] = list(_minutes(start, self._halves[name][start].values()))
+        return found
 
     def count(self, name: str, start_ms: int, end_ms: int) -> Count:
         """Of a span."""
         return counted(count for _, count in self.minutes(name, start_ms, end_ms))
+
+
+def _minutes(start: int, halves: Collection[Half]) -> Iterator[tuple[int, Count]]:
+    for at in range(MINUTES):
+        known = [half for half in halves if half.known >> at & 1]
+        if known:
+            yield start + at * MINUTE_MS, Count(sum(half.total[at] for half in known), sum(half.bad[at] for half in known), 1)
 
 
 def counted(counts: Iterable[Count]) -> Count:
