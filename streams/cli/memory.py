@@ -13,6 +13,7 @@ from schemas.records import MEMORY_TYPES, MemoryType
 from streams.cli.answers import show_memories, show_memory
 from streams.cli.asking import gateway_client, gateway_option, json_option, moment_options, print_json, wait_option
 from streams.cli.corrections import invalidate, link, merge, supersede
+from streams.cli.options import command_id_option, importance_option, limit_option, tags_option
 from streams.errors import ConfigurationError
 from streams.serving.wire import CONTENT_LIMIT
 from streams.settings import Settings
@@ -42,9 +43,9 @@ for correction in (supersede, merge, invalidate, link):
 @click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="Store the bytes of a file instead; - is stdin.")
 @click.option("--media-type", help="What the content is (default: text/plain; with --file application/octet-stream).")
 @click.option("--type", "kind", default="LONG_TERM", show_default=True, type=click.Choice(MEMORY_TYPES, case_sensitive=False))
-@click.option("--importance", default=0.5, show_default=True, type=click.FloatRange(0, 1))
-@click.option("--tag", "tags", multiple=True, help="A label; repeat for several.")
-@click.option("--command-id", help="UUID; repeat it to be sure that a retry stores nothing twice.")
+@importance_option
+@tags_option
+@command_id_option
 @wait_option
 @gateway_option
 @json_option
@@ -100,7 +101,7 @@ def store(  # noqa: PLR0917  (click passes options by name)
 @click.option("--since", type=int, help="Unix seconds, inclusive.")
 @click.option("--until", type=int, help="Unix seconds, inclusive.")
 @click.option("--max-age", type=click.IntRange(min=0), help="Seconds back from now.")
-@click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
+@limit_option
 @click.option("--order", default="newest", show_default=True, type=click.Choice(["newest", "oldest"]), help="Which come first.")
 @moment_options
 @gateway_option

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from streams.cli.answers import show_context
 from streams.cli.asking import gateway_client, gateway_option, json_option, moment_options, print_json
+from streams.cli.options import max_results_option, max_tokens_option, min_similarity_option, render_option
 from streams.cli.window import FORMS, WindowType
 from streams.settings import Settings
 
@@ -18,14 +19,14 @@ from streams.settings import Settings
 @click.command()
 @click.argument("agent")
 @click.argument("text", required=False)
-@click.option("-n", "--max-results", default=5, show_default=True, type=click.IntRange(1, 100))
-@click.option("--min-similarity", type=click.FloatRange(-1, 1), help="Least cosine (default: the gateway's setting).")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Bound on the tokens of all texts.")
+@max_results_option
+@min_similarity_option
+@max_tokens_option
 @click.option("--window", type=WindowType(), help=f"Which memories: {FORMS}.")
 @click.option("--size", type=click.IntRange(1, 1_000), help="Most memories of the window (default: 50).")
 @click.option("--cursor", help="Walk on: what the answer before gave as next.")
 @click.option("--order", type=click.Choice(["score", "time", "edges"]), help="edges: the best first and last.")
-@click.option("--render", type=click.Choice(["plain", "cited"]), help="Print one text for a prompt.")
+@render_option
 @click.option("--truncate", is_flag=True, help="Cut one memory that is too long for the rest of the budget.")
 @click.option("--proofs", is_flag=True, help="Have every item proven, and check the proofs.")
 @click.option("--root", "trusted", metavar="HEX", help="With --proofs: the root you trust; the proofs must be for it.")

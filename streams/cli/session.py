@@ -12,6 +12,16 @@ from rich.text import Text
 from schemas.records import MEMORY_TYPES, MemoryType
 from streams.cli.answers import show_context, show_memories
 from streams.cli.asking import gateway_client, gateway_option, json_option, moment_options, print_json, wait_option, when
+from streams.cli.options import (
+    command_id_option,
+    importance_option,
+    limit_option,
+    max_results_option,
+    max_tokens_option,
+    min_similarity_option,
+    render_option,
+    tags_option,
+)
 from streams.serving.wire import SessionView
 from streams.settings import Settings
 
@@ -119,9 +129,9 @@ def list_sessions(settings: Settings, agent: str, url: str | None, as_json: bool
 @click.argument("text")
 @owner_option
 @click.option("--type", "kind", default="WORKING", show_default=True, type=click.Choice(MEMORY_TYPES, case_sensitive=False))
-@click.option("--importance", default=0.5, show_default=True, type=click.FloatRange(0, 1))
-@click.option("--tag", "tags", multiple=True, help="A label; repeat for several.")
-@click.option("--command-id", help="UUID; repeat it to be sure that a retry stores nothing twice.")
+@importance_option
+@tags_option
+@command_id_option
 @wait_option
 @gateway_option
 @json_option
@@ -169,7 +179,7 @@ def store(  # noqa: PLR0917  (click passes options by name)
 @click.argument("agent")
 @session_argument
 @owner_option
-@click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
+@limit_option
 @moment_options
 @gateway_option
 @json_option
@@ -208,10 +218,10 @@ def read(  # noqa: PLR0917  (click passes options by name)
 @session_argument
 @click.argument("text")
 @owner_option
-@click.option("-n", "--max-results", default=5, show_default=True, type=click.IntRange(1, 100))
-@click.option("--min-similarity", type=click.FloatRange(-1, 1), help="Least cosine (default: the gateway's setting).")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Bound on the tokens of all texts.")
-@click.option("--render", type=click.Choice(["plain", "cited"]), help="Print one text for a prompt.")
+@max_results_option
+@min_similarity_option
+@max_tokens_option
+@render_option
 @moment_options
 @gateway_option
 @json_option

@@ -45,3 +45,11 @@ def the_agent(given: str | None, default: str | None) -> str:
     if agent is None:
         raise BadRequestError("no agent named", "Give `agent`: its address, 0x and 40 hex digits.", 400)
     return agent
+
+
+class Bound:
+    """What carries requests out in calls of one server. ``agent``: whom calls are about that name nobody."""
+
+    def __init__(self, caller: Caller, agent: str | None) -> None:
+        self._caller = caller
+        self._agent = agent

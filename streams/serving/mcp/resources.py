@@ -9,18 +9,14 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.prompts.base import UserMessage
 from pydantic import Field
 
-from streams.serving.mcp.caller import Caller, the_agent
+from streams.serving.mcp.caller import Bound, the_agent
 from streams.serving.wire import QUERY_LIMIT, ContextItem
 
 PROMPT_RESULTS = 10
 
 
-class Resources:
+class Resources(Bound):
     """Readers behind the addresses, and the prompt."""
-
-    def __init__(self, caller: Caller, agent: str | None) -> None:
-        self._caller = caller
-        self._agent = agent
 
     async def memory(self, agent: str, memory_id: str, ctx: Context) -> str:
         """One live memory of an agent, with its source."""

@@ -29,7 +29,7 @@ from streams.serving.mcp.arguments import (
     ValidAtArg,
     WaitArg,
 )
-from streams.serving.mcp.caller import Caller, the_agent
+from streams.serving.mcp.caller import Bound, the_agent
 from streams.serving.wire import LIST_LIMIT, MemoryList, Receipt, SessionList, SessionView
 from streams.serving.wire import Context as Found
 from streams.serving.wire.shared import OWNERS_LIMIT, SharedContext
@@ -43,13 +43,8 @@ OwnerArg = Annotated[
 ]
 
 
-class SessionTools:
+class SessionTools(Bound):
     """Methods are tools; their signatures are the schemas."""
-
-    def __init__(self, caller: Caller, agent: str | None) -> None:
-        """``agent``: whom calls are about that name nobody."""
-        self._caller = caller
-        self._agent = agent
 
     async def open_session(  # noqa: PLR0917  (arguments are the tool's schema)
         self,

@@ -34,7 +34,7 @@ from streams.serving.mcp.arguments import (
     ValidAtArg,
     WaitArg,
 )
-from streams.serving.mcp.caller import Caller, the_agent
+from streams.serving.mcp.caller import Bound, the_agent
 from streams.serving.wire import (
     LIST_LIMIT,
     QUERY_LIMIT,
@@ -60,13 +60,8 @@ class Proven(BaseModel):
     proof: dict[str, Any] = Field(description="The document, which anybody can check offline: monmouth proof verify.")
 
 
-class Tools:
+class Tools(Bound):
     """Methods are tools; their signatures are the schemas."""
-
-    def __init__(self, caller: Caller, agent: str | None) -> None:
-        """``agent``: whom calls are about that name nobody."""
-        self._caller = caller
-        self._agent = agent
 
     async def store_memory(  # noqa: PLR0917  (arguments are the tool's schema)
         self,
