@@ -128,6 +128,7 @@ class CrossExExTestHarness:
             "workers": str(config.workers),
             "partitions": str(self._settings.kafka.partitions),
             "cache": f"{config.cache_mb} MiB",
+            "tests that ran": f"{len(self.results)} of {len(self._cases)}",
             "processes killed": "yes" if config.errors else "no",
         }
         return markdown("Integration tests", facts, self.results)

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from connectors.chain.devchain import DevChain
-from streams.cli.demo.course import Course, Part, PartResult
+from streams.cli.demo.course import Course, Part
 from streams.cli.demo.report import markdown, write
 from streams.cli.demo.system import System, deployed
 from streams.settings import Settings
@@ -47,40 +47,39 @@ class Show:
 async def play(show: Show, base: Settings, wanted: Wanted) -> bool:
     """Whether all parts ran and held. Raises MonmouthError for what stops the demo."""
     console, began = Console(), time.monotonic()
-    results: list[PartResult] = []
-    passed = False
+    course = Course(console, 0, PART_SECONDS)
     try:
-        passed = await _played(show, base, wanted, console, results)
+        await _played(show, base, wanted, course)
     finally:
         seconds = time.monotonic() - began
-        _tell(console, results, passed, seconds)
+        _tell(course, seconds)
         if wanted.report is not None:
-            write(wanted.report, markdown(show.title, _facts(show, base, wanted, seconds), results))
+            write(wanted.report, markdown(show.title, _facts(show, base, wanted, course, seconds), course.results))
             console.print(f"report: {wanted.report}", soft_wrap=True)
-    return passed
+    return course.passed
 
 
-async def _played(show: Show, base: Settings, wanted: Wanted, console: Console, results: list[PartResult]) -> bool:
+async def _played(show: Show, base: Settings, wanted: Wanted, course: Course) -> None:
+    console = course.console
     console.print(f"[bold]{show.title}[/bold]: {show.agents} agents, {show.workers} workers; starting …", highlight=False)
     chain = DevChain(wanted.seed, agents=show.agents, transactions=show.transactions, finality_depth=FINALITY_DEPTH)
     external = wanted.external_kafka
     async with deployed(base, chain, workers=show.workers, external_kafka=external, say=console.print) as system:
         parts = show.parts(system)
-        course = Course(console, len(parts), PART_SECONDS, results)
+        course.total = len(parts)
         for name, part in parts:
             await course.run(name, part)
             system.check()
         console.print("stopping everything …")
-        return course.passed
 
 
-def _tell(console: Console, results: Sequence[PartResult], passed: bool, seconds: float) -> None:
-    held = sum(result.success for result in results)
-    said = f"{held} of {len(results)} parts held, in {seconds:.0f} s"
-    console.print(f"[green]{said}[/green]" if passed else f"[red]{said}: NOT everything held[/red]", highlight=False)
+def _tell(course: Course, seconds: float) -> None:
+    said = f"{sum(result.success for result in course.results)} of {course.total} parts held, in {seconds:.0f} s"
+    text = f"[green]{said}[/green]" if course.passed else f"[red]{said}: NOT everything held[/red]"
+    course.console.print(text, highlight=False)
 
 
-def _facts(show: Show, base: Settings, wanted: Wanted, seconds: float) -> dict[str, str]:
+def _facts(show: Show, base: Settings, wanted: Wanted, course: Course, seconds: float) -> dict[str, str]:
     return {
         "agents": str(show.agents),
         "transactions in a block": f"about {show.transactions}",
@@ -88,5 +87,6 @@ def _facts(show: Show, base: Settings, wanted: Wanted, seconds: float) -> dict[s
         "partitions": str(base.kafka.partitions),
         "seed": str(wanted.seed),
         "run": "short" if wanted.fast else "full",
+        "parts that ran": f"{len(course.results)} of {course.total}",
         "seconds in all": f"{seconds:.0f}",
     }
