@@ -76,10 +76,15 @@ def measure_disk(folder: Path) -> None:
     gauge.set_function(_disk_usage(folder))
 
 
+def used_percent(used: int, free: int) -> float:
+    """As ``df`` counts it: of what this process could use, without what the system keeps back for itself."""
+    return 100 * used / max(1, used + free)
+
+
 def _disk_usage(folder: Path) -> Callable[[], float]:
     def usage() -> float:
         place = next((path for path in (folder, *folder.absolute().parents) if path.exists()), Path("/"))
         disk = shutil.disk_usage(place)
-        return 100 * disk.used / disk.total
+        return used_percent(disk.used, disk.free)
 
     return usage

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from streams.metrics import used_percent
 from streams.ops.health.finding import Finding, Level
 
 BLOCK = 4096
@@ -35,7 +36,7 @@ class Disk:
             self._write()
         except OSError as error:
             return Finding("failed", f"the state folder: {error.strerror}")
-        percent = 100 * (usage.total - usage.free) / usage.total
+        percent = used_percent(usage.used, usage.free)
         level = Level("disk used", percent, self._failed, " %")
         said = f"{percent:.1f} % of the disk of the state folder is used"
         if percent >= self._failed:
