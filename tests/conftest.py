@@ -21,8 +21,9 @@ if "CI" not in os.environ:
     settings.load_profile("patient")
 
 pytest_plugins = ("tests.broker_fixtures", "tests.cassandra_fixtures", "tests.milvus_fixtures")
-LANES = ("cassandra", "milvus")
-"""Markers of servers too large to have two of: all of their tests go to one process."""
+ALONE = {"unit", "property", "checker", "sim", "isolation"}
+"""Folders of tests that share nothing with others; the rest share servers, and mind what else the machine does."""
+SERVERS = ("kafka", "cassandra", "milvus", "node")
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MONMOUTH_DATA", ROOT.parent / "shared" / "data"))
 MODELS = Path(os.environ.get("MONMOUTH_MODELS", ROOT / ".monmouth" / "models"))
@@ -30,10 +31,11 @@ MODELS = Path(os.environ.get("MONMOUTH_MODELS", ROOT / ".monmouth" / "models"))
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes (``-n 2 --dist loadgroup``), a file stays in one, and so does a large server."""
+    """With ``-n 2 --dist loadgroup`` all tests of servers run one after the other in one process, the others beside them."""
     for item in items:
-        lane = next((name for name in LANES if item.get_closest_marker(name)), str(item.path))
-        item.add_marker(pytest.mark.xdist_group(lane))
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        shares = folder not in ALONE or any(map(item.get_closest_marker, SERVERS))
+        item.add_marker(pytest.mark.xdist_group("servers" if shares else str(item.path)))
 
 
 @pytest.fixture(scope="session")
