@@ -26,6 +26,7 @@ RAW = TEXT.encode()
         blake3(RAW).digest(),
         *(b64encode(os.urandom(before) + RAW + b"behind") for before in range(7)),
     ],
+    ids=["plain", "utf16le", "utf16be", "hex", "HEX", "digest", *(f"base64 at {before}" for before in range(7))],
 )
 def test_a_planted_file_is_found(tmp_path: Path, planted: bytes) -> None:
     (tmp_path / "deep").mkdir()
