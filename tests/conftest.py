@@ -29,7 +29,7 @@ DATA = Path(os.environ.get("MONMOUTH_DATA", ROOT.parent / "shared" / "data"))
 MODELS = Path(os.environ.get("MONMOUTH_MODELS", ROOT / ".monmouth" / "models"))
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # the plugin reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With ``-n 2 --dist loadgroup`` all tests of servers run one after the other in one process, the others beside them."""
     for item in items:
