@@ -31,6 +31,15 @@ class Waiting:
         """Whether no other record may be set aside."""
         return self.count >= MOST
 
+    @property
+    def roomy(self) -> bool:
+        """Whether so few wait that one that was full may take more, and is not full again at once."""
+        return self.count <= MOST // 2
+
+    def holds(self, name: Name, offset: int) -> bool:
+        """Whether this record waits already."""
+        return offset in self._tiers.get(name, ())
+
     def place(self, name: Name, offset: int) -> int | None:
         """None if it is this record's turn; else the tier to wait in, which is that of the first of its name."""
         tiers = self._tiers.get(name)

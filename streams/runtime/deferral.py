@@ -29,7 +29,7 @@ from streams.topics import RETRIES
 
 
 class FullError(MonmouthError):
-    """As many records wait as may; the partition waits until some got through."""
+    """As many wait as may. The partition is opened anew, and takes fewer at once until no more come in (``ripening``)."""
 
     category = Category.EXTERNAL
     severity = Severity.MEDIUM
@@ -122,7 +122,7 @@ class Deferral:
             self._aside(again, tier, outbox)
 
     def _aside(self, one: _Try, tier: int, outbox: Outbox) -> None:
-        if self.waiting.full:
+        if self.waiting.full and not self.waiting.holds(one.name, one.record.offset):  # one that waits goes its way to its end
             raise FullError(f"{self._agent}/{self._partition}: {MOST} records wait to be tried again")
         letter = dead_letter(
             one.record, self._source(one.record), self._agent, one.error, one.reason, attempts=one.attempts, whole=True

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.core.batching import Batching, weight
+from streams.core.deferral import Waiting
 from streams.errors import FencedError, LogIntegrityError, PoisonError, may_pass
 from streams.health import REWINDS
 from streams.last_words import happened_at
@@ -95,7 +96,7 @@ class AgentLoop:
         self._fatal: BaseException | None = None
         self._readers = Readers(job.client)
         self._late = Lateness(job.name)
-        self._ripening = Ripening(job.limits.pauses, self._runs)
+        self._ripening = Ripening(job.limits.pauses, self._runs, self._waiting, _delivered(job))
         self._learned: dict[int, Batching] = {}
         self._shared = False
         self.started = False
@@ -184,6 +185,7 @@ class AgentLoop:
         if self._seats.get(seat.number) is seat and seat.work is None:
             with suppress(LogError):  # no longer assigned
                 self._consumer.release(self._sources(seat))
+                self._ripening.reopen(seat.number, self._consumer)
 
     async def _halt(self, seat: Seat) -> None:
         """Waits for the transaction in flight; nothing more is begun for this seat."""
@@ -236,8 +238,16 @@ class AgentLoop:
         if running is not None:
             metrics.PARTITIONS.labels(self._job.name).dec()
             await running.close(keep=True)
+        self._leave_alone(seat)
+
+    def _leave_alone(self, seat: Seat) -> None:
+        """Reads nothing of a partition. Its position is one of no meaning: the client would ask for the committed one,
+        and if that is lost or none, no partition could be read.
+        """
         with suppress(LogError):  # no longer assigned
             self._consumer.pause(self._sources(seat))
+            for source in self._sources(seat):
+                self._consumer.seek(source, 0)
 
     def _share_out(self, found: Mapping[TopicPartition, Sequence[Message]]) -> list[tuple[Seat, Partition, Batch]]:
         batches: dict[int, dict[str, Sequence[Message]]] = {}
@@ -370,6 +380,10 @@ class AgentLoop:
         seat = self._seats.get(number)
         return seat is not None and seat.running is not None
 
+    def _waiting(self, number: int) -> Waiting | None:
+        seat = self._seats.get(number)
+        return None if seat is None or seat.running is None else seat.running.waiting
+
     async def revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Puts everything down: an eager rebalance takes all partitions away, and gives most of them back."""
         self._shared = False
@@ -415,7 +429,9 @@ class AgentLoop:
             kept.most, kept.least = fresh.most, fresh.least
             seat = self._seats[number] = Seat(number, kept, held=self._job.held(number))
             metrics.HELD.labels(self._job.name, str(number)).set(bool(seat.held))
-            if not seat.held:
+            if seat.held:
+                self._leave_alone(seat)
+            else:
                 self._start(seat, 0.0)
         self._shared = self.started = True
         for number in self._parked.keys() - set(numbers):
@@ -453,6 +469,11 @@ class AgentLoop:
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
+
+
+def _delivered(job: Job) -> list[str]:
+    """Topics of whose records some may have to wait."""
+    return [topic for topic in job.spec.inputs if job.spec.defers and topic not in (job.marked, *RETRIES)]
 
 
 def _portion(batch: Batch, batching: Batching, waited: float) -> tuple[Batch, Batch]:

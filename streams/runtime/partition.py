@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from streams.core.block import BlockRef
 from streams.core.chain import LiveBlock
 from streams.core.checkpoint import TIP
+from streams.core.deferral import Waiting
 from streams.core.replay import Replay
 from streams.core.segment import Block, Outside, Unit
 from streams.core.undo import UndoPlan
@@ -60,6 +61,11 @@ class Partition:
         """Seconds since a rewind under way began; 0 if there is none."""
         since = self._fold.rewinding_since
         return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """Records that were set aside; None where none ever are."""
+        return None if self._fold.deferral is None else self._fold.deferral.waiting
 
     @property
     def reading(self) -> dict[str, int]:

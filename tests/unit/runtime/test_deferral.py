@@ -156,6 +156,22 @@ async def test_a_place_that_is_away_as_a_whole_holds_the_partition(tmp_path: Pat
     assert [text for _, text in place.got] == ["a", "b"]
 
 
+async def test_where_as_many_wait_as_may_those_go_on_to_their_end_and_the_others_come_after(
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.core.deferral.MOST", 4)
+    broker, chain = FakeBroker(), grown()
+    publish(broker, chain)
+    texts = [f"{number}" for number in range(20)]
+    place.fails.update({"0": 99, "7": 2})
+    for text in texts:
+        say(broker, chain, AGENTS[0], text)
+    async with worker(broker, settings(tmp_path), [post()], QUICK) as task:
+        await until(lambda: len(place.got) == 19, task, 20)
+    assert [text for _, text in place.got] == texts[1:]
+    assert letters(broker) == {"0": ("StoreError", 4)}
+
+
 class Keeps(Post):
     keeps_state: ClassVar[bool] = True
 

@@ -70,6 +70,19 @@ async def test_a_worker_that_starts_leaves_it_alone_from_the_beginning(tmp_path:
     check_tally(broker, chain)
 
 
+async def test_one_whose_position_is_lost_does_not_stop_the_others(tmp_path: Path) -> None:
+    broker, chain, config = FakeBroker(), grown(), settings(tmp_path)
+    publish(broker, chain)
+    broker.cut(TopicPartition(topics.TRANSACTIONS, HELD), 3)
+    switch(config, on=True)
+    others = [number for number in range(chain.partitions) if number != HELD]
+    async with worker(broker, config, [factory(Tally)]) as task:
+        await until(lambda: all(stands(broker, number) >= end_of(broker, number) for number in others), task)
+        await _quiet()
+        assert not task.done()
+        assert stands(broker, HELD) == 0
+
+
 async def test_an_error_that_ends_a_worker_says_where_it_happened(tmp_path: Path) -> None:
     broker, chain = FakeBroker(), grown()
     publish(broker, chain)
