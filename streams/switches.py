@@ -2,8 +2,9 @@
 
 A file that is replaced whole; processes look at it a few times a second. ``vectors``: the gateway answers without the vector
 store. ``hold AGENT/PARTITION``: workers leave that partition alone, and nothing of it is lost, since its position stays.
-Invariants: a switch ends by itself after its ``seconds`` from when a process first saw it, also if whoever set it is gone; one
-without stays until it is taken out. A file that cannot be read changes nothing, and stops nothing.
+Invariants: a switch ends by itself after its ``seconds``, also if whoever set it is gone, and one that is over stays so for
+processes that start later: these count from when it was set, by the time of day, the others by their own clocks from when they
+first saw it. One without stays until it is taken out. A file that cannot be read changes nothing, and stops nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from streams import wall
+
 _log = logging.getLogger(__name__)
 FILE = Path("switches.json")
 VECTORS = "vectors"
@@ -28,11 +31,12 @@ LOOK_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """``id``: of this setting of it. ``seconds``: None for as long as it is there."""
+    """``id``: of this setting of it. ``seconds``: None for as long as it is there. ``at``: time of day when it was set."""
 
     why: str
     seconds: float | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    at: float = field(default_factory=wall.time_of_day)
 
 
 def hold(agent: str, partition: int) -> str:
@@ -70,9 +74,15 @@ def change(path: Path, put: Mapping[str, Switch] | None = None, drop: tuple[str,
 class Switches:
     """As one process sees them."""
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.monotonic,
+        time_of_day: Callable[[], float] = wall.time_of_day,
+    ) -> None:
         self._path = path
         self._clock = clock
+        self._time_of_day = time_of_day
         self._looked = float("-inf")
         self._known: dict[str, Switch] = {}
         self._seen: dict[str, float] = {}
@@ -104,4 +114,7 @@ class Switches:
         except (OSError, ValueError) as error:
             _log.warning("switches are not readable, those known stay: %s", error)
             return
-        self._seen = {switch.id: self._seen.get(switch.id, now) for switch in self._known.values()}
+        today = self._time_of_day()
+        self._seen = {
+            switch.id: self._seen.get(switch.id, now - max(0.0, today - switch.at)) for switch in self._known.values()
+        }

@@ -45,6 +45,16 @@ def test_it_ends_by_itself_and_begins_anew_when_it_is_set_anew(tmp_path: Path) -
     assert seen.on("vectors")
 
 
+def test_one_that_is_over_stays_over_for_a_process_that_starts_later(tmp_path: Path) -> None:
+    path = tmp_path / "switches.json"
+    change(path, {"vectors": Switch("down", seconds=10, at=1_000.0), hold("memory", 2): Switch("altered", at=1_000.0)})
+    half, over, before = (Switches(path, Clock(), lambda now=now: now) for now in (1_005.0, 1_010.0, 900.0))  # type: ignore[misc]
+    assert half.on("vectors")
+    assert before.on("vectors")  # the clock was set back: it ends later, but it ends
+    assert not over.on("vectors")
+    assert over.on("hold memory/2")
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"vectors": 1}', '{"vectors": {"until": 3}}', "[" * 100_000])
 def test_a_file_that_is_none_keeps_what_was_known(tmp_path: Path, text: str) -> None:
     path = tmp_path / "switches.json"

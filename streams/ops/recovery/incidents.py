@@ -16,6 +16,8 @@ from streams.ops.recovery.decide import Action, Strategy, decide
 
 PRIORITY = {Kind.PRODUCER: 0, Kind.WORKER: 1, Kind.GATEWAY: 2}
 """Who comes first if several are ill: without new blocks nobody else has work, without workers a gateway answers stale."""
+DOUBLINGS = 16
+"""Of a pause: what may pass is tried for days, and a float has an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Incidents:
         """An action on it has come to its end, and was judged."""
         incident = self.open.get(program)
         if incident is not None:
-            pause = min(self._limits.longest_pause, self._limits.pause * 2.0 ** max(0, len(incident.tried) - 1))
+            pause = min(self._limits.longest_pause, self._limits.pause * 2.0 ** min(max(0, len(incident.tried) - 1), DOUBLINGS))
             incident.due = now + pause
 
     def well(self, program: str, now: float) -> None:

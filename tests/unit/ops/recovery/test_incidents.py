@@ -93,6 +93,16 @@ def test_an_integrity_stop_is_isolated_once_and_never_restarted() -> None:
     assert incidents.next([ailment], 1e6) is None
 
 
+def test_what_may_pass_is_tried_for_days() -> None:
+    incidents, now = Incidents(LIMITS), 0.0
+    ailment = Ailment("worker-1", Kind.WORKER, Symptom.DEAD, LastWords.of(StoreError("away")))
+    for _ in range(2_000):
+        now += LIMITS.longest_pause
+        assert incidents.next([ailment], now) is not None
+        incidents.acted("worker-1", now)
+    assert incidents.open["worker-1"].due == now + LIMITS.longest_pause
+
+
 @given(st.lists(st.tuples(st.floats(0.1, 90), st.booleans()), max_size=200))
 def test_no_storm_whatever_happens(course: list[tuple[float, bool]]) -> None:
     """A process that dies again and again, with any pauses, is acted on no more often than the limits allow."""
