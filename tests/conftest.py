@@ -20,22 +20,10 @@ settings.register_profile("patient", deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("patient")
 
-pytest_plugins = ("tests.broker_fixtures", "tests.cassandra_fixtures", "tests.milvus_fixtures")
-ALONE = {"unit", "property", "checker", "sim", "isolation"}
-"""Folders of tests that share nothing with others; the rest share servers, and mind what else the machine does."""
-SERVERS = ("kafka", "cassandra", "milvus", "node")
+pytest_plugins = ("tests.broker_fixtures", "tests.cassandra_fixtures", "tests.milvus_fixtures", "tests.lanes")
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MONMOUTH_DATA", ROOT.parent / "shared" / "data"))
 MODELS = Path(os.environ.get("MONMOUTH_MODELS", ROOT / ".monmouth" / "models"))
-
-
-@pytest.hookimpl(tryfirst=True)  # the plugin reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With ``-n 2 --dist loadgroup`` all tests of servers run one after the other in one process, the others beside them."""
-    for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        shares = folder not in ALONE or any(map(item.get_closest_marker, SERVERS))
-        item.add_marker(pytest.mark.xdist_group("servers" if shares else str(item.path)))
 
 
 @pytest.fixture(scope="session")
