@@ -182,7 +182,13 @@ class RpcSource:
                 return await self._nodes.leading(lambda node: self._split(node, chunk))
 
         chunks = [calls[i : i + CHUNK] for i in range(0, len(calls), CHUNK)]
-        results = [result for part in await asyncio.gather(*map(one, chunks)) for result in part]
+        asking = [asyncio.create_task(one(chunk)) for chunk in chunks]
+        try:
+            results = [result for part in await asyncio.gather(*asking) for result in part]
+        finally:  # what is left of a read that failed would be asked for nobody, and of whoever leads next
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
         for result in results:
             if isinstance(result, RpcError):
                 raise result

@@ -101,6 +101,14 @@ async def test_the_next_one_leads_once_the_first_fails_and_says_so_once(pair: Pa
         await source.head()
 
 
+async def test_what_is_left_of_a_read_that_failed_is_not_asked_of_the_next_one(pair: Pair) -> None:
+    first, second, source = pair
+    first.status = 503
+    await fail(lambda: source.canonical(range(60)))
+    await asyncio.sleep(0.2)
+    assert second.calls == []
+
+
 def test_weights_are_of_each_node() -> None:
     with pytest.raises(ConfigurationError, match="2 nodes"):
         RpcSource("http://a:1", others=["http://b:1"], strategy="weighted", weights=[1.0])
