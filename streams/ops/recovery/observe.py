@@ -20,7 +20,8 @@ BREAKER = "monmouth_circuit_breaker_state"
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look. ``answers``: its probes do. ``complaints``: how many there are of readiness. ``work``: done since it started.
+    """One look. ``answers``: its probes do. ``started``: it had all it needs to begin. ``complaints``: how many there are of
+    readiness. ``work``: done since it started.
 
     ``waiting``: age in seconds of the oldest record that waits, but for partitions that are held back. ``places``: first words
     of the names of circuits that are open.
@@ -28,6 +29,7 @@ class Sight:
 
     answers: bool = False
     live: bool = False
+    started: bool = False
     complaints: int = 0
     held: int = 0
     owned: int = 0
@@ -46,6 +48,7 @@ async def look(session: aiohttp.ClientSession, port: int) -> Sight:
     base = f"http://127.0.0.1:{port}"
     try:
         live, _ = await _get(session, f"{base}/livez")
+        started, _ = await _get(session, f"{base}/startupz")
         ready, complaints = await _get(session, f"{base}/readyz")
         _, metrics = await _get(session, f"{base}/metrics")
         found = measured(metrics)
@@ -54,6 +57,7 @@ async def look(session: aiohttp.ClientSession, port: int) -> Sight:
     return Sight(
         answers=True,
         live=live == 200,
+        started=started == 200,
         complaints=0 if ready == 200 else max(1, len(complaints.splitlines())),
         held=int(sum(found[HELD].values())),
         owned=int(sum(found[OWNED].values())),

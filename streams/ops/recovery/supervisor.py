@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds. ``start``: until a new process must answer; ``hung``: without an answer; ``stuck``: ready, and nothing done.
+    """Seconds. ``start``: until a new process must answer, and from then on until it must have started; ``hung``: without
+    an answer; ``stuck``: ready, and nothing done.
 
     ``steady``: ready in one go, and then it counts as healed; ``heal``: for that to come about after an action.
     """
@@ -132,7 +133,8 @@ class Supervisor:
         worked = sight.work != watched.sight.work or not sight.waiting
         watched.answered = watched.answered or sight.answers
         watched.silent_since = None if sight.answers and sight.live else watched.silent_since or now
-        watched.unready_since = None if sight.ready or not sight.answers else watched.unready_since or now
+        same = sight.answers and sight.started == watched.sight.started
+        watched.unready_since = None if sight.ready or not same else watched.unready_since or now
         watched.idle_since = None if worked or not sight.ready else watched.idle_since or now
         watched.ready_since = None if not sight.ready else watched.ready_since or now
         watched.sight = sight
@@ -144,7 +146,7 @@ class Supervisor:
         patience = self._patience
         since = [
             (Symptom.HUNG, watched.silent_since, patience.hung if watched.answered else patience.start),
-            (Symptom.UNREADY, watched.unready_since, self._limits.patience),
+            (Symptom.UNREADY, watched.unready_since, self._limits.patience if watched.sight.started else patience.start),
             (Symptom.STUCK, watched.idle_since, patience.stuck),
         ]
         for symptom, began, longest in since:
