@@ -70,14 +70,21 @@ class JsonRpc:
     """One node. Opens its connections on the first call; ``close`` when done."""
 
     def __init__(
-        self, url: str, *, timeout: float = 30.0, max_answer: int = MAX_ANSWER, allow_unencrypted: bool = False
+        self,
+        url: str,
+        *,
+        timeout: float = 30.0,
+        max_answer: int = MAX_ANSWER,
+        allow_unencrypted: bool = False,
+        namesakes: int = 0,
     ) -> None:
+        """``namesakes``: how many others there are whose addresses differ in what is not public alone."""
         if not public(url).startswith(("http://", "https://")) or not urlsplit(url).hostname:
             raise ConfigurationError(f"not a node address: {public(url)}", "Give it as http://host:port.")
         if not allow_unencrypted:
             demand_private_login(url)
         self._url = url
-        self.name = public(url)
+        self.name = public(url) + (f" ({namesakes + 1})" if namesakes else "")
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._max_answer = max_answer
         self.policy = policy_for(f"node {self.name}", TERMS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from connectors.chain.jsonrpc import (
     JsonRpc,
     RpcError,
     demand_private_login,
+    public,
 )
 from connectors.chain.nodes import Nodes
 from connectors.chain.verify import Level, check_block
@@ -63,7 +65,11 @@ class RpcSource:
         weights: Sequence[float] = (),
     ) -> None:
         """``allow_unencrypted``: a login in an address may go to another machine in the clear."""
-        more = [JsonRpc(other, allow_unencrypted=allow_unencrypted) for other in others]
+        seen = Counter([public(url)])
+        more = []
+        for other in others:  # each with a circuit of its own
+            more.append(JsonRpc(other, allow_unencrypted=allow_unencrypted, namesakes=seen[public(other)]))
+            seen[public(other)] += 1
         self._nodes = Nodes([rpc or JsonRpc(url, allow_unencrypted=allow_unencrypted), *more], strategy, weights)
         self._several = bool(more)
         if ws_url is not None and not allow_unencrypted:

@@ -109,6 +109,12 @@ async def test_what_is_left_of_a_read_that_failed_is_not_asked_of_the_next_one(p
     assert second.calls == []
 
 
+def test_addresses_that_differ_in_a_key_are_nodes_with_circuits_of_their_own() -> None:
+    source = RpcSource("https://a:1/first", others=["https://b:1/other", "https://a:1/second", "https://a:1/third"])
+    names = [node.policy.name for node in source._nodes._nodes]
+    assert names == ["node https://a:1", "node https://b:1", "node https://a:1 (2)", "node https://a:1 (3)"]
+
+
 def test_weights_are_of_each_node() -> None:
     with pytest.raises(ConfigurationError, match="2 nodes"):
         RpcSource("http://a:1", others=["http://b:1"], strategy="weighted", weights=[1.0])
