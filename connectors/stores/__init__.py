@@ -28,14 +28,18 @@ def open_memory_store(settings: Settings) -> MemoryStore:
     return LmdbMemoryStore(settings.path(settings.memory.db_path), settings.memory.store_gib << 30)
 
 
-def open_vector_store(settings: Settings) -> VectorStore:
-    """The store of vectors: embedded, or Milvus if rag.vector_store_url names one. Raises StoreError, ConfigurationError."""
+def open_vector_store(settings: Settings, *, late: bool = False) -> VectorStore:
+    """The store of vectors: embedded, or Milvus if rag.vector_store_url names one. Raises StoreError, ConfigurationError.
+
+    ``late``: for a process that can wait for a server that is away, see ``MilvusVectorStore``.
+    """
     url = settings.rag.vector_store_url
     if not url:
         return LmdbVectorStore(settings.path(VECTORS), map_size=settings.memory.store_gib << 30)
     from connectors.stores.milvus import MilvusVectorStore  # noqa: PLC0415  (not needed by default)
 
-    return MilvusVectorStore(_milvus_access(settings), settings.rag.vector_collection, index=settings.rag.vector_index)
+    rag = settings.rag
+    return MilvusVectorStore(_milvus_access(settings), rag.vector_collection, index=rag.vector_index, late=late)
 
 
 def _milvus_access(settings: Settings) -> Access:

@@ -37,7 +37,7 @@ async def _serve(settings: Settings, embedder: Embedder, verifier: Verifier) -> 
         loop.add_signal_handler(number, stop.set)
     memories = open_memory_store(settings)
     try:
-        vectors = open_vector_store(settings)
+        vectors = open_vector_store(settings, late=True)
         try:
             started: asyncio.Future[Gateway] = loop.create_future()
             started.add_done_callback(_announce)

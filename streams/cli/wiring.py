@@ -101,7 +101,7 @@ def _embedding(wiring: Wiring) -> AgentFactory:
     if wiring.settings.worker.standby:
         check_own_stores(wiring.settings)
     embedder = YieldingEmbedder(open_embedder(wiring.settings), wiring.settings.rag.embedding_niceness)
-    vectors = open_vector_store(wiring.settings)
+    vectors = open_vector_store(wiring.settings, late=True)
     wiring.stack.push_async_callback(vectors.close)
     owned: dict[int, VectorStore] = {}
 

@@ -18,6 +18,12 @@ from streams.metrics import REGISTRY
 from streams.ports.stores import Changes, Hit, VectorRow, VectorStore, Version
 from streams.switches import VECTORS, Switches
 
+ANSWERS = Gauge(
+    "monmouth_degraded_answers",
+    "1 where a part that this process does without on purpose answers again.",
+    ["part"],
+    registry=REGISTRY,
+)
 DEGRADED = Gauge("monmouth_degraded", "1 while this process does without a part on purpose.", ["part"], registry=REGISTRY)
 
 
@@ -30,6 +36,16 @@ class DegradableVectors:
         self._off = False
         self.changed = changed
         DEGRADED.labels(VECTORS).set(0)
+        ANSWERS.labels(VECTORS).set(0)
+
+    @property
+    def whole(self) -> VectorStore:
+        """The store itself, to be asked whether it is back."""
+        return self._store
+
+    def answered(self, answers: bool) -> None:
+        """Whether the store, without which this does, answers again."""
+        ANSWERS.labels(VECTORS).set(answers)
 
     @property
     def off(self) -> str:
@@ -38,6 +54,7 @@ class DegradableVectors:
         if (switch is not None) != self._off:
             self._off = switch is not None
             DEGRADED.labels(VECTORS).set(self._off)
+            self.answered(False)
             self.changed()
         return "" if switch is None else switch.why or "switched off"
 

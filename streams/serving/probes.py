@@ -28,15 +28,28 @@ LAG_TOLERATED = 1_000
 
 
 def vector_store_probe(index: VectorStore, dimension: int) -> Probe:
-    """Searches among the vectors of nobody, unless the gateway does without them now."""
-    asked = of_the_store(index, dimension)
+    """Searches among the vectors of nobody. Where the gateway does without them now, that is no failure: it is looked whether
+    the store answers again, for whoever has switched it off.
+    """
+    if not isinstance(index, DegradableVectors):
+        return of_the_store(index, dimension)
+    asked = of_the_store(index.whole, dimension)
 
     async def probe() -> str:
-        if isinstance(index, DegradableVectors) and index.off:
-            return f"not asked, {index.off}: answers come without it"
-        return await asked()
+        why = index.off
+        if not why:
+            return await asked()
+        index.answered(await _answers(asked))
+        return f"not used, {why}: answers come without it"
 
     return probe
+
+
+async def _answers(asked: Probe) -> bool:
+    try:
+        return not await asyncio.wait_for(asked(), PROBE_SECONDS / 2)
+    except (TimeoutError, MonmouthError):
+        return False
 
 
 def embedder_probe(vectors: QueryVectors) -> Probe:

@@ -19,6 +19,12 @@ READ_TIMEOUT = 10.0
 NOT_FOUND = 100
 """The server's code for a collection, or an alias, that is not there."""
 _TLS = ("https://", "tcps://")
+_AWAY = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+"""What gRPC says of a server that is not there, or does not answer."""
+
+
+class ServerAwayError(StoreError):
+    """Nobody answered: that may be otherwise in a while, without a change of settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,14 @@ def connect(access: Access) -> Any:
             else "Start the server ('monmouth infra milvus up' for a local one), or set rag.vector_store_url and "
             "rag.vector_store_token; an empty URL means the embedded store."
         )
-        raise StoreError(f"vector store {access.place} cannot be opened: {said(error, access.token)}", hint) from None
+        kind = ServerAwayError if _away(error) and not access.lite else StoreError
+        raise kind(f"vector store {access.place} cannot be opened: {said(error, access.token)}", hint) from None
+
+
+def _away(error: Exception) -> bool:
+    """Whether there was no answer, rather than a refusal."""
+    code = getattr(error.__cause__, "code", None)
+    return callable(code) and getattr(code(), "name", "") in _AWAY
 
 
 def failure(access: Access, error: Exception) -> StoreError:

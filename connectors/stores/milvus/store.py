@@ -24,9 +24,19 @@ from numpy.typing import NDArray
 
 from connectors.stores.keys import check_agent
 from connectors.stores.milvus import lanes
-from connectors.stores.milvus.client import NOT_FOUND, READ_TIMEOUT, TIMEOUT, Access, code_of, connect, failure
+from connectors.stores.milvus.client import (
+    NOT_FOUND,
+    READ_TIMEOUT,
+    TIMEOUT,
+    Access,
+    ServerAwayError,
+    code_of,
+    connect,
+    failure,
+)
 from connectors.stores.milvus.collection import partition_of, prepare, search_parameters
 from connectors.stores.milvus.horizon import Horizon
+from connectors.stores.milvus.link import Link
 from connectors.stores.milvus.rows import FIELDS, NAME_DIGITS, entity, memory_id_of, pseudonym, row_key, vector_row
 from connectors.stores.vectors import DIMENSION, check_query
 from streams.core.batching import Batching, weight
@@ -52,15 +62,27 @@ log = logging.getLogger(__name__)
 
 
 class MilvusVectorStore:
-    """Connects, and makes the collection. ``index``: of a collection that is made; one that is there keeps its own."""
+    """Connects, and makes the collection. ``index``: of a collection that is made; one that is there keeps its own.
+
+    ``late``: a server that is away now is connected to by the first call that finds it; until then each raises StoreError, and
+    ``identity`` is empty.
+    """
 
     def __init__(
-        self, access: Access | str, collection: str = COLLECTION, dimension: int = DIMENSION, index: str = "FLAT"
+        self,
+        access: Access | str,
+        collection: str = COLLECTION,
+        dimension: int = DIMENSION,
+        index: str = "FLAT",
+        *,
+        late: bool = False,
     ) -> None:
         self.access = access if isinstance(access, Access) else Access(access)
         self.dimension = dimension
         self._collection = self._target = collection
-        self._client = connect(self.access)
+        self._client: Any = None
+        self.identity, self.index = b"", index
+        self._link = Link(self._connect)
         self._policy = policy_for(f"milvus {self.access.place}", TERMS)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="milvus-write")
         # Of its own: reads of a server that hangs would hold the threads that everything else of the process runs in.
@@ -75,16 +97,27 @@ class MilvusVectorStore:
         self._reading = [0]
         measure_pool(self, "milvus", READERS, MilvusVectorStore.reading)
         try:
-            self.identity, self.index = self._translated(
-                partial(prepare, self._client, collection, dimension, index, lite=self.access.lite)
-            )
+            self._translated(lambda: None)
+        except (ServerAwayError, StoreOpenError) as error:
+            if not late:
+                raise
+            log.warning("%s: started without it", error.message)
+
+    def _connect(self) -> None:
+        client = connect(self.access)
+        try:
+            identity, found = prepare(client, self._collection, self.dimension, self.index, lite=self.access.lite)
         except BaseException:
-            self._client.close()
+            client.close()
             raise
-        if self.index != index:
+        if found != self.index:
             log.warning(
-                "collection %s keeps its index %s; for %s name another rag.vector_collection", collection, self.index, index
+                "collection %s keeps its index %s; for %s name another rag.vector_collection",
+                self._collection,
+                found,
+                self.index,
             )
+        self._client, self.identity, self.index = client, identity, found
 
     async def upsert(self, rows: Sequence[VectorRow]) -> None:
         entities = {}
@@ -120,19 +153,22 @@ class MilvusVectorStore:
         holds what does not stand, and the row goes when the new owner comes to the same place of the log.
         """
         self._refuse_closed()
-        claimed = copy(self)
+        target = self._target
+        if not self.access.lite:
+            target = await self._run(lambda: lanes.claim(self._client, self._collection, lane))
+        claimed = copy(self)  # of one that is connected
         claimed._lane = lane
         if self.access.lite:
             claimed._owner = self._owners[lane] = self._owners.get(lane, 0) + 1
             return claimed
-        claimed._target = await self._run(partial(lanes.claim, self._client, self._collection, lane))
+        claimed._target = target
         claimed._horizon = Horizon(self._present)
         claimed._horizon.catch_up()
         return claimed
 
     def catch_up(self) -> None:
         """See ``streams.ports.stores.Catching``. Asks for the moment at once, so that a read that comes later need not wait."""
-        if self._horizon.catch_up() and self._open[0] and not self.access.lite:
+        if self._horizon.catch_up() and self._link.made and self._open[0] and not self.access.lite:
             self._writer.submit(self._horizon.moment, ())
 
     async def search(self, agent: bytes, vector: Floats, limit: int) -> list[Hit]:
@@ -195,7 +231,7 @@ class MilvusVectorStore:
         await self._run(self._flush)  # a delete that is in no segment yet would be left out
         if self.access.lite:
             return "deleted; the Milvus Lite file may hold them until it is made anew: move it away and start the workers again"
-        await self._run(partial(self._client.compact, self._collection, timeout=TIMEOUT))
+        await self._run(lambda: self._client.compact(self._collection, timeout=TIMEOUT))
         return (
             "deleted; the Milvus server was told to rewrite its files without them, and does it in its own time: see "
             "docs/security.md"
@@ -206,7 +242,8 @@ class MilvusVectorStore:
             self._open[0] = False
             await asyncio.to_thread(self._writer.shutdown)
             await asyncio.to_thread(self._readers.shutdown)
-            await asyncio.to_thread(self._client.close)
+            if self._link.made:
+                await asyncio.to_thread(self._client.close)
 
     async def _run(self, call: Callable[[], T]) -> T:
         self._refuse_closed()
@@ -231,6 +268,7 @@ class MilvusVectorStore:
     def _translated(self, call: Callable[[], T]) -> T:
         with self._policy.guarded():
             try:
+                self._link.need()
                 return call()
             except (StoreError, ConfigurationError, FencedError):
                 raise

@@ -34,8 +34,8 @@ class Symptom(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ailment:
-    """``words``: of a dead one, None if it left none (a signal, no memory). ``places``: what its open circuits lead to, by the
-    first word of their names. ``peers``: other processes of its kind that are well.
+    """``words``: of a dead one, None if it left none (a signal, no memory). ``places``: what does not answer it, by the first
+    word of the circuit's name. ``peers``: other processes of its kind that are well.
     """
 
     program: str
@@ -52,6 +52,11 @@ class Ailment:
             return self.words.category
         found = [CATEGORIES[place] for place in sorted(self.places) if place in CATEGORIES]
         return found[0] if found else Category.PROCESSING if self.symptom is not Symptom.DEAD else Category.UNKNOWN
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a store outside that does not answer: it goes on by itself when that is back."""
+        return self.symptom is Symptom.UNREADY and any(CATEGORIES.get(place) is Category.DATABASE for place in self.places)
 
     @property
     def severity(self) -> Severity:

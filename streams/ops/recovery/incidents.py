@@ -2,7 +2,8 @@
 
 An incident of a program begins with its first ailment and is over when it was well for ``quiet`` seconds. Invariants: no more
 than ``attempts`` actions in an incident, with pauses that double between them, unless it ends by what may pass, such as brokers
-that are away; no more than ``most`` actions on one program within ``window`` seconds, over all its incidents.
+that are away; what merely waits for a store is started again once, and then left to wait; no more than ``most`` actions on one
+program within ``window`` seconds, over all its incidents.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from streams.ops.recovery.ailments import Ailment, Kind
 from streams.ops.recovery.decide import Action, Strategy, decide
 
+ONCE = frozenset({Strategy.RESTART, Strategy.FORCED})
+"""One of these is enough for what waits for a store: if it was not the connection, then it is the store."""
 PRIORITY = {Kind.PRODUCER: 0, Kind.WORKER: 1, Kind.GATEWAY: 2}
 """Who comes first if several are ill: without new blocks nobody else has work, without workers a gateway answers stale."""
 DOUBLINGS = 16
@@ -67,6 +70,8 @@ class Incidents:
         return None
 
     def _decide(self, ailment: Ailment, incident: Incident, now: float) -> Action | None:
+        if ailment.waits and not ONCE.isdisjoint(incident.tried):
+            return None
         action = decide(ailment, incident.tried, incident.apart)
         acted = self._acted.setdefault(ailment.program, deque())
         while acted and now - acted[0] >= self._limits.window:
@@ -104,6 +109,10 @@ class Incidents:
             incident.well_since = now
         if now - incident.well_since >= self._limits.quiet:
             del self.open[program]
+
+    def over(self, program: str) -> None:
+        """Its cause is known to be gone: what comes next is an incident of its own."""
+        self.open.pop(program, None)
 
 
 def _ask(action: Action, why: str) -> Action:

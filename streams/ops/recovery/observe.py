@@ -1,4 +1,6 @@
-"""How a process is, seen from outside: its exit code, its probes, its metrics. What it says is taken as numbers and counts."""
+"""How a process is, seen from outside: its exit code, its probes, its metrics. What it says is taken as numbers, counts, and
+names of parts.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from dataclasses import dataclass, field
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.ops.recovery.ailments import CATEGORIES
+
 PATIENCE = 2.0
 MOST_BYTES = 16 * 1024 * 1024
 WORK = ("monmouth_runtime_records_total", "monmouth_producer_blocks_total")
@@ -16,6 +20,8 @@ WAITING = "monmouth_runtime_seconds_behind"
 HELD = "monmouth_runtime_held"
 OWNED = "monmouth_runtime_partitions"
 BREAKER = "monmouth_circuit_breaker_state"
+WITHOUT = "monmouth_degraded"
+BACK = "monmouth_degraded_answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +29,9 @@ class Sight:
     """One look. ``answers``: its probes do. ``started``: it had all it needs to begin. ``complaints``: how many there are of
     readiness. ``work``: done since it started.
 
-    ``waiting``: age in seconds of the oldest record that waits, but for partitions that are held back. ``places``: first words
-    of the names of circuits that are open.
+    ``waiting``: age in seconds of the oldest record that waits, but for partitions that are held back. ``places``: that do not
+    answer it: first words of the names of circuits that are open, and parts that it misses. ``without``: parts that it does
+    without on purpose; ``back``: those that answer again.
     """
 
     answers: bool = False
@@ -36,6 +43,8 @@ class Sight:
     work: float = 0.0
     waiting: float = 0.0
     places: frozenset[str] = field(default=frozenset())
+    without: frozenset[str] = field(default=frozenset())
+    back: frozenset[str] = field(default=frozenset())
 
     @property
     def ready(self) -> bool:
@@ -52,6 +61,7 @@ async def look(session: aiohttp.ClientSession, port: int) -> Sight:
         ready, complaints = await _get(session, f"{base}/readyz")
         _, metrics = await _get(session, f"{base}/metrics")
         found = measured(metrics)
+        missed = frozenset() if ready == 200 else missing(complaints)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return Sight()
     return Sight(
@@ -63,18 +73,25 @@ async def look(session: aiohttp.ClientSession, port: int) -> Sight:
         owned=int(sum(found[OWNED].values())),
         work=sum(sum(found[name].values()) for name in WORK),
         waiting=max((age for place, age in found[WAITING].items() if not found[HELD].get(place)), default=0.0),
-        places=frozenset(name.split(" ")[0] for name, state in found[BREAKER].items() if state),
+        places=frozenset(name.split(" ")[0] for name, state in found[BREAKER].items() if state) | missed,
+        without=frozenset(part for part, on in found[WITHOUT].items() if on),
+        back=frozenset(part for part, on in found[BACK].items() if on),
     )
 
 
 def measured(page: str) -> Mapping[str, dict[str, float]]:
     """Values of the metrics that are looked at, by the labels' values. Raises ValueError."""
-    found: dict[str, dict[str, float]] = {name: {} for name in (*WORK, WAITING, HELD, OWNED, BREAKER)}
+    found: dict[str, dict[str, float]] = {name: {} for name in (*WORK, WAITING, HELD, OWNED, BREAKER, WITHOUT, BACK)}
     for family in text_string_to_metric_families(page):
         for sample in family.samples:
             if sample.name in found:
                 found[sample.name]["/".join(sample.labels.values())] = float(sample.value)
     return found
+
+
+def missing(complaints: str) -> frozenset[str]:
+    """Outside places among the parts that a process misses: a complaint begins with the name of its part."""
+    return frozenset(line.partition(":")[0] for line in complaints.splitlines()) & CATEGORIES.keys()
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:

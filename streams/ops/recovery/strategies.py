@@ -42,7 +42,7 @@ class Strategies:
         program = action.program
         match action.strategy:
             case Strategy.DEGRADE:
-                switches.change(self._file, {action.target: Switch(action.why, action.seconds)})
+                self.renew(action)
                 if self._programs.ended(program) is None:
                     return
             case Strategy.ISOLATE:
@@ -59,6 +59,14 @@ class Strategies:
             case _:
                 await self._programs.end(program)
         start(program)
+
+    def renew(self, action: Action) -> None:
+        """A part that is done without stays so for another while. Raises OSError, ValueError."""
+        switches.change(self._file, {action.target: Switch(action.why, action.seconds)})
+
+    def take_back(self, action: Action) -> None:
+        """It is used again. Raises OSError, ValueError."""
+        switches.change(self._file, drop=(action.target,))
 
     async def confirmed(self, action: Action) -> bool:
         """Whether what was asked of others was not refused."""

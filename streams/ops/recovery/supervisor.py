@@ -19,6 +19,7 @@ from streams.health import Health, Look
 from streams.ops.recovery import metrics
 from streams.ops.recovery.ailments import Ailment, Symptom
 from streams.ops.recovery.decide import Action, Strategy
+from streams.ops.recovery.degraded import Degraded, Next
 from streams.ops.recovery.incidents import Incidents, Limits
 from streams.ops.recovery.observe import Sight, look
 from streams.ops.recovery.programs import Programs
@@ -79,6 +80,7 @@ class Supervisor:
         self._clock = clock
         self._watched = {name: Watched() for name in programs.all}
         self._acting: dict[str, asyncio.Task[None]] = {}
+        self._degraded: dict[str, Degraded] = {}
 
     async def run(self, stop: asyncio.Event, health: Health | None = None) -> None:
         """Until ``stop``; then ends all processes."""
@@ -123,8 +125,29 @@ class Supervisor:
         ready = sum(watched.sight.ready for watched in self._watched.values())
         metrics.PROGRAMS.labels("ready").set(ready)
         metrics.PROGRAMS.labels("not_ready").set(len(self._watched) - ready)
+        self._tend(now)
         if (action := self.incidents.next(ailments, now)) is not None:
             self.begin(action)
+
+    def _tend(self, now: float) -> None:
+        """Parts that are done without are used again when they are back, not when time is up."""
+        for degraded in list(self._degraded.values()):
+            action = degraded.action
+            step = degraded.next(self._watched[action.program].sight, now, self._patience.steady)
+            try:
+                if step is Next.RENEW:
+                    self._strategies.renew(action)
+                    degraded.since = now
+                elif step is Next.OVER:
+                    del self._degraded[action.target]
+                elif step is Next.TAKE_BACK:
+                    self._strategies.take_back(action)
+                    del self._degraded[action.target]
+                    self.incidents.over(action.program)
+                    _log.warning("%s: %s answers again, and is used again", action.program, action.target)
+                    self.told(action, "taken back")
+            except (OSError, ValueError) as error:
+                _log.warning("the switch %s: %s", action.target, error)
 
     async def _look(self, session: aiohttp.ClientSession, name: str) -> None:
         running = self._programs.ended(name) is None
@@ -174,6 +197,8 @@ class Supervisor:
         outcome = "failed"
         try:
             await self._strategies.carry_out(action, self._start)
+            if action.strategy is Strategy.DEGRADE:
+                self._degraded[action.target] = Degraded(action, self._clock())
             if await self._healed(action):
                 outcome = "healed"
         except Exception as error:  # whatever a strategy meets: it has failed, and the next one is tried
@@ -198,7 +223,7 @@ class Supervisor:
         while self._clock() - began < self._patience.heal:
             await asyncio.sleep(self._patience.look / 2)
             watched, now = self._watched[action.program], self._clock()
-            if watched.ready_since is None:
+            if watched.ready_since is None or not _took(action, watched.sight):
                 before = None
                 if self._programs.ended(action.program) is not None:
                     return False
@@ -208,6 +233,11 @@ class Supervisor:
             if steady and (not watched.sight.waiting or watched.sight.work > before):
                 return await self._strategies.confirmed(action)
         return False
+
+
+def _took(action: Action, sight: Sight) -> bool:
+    """Whether the process does what is asked of it: it is not well because of something else."""
+    return action.strategy is not Strategy.DEGRADE or action.target in sight.without
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

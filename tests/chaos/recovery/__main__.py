@@ -9,17 +9,23 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from infra.broker import LocalBroker
+from infra.milvus import LocalMilvus
 from infra.topics import apply
-from streams.settings import KafkaSettings, Settings
+from streams.settings import KafkaSettings, RagSettings, Settings
 from tests.broker_fixtures import PROPERTIES
 from tests.chaos.__main__ import JARS
-from tests.chaos.recovery.faults import FAULTS
-from tests.chaos.recovery.scene import scene
+from tests.chaos.recovery import outside
+from tests.chaos.recovery.faults import FAULTS as INSIDE
+from tests.chaos.recovery.scene import LIMITS, USUAL_CAST, Cast, scene
+from tests.chaos.stage import MODELS
+from tests.milvus_fixtures import programs
 
+FAULTS = INSIDE | outside.FAULTS
 PARTITIONS = 2
 SESSION_MS = 1_500
 
@@ -30,7 +36,14 @@ async def play(name: str, bootstrap: str, folder: Path) -> bool:
     kafka = KafkaSettings(bootstrap=bootstrap, prefix=prefix, partitions=PARTITIONS, session_timeout_ms=SESSION_MS)
     await apply(kafka)
     began, wrong = time.monotonic(), ""
-    async with scene(Settings(state_dir=folder / name, kafka=kafka)) as at:
+    rag = RagSettings(models_path=MODELS.resolve())
+    async with AsyncExitStack() as stack:
+        cast, limits = USUAL_CAST, LIMITS
+        if name in outside.FAULTS:
+            cast, limits = await stack.enter_async_context(with_milvus(folder / f"{name}-milvus")), outside.LIMITS
+        at = await stack.enter_async_context(
+            scene(Settings(state_dir=folder / name, kafka=kafka, rag=rag), limits=limits, cast=cast)
+        )
         began = time.monotonic()
         try:
             await FAULTS[name](at)
@@ -40,6 +53,17 @@ async def play(name: str, bootstrap: str, folder: Path) -> bool:
         done = ", ".join(f"{strategy} of {target} {outcome}" for strategy, target, outcome in at.outcomes)
     print(f"{name:<18} {'NOT GOOD: ' + wrong if wrong else 'good'}  {seconds:.1f} s  {done}", flush=True)
     return not wrong
+
+
+@asynccontextmanager
+async def with_milvus(folder: Path) -> AsyncIterator[Cast]:
+    """One worker and a gateway, with vectors in a server of their own."""
+    server = LocalMilvus(folder, programs=programs(), exposed=True)
+    await asyncio.to_thread(server.start)
+    try:
+        yield Cast(("memory", "embedding"), 1, server, outside.PATIENCE)
+    finally:
+        await asyncio.to_thread(server.stop)
 
 
 async def play_all(names: Sequence[str], folder: Path) -> bool:

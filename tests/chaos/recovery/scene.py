@@ -1,4 +1,5 @@
-"""A supervisor over real processes, a producer and two workers, on a development chain and a real broker.
+"""A supervisor over real processes, a producer, workers, and a gateway where a fault needs one, on a development chain and a
+real broker.
 
 Assumes topics that exist. Whether the pipeline got on is read from the log, and not from what the supervisor says of it.
 """
@@ -6,7 +7,8 @@ Assumes topics that exist. Whether the pipeline got on is read from the log, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -14,6 +16,8 @@ import psutil
 
 from connectors.chain.devchain import DevChain
 from connectors.chain.devchain.steps import Step, StepKind
+from infra.milvus import LocalMilvus
+from streams.cli.demo.stage import free_port
 from streams.cli.supervise import FOLDER, programs_of
 from streams.core.checkpoint import TIP
 from streams.ops.recovery.decide import Action
@@ -35,6 +39,17 @@ LIMITS = Limits(patience=12, pause=1)
 ADVANCE = Step(StepKind.ADVANCE)
 
 
+def vectors_in(settings: Settings, milvus: LocalMilvus) -> dict[str, str]:
+    """What the processes are told of the server, and of the gateway's address."""
+    settings.gateway.port, settings.gateway.metrics_port = free_port(0), free_port(0)
+    settings.rag.vector_store_url = milvus.url
+    return {
+        "MONMOUTH_RAG__VECTOR_STORE_URL": milvus.url,
+        "MONMOUTH_RAG__VECTOR_COLLECTION": f"recovery_{uuid.uuid4().hex[:8]}",
+        "MONMOUTH_GATEWAY__PORT": str(settings.gateway.port),
+    }
+
+
 @dataclass
 class Scene:
     """``outcomes``: (strategy, target, outcome) of all that the supervisor did."""
@@ -44,6 +59,8 @@ class Scene:
     programs: Programs
     supervisor: Supervisor
     pipeline: Pipeline
+    agents: Sequence[str] = AGENTS
+    milvus: LocalMilvus | None = None
     outcomes: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def grow(self, blocks: int) -> None:
@@ -72,7 +89,7 @@ class Scene:
         try:
             tips = {
                 (agent, number): (await read_checkpoints(reader, agent, number)).get(TIP)
-                for agent in AGENTS
+                for agent in self.agents
                 for number in range(self.pipeline.partitions)
             }
         finally:
@@ -93,8 +110,21 @@ class Scene:
             raise AssertionError(f"the chain is at {self.node.head.number}, and committed is {found}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What runs. ``milvus``: the server that vectors are kept in, and then a gateway runs too. ``patience`` None: the usual."""
+
+    agents: Sequence[str] = AGENTS
+    workers: int = 2
+    milvus: LocalMilvus | None = None
+    patience: Patience | None = None
+
+
+USUAL_CAST = Cast()
+
+
 @asynccontextmanager
-async def scene(settings: Settings, seed: int = 1, workers: int = 2, limits: Limits = LIMITS) -> AsyncIterator[Scene]:
+async def scene(settings: Settings, seed: int = 1, limits: Limits = LIMITS, cast: Cast = USUAL_CAST) -> AsyncIterator[Scene]:
     """All of it running and caught up; what was started is stopped. Topics exist."""
     async with DevelopmentNode(DevChain(seed, transactions=6, finality_depth=FINALITY_DEPTH)) as node:
         settings.chain.rpc_url, settings.chain.ws_url = node.url, node.url.replace("http", "ws", 1)
@@ -102,14 +132,17 @@ async def scene(settings: Settings, seed: int = 1, workers: int = 2, limits: Lim
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         load_or_create_signer(settings.path(settings.security.signing_key_file))
         said = environment(settings) | {"MONMOUTH_KAFKA__SESSION_TIMEOUT_MS": str(settings.kafka.session_timeout_ms)}
-        listed = programs_of(settings, ",".join(AGENTS), workers, producer=True, gateway=False)
+        if cast.milvus is not None:
+            said |= vectors_in(settings, cast.milvus)
+        gateway = cast.milvus is not None
+        listed = programs_of(settings, ",".join(cast.agents), cast.workers, producer=True, gateway=gateway)
         for program in listed:
             program.environment = {**program.environment, **said}
         programs = Programs(settings.path(FOLDER), listed)
         session, window = settings.kafka.session_timeout_ms / 1000, settings.reorg.window
         strategies = Strategies(programs, settings.path(FILE), lambda: open_pipeline(settings), session, window)
-        supervisor = Supervisor(programs, strategies, limits, PATIENCE)
-        at = Scene(settings, node, programs, supervisor, open_pipeline(settings))
+        supervisor = Supervisor(programs, strategies, limits, cast.patience or PATIENCE)
+        at = Scene(settings, node, programs, supervisor, open_pipeline(settings), cast.agents, cast.milvus)
 
         def told(action: Action, outcome: str) -> None:
             at.outcomes.append((action.strategy, action.target, outcome))

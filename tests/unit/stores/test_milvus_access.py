@@ -32,8 +32,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Access]:
     found: list[Access] = []
 
     class Store:
-        def __init__(self, access: Access, collection: str, index: str) -> None:
-            assert (collection, index) == ("mine", "HNSW")
+        def __init__(self, access: Access, collection: str, index: str, *, late: bool) -> None:
+            assert (collection, index, late) == ("mine", "HNSW", False)
             found.append(access)
 
     monkeypatch.setattr("connectors.stores.milvus.MilvusVectorStore", Store)

@@ -118,3 +118,16 @@ def test_no_storm_whatever_happens(course: list[tuple[float, bool]]) -> None:
             incidents.acted("worker-1", now)
     assert all(sum(at <= other < at + LIMITS.window for other in acted) <= LIMITS.most for at in acted)
     assert all(later - earlier >= LIMITS.pause for earlier, later in itertools.pairwise(acted))
+
+
+def test_what_waits_for_a_store_is_started_again_once_and_no_person_is_asked() -> None:
+    incidents, found = Incidents(LIMITS), []
+    waits = Ailment("worker-1", Kind.WORKER, Symptom.UNREADY, places=frozenset({"milvus"}))
+    for now in range(600):
+        if (action := incidents.next([waits], float(now))) is not None:
+            found.append(action.strategy)
+            incidents.acted("worker-1", float(now))
+    assert found == [Strategy.RESTART]
+    stuck_now = Ailment("worker-1", Kind.WORKER, Symptom.STUCK, places=frozenset({"milvus"}))
+    action = incidents.next([stuck_now], 700.0)  # the store is no excuse for everything
+    assert action is not None and action.strategy is Strategy.FORCED
