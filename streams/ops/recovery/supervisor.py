@@ -133,6 +133,8 @@ class Supervisor:
         """Parts that are done without are used again when they are back, not when time is up."""
         for degraded in list(self._degraded.values()):
             action = degraded.action
+            if action.program in self._acting:
+                continue
             step = degraded.next(self._watched[action.program].sight, now, self._patience.steady)
             try:
                 if step is Next.RENEW:
