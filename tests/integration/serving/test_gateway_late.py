@@ -47,6 +47,7 @@ async def test_it_starts_and_is_ready_when_the_server_comes(
     settings = kafka_settings
     settings.gateway.port = settings.gateway.metrics_port = 0
     settings.rag.vector_collection = COLLECTION
+    settings.health.timeout_seconds = 0.5  # for which nobody asks what is known to be away
     signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
     async with AsyncExitStack() as stack, log_writer(settings.kafka) as writer:
         signed = signer.sign("BlockNotification", notification(step_new(0, GENESIS)))
