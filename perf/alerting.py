@@ -40,12 +40,12 @@ from infra.broker import LocalBroker
 from infra.broker.ports import free_port
 from infra.topics import apply
 from perf.measure import ROOT
-from perf.pipeline import quantile
 from streams.metrics import REGISTRY
 from streams.ops.alerts.rules import DEFAULTS
 from streams.ops.reporter import Reporter
 from streams.ops.reports import MetricReport
 from streams.probe_server import serve_probes
+from streams.ranks import quantile
 from streams.settings import KafkaSettings, load_settings
 from streams.topics import OPS_METRICS, physical
 

@@ -37,7 +37,7 @@ from connectors.embedding.onnx_embedder import OnnxEmbedder
 from connectors.stores import LmdbVectorStore
 from infra.topics import apply
 from perf.marked import local_broker
-from perf.pipeline import MODELS, quantile
+from perf.pipeline import MODELS
 from perf.texts import WORDS
 from schemas.codec import codec
 from schemas.defaults import plain_memory
@@ -45,6 +45,7 @@ from streams import topics
 from streams.agents.base import LocalState
 from streams.agents.embedding import EmbeddingAgent
 from streams.ports.embedder import Embedder
+from streams.ranks import quantile
 from streams.runtime import metrics
 from streams.runtime.job import AgentFactory, Limits
 from streams.runtime.worker import run_worker

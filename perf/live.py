@@ -17,10 +17,11 @@ from typing import Any
 
 from connectors.stores import open_memory_store
 from perf.node import call
-from perf.pipeline import Pipeline, mine, pipeline, quantile, until, watching
+from perf.pipeline import Pipeline, mine, pipeline, until, watching
 from streams.agents.memory_facts import HAPPENED
 from streams.core.ids import chain_memory_id
 from streams.ports.stores import MemoryStore
+from streams.ranks import quantile
 
 GOAL = 0.5
 INTERVAL = 0.5

@@ -23,9 +23,10 @@ from typing import Any
 
 from connectors.embedding.model import fetch
 from perf.measure import ROOT, peer
-from perf.pipeline import MODELS, Pipeline, mine, pipeline, quantile, until, watching
+from perf.pipeline import MODELS, Pipeline, mine, pipeline, until, watching
 from perf.texts import mixed
 from streams.identity.operator import load_or_create_operator_token
+from streams.ranks import quantile
 from streams.serving.client import AsyncClient
 from streams.serving.client_errors import GatewayError
 

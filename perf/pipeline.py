@@ -197,9 +197,3 @@ def mine(node: str, blocks: int, transactions: int) -> str:
             call(node, *requests)
         call(node, ("evm_mine", []))
     return str(call(node, ("eth_getBlockByNumber", ["latest", False]))[0]["hash"])
-
-
-def quantile(values: list[float], share: float) -> float:
-    """The value below which ``share`` of ``values`` lie (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -(-int(share * 1000 * len(ordered)) // 1000) - 1))]

@@ -20,11 +20,12 @@ from pathlib import Path
 
 from connectors.stores import open_memory_store
 from infra.topics import apply
-from perf.pipeline import Pipeline, mine, pipeline, quantile, until, watching
+from perf.pipeline import Pipeline, mine, pipeline, until, watching
 from schemas.records import MemoryCommand
 from streams.core.ids import command_memory_id
 from streams.core.presence import everything
 from streams.ports.stores import MemoryStore
+from streams.ranks import quantile
 from streams.serving.commands import KafkaCommandLog, store_command
 from streams.serving.roots import RootTail
 from streams.signing import load_or_create_signer

@@ -30,7 +30,8 @@ from pathlib import Path
 import lmdb
 
 from perf.node import fill, free_port
-from perf.pipeline import Pipeline, Watch, mine, pipeline, quantile, until, watching
+from perf.pipeline import Pipeline, Watch, mine, pipeline, until, watching
+from streams.ranks import quantile
 
 GOAL = 10.0
 GOAL_STANDBY = 3.0

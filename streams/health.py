@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from streams.errors import MonmouthError
 
@@ -86,6 +87,12 @@ async def watch(health: Health, look: Callable[[], Look]) -> None:
     while True:
         health.look(look())
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def broken(tasks: Iterable[asyncio.Task[Any]]) -> list[str]:
+    """Those that failed, of tasks that nobody waits for: what one of them said last stands for ever."""
+    done = [task for task in tasks if task.done() and not task.cancelled()]
+    return [f"{task.get_name()} broke: {type(error).__name__}" for task in done if (error := task.exception()) is not None]
 
 
 class Pulse:

@@ -125,7 +125,16 @@ TOPICS: dict[str, TopicSpec] = {
             OPS_READERS,
             retention_ms=7 * DAY_MS,
         ),
-        TopicSpec(OPS_HEALTH, "compact", ("HealthReport",), EVERY_PROCESS, "component / instance", OPS_READERS, partitions=1),
+        TopicSpec(
+            OPS_HEALTH,
+            "compact",
+            ("HealthReport",),
+            EVERY_PROCESS,
+            "component / instance",
+            OPS_READERS,
+            partitions=1,
+            segment_bytes=16 * MIB,
+        ),
         TopicSpec(OPS_ALERTS, "compact", ("AlertRecord",), "ops", "rule | labels", OPS_READERS, partitions=1),
         TopicSpec(
             OPS_WINDOWS,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from perf.pipeline import quantile
+from streams.ranks import quantile
 
 CONTENT_LIMIT = 64 * 1024
 """Most bytes of one memory."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import Any
 
-from streams.ops.reports import MetricReport, MetricSample
+from streams.ops.reports import MOST_LABELS, MetricReport, MetricSample
 
 CELL, MINUTE, HOUR = 10, 60, 3600
 SIZES = (CELL, MINUTE, HOUR)
@@ -24,6 +24,11 @@ LATE_MS = 120_000
 """How much older than the newest row of its process a row may be."""
 KEPT_MS = {CELL: LATE_MS + 180_000, MINUTE: LATE_MS + 2 * HOUR * 1000}
 """What cells and minutes are kept for: a late row changes its cell, its minute and its hour, and the ones behind them."""
+
+MOST_VALUE = 1e300
+"""An hour of samples of this size still has a sum."""
+OWN_LABELS = 2
+"""What a window's series has beyond those of a sample: component and instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,21 @@ def parsed(key: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
 
 
 def row_of(report: MetricReport) -> Row:
-    """What is no number is left out."""
-    values = {key_of(sample): sample.value for sample in report.samples if math.isfinite(sample.value)}
+    """What is no number is left out, and what no window can say."""
+    values = {key_of(sample): sample.value for sample in report.samples if _sayable(sample)}
     return Row(report.at_ms, report.started_ms, report.dropped == 0, values)
+
+
+def _sayable(sample: MetricSample) -> bool:
+    """Whether windows of it are within the limits of a record, and its sums those of a float."""
+    return abs(sample.value) <= MOST_VALUE and len(sample.labels) <= MOST_LABELS - OWN_LABELS and _is_bound(sample)
+
+
+def _is_bound(sample: MetricSample) -> bool:
+    try:
+        return sample.kind != "HISTOGRAM" or not math.isnan(float(sample.labels.get("le", "0")))
+    except ValueError:
+        return False
 
 
 class Cell:

@@ -29,6 +29,8 @@ BODY_LIMIT = 512 * 1024
 IMPORT_LIMIT = 64 * 1024 * 1024
 """Of what a package is taken in with."""
 IN_FLIGHT = 256
+PROBES = frozenset({"/livez", "/readyz", "/health"})
+"""Asked by machines every few seconds: as requests they would drown those of users, and tell an outage that nobody met."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -118,6 +120,8 @@ class Limits:
             if measured:
                 return
             measured = True
+            if scope["path"] in PROBES:
+                return
             route = getattr(scope.get("route"), "path", "unknown")
             elapsed = 1000 * (time.monotonic() - started)
             method = scope["method"] if scope["method"] in METHODS else "other"

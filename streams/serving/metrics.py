@@ -23,7 +23,7 @@ QUERY_LATENCY = Histogram(
 )
 REQUEST_LATENCY = Histogram(
     "monmouth_http_request_latency_ms",
-    "Requests by route and status.",
+    "Requests by route and status, but for those of probes.",
     ["route", "method", "status"],
     buckets=MS_BUCKETS,
     registry=REGISTRY,
@@ -81,5 +81,5 @@ GARBAGE = Counter(
 )
 TRANSACTIONS = Counter("monmouth_chain_transactions_total", "Transactions of NEW blocks read from the log.", registry=REGISTRY)
 THROUGHPUT = Gauge(
-    "monmouth_throughput_tps", "Transactions of new blocks read from the log in the last second.", registry=REGISTRY
+    "monmouth_chain_throughput_tps", "Transactions of new blocks read from the log in the last second.", registry=REGISTRY
 )

@@ -12,6 +12,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from streams.agents.base import MEMORIES, VECTORS
 from streams.allocator import give_back
 from streams.decoding.nl.parser import default_reader
 from streams.errors import ConfigurationError, MonmouthError
-from streams.health import Health, Look, watch
+from streams.health import Health, Look, broken, watch
 from streams.identity.binding import Place
 from streams.identity.operator import load_or_create_operator_token, read_token
 from streams.identity.tokens import Tokens
@@ -307,7 +308,7 @@ class Gateway:
             asyncio.create_task(self._server.serve([listener]), name="http"),
             asyncio.create_task(self._probe(), name="probes"),
             asyncio.create_task(self.monitor.run(), name="health monitor"),
-            asyncio.create_task(watch(self.health, lambda: self._looked or STARTING), name="health"),
+            asyncio.create_task(watch(self.health, self._look), name="health"),
             asyncio.create_task(Closer(self.sessions, self._commands).run(), name="sessions"),
             asyncio.create_task(self._tend(), name="cache"),
             asyncio.create_task(self.services.live.run(), name="dashboard"),
@@ -400,6 +401,10 @@ class Gateway:
             self.operations.judged(await self._system.verdict(), foreseen)
             self._looked = Look(not failed, failed)
             await asyncio.sleep(PROBE_EVERY)
+
+    def _look(self) -> Look:
+        look = self._looked or STARTING
+        return replace(look, complaints=(*look.complaints, *broken(self._tasks)))
 
     async def _tend(self) -> None:
         """Keeps the cache free of what has expired, and memory free of what was freed."""

@@ -8,7 +8,7 @@ import pytest
 
 from streams import health as module
 from streams.errors import StoreError
-from streams.health import Health, Look, Pulse, watch
+from streams.health import Health, Look, Pulse, broken, watch
 
 
 class Clock:
@@ -122,3 +122,19 @@ def test_each_part_speaks_for_itself_until_the_process_cannot(clock: Clock) -> N
     clock.now = 0.0
     health.stopping()
     assert set(health.parts().values()) == {("it is stopping",)}
+
+
+async def test_a_task_that_broke_is_a_complaint_and_one_that_ended_is_none() -> None:
+    async def breaks() -> None:
+        raise ZeroDivisionError
+
+    tasks = [
+        asyncio.create_task(breaks(), name="probes"),
+        asyncio.create_task(asyncio.sleep(0), name="ends"),
+        asyncio.create_task(asyncio.sleep(60), name="cancelled"),
+        asyncio.create_task(asyncio.sleep(60), name="runs"),
+    ]
+    tasks[2].cancel()
+    await asyncio.wait(tasks[:3])
+    assert broken(tasks) == ["probes broke: ZeroDivisionError"]
+    tasks[3].cancel()

@@ -2,12 +2,13 @@
 
 An alert is one rule at one set of labels. Invariants: it fires once it held for the rule's ``hold`` without a break, and is
 told once, not again while it goes on; it resolves when it no longer holds, which is told if its firing was; within ``cooldown``
-of a firing that was told, another one of the same alert is not; one that is muted is told when it is so no more, if it still
-holds.
+of a firing that was told, another one of the same alert is not; one that is muted, or within its cooldown, is told when it is
+so no more, if it still holds.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -101,12 +102,11 @@ class Alerts:
             alert.firing = alert.firing or now - alert.since >= rule.hold
             if not alert.firing or alert.decided or muted(labels):
                 continue
-            alert.decided = True
-            last = self._told.get(key)
-            alert.told = last is None or now - last >= rule.cooldown
-            if alert.told:
-                self._told[key] = now
-                yield Event(rule, labels, "firing", value, alert.since, now)
+            if now - self._told.get(key, -math.inf) < rule.cooldown:
+                continue
+            alert.decided = alert.told = True
+            self._told[key] = now
+            yield Event(rule, labels, "firing", value, alert.since, now)
 
     def _resolved(self, rule: Rule, holds: Vector, now: float) -> Iterator[Event]:
         over = [key for key in self._alerts if key[0] == rule.name and key[1] not in holds]

@@ -75,7 +75,8 @@ class Minutes:
         if report.at_ms <= self.at_ms:
             return []
         old = self.at_ms == 0 and report.at_ms - report.started_ms > YOUNG_MS
-        last = self.counted if report.started_ms == self.started_ms else {}
+        if report.started_ms != self.started_ms:
+            self.counted = {}  # a counter has no sample until it first counts, so not each one is in the first report
         start, minute = report.at_ms // HALF_MS * HALF_MS, report.at_ms % HALF_MS // MINUTE_MS
         changed = []
         for objective in objectives:
@@ -83,7 +84,7 @@ class Minutes:
             if counted is None:
                 continue
             # A counter that was not there before, in a process that was, had counted nothing.
-            before = counted if old else last.get(objective.name, NOTHING)
+            before = counted if old else self.counted.get(objective.name, NOTHING)
             if counted[0] < before[0]:
                 before = NOTHING
             half = self.halves.setdefault(objective.name, {}).setdefault(start, Half())

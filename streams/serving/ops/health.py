@@ -22,7 +22,7 @@ from streams.ops.health.providers.broker import Broker
 from streams.ops.health.topology import BROKER, needs_of
 from streams.ops.health.verdict import Verdict, judge
 from streams.serving import metrics
-from streams.serving.ops.processes import MOST, Process
+from streams.serving.ops.processes import FORGET_MS, MOST, Process
 from streams.serving.probes import Probes
 from streams.settings import GATEWAY, Settings
 
@@ -129,5 +129,7 @@ class SystemHealth:
         return [
             Seen(process.health, max(0.0, now - process.seen_ms / 1000), process.ended)
             for process in self._processes
-            if process.health is not None and (process.component, process.instance) != self._itself
+            if process.health is not None
+            and (process.component, process.instance) != self._itself
+            and 1000 * now - process.seen_ms <= FORGET_MS  # the topic holds the last word of all there ever were
         ]

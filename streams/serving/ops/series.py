@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 Fold = Callable[[Iterable[float]], float]
 Wanted = Literal["more", "less", "none"]
 
-THROUGHPUT = "monmouth_throughput_tps"
+THROUGHPUT = "monmouth_chain_throughput_tps"
 RECORDS = "monmouth_runtime_records_total"
 QUERIES = "monmouth_rag_queries_total"
 QUERY_LATENCY = "monmouth_rag_query_latency_ms"

@@ -29,6 +29,14 @@ def test_equal_state_has_no_drift() -> None:
     assert compare(KAFKA, good()) == []
 
 
+def test_what_is_compacted_and_written_each_second_is_cut_into_small_segments() -> None:
+    """Only segments that are full are compacted, and whoever starts reads all that is not."""
+    written = [spec for spec in TOPICS.values() if spec.name.startswith("ops.") and "compact" in spec.cleanup]
+    assert {"ops.health", "ops.windows", "ops.slo"} <= {spec.name for spec in written}
+    large = {spec.name for spec in written if int(spec.config().get("segment.bytes", 1 << 30)) > 16 << 20}
+    assert large == {"ops.alerts"}, "a record for each change of an alert only"
+
+
 def test_missing_topic() -> None:
     found = good()
     del found["p.dlq"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from streams.ops import series
-from streams.ops.reports import MetricReport, MetricSample, Window
+from streams.ops.reports import MOST_LABELS, MetricReport, MetricSample, Window
 from streams.ops.series import AHEAD_MS, REFUSED, SeriesFold
 from streams.ops.windows import CELL, HOUR, KEPT_MS, LATE_MS, MINUTE, Limits
 
@@ -53,6 +55,28 @@ def test_closed_windows_are_said_once_and_open_ones_where_they_changed() -> None
     assert len({tuple(one.values.items()) for one in opened if one.name == "monmouth_rests_total"}) == len(
         [one for one in opened if one.name == "monmouth_rests_total"]
     )
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        MetricSample("monmouth_x_bucket", "HISTOGRAM", {"le": "much"}, 1.0),
+        MetricSample("monmouth_x_bucket", "HISTOGRAM", {"le": "nan"}, 1.0),
+        MetricSample("monmouth_x", "GAUGE", {f"label{at}": "x" for at in range(MOST_LABELS)}, 1.0),
+        MetricSample("monmouth_x", "GAUGE", {}, 1.7e308),
+        MetricSample("monmouth_x_total", "COUNTER", {}, 1.7e308),
+    ],
+    ids=lambda sample: sample.name,
+)
+def test_a_sample_that_no_window_can_say_stops_nothing(sample: MetricSample) -> None:
+    """It would come again each time the application starts."""
+    fold, said = SeriesFold({}, 9, LIMITS), list[Window]()
+    count = MetricSample("monmouth_x_count", "HISTOGRAM", {}, 1.0)
+    for at in range(3 * CELL):
+        one = report(at, moves=at)
+        said += take(fold, replace(one, samples=(*one.samples, count, sample)))
+    assert {Window.from_value(window.to_value()).name for window in said} >= {"monmouth_moves_total"}
+    assert all(math.isfinite(value) for window in said for value in window.values.values())
 
 
 def test_what_is_refused_is_counted_and_changes_nothing(refused: Callable[[str], float]) -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from streams import wall
 from streams.errors import MonmouthError
-from streams.health import REWINDS
+from streams.health import REWINDS, Look
 from streams.metrics import REGISTRY
 from streams.ops.reports import HealthPart, HealthReport
 from streams.serving import probes
-from streams.serving.ops.processes import Process
+from streams.serving.ops.processes import FORGET_MS, Process
+from streams.serving.server import Gateway
 from tests.identity import member
 from tests.unit.serving.world import World, client
 
@@ -197,6 +198,41 @@ async def test_who_is_gone_is_missed_longer_than_the_board_remembers_it(http: ht
     missed = (await http.get("/health")).json()
     assert missed["roots"] == ["memory"]
     assert missed["components"]["memory"]["message"].startswith("nobody reports it; the last one fell silent ")
+
+
+async def test_who_was_silent_long_before_this_gateway_began_is_not_missed(http: httpx.AsyncClient, world: World) -> None:
+    world.processes.append(process("one", HealthPart("memory", "healthy", 1.0), seen=FORGET_MS / 1000 + 60))
+    body = (await http.get("/health")).json()
+    assert (body["status"], "memory" in body["components"]) == ("healthy", False)
+
+
+async def test_a_gateway_whose_probes_broke_is_not_ready_however_well_it_was() -> None:
+    async def breaks() -> None:
+        raise ZeroDivisionError
+
+    gateway = Gateway.__new__(Gateway)
+    gateway._looked, gateway._tasks = Look(True), []
+    assert gateway._look() == Look(True)
+    gateway._tasks = [asyncio.create_task(breaks(), name="probes")]
+    await asyncio.wait(gateway._tasks)
+    assert gateway._look().complaints == ("probes broke: ZeroDivisionError",)
+
+
+async def test_probes_are_no_requests_of_users(http: httpx.AsyncClient, world: World) -> None:
+    def counted() -> dict[str, float]:
+        (family,) = (one for one in REGISTRY.collect() if one.name == "monmouth_http_request_latency_ms")
+        found: dict[str, float] = {}
+        for one in family.samples:
+            if one.name.endswith("_count"):
+                found[one.labels["route"]] = found.get(one.labels["route"], 0) + one.value
+        return found
+
+    before = counted()
+    close_memories(world)
+    assert {(await http.get(path)).status_code for path in ("/readyz", "/health", "/livez")} == {503, 200}
+    assert counted() == before
+    await http.get("/v1/chain")
+    assert counted() != before
 
 
 async def test_who_ends_as_it_should_is_not_missed(http: httpx.AsyncClient, world: World) -> None:

@@ -11,6 +11,7 @@ from streams.cli.demo.course import Metrics, expect
 from streams.cli.demo.scenes.chain import agreed
 from streams.cli.demo.scrape import total
 from streams.cli.demo.system import System
+from streams.ranks import quantile
 from streams.serving.client import AsyncClient
 
 WAIT = 20.0
@@ -22,12 +23,6 @@ PAUSE = 0.05
 class _Asked:
     seconds: list[float] = field(default_factory=list)
     empty: int = 0
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which ``share`` of ``values`` lie (nearest rank); 0 of none."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -(-int(share * 1000 * len(ordered)) // 1000) - 1))] if ordered else 0.0
 
 
 async def traffic(system: System, agents: Sequence[bytes], seconds: float, rate: float) -> Metrics:

@@ -58,6 +58,16 @@ def test_within_the_cooldown_nothing_is_told_again() -> None:
     assert states(alerts.step(calm, HOLDS, 100)) == [("firing", X)]
 
 
+def test_what_goes_on_after_the_cooldown_is_told_then() -> None:
+    alerts, calm = Alerts(), rule(cooldown=100)
+    alerts.step(calm, HOLDS, 0)
+    alerts.step(calm, {}, 1)
+    assert [alerts.step(calm, HOLDS, at) for at in (50, 99)] == [[], []]
+    assert states(alerts.step(calm, HOLDS, 100)) == [("firing", X)], "it was told to be over, and is not"
+    assert alerts.step(calm, HOLDS, 300) == []
+    assert states(alerts.step(calm, {}, 301)) == [("resolved", X)]
+
+
 def test_two_rules_do_not_meet() -> None:
     alerts = Alerts()
     other = Rule("S", "a > 1", parse("a > 1"))

@@ -56,6 +56,14 @@ def test_a_restart_is_no_breach_and_loses_nothing() -> None:
     assert (sum(minutes.halves["a"][BEGIN].total), sum(minutes.halves["a"][BEGIN].bad)) == (15, 2)
 
 
+def test_what_the_former_process_counted_is_not_taken_from_a_counter_that_appears_late() -> None:
+    minutes = Minutes()
+    minutes.take(report(BEGIN + 1_000, 10, 2), OBJECTIVES)
+    minutes.take(MetricReport("worker", "w", BEGIN + 3_000, (), BEGIN + 2_000), OBJECTIVES)
+    minutes.take(report(BEGIN + 4_000, 30, 20, started_ms=BEGIN + 2_000), OBJECTIVES)
+    assert (sum(minutes.halves["a"][BEGIN].total), sum(minutes.halves["a"][BEGIN].bad)) == (40, 22)
+
+
 def test_what_an_old_process_counted_before_it_was_seen_is_left_out() -> None:
     minutes = Minutes()
     minutes.take(report(BEGIN + 1_000, 1e6, 1e5, started_ms=BEGIN - 1_000_000), OBJECTIVES)
