@@ -1,7 +1,7 @@
 """The processes under supervision: the same commands a deployment runs, started and ended.
 
 Assumes one supervisor of a state folder (``alone``). Invariants: a process ends when the supervisor does, also where that is
-killed; each has a file for its last words, emptied before it starts; output goes to a log file of its own.
+killed; each has a file for its last words, emptied before it starts; output goes to a log file of its own, the newest is kept.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,8 @@ from streams.last_words import PARENT, VARIABLE, LastWords, heard
 from streams.ops.recovery.ailments import Kind
 
 GRACE_SECONDS = 20.0
+MOST_LOG = 16 << 20
+"""Bytes of a process's output that are kept, twice: the newest, and those before."""
 
 
 @dataclass
@@ -59,6 +62,15 @@ class Programs:
                 env={**os.environ, **program.environment, VARIABLE: str(words.absolute()), PARENT: str(os.getpid())},
                 start_new_session=True,
             )
+
+    def trim_logs(self) -> None:
+        """Puts aside what has become long, in the place of what was put aside before. The process writes on undisturbed."""
+        for name in self.all:
+            path = self._folder / f"{name}.log"
+            with suppress(OSError):  # a full disk: it is tried again
+                if path.stat().st_size > MOST_LOG:
+                    shutil.copyfile(path, path.with_suffix(".log.1"))
+                    os.truncate(path, 0)
 
     def ended(self, name: str) -> int | None:
         """Its exit code; None while it runs, or if it was never started."""

@@ -115,6 +115,7 @@ class Supervisor:
         return "" if self._watched[name].sight.ready else "not ready"
 
     async def _turn(self, session: aiohttp.ClientSession) -> None:
+        await asyncio.to_thread(self._programs.trim_logs)
         await asyncio.gather(*(self._look(session, name) for name in self._programs.all))
         now = self._clock()
         ailments = [found for name in self._programs.all if name not in self._acting and (found := self._ailment(name, now))]
