@@ -71,10 +71,11 @@ def test_closed_windows_are_said_once_and_open_ones_where_they_changed() -> None
 def test_a_sample_that_no_window_can_say_stops_nothing(sample: MetricSample) -> None:
     """It would come again each time the application starts."""
     fold, said = SeriesFold({}, 9, LIMITS), list[Window]()
-    count = MetricSample("monmouth_x_count", "HISTOGRAM", {}, 1.0)
     for at in range(3 * CELL):
         one = report(at, moves=at)
-        said += take(fold, replace(one, samples=(*one.samples, count, sample)))
+        count = MetricSample("monmouth_x_count", "HISTOGRAM", {}, float(at))
+        moved = replace(sample, value=sample.value * (at % 2))
+        said += take(fold, replace(one, samples=(*one.samples, count, moved)))
     assert {Window.from_value(window.to_value()).name for window in said} >= {"monmouth_moves_total"}
     assert all(math.isfinite(value) for window in said for value in window.values.values())
 
