@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from streams.health import Health, Look, broken, watch
 from streams.identity.binding import Place
 from streams.identity.operator import load_or_create_operator_token, read_token
 from streams.identity.tokens import Tokens
-from streams.metrics import measure_disk
+from streams.metrics import count_error, measure_disk
 from streams.ops.health.looks import local, pace_of, store_components
 from streams.ops.health.monitor import Monitor
 from streams.ops.health.providers.broker import Broker, Groups
@@ -107,6 +108,7 @@ from streams.tracing import traced
 from streams.upkeep.pipeline import stream_agents
 from streams.vault.sealing import open_keys
 
+_log = logging.getLogger(__name__)
 BACKLOG = 256
 DRAIN_SECONDS = 10
 SOCKET_LIMIT = 16 * 1024
@@ -116,6 +118,8 @@ TEND_EVERY = 60.0
 STARTING = Look(False, ("its parts have not been asked yet",))
 VECTORS_BY = "embedding"
 """The stream agent that writes vectors."""
+NEEDED = frozenset({"http", "probes"})
+"""Tasks without which a gateway is not ready; what else breaks is told, and requests are answered all the same."""
 ERASURES = Path("erasures")
 """Folder of the receipts of erasures, in the state folder."""
 
@@ -141,6 +145,13 @@ def _told(vectors: VectorStore, operations: Operations) -> Callable[[Tip], None]
 def _pooled(vectors: VectorStore) -> PooledSearch | None:
     """The store's own search over many agents, if it has one."""
     return vectors if isinstance(vectors, PooledSearch) else None
+
+
+def _told_if_broken(task: asyncio.Task[None]) -> None:
+    """Nobody waits for these while the gateway serves, so what ended one would never be heard of."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        count_error(error)
+        _log.error("%s broke; it is back when the gateway starts again", task.get_name(), exc_info=error)
 
 
 class _Server(uvicorn.Server):
@@ -314,6 +325,8 @@ class Gateway:
             asyncio.create_task(self.services.live.run(), name="dashboard"),
             asyncio.create_task(self.services.eraser.resume(), name="erasures"),
         ]
+        for task in self._tasks[1:]:
+            task.add_done_callback(_told_if_broken)
         while not self._server.started:
             await asyncio.sleep(0.01)
             if self._tasks[0].done():
@@ -404,7 +417,8 @@ class Gateway:
 
     def _look(self) -> Look:
         look = self._looked or STARTING
-        return replace(look, complaints=(*look.complaints, *broken(self._tasks)))
+        needed = [task for task in self._tasks if task.get_name() in NEEDED]
+        return replace(look, complaints=(*look.complaints, *broken(needed)))
 
     async def _tend(self) -> None:
         """Keeps the cache free of what has expired, and memory free of what was freed."""

@@ -17,7 +17,7 @@ from streams.metrics import REGISTRY
 from streams.ops.reports import HealthPart, HealthReport
 from streams.serving import probes
 from streams.serving.ops.processes import FORGET_MS, Process
-from streams.serving.server import Gateway
+from streams.serving.server import Gateway, _told_if_broken
 from tests.identity import member
 from tests.unit.serving.world import World, client
 
@@ -213,9 +213,20 @@ async def test_a_gateway_whose_probes_broke_is_not_ready_however_well_it_was() -
     gateway = Gateway.__new__(Gateway)
     gateway._looked, gateway._tasks = Look(True), []
     assert gateway._look() == Look(True)
-    gateway._tasks = [asyncio.create_task(breaks(), name="probes")]
+    gateway._tasks = [asyncio.create_task(breaks(), name=name) for name in ("probes", "dashboard")]
     await asyncio.wait(gateway._tasks)
-    assert gateway._look().complaints == ("probes broke: ZeroDivisionError",)
+    assert gateway._look().complaints == ("probes broke: ZeroDivisionError",), "the dashboard is no reason to serve nobody"
+
+
+async def test_what_breaks_in_a_gateway_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def breaks() -> None:
+        raise ZeroDivisionError
+
+    task = asyncio.create_task(breaks(), name="dashboard")
+    task.add_done_callback(_told_if_broken)
+    await asyncio.wait([task])
+    await asyncio.sleep(0)
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == ["dashboard broke"]
 
 
 async def test_probes_are_no_requests_of_users(http: httpx.AsyncClient, world: World) -> None:
