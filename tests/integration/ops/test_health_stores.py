@@ -15,8 +15,8 @@ from streams.ops.health.looks import of_stores
 from streams.ops.health.provider import ask
 from streams.ops.health.providers.stores import Store
 from streams.runtime.job import AgentFactory
-from streams.serving.probes import memory_store_probe, vector_store_probe
 from streams.settings import CassandraSettings, RagSettings, Settings
+from streams.store_probes import memory_store_probe, vector_store_probe
 from tests.milvus_fixtures import Open
 
 
