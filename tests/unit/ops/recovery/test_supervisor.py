@@ -1,87 +1,86 @@
-"""The supervisor and a part that a gateway does without: what counts as helped, when it is renewed, and when used again."""
+"""What the supervisor takes for ill, by real probes: one that starts is given more time than one that has started."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
 
+import aiohttp
 import pytest
 
+from streams.health import Health, Look
 from streams.ops.recovery.ailments import Kind
 from streams.ops.recovery.decide import Action, Strategy
-from streams.ops.recovery.incidents import Incident, Limits
-from streams.ops.recovery.observe import Sight
+from streams.ops.recovery.incidents import Limits
 from streams.ops.recovery.programs import Program, Programs
 from streams.ops.recovery.strategies import Strategies
 from streams.ops.recovery.supervisor import Patience, Supervisor
-from streams.switches import FILE, VECTORS, change, read
+from streams.probe_server import serve_probes
 
-PATIENCE = Patience(look=0.01, steady=0.02, heal=3)
-DEGRADE = Action(Strategy.DEGRADE, "gateway", VECTORS, "unready, database", 0.2)
-USES = Sight(answers=True, live=True)
-WITHOUT = Sight(answers=True, live=True, without=frozenset({VECTORS}))
-BACK = Sight(answers=True, live=True, without=frozenset({VECTORS}), back=frozenset({VECTORS}))
+NAME = "worker-1"
 
 
-class Running:
-    """A gateway that runs, and is seen as it is said here."""
+class Clock:
+    now = 100.0
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.sight, self.file = USES, folder / FILE
-        programs = Programs(folder, [Program("gateway", Kind.GATEWAY, (), 1)])
-        strategies = Strategies(programs, self.file, cast("Any", None), 1.0, 1)
-        self.supervisor = Supervisor(programs, strategies, Limits(), PATIENCE)
-        self.outcomes: list[str] = []
-        self.supervisor.told = lambda _, outcome: self.outcomes.append(outcome)
+    def __call__(self) -> float:
+        return self.now
 
-        async def look(*_: object) -> Sight:
-            return self.sight
 
-        monkeypatch.setattr("streams.ops.recovery.supervisor.look", look)
+class Noted(Strategies):
+    """Does nothing."""
 
-    async def turns(self, seconds: float) -> None:
-        async with asyncio.timeout(5):
-            for _ in range(int(seconds / 0.01)):
-                await self.supervisor._turn(cast("Any", None))
-                await asyncio.sleep(0.01)
+    def __init__(self, programs: Programs, folder: Path) -> None:
+        super().__init__(programs, folder / "switches.json", lambda: pytest.fail("not asked"), 1.0, 1)
+        self.done: list[Strategy] = []
+
+    async def carry_out(self, action: Action, start: Callable[[str], None]) -> None:
+        self.done.append(action.strategy)
 
 
 @pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
-    return Running(tmp_path, monkeypatch)
+def health() -> Health:
+    return Health(60)
 
 
-async def test_ready_alone_is_no_success_if_it_still_uses_the_part(running: Running) -> None:
-    running.supervisor._patience = replace(PATIENCE, heal=0.2)
-    running.supervisor.begin(DEGRADE)
-    await running.turns(0.4)
-    assert running.outcomes == ["failed"]
+@pytest.fixture
+def port(health: Health) -> Iterator[int]:
+    server = serve_probes("127.0.0.1", 0, health)
+    yield server.port
+    server.stop()
 
 
-async def test_used_again_when_the_part_is_back_and_what_comes_next_is_an_incident_of_its_own(running: Running) -> None:
-    running.supervisor.incidents.open["gateway"] = Incident(0.0, 0.0, [Strategy.DEGRADE])
-    running.supervisor.begin(DEGRADE)
-    running.sight = WITHOUT
-    await running.turns(0.2)
-    assert running.outcomes == ["healed"]
-    first = read(running.file)[VECTORS].id
-    await running.turns(0.2)
-    assert read(running.file)[VECTORS].id != first, "renewed while it is away"
-    running.sight = BACK
-    await running.turns(0.1)
-    assert running.outcomes == ["healed", "taken back"]
-    assert read(running.file) == {}
-    assert running.supervisor.incidents.open == {}
+async def test_one_that_starts_has_more_time_than_one_that_has_started(tmp_path: Path, health: Health, port: int) -> None:
+    programs, clock = Programs(tmp_path, [Program(NAME, Kind.WORKER, (), port)]), Clock()
+    noted = Noted(programs, tmp_path)
+    supervisor = Supervisor(programs, noted, Limits(patience=20), Patience(start=60), clock=clock)
+
+    async def looks(*later: float) -> list[Strategy]:
+        for seconds in later:
+            clock.now += seconds
+            await supervisor._turn(session)
+            await asyncio.sleep(0)
+        return noted.done
+
+    async with aiohttp.ClientSession() as session:
+        assert await looks(0, 30, 25) == []  # it loads a model
+        health.look(Look(True, ["it is being opened"]))
+        assert await looks(1, 1, 19) == []  # counted from when it had started
+        assert await looks(2) == [Strategy.RESTART]
+        for task in supervisor._acting.values():
+            task.cancel()
 
 
-async def test_a_switch_that_somebody_took_out_is_not_set_again(running: Running) -> None:
-    running.supervisor.begin(DEGRADE)
-    running.sight = WITHOUT
-    await running.turns(0.1)
-    change(running.file, drop=(VECTORS,))
-    running.sight = USES
-    await running.turns(0.4)
-    assert read(running.file) == {}
-    assert running.outcomes == ["healed"]
+async def test_one_that_never_starts_is_ill_in_the_end(tmp_path: Path, port: int) -> None:
+    programs, clock = Programs(tmp_path, [Program(NAME, Kind.WORKER, (), port)]), Clock()
+    noted = Noted(programs, tmp_path)
+    supervisor = Supervisor(programs, noted, Limits(patience=20), Patience(start=60), clock=clock)
+    async with aiohttp.ClientSession() as session:
+        for _ in range(3):
+            await supervisor._turn(session)
+            await asyncio.sleep(0)
+            clock.now += 31
+        assert noted.done == [Strategy.RESTART]
+        for task in supervisor._acting.values():
+            task.cancel()
