@@ -11,12 +11,10 @@ class CircuitOpenError(MonmouthError):
     category = Category.EXTERNAL
     severity = Severity.HIGH
     passes = True
+    advice = "It failed several times in a row; it is tried again by itself."
 
     def __init__(self, name: str, retry_after: float, why: str = "") -> None:
-        super().__init__(
-            f"{name} is not asked for {retry_after:.1f} s more" + (f": {why}" if why else ""),
-            "It failed several times in a row; it is tried again by itself.",
-        )
+        super().__init__(f"{name} is not asked for {retry_after:.1f} s more" + (f": {why}" if why else ""), self.advice)
         self.name = name
         self.retry_after = retry_after
 
@@ -29,6 +27,8 @@ class StoreOpenError(CircuitOpenError, StoreError):
 
 class SourceOpenError(CircuitOpenError, SourceError):
     """The same of a chain source."""
+
+    advice = f"{CircuitOpenError.advice} Is the node running, and is this its address?"
 
 
 class CrowdedError(MonmouthError):

@@ -65,7 +65,7 @@ def test_seeds_kept(seed: int, fixed: dict[str, Any]) -> None:
     assert run_seed(seed, **fixed).failures == []
 
 
-@pytest.mark.parametrize(("name", "every"), [("tiny", 1), ("chained", 7), ("poisoned", 1), ("stored", 3), ("replayed", 10)])
+@pytest.mark.parametrize(("name", "every"), [("tiny", 1), ("chained", 7), ("poisoned", 1), ("stored", 3), ("replayed", 8)])
 def test_crash_points_of_short_runs(name: str, every: int) -> None:
     """All of two runs, a part of three others; ``python -m tests.sim --crash-points`` takes all of all."""
     runs = list(crash_points(*SHORTS[name], every=every))

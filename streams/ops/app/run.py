@@ -14,7 +14,7 @@ from faust.tables.manager import TableManager
 
 from streams.cluster.arguments import client_arguments
 from streams.cluster.refusals import demand_access
-from streams.errors import ConfigurationError, MonmouthError
+from streams.errors import Category, ConfigurationError, MonmouthError, Severity
 from streams.health import Health, Look, watch
 from streams.ops.app.declared import OpsApp
 from streams.ops.app.parts import PARTS
@@ -26,6 +26,9 @@ _log = logging.getLogger(__name__)
 
 class OpsError(MonmouthError):
     """The application ended by itself. What it had not acknowledged is folded again when it starts."""
+
+    category = Category.PROCESSING
+    severity = Severity.HIGH
 
 
 async def run_ops(settings: Settings, stop: asyncio.Event, health: Health) -> None:
