@@ -97,3 +97,5 @@ async def test_a_workers_reports_arrive_and_a_broker_that_is_away_does_not_stop_
                         last = MetricReport.from_value(record.value)
                         if last.key == metrics.key and any(sample.name == ENDED for sample in last.samples):
                             break
+        # A second signal to end, while it ends of the first, would end it at once.
+        assert await asyncio.to_thread(worker.process.wait, 30) == 0
