@@ -12,7 +12,7 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from streams.agents.access import Authority
-from streams.agents.base import MEMORIES, VECTORS
+from streams.agents.base import MEMORIES, VECTORS, StreamAgent
 from streams.allocator import give_back
 from streams.decoding.nl.parser import default_reader
 from streams.errors import ConfigurationError, MonmouthError
@@ -203,14 +203,7 @@ class Gateway:
         operator, tokens = _tokens(settings)
         partner = _partner_token(settings)
         names = store_components(settings)
-        dashboard = Dashboard(
-            self.operations.board,
-            self.chain.view,
-            self.roots,
-            lambda: cache_state(kept),
-            lambda: self.operations.tail.complaint,
-            stores={"memory_store": names[MEMORIES], "vector_store": names[VECTORS]},
-        )
+        dashboard = self._dashboard(kept, names)
         probes = Probes(
             {
                 "broker": broker_probe(self.chain),
@@ -222,18 +215,9 @@ class Gateway:
             }
         )
         specs = stream_agents()
-        groups = Groups(settings.kafka, {spec.name: spec.inputs for spec in specs}, self._position, self._rewinding)
-        watching = Broker(groups, settings.health.lag_seconds) if "broker" in settings.health.providers else None
+        watching = self._groups_watch(specs)
         self.monitor = Monitor([*local(settings), *([watching] if watching else [])], pace_of(settings.health))
-        self._system = SystemHealth(
-            settings,
-            specs,
-            probes,
-            self.operations.board.processes,
-            monitor=self.monitor,
-            broker=watching,
-            itself=(GATEWAY, this_process()),
-        )
+        self._system = self._system_health(specs, probes, watching)
         self._app: FastAPI | None = None
         self._messages = self._message_tail(verifier, signer) if settings.gateway.messages else None
         self.services = Services(
@@ -362,6 +346,34 @@ class Gateway:
         self._keys.close()
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.stop)
+
+    def _dashboard(self, kept: CachedFinder, names: Mapping[str, str]) -> Dashboard:
+        return Dashboard(
+            self.operations.board,
+            self.chain.view,
+            self.roots,
+            lambda: cache_state(kept),
+            lambda: self.operations.tail.complaint,
+            stores={"memory_store": names[MEMORIES], "vector_store": names[VECTORS]},
+        )
+
+    def _groups_watch(self, specs: Sequence[type[StreamAgent]]) -> Broker | None:
+        settings = self._settings
+        if "broker" not in settings.health.providers:
+            return None
+        groups = Groups(settings.kafka, {spec.name: spec.inputs for spec in specs}, self._position, self._rewinding)
+        return Broker(groups, settings.health.lag_seconds)
+
+    def _system_health(self, specs: Sequence[type[StreamAgent]], probes: Probes, watching: Broker | None) -> SystemHealth:
+        return SystemHealth(
+            self._settings,
+            specs,
+            probes,
+            self.operations.board.processes,
+            monitor=self.monitor,
+            broker=watching,
+            itself=(GATEWAY, this_process()),
+        )
 
     def _message_tail(self, verifier: Verifier, signer: Signer) -> MessageTail:
         writer = MessageWriter(self._settings.kafka)
