@@ -19,6 +19,7 @@ from schemas.codec import SchemaError, UnknownSchemaError, codec
 from schemas.records import BlockNotification
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.arguments import client_arguments
+from streams.cluster.background import OUT_OF_TURN, met_fence
 from streams.cluster.denials import demand_topics, denial
 from streams.cluster.refusals import explained
 from streams.core.block import BlockRef
@@ -226,7 +227,9 @@ class KafkaLog:
                 f"{self._transactions} refused a record as too large: {error}",
                 "Its max.message.bytes is below what streams/topics.py says; run `monmouth topics apply`.",
             ) from None
-        except (KafkaError, OSError, TimeoutError) as error:
+        except (KafkaError, OSError, TimeoutError, *OUT_OF_TURN) as error:
+            if met_fence(self._producer):
+                raise self._fenced("its transactional id was taken") from None
             self._refuse_if_denied(error)
             raise UncertainWriteError(f"the broker did not confirm a write: {type(error).__name__}: {error}") from None
         self._written = (before + len(staged), before + len(staged))

@@ -16,6 +16,7 @@ from aiokafka import errors
 
 from streams import topics
 from streams.cancellation import stray_cancellation_is_an_error
+from streams.cluster.background import OUT_OF_TURN
 from streams.cluster.denials import Operation, denial
 from streams.errors import FencedError, PositionLostError
 from streams.ports.log import LogError, TopicPartition
@@ -53,8 +54,7 @@ def translated(doing: str, operation: Operation = "READ") -> Iterator[None]:
         raise FencedError(f"fenced while {doing}", "Another worker took this partition over.") from error
     except errors.OffsetOutOfRangeError as error:
         raise PositionLostError(f"{doing}: the log no longer holds that offset") from error
-    except (errors.KafkaError, OSError, TimeoutError, AssertionError) as error:
+    except (errors.KafkaError, OSError, TimeoutError, *OUT_OF_TURN) as error:
         if (refused := denial(error, operation)) is not None:
             raise refused from error
-        # AssertionError: the client's own state machine, after an error it met in the background.
         raise LogError(f"{doing}: {type(error).__name__}: {error}") from error

@@ -13,10 +13,11 @@ from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.arguments import client_arguments
+from streams.cluster.background import OUT_OF_TURN, met, met_fence
 from streams.cluster.denials import denial
 from streams.cluster.refusals import explained
 from streams.errors import FencedError
@@ -61,22 +62,17 @@ class KafkaProducer:
         with translated(f"{doing} {self._group}", "WRITE"):
             try:
                 result = await asyncio.wait_for(work, self._timeout)
-            except AssertionError:
-                if isinstance(self._met(), ProducerFenced):
+            except OUT_OF_TURN:
+                if met_fence(self._producer):
                     raise FencedError(f"fenced: {self._group}", "Another worker took this partition over.") from None
                 raise
             except KafkaError:
                 # Of several batches of a transaction the first to fail may be one that was allowed, and came without it.
-                if (met := self._met()) is not None and denial(met, "WRITE") is not None:
-                    raise met from None
+                if (cause := met(self._producer)) is not None and denial(cause, "WRITE") is not None:
+                    raise cause from None
                 raise
         self._broken = False
         return result
-
-    def _met(self) -> BaseException | None:
-        """What the client met in the background that ended the transaction, if anything."""
-        waiter = self._producer._txn_manager.wait_for_transaction_end()
-        return waiter.exception() if waiter is not None and waiter.done() and not waiter.cancelled() else None
 
     async def start(self) -> None:
         await self._do("starting the producer of", self._start())

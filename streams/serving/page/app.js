@@ -155,7 +155,7 @@ async function download(format) {
     byId("announcer").textContent = `The export failed: ${error.message}`;
   } finally {
     button.disabled = false;
-    button.focus();
+    if (document.activeElement === document.body) button.focus(); // a disabled button loses it; whoever went on meanwhile keeps it
   }
 }
 

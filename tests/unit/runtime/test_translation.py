@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiokafka.errors import OffsetOutOfRangeError, ProducerFenced, RequestTimedOutError
+from aiokafka.errors import IllegalOperation, OffsetOutOfRangeError, ProducerFenced, RequestTimedOutError
 
 from streams.errors import FencedError, PositionLostError
 from streams.ports.log import LogError
@@ -20,6 +20,7 @@ from streams.runtime.kafka.names import translated
         (RequestTimedOutError(), LogError),
         (TimeoutError(), LogError),
         (AssertionError(), LogError),
+        (IllegalOperation(), LogError),
         (OSError(), LogError),
     ],
 )
