@@ -1,7 +1,7 @@
 """What a transactional client met in the background, where its sender runs.
 
-Assumes aiokafka 0.12 and later: what ended a transaction is left on the waiter of its transaction manager, and whoever calls next
-is answered by the client's state machine (``OUT_OF_TURN``), which does not say why.
+Assumes aiokafka 0.12 or later: what ended a transaction is left on the waiter of its transaction manager, and whoever calls
+next is answered by the client's state machine (``OUT_OF_TURN``), which does not say why.
 """
 
 from __future__ import annotations

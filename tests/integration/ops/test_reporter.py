@@ -45,7 +45,7 @@ async def following(kafka: KafkaSettings, *topics: str) -> AsyncIterator[AIOKafk
 
 
 async def reports(consumer: AIOKafkaConsumer, worker: Child, after_ms: int = 0) -> tuple[MetricReport, HealthReport]:
-    """The first of each that was made later, when the worker held its partitions and was ready (a busy machine is no fault of its)."""
+    """The first of each that was made later, when the worker held its partitions and was ready. A busy machine may be."""
     metrics: MetricReport | None = None
     health: HealthReport | None = None
     async with asyncio.timeout(60):
