@@ -6,7 +6,8 @@ Ours is the whole product in processes of its own: a gateway over HTTP with a to
 a memory counts as stored when the log has acknowledged it. The peers run in the process that asks, with our embedder (fp32, one
 thread): mem0 with its own Qdrant on disk and no language model (``infer=False``), Chroma with a persistent collection.
 The same texts and questions for all: turns and questions of the LoCoMo development conversations where the data are there,
-else a synthetic stream. Nothing is asked twice but in the column that says so. One caller, one request at a time.
+else a synthetic stream. Nothing is asked twice but in the column that says so, which asks all questions ``--again`` times. One
+caller, one request at a time.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from streams.serving.client_errors import GatewayError
 
 DATA = Path(os.environ.get("MONMOUTH_DATA", ROOT.parent / "shared" / "data")) / "locomo" / "locomo-dev5.json"
 COLD_GOAL, CACHED_GOAL, OPERATION_GOAL = 50.0, 2.0, 10.0  # ms
+READS = 200
+"""Of one memory, of each agent."""
 START_SECONDS, SETTLE_SECONDS = 60.0, 600.0
 
 
@@ -57,7 +60,7 @@ def _address(number: int) -> str:
     return f"0x{number + 1:040x}"
 
 
-async def ours(line: Pipeline, load: dict[str, Any]) -> dict[str, list[float]]:
+async def ours(line: Pipeline, load: dict[str, Any], again: int) -> dict[str, list[float]]:
     """Seconds of each operation."""
     line.producer()
     line.worker()
@@ -79,12 +82,12 @@ async def ours(line: Pipeline, load: dict[str, Any]) -> dict[str, list[float]]:
                 last[agent] = receipt.memory_id
         await _settled(client, load, last)
         for agent, memory_id in last.items():
-            for _ in range(20):
+            for _ in range(READS):
                 began = time.perf_counter()
                 await client.get(agent, memory_id)
                 figures["reads"].append(time.perf_counter() - began)
-        for name in ("questions", "again"):
-            figures[name] = [await _asked(client, agent, question) for agent, question in load["questions"]]
+        figures["questions"] = [await _asked(client, *pair) for pair in load["questions"]]
+        figures["again"] = [await _asked(client, *pair) for _ in range(again) for pair in load["questions"]]
     return figures
 
 
@@ -145,12 +148,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memories", type=int, default=1_000)
     parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--again", type=int, default=10, help="times that each question is asked once more")
     args = parser.parse_args()
     fetch(MODELS)
     load = work(args.memories, args.questions)
     agents = ("intent", "memory", "embedding", "lattice")
     with tempfile.TemporaryDirectory() as scratch, pipeline(Path(scratch), *agents) as line:
-        figures = asyncio.run(ours(line, load))
+        figures = asyncio.run(ours(line, load, args.again))
     peers = {kind: theirs(kind, load) for kind in ("mem0", "chroma")}
     print(f"\n{sum(map(len, load['agents'].values()))} memories of {len(load['agents'])} agents; ms; ratio: its p95 to ours")
     print(f"  {'':46}{'rows':>8}{'p50':>10}{'p95':>10}{'p99':>10}{'ratio':>12}")
