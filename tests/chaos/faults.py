@@ -228,9 +228,20 @@ AIMS: dict[str, tuple[str, ...]] = {
 NEEDS: dict[str, Needs] = {**faults_stores.NEEDS, **faults_time.NEEDS, **faults_upgrade.NEEDS}
 
 
+STRIKES = 2
+"""Of a fault named alone."""
+
+
+def strikes_of(fault: str) -> list[str]:
+    """What strikes in turn: ``A`` stands for A twice, ``A*9`` for A nine times, ``A+B`` for A and then B, once each."""
+    parts = [part.partition("*") for part in fault.split("+")]
+    each = str(STRIKES if len(parts) == 1 else 1)
+    return [name for name, _, times in parts for _ in range(int(times or each))]
+
+
 def needs_of(fault: str) -> Needs:
-    """What the stage of a run must have. ``fault``: one name, or several joined by +."""
-    all_ = [NEEDS.get(name, Needs()) for name in fault.split("+")]
+    """What the stage of a run must have. ``fault``: as for ``strikes_of``."""
+    all_ = [NEEDS.get(name, Needs()) for name in strikes_of(fault)]
     return Needs(
         disk=max(needs.disk for needs in all_),
         clock=any(needs.clock for needs in all_),

@@ -1,7 +1,7 @@
 """The course of one run: the chain lives for some seconds while faults strike, comes to rest, and everything is judged.
 
-A name such as ``kill-worker+poison`` stands for several faults that strike one stage in turn, once each; a single one strikes
-twice.
+A name such as ``kill-worker+poison`` stands for several faults that strike one stage in turn, ``kill-worker*20`` for one that
+strikes so often.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from connectors.chain.devchain import ReorgPlan
 from connectors.chain.devchain.steps import Step, StepKind, script
 from tests.chaos.brokers import Brokers
 from tests.chaos.effort import watch
-from tests.chaos.faults import FAULTS, needs_of
+from tests.chaos.faults import FAULTS, needs_of, strikes_of
 from tests.chaos.node import MakeNode
 from tests.chaos.reader import Reader
 from tests.chaos.residue import INPUTS, residue
@@ -32,7 +32,6 @@ from tests.identity import operator_token
 BLOCK_SECONDS = 0.25
 WARM_SECONDS = 90.0
 REST_SECONDS = 120.0
-STRIKES = 2
 ENDLESS = 1_000_000
 ADVANCE = Step(StepKind.ADVANCE)
 PLAN = ReorgPlan(every=6, max_depth=20)
@@ -109,8 +108,7 @@ async def judged(at: Stage, fault: str, seed: int, stuck: Sequence[str], path: P
 
 
 async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, seconds: float) -> list[str]:
-    strikes = [FAULTS[name] for name in fault.split("+")]
-    strikes *= STRIKES if len(strikes) == 1 else 1
+    strikes = [FAULTS[name] for name in strikes_of(fault)]
     share = seconds / len(strikes)
     steps = script(seed, ENDLESS, PLAN)
     await at.node.play(islice(steps, 3), 0)

@@ -12,9 +12,9 @@ import pytest
 from streams.core.block import BlockRef
 from streams.oracle import World
 from streams.serving.wire import AsOf, Block, Citation, MemoryList, MemoryView
-from tests.chaos.__main__ import COURSES, arguments, play, rows
+from tests.chaos.__main__ import COURSES, arguments, play, rows, seconds_of
 from tests.chaos.clock import make_clock, set_clock, watch_of
-from tests.chaos.faults import AIMS, FAULTS, NEEDS
+from tests.chaos.faults import AIMS, FAULTS, NEEDS, strikes_of
 from tests.chaos.figures import HEADINGS, figures, markdown, text
 from tests.chaos.reader import answer_of
 from tests.chaos.results import Result, Results
@@ -144,8 +144,24 @@ def test_every_fault_is_run_once_for_each_stream_agent_it_can_be_aimed_at() -> N
     assert list(rows(["kill-worker+slow-store"], AGENTS)) == [("kill-worker+slow-store", a) for a in AIMS["slow-store"]]
 
 
+def test_a_fault_strikes_one_stage_as_often_as_it_is_told_to() -> None:
+    assert strikes_of("poison") == ["poison"] * 2
+    assert strikes_of("poison*3+kill-worker") == [*["poison"] * 3, "kill-worker"]
+    said = arguments(["--strikes", "20", "--agents", "memory"])
+    planned = list(rows(said.faults, said.agents))
+    assert ("kill-worker*20", "memory") in planned
+    assert ("retention", "memory") in planned
+    assert ("kill-broker*20", None) in planned
+    assert not [fault for fault, _ in planned if fault.startswith("slow-store*") and "memory" not in AIMS["slow-store"]]
+    assert {seconds_of(said, fault) for fault, _ in planned} == {300.0, 30.0}
+    assert seconds_of(arguments(["--seconds", "7"]), "poison*3") == 7.0
+
+
 def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in (["--faults", "kill-worker+nonsense"], ["--faults", "retention+poison"], ["--agents", "nonsense"]):
+        with pytest.raises(SystemExit):
+            arguments(wrong)
+    for wrong in (["--faults", "poison*nine"], ["--faults", "poison*0"], ["--strikes", "0"]):
         with pytest.raises(SystemExit):
             arguments(wrong)
     assert "no fault is called" in capsys.readouterr().err
