@@ -16,6 +16,9 @@ from tests.sim.run import crash_points, run_seed, run_seeds, run_world
 from tests.sim.scope import visit
 from tests.sim.world import Result
 
+TELL_EVERY = 10.0
+"""Seconds."""
+
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description="The pipeline in a simulated world.")
@@ -58,7 +61,8 @@ def _one(seed: int, trace: bool) -> int:
 
 def _range(start: int, count: int, jobs: int) -> int:
     began, failed, total = time.monotonic(), 0, Result()
-    for seed, result in run_seeds(range(start, start + count), jobs):
+    said = began
+    for done, (seed, result) in enumerate(run_seeds(range(start, start + count), jobs), 1):
         total.points += result.points
         total.crashes += result.crashes
         total.undone += result.undone
@@ -67,6 +71,9 @@ def _range(start: int, count: int, jobs: int) -> int:
         if result.failures:
             failed += 1
             _told(f"seed {seed} ({Parameters.drawn(seed)})", result)
+        if (now := time.monotonic()) - said > TELL_EVERY:
+            said, left = now, (now - began) / done * (count - done)
+            print(f"{done:,} of {count:,} seeds, {failed} failed, {left:,.0f} s left", file=sys.stderr, flush=True)
     rate = count / (time.monotonic() - began)
     print(
         f"{count} seeds, {failed} failed; {rate:.1f} seeds/s in {jobs} processes; {total.seconds / 3600:.1f} simulated hours "
