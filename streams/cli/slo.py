@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from streams.ops.slo.budget import WINDOWS, Ledger, burn_rates, burns
+from streams.ops.slo.budget import WINDOWS, Burn, Ledger
 from streams.ops.slo.formats import FORMATS, UNKNOWN
 from streams.ops.slo.history import SloHistory
 from streams.ops.slo.objectives import objectives_in_use
@@ -56,15 +56,15 @@ def status(settings: Settings, file: Path | None, as_json: bool) -> None:
     """Show what is left of this month's budgets, and how fast they burn."""
     found, ledger, now_ms = objectives_in_use(settings, file), asyncio.run(_read(settings)), round(1000 * time.time())
     report = month_report(ledger, found, Month.at(now_ms), now_ms)
-    rates = {objective.name: burn_rates(ledger, objective, now_ms) for objective in found}
+    burns = {objective.name: Burn.at(ledger, objective, now_ms) for objective in found}
     if as_json:
-        click.echo(json.dumps(_record(report, rates), indent=2))
+        click.echo(json.dumps(_record(report, burns), indent=2))
         return
     table = Table("objective", "target", "budget left", *(f"burn {window}" for window in WINDOWS), "alerts")
     for one in report.objectives:
-        name = one.objective.name
-        alerts = [speed for speed, burn in burns(rates[name]).items() if burn > 1]
-        cells = [_number(rates[name][window], "{:.2f}") for window in WINDOWS]
+        name, burn = one.objective.name, burns[one.objective.name]
+        alerts = [speed for speed, times in burn.speeds.items() if times > 1]
+        cells = [_number(burn.rates[window], "{:.2f}") for window in WINDOWS]
         left = _number(one.budget_left, "{:.1%}")
         table.add_row(name, f"{100 * one.objective.target:g} %", left, *cells, ", ".join(alerts) or "none")
     Console(width=None).print(table)
@@ -83,13 +83,13 @@ def report(settings: Settings, file: Path | None, month: str | None, form: str) 
     click.echo(FORMATS[form](month_report(asyncio.run(_read(settings)), found, wanted, now_ms)), nl=form != "csv")
 
 
-def _record(report: MonthReport, rates: dict[str, dict[str, float | None]]) -> dict[str, object]:
+def _record(report: MonthReport, burns: dict[str, Burn]) -> dict[str, object]:
     return {
         one.objective.name: {
             "target": one.objective.target,
             "budget_left": one.budget_left,
-            "burn_rates": rates[one.objective.name],
-            "alerts": {speed: burn > 1 for speed, burn in burns(rates[one.objective.name]).items()},
+            "burn_rates": burns[one.objective.name].rates,
+            "alerts": {speed: times > 1 for speed, times in burns[one.objective.name].speeds.items()},
         }
         for one in report.objectives
     }

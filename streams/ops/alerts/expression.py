@@ -34,9 +34,11 @@ _ERROR_RATE = f"({_FAILED} or 0 * {_ANSWERED}) / {_ANSWERED}"
 SHORT = {
     "latency_p95_ms": "p95(rag_query_latency_ms[$window])",
     "error_rate": _ERROR_RATE,
+    "failed_requests": 'sum(increase(http_request_latency_ms_count{status=~"5.."}[$window]))',
     "availability_percentage": f"100 - 100 * ({_ERROR_RATE})",
 }
-"""Names that stand for an expression: what 95 of 100 questions keep within; the failed share of answers; the rest of 100."""
+"""Names that stand for an expression: what 95 of 100 questions keep within; the failed share of answers, and how many that
+is; the rest of 100."""
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<duration>\d+(?:\.\d+)?(?:ms|s|m|h|d)\b)|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<name>[a-zA-Z_:][\w:]*)

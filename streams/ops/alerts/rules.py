@@ -60,6 +60,7 @@ class _Said(BaseModel):
     runbook: str = Field("", max_length=500)
 
 
+# One failure among few requests is a large share and says nothing of the next ones: rules on shares take five, as burns do.
 DEFAULTS = """
 [[rule]]
 name = "TargetDown"
@@ -92,14 +93,14 @@ for = "5s"
 
 [[rule]]
 name = "HighErrorRate"
-description = "More than a tenth of all requests fail."
-condition = "error_rate > 0.1"
+description = "More than a tenth of all requests fail, and more than a few."
+condition = "error_rate > 0.1 and failed_requests >= 5"
 severity = "warning"
 
 [[rule]]
 name = "AvailabilityLow"
-description = "Fewer than 99 of 100 requests succeed."
-condition = "availability_percentage < 99"
+description = "Fewer than 99 of 100 requests succeed, and more than a few fail."
+condition = "availability_percentage < 99 and failed_requests >= 5"
 severity = "critical"
 evaluation_window = "10m"
 cooldown = "30m"

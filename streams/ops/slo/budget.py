@@ -3,7 +3,8 @@
 Budget left = 1 - bad / (total x allowed), of a month or any span: 1 untouched, 0 used up, less than 0 overdrawn. Burn rate of a
 span = (bad / total) / allowed: at 1 a budget lasts exactly its month. Alerts by several windows at once: a long one, so that
 what passes soon wakes nobody, and a short one, so that it ends soon after the cause (the Site Reliability Workbook, chapter 5).
-Invariant: where nothing happened, or nothing is known, there is no rate: None, neither good nor bad.
+Invariants: where nothing happened, or nothing is known, there is no rate: None, neither good nor bad; no alert comes of fewer
+bad events than its objective takes.
 """
 
 from __future__ import annotations
@@ -115,17 +116,32 @@ def counted(counts: Iterable[Count]) -> Count:
     return sum(counts, Count())
 
 
-def burn_rates(ledger: Ledger, objective: Objective, now_ms: int) -> dict[str, float | None]:
-    """By window, of the minutes that began within it, the present one among them."""
-    counts = {window: ledger.count(objective.name, now_ms - 1000 * seconds, now_ms + 1) for window, seconds in WINDOWS.items()}
-    return {window: count.burn_rate(objective.allowed) for window, count in counts.items()}
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """How fast the budget of an objective burns. ``counts``: by window, of the minutes that began within it, this one too."""
 
+    objective: Objective
+    counts: Mapping[str, Count]
 
-def burns(rates: Mapping[str, float | None]) -> dict[str, float]:
-    """By speed, how many times what an alert takes; more than 1 is one. What lacks a window that has a rate is not there."""
-    found: dict[str, float] = {}
-    for policy in POLICIES:
-        long, short = rates[policy.long], rates[policy.short]
-        if long is not None and short is not None:
-            found[policy.speed] = max(found.get(policy.speed, 0.0), min(long, short) / policy.factor)
-    return found
+    @classmethod
+    def at(cls, ledger: Ledger, objective: Objective, now_ms: int) -> Burn:
+        """As it is at a moment."""
+        spans = {window: now_ms - 1000 * seconds for window, seconds in WINDOWS.items()}
+        return cls(objective, {window: ledger.count(objective.name, start, now_ms + 1) for window, start in spans.items()})
+
+    @property
+    def rates(self) -> dict[str, float | None]:
+        """By window."""
+        return {window: count.burn_rate(self.objective.allowed) for window, count in self.counts.items()}
+
+    @property
+    def speeds(self) -> dict[str, float]:
+        """By speed, how many times what an alert takes; more than 1 is one. What lacks a window that has a rate is not there."""
+        found: dict[str, float] = {}
+        rates = self.rates
+        for policy in POLICIES:
+            long, short = rates[policy.long], rates[policy.short]
+            if long is not None and short is not None:
+                burn = min(long, short) / policy.factor if self.counts[policy.long].bad >= self.objective.least_bad else 0.0
+                found[policy.speed] = max(found.get(policy.speed, 0.0), burn)
+        return found

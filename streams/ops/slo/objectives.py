@@ -1,7 +1,7 @@
 """Objectives and their file: which events count, which of them are bad, and what share may be.
 
-A TOML file with an ``[[objective]]`` for each: name, description, target, total, and bad or good, which are metrics with
-matchers. Invariant: a file is taken whole or refused, with the objective and the field that are wrong.
+A TOML file with an ``[[objective]]`` for each: name, description, target, least_bad, total, and bad or good, which are metrics
+with matchers. Invariant: a file is taken whole or refused, with the objective and the field that are wrong.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ from streams.ops.reports import MetricReport
 from streams.settings import Settings
 
 MOST_OBJECTIVES = 20
+LEAST_BAD = 5
+"""Bad events in the long window of a burn alert, below which there is none. One failure among the few events of a quiet hour
+burns a budget many times over and says nothing of the next hour. Failures that come singly, at the pace the budget allows,
+make five where an alert at six times that pace looks in fewer than 2 of 1,000 windows, however few events there are. Bad
+events are counted and not all events, so that a quiet service that fails altogether is still told of.
+"""
 DEFAULTS = """
 [[objective]]
 name = "availability"
@@ -46,7 +52,10 @@ bad = "runtime_dead_letters_total"
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """``target``: least share of the events that are good. Exactly one of ``bad`` and ``good`` is there."""
+    """``target``: least share of the events that are good. Exactly one of ``bad`` and ``good`` is there.
+
+    ``least_bad``: bad events that a burn alert takes.
+    """
 
     name: str
     target: float
@@ -54,6 +63,7 @@ class Objective:
     bad: Metric | None = None
     good: Metric | None = None
     description: str = ""
+    least_bad: int = LEAST_BAD
 
     @property
     def allowed(self) -> float:
@@ -77,6 +87,7 @@ class _Said(BaseModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")
     description: str = Field("", max_length=1_000)
     target: float = Field(gt=0, lt=1)
+    least_bad: int = Field(LEAST_BAD, ge=1, le=1_000_000)
     total: str
     bad: str | None = None
     good: str | None = None
@@ -135,6 +146,7 @@ def _objective(row: Any, place: str) -> Objective:
             None if said.bad is None else _metric(said.bad),
             None if said.good is None else _metric(said.good),
             said.description,
+            said.least_bad,
         )
     except ValidationError as error:
         first = error.errors()[0]

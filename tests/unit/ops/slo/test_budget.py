@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from streams.ops.alerts.promql import rule_group
 from streams.ops.alerts.rules import default_rules
-from streams.ops.slo.budget import WINDOWS, Count, Ledger, burn_rates, burns
+from streams.ops.slo.budget import WINDOWS, Burn, Count, Ledger
 from streams.ops.slo.minutes import HALF_MS, MINUTE_MS, MINUTES, Half
 from streams.ops.slo.objectives import default_objectives, objectives_of
 from streams.ops.slo.promql import recording_group
@@ -53,17 +54,27 @@ def test_processes_add_up_and_a_half_hour_that_comes_again_replaces_itself() -> 
 
 def test_minutes_of_which_nothing_is_known_are_neither_good_nor_bad() -> None:
     known = ledger(*[(100, 50)] * 10, *[None] * 50)
-    rates = burn_rates(known, OBJECTIVE, BEGIN + 60 * MINUTE_MS)
-    assert rates["5m"] is rates["30m"] is None
-    assert rates["1h"] == pytest.approx(50)
-    assert burns(rates) == {"slow": pytest.approx(50)}, "the fast one lacks its short windows"
+    burn = Burn.at(known, OBJECTIVE, BEGIN + 60 * MINUTE_MS)
+    assert burn.rates["5m"] is burn.rates["30m"] is None
+    assert burn.rates["1h"] == pytest.approx(50)
+    assert burn.speeds == {"slow": pytest.approx(50)}, "the fast one lacks its short windows"
+
+
+@pytest.mark.parametrize(("bad", "least", "told"), [(1, 5, False), (4, 5, False), (5, 5, True), (1, 1, True)])
+def test_a_few_failures_of_a_quiet_hour_are_no_alert(bad: int, least: int, told: bool) -> None:
+    objective = replace(OBJECTIVE, least_bad=least)
+    quiet = ledger(*[(1, 0)] * 55, (float(5 + bad), float(bad)), *[(0, 0)] * 3)
+    burn = Burn.at(quiet, objective, BEGIN + 58 * MINUTE_MS)
+    assert (burn.rates["1h"] or 0) > 1, "however few they are, the rate says what it is"
+    assert {speed for speed, times in burn.speeds.items() if times > 0} == ({"fast", "slow"} if told else set())
+    assert set(burn.speeds) == {"fast", "slow"}, "known not to burn, so that what fires ends"
 
 
 @given(st.lists(st.one_of(st.none(), st.tuples(st.integers(1, 50), st.integers(0, 50))), min_size=1, max_size=200))
 def test_a_window_counts_the_minutes_that_began_in_it(minutes: list[tuple[int, int] | None]) -> None:
     events = [None if one is None else (float(one[0]), float(min(one))) for one in minutes]
     now = BEGIN + len(events) * MINUTE_MS
-    rates = burn_rates(ledger(*events), OBJECTIVE, now)
+    rates = Burn.at(ledger(*events), OBJECTIVE, now).rates
     for window, seconds in WINDOWS.items():
         inside = [one for one in events[-seconds // 60 :] if one is not None]
         total, bad = sum(one[0] for one in inside), sum(one[1] for one in inside)
@@ -90,6 +101,8 @@ CASES = {
     "six hours": [*[(600, 0)] * 20, *[(600, 60)] * 380],
     "slow": [(600, 24)] * 400,
     "quiet after": [*[(600, 300)] * 30, *[(0, 0)] * 370],
+    "one of a quiet hour": [(int(at % 10 == 8), int(at == 208)) for at in range(400)],
+    "all of a quiet hour": [(int(at % 10 == 8), int(at % 10 == 8 and at > 200)) for at in range(400)],
 }
 
 
@@ -103,7 +116,7 @@ def test_prometheus_tells_the_same_from_the_counters(case: str, tmp_path: Path) 
     known, table, fired = ledger(*events), [], set()
     for at in range(20, len(events), 10):
         # Prometheus sees the sums at the end of a minute, which begins after it here.
-        values = burns(burn_rates(known, OBJECTIVE, BEGIN + at * MINUTE_MS - 1))
+        values = Burn.at(known, OBJECTIVE, BEGIN + at * MINUTE_MS - 1).speeds
         for rule, written in zip(rules, group["groups"][0]["rules"], strict=True):
             speed = "fast" if rule.name == "SloBurnFast" else "slow"
             labels = {**written["labels"], "objective": "a", "speed": speed}
@@ -122,9 +135,9 @@ def test_prometheus_tells_the_same_from_the_counters(case: str, tmp_path: Path) 
     argv = [program("promtool"), "test", "rules", str(tmp_path / "tests.json")]
     answer = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
-    assert fired == {"calm": set(), "outage": {"fast", "slow"}, "six hours": {"fast", "slow"}, "slow": {"slow"}}.get(
-        case, fired
-    )
+    both = {"fast", "slow"}
+    expected = {"calm": set(), "outage": both, "six hours": both, "slow": {"slow"}}
+    assert fired == (expected | {"one of a quiet hour": set(), "all of a quiet hour": both}).get(case, fired)
 
 
 def test_promtool_takes_the_recording_of_the_default_objectives(tmp_path: Path) -> None:

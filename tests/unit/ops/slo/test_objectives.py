@@ -64,6 +64,7 @@ def test_their_counters_are_what_processes_serve() -> None:
         (ROW.replace('"t"', '"rate(t[5m])"'), "is no metric"),
         (ROW.replace('"t"', '"t["'), "the expression"),
         (ROW + "colour = 1\n", "colour"),
+        (ROW + "least_bad = 0\n", "least_bad"),
     ],
 )
 def test_what_is_wrong_is_refused_by_name(text: str, said: str) -> None:
