@@ -136,7 +136,7 @@ class Burn:
 
     @property
     def speeds(self) -> dict[str, float]:
-        """By speed, how many times what an alert takes; more than 1 is one. What lacks a window that has a rate is not there."""
+        """By speed, how many times what an alert takes; more than 1 is one. Without a rate of both windows it is not there."""
         found: dict[str, float] = {}
         rates = self.rates
         for policy in POLICIES:

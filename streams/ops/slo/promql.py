@@ -1,8 +1,8 @@
 """Burn rates for Prometheus: rules that record, from the counters themselves, what the watch by the log knows from ops.slo.
 
 Both call it the same: ``monmouth_slo_burn_rate{objective,window}`` and ``monmouth_slo_burn{objective,speed}``, so one alert
-rule serves both. Invariants: where nothing happened within a window there is no burn, since 0 / 0 compares with nothing; where an
-objective has too few bad events for an alert its burn is 0.
+rule serves both. Invariants: where nothing happened within a window there is no burn, since 0 / 0 compares with nothing; where
+an objective has too few bad events for an alert its burn is 0.
 """
 
 from __future__ import annotations
