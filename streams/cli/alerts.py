@@ -6,9 +6,9 @@ import asyncio
 import json
 import signal
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,8 @@ def prometheus(settings: Settings, file: Path | None, objectives_file: Path | No
 @_channels_file
 def alertmanager(file: Path | None, channels_file: Path | None) -> None:
     """Print the channels as a configuration of Alertmanager (JSON, which is YAML)."""
-    rules, said = _load(file), _tables(channels_file)
+    said = _tables(channels_file)
+    rules = _load(file, said)
     _demand_channels(rules, {LOG, *said})
     click.echo(json.dumps(configuration(rules, said), indent=2))
 
@@ -115,8 +116,9 @@ def watch(  # noqa: PLR0917  (click passes options by name)
     """
     if from_log and targets:
         raise click.UsageError("--from-log watches all processes: leave out --target")
-    rules = _load(file)
-    channels = _channels(channels_file, rules)
+    said = _tables(channels_file)
+    rules = _load(file, said)
+    channels = _channels(said, rules)
     gateway = settings.gateway
     found = targets or (f"http://{gateway.metrics_host}:{gateway.metrics_port}/metrics",)
     watching = LogWatch(rules, channels, settings) if from_log else Watch(rules, found, channels, interval=interval)
@@ -155,13 +157,16 @@ def list_(settings: Settings, everything: bool, as_json: bool) -> None:
         click.echo(json.dumps(asdict(record)) if as_json else f"{when}  {record.summary}")
 
 
-def _load(file: Path | None) -> list[Rule]:
-    return default_rules() if file is None else load_rules(file)
+def _load(file: Path | None, channels: Collection[str] = ()) -> list[Rule]:
+    """Of a file, whose rules say whom to tell; those that come with the product are told to all ``channels``."""
+    if file is not None:
+        return load_rules(file)
+    return [replace(rule, channels=(*rule.channels, *channels)) for rule in default_rules()]
 
 
-def _channels(file: Path | None, rules: list[Rule]) -> dict[str, Channel]:
+def _channels(said: Mapping[str, dict[str, Any]], rules: list[Rule]) -> dict[str, Channel]:
     channels: dict[str, Channel] = {LOG: LogChannel()}
-    channels |= {name: make_channel(name, fields) for name, fields in _tables(file).items()}
+    channels |= {name: make_channel(name, fields) for name, fields in said.items()}
     _demand_channels(rules, channels)
     return channels
 
@@ -181,3 +186,5 @@ def _tables(file: Path | None) -> dict[str, dict[str, Any]]:
 def _demand_channels(rules: list[Rule], channels: Collection[str]) -> None:
     if unknown := sorted({name for rule in rules if rule.enabled for name in rule.channels if name not in channels}):
         raise ConfigurationError(f"no channel is called {unknown[0]}", "Name it in the file given with --channels.")
+    if silent := sorted(set(channels) - {LOG} - {name for rule in rules if rule.enabled for name in rule.channels}):
+        raise ConfigurationError(f"no rule tells the channel {silent[0]}", "Name it in `channels` of a rule, or take it out.")

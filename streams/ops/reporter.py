@@ -25,6 +25,7 @@ from prometheus_client.registry import CollectorRegistry
 from schemas.ops_records import HealthStatus, SampleKind
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.arguments import client_arguments
+from streams.cluster.words import spoken
 from streams.health import Health
 from streams.metrics import REGISTRY
 from streams.ops.health.monitor import Monitor
@@ -193,7 +194,7 @@ class Reporter:
     def _failed(self, step: str, error: Exception) -> None:
         FAILURES.labels(step).inc()
         if not self._quiet:
-            _log.warning("reports of this process do not arrive: %s: %s", type(error).__name__, error)
+            _log.warning("reports of this process do not arrive: %s", spoken(error))
         self._quiet = True
 
 

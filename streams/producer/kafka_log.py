@@ -22,6 +22,7 @@ from streams.cluster.arguments import client_arguments
 from streams.cluster.background import OUT_OF_TURN, met_fence
 from streams.cluster.denials import demand_topics, denial
 from streams.cluster.refusals import explained
+from streams.cluster.words import spoken
 from streams.core.block import BlockRef
 from streams.core.forkview import ForkView
 from streams.errors import Category, ConfigurationError, FencedError, MonmouthError, OutdatedError, Severity
@@ -101,7 +102,7 @@ class KafkaLog:
             await self.close()
             self._refuse_if_denied(error)
             raise LogUnavailableError(
-                f"no use of the broker at {self._kafka.bootstrap}: {type(error).__name__}: {error}",
+                f"no use of the broker at {self._kafka.bootstrap}: {spoken(error)}",
                 "Start one with `monmouth infra up` or name it with --bootstrap; `monmouth topics apply` creates the topics.",
             ) from None
 
@@ -231,7 +232,7 @@ class KafkaLog:
             if met_fence(self._producer):
                 raise self._fenced("its transactional id was taken") from None
             self._refuse_if_denied(error)
-            raise UncertainWriteError(f"the broker did not confirm a write: {type(error).__name__}: {error}") from None
+            raise UncertainWriteError(f"the broker did not confirm a write: {spoken(error)}") from None
         self._written = (before + len(staged), before + len(staged))
 
     async def _bounded(self, work: Coroutine[Any, Any, None]) -> None:
@@ -316,7 +317,7 @@ class KafkaLog:
                 with stray_cancellation_is_an_error():
                     await asyncio.wait_for(step(), CLOSE_SECONDS)
             except Exception as error:  # it is being thrown away; the log decides what counts
-                log.info("closing the writer: %s: %s", type(error).__name__, error)
+                log.info("closing the writer: %s", spoken(error))
             else:
                 if step == producer.stop:
                     break

@@ -31,6 +31,7 @@ from streams.core.deferral import Waiting
 from streams.errors import FencedError, LogIntegrityError, PoisonError, may_pass
 from streams.health import REWINDS
 from streams.last_words import happened_at
+from streams.outage import Outage
 from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
 from streams.runtime import metrics
 from streams.runtime.fold import StateMismatchError
@@ -98,6 +99,8 @@ class AgentLoop:
         self._late = Lateness(job.name)
         self._ripening = Ripening(job.limits.pauses, self._runs, self._waiting, _delivered(job))
         self._learned: dict[int, Batching] = {}
+        self._outage = Outage(_log, job.name)
+        self._pause = job.limits.retry_seconds[0]
         self._shared = False
         self.started = False
         self._consumer: LogConsumer
@@ -142,7 +145,6 @@ class AgentLoop:
             await self._readers.close()
 
     async def _join_and_work(self) -> None:
-        pause = self._job.limits.retry_seconds[0]
         while not self._stop.is_set():
             self._consumer = self._job.client.consumer(self._job.name, self._job.spec.inputs)
             self._standbys = Standbys(self._job, self._consumer, self._readers)
@@ -151,14 +153,14 @@ class AgentLoop:
                 await self._consumer.start(self)
                 await self._poll()
             except LogError as error:
-                _log.warning("%s: %s; joining again in %.1f s", self._job.name, error.message, pause)
+                self._outage.failed(error.message)
             finally:
                 await self._leave()
             if self._fatal is not None:
                 raise self._fatal
             if not self._stop.is_set():
-                await self._sleep(pause)
-                pause = min(2 * pause, self._job.limits.retry_seconds[1])
+                await self._sleep(self._pause)
+                self._pause = min(2 * self._pause, self._job.limits.retry_seconds[1])
 
     async def _poll(self) -> None:
         while not self._stop.is_set() and self._fatal is None:
@@ -434,6 +436,8 @@ class AgentLoop:
             else:
                 self._start(seat, 0.0)
         self._shared = self.started = True
+        self._outage.over()
+        self._pause = self._job.limits.retry_seconds[0]
         for number in self._parked.keys() - set(numbers):
             closing = asyncio.create_task(self._parked.pop(number).close(keep=True))
             self._closing.add(closing)

@@ -27,8 +27,10 @@ from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import demand_topics, denial
 from streams.cluster.refusals import explained
+from streams.cluster.words import missing, spoken
 from streams.errors import ClusterAccessError, MonmouthError, PositionLostError
 from streams.metrics import count_error
+from streams.outage import Outage
 from streams.serving.faults import UnavailableError
 from streams.serving.metrics import BARRIER_LATENCY, GARBAGE
 from streams.settings import KafkaSettings
@@ -63,6 +65,14 @@ def each(settings: KafkaSettings, topic: str, take: Callable[[Any], None]) -> Fo
     return fold
 
 
+class NoTopicError(UnavailableError):
+    """Nobody has made the topic yet, or the broker that was asked does not know of it yet. It is waited for."""
+
+
+AWAY = (ClusterAccessError, NoTopicError, KafkaError, OSError)
+"""What may pass while it waits: a password, a grant or a topic may be given meanwhile."""
+
+
 class TopicTail:
     """One consumer on all partitions of one topic. ``start`` it, ``stop`` it; not to be started again."""
 
@@ -83,6 +93,7 @@ class TopicTail:
         self._flight: asyncio.Task[Mapping[TopicPartition, int]] | None = None
         self._next_flight: asyncio.Task[Mapping[TopicPartition, int]] | None = None
         self._pause = SHORTEST_PAUSE
+        self._outage = Outage(log, self.topic)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -146,7 +157,7 @@ class TopicTail:
             with stray_cancellation_is_an_error():
                 ends: Mapping[TopicPartition, int] = await scout.end_offsets(list(self._positions))
         except (KafkaError, OSError) as error:
-            raise UnavailableError(f"the end of {self.topic} is unknown: {type(error).__name__}") from error
+            raise UnavailableError(f"the end of {self.topic} is unknown: {spoken(error)}") from error
         return ends
 
     async def _until(self, condition: Callable[[], bool]) -> None:
@@ -165,10 +176,10 @@ class TopicTail:
                     PositionLostError(f"{self.topic} was cut behind its reader: {error}", "Start the gateway again.")
                 )
                 return
-            except (ClusterAccessError, KafkaError, OSError) as error:  # a password or a grant may be given while it waits
+            except AWAY as error:
                 refused = error if isinstance(error, ClusterAccessError) else denial(error, "READ")
-                self.complaint = str(refused) if refused is not None else f"{type(error).__name__}: {error}"
-                log.warning("%s: %s; trying again in %.1f s", self.topic, self.complaint, self._pause)
+                self.complaint = str(refused) if refused is not None else spoken(error)
+                self._outage.failed(self.complaint)
             except MonmouthError as error:
                 await self._fail(error)
                 return
@@ -218,7 +229,7 @@ class TopicTail:
         numbers = (await consumer._client.fetch_all_metadata()).partitions_for_topic(self.topic)
         if not numbers:
             await demand_topics(consumer._client, [self.topic])
-            raise OSError(f"there is no topic {self.topic} yet; `monmouth topics apply` makes it")
+            raise NoTopicError(missing(self.topic))
         partitions = [TopicPartition(self.topic, number) for number in sorted(numbers)]
         consumer.assign(partitions)
         beginnings = await consumer.beginning_offsets(partitions)
@@ -236,4 +247,5 @@ class TopicTail:
             for tp in self._positions:
                 self._positions[tp] = await consumer.position(tp)
             self.complaint, self._pause = "", SHORTEST_PAUSE
+            self._outage.over()
             self._changed.notify_all()

@@ -13,7 +13,8 @@ from streams.ops.alerts.life import Alerts, Event
 from streams.ops.alerts.rules import ALL, Rule, longest_window
 from streams.ops.alerts.series import Labels, Sample, Series
 
-PLACE = ("component", "instance", "target", "objective")
+PLACE = ("instance", "target", "objective")
+"""As in what is inhibited by Alertmanager. The component is no part of it: a process may speak of another one's."""
 """Labels that say what a series is about: a process, or an objective."""
 
 

@@ -32,6 +32,7 @@ from streams.ops.alerts.watch import REST, SHORTEST
 from streams.ops.reports import AlertRecord, Window
 from streams.ops.slo.history import SloHistory
 from streams.ops.slo.objectives import objectives_in_use
+from streams.outage import Outage
 from streams.ports.log import KeyValue, LogClient, LogError, LogProducer, TopicPartition
 from streams.runtime.kafka import KafkaClient
 from streams.settings import OPS, Settings
@@ -80,6 +81,7 @@ class LogWatch:
         self._objectives = objectives_in_use(settings)
         self._tellers = [Teller(self._kafka, name, channel, self._rules) for name, channel in channels.items()]
         self._telling: list[asyncio.Task[None]] = []
+        self._outage = Outage(_log, "watching the log")
         self.complaint = "it reads what was told before"
         self.told: Callable[[Event], None] = lambda _: None
 
@@ -107,7 +109,7 @@ class LogWatch:
                 ) from error
             except LogError as error:
                 self.complaint = error.message
-                _log.warning("%s; beginning anew in %.0f s", error.message, PAUSE)
+                self._outage.failed(error.message)
             await asyncio.sleep(PAUSE)
 
     async def _session(self) -> None:
@@ -128,6 +130,7 @@ class LogWatch:
             look.take(levels.fresh())
             await self._write(producer, *look.recover(former, self._rules))
             self.complaint = ""
+            self._outage.over()
             following = asyncio.create_task(levels.follow(look.now))
             stack.callback(following.cancel)
             while not following.done():

@@ -16,6 +16,7 @@ from schemas.codec import SchemaError
 from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import demand_topics
 from streams.cluster.refusals import explained
+from streams.cluster.words import missing
 from streams.ops.alerts.metrics import GARBAGE
 from streams.ops.reports import MetricReport
 from streams.ports.log import LogError
@@ -67,7 +68,7 @@ class MetricsLog:
         numbers = found.partitions_for_topic(self._topic)
         if not numbers:
             await demand_topics(self._consumer._client, [self._topic])
-            raise LogError(f"there is no topic {self._topic} yet", "`monmouth topics apply` makes it.")
+            raise LogError(missing(self._topic))
         places = [TopicPartition(self._topic, number) for number in sorted(numbers)]
         self._consumer.assign(places)
         self._ends = await self._consumer.end_offsets(places)

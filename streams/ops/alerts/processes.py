@@ -1,7 +1,8 @@
 """The reports of all processes as samples, each under the process it is of. Pure: times are passed in.
 
 Invariants: a process whose reports stop is a metric itself (``monmouth_target_up`` 0), until it said that it ends or ``GONE``
-seconds have passed; no more than ``MOST`` are known at a time.
+seconds have passed; no more than ``MOST`` are known at a time; labels of a sample stay what they are: a gateway that says of
+another component that it failed is told apart by ``instance``.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Processes:
             self._known.setdefault(key, _Process(at)).seen = at
         for sample in report.samples:
             if sample.name in self._wanted:
-                yield Sample(sample.name, tuple(sorted({**sample.labels, **place}.items())), at, sample.value)
+                yield Sample(sample.name, tuple(sorted({**place, **sample.labels}.items())), at, sample.value)
 
     def ups(self, now: float, thin: float = 0.0) -> Iterator[Sample]:
         """Who answers at ``now``: said when it changes, and once a second. ``thin``: seconds in which reports are left out."""

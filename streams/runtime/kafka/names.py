@@ -18,6 +18,7 @@ from streams import topics
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.background import OUT_OF_TURN
 from streams.cluster.denials import Operation, denial
+from streams.cluster.words import hint, spoken
 from streams.errors import FencedError, PositionLostError
 from streams.ports.log import LogError, TopicPartition
 
@@ -57,4 +58,4 @@ def translated(doing: str, operation: Operation = "READ") -> Iterator[None]:
     except (errors.KafkaError, OSError, TimeoutError, *OUT_OF_TURN) as error:
         if (refused := denial(error, operation)) is not None:
             raise refused from error
-        raise LogError(f"{doing}: {type(error).__name__}: {error}") from error
+        raise LogError(f"{doing}: {spoken(error)}", hint(error)) from error

@@ -18,9 +18,10 @@ from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import demand_topics, hidden
 from streams.cluster.refusals import explained
+from streams.cluster.words import missing
 from streams.errors import PositionLostError
 from streams.ports.log import LogError, Message, TopicPartition
-from streams.runtime.kafka.consumer import START_SECONDS
+from streams.runtime.kafka.consumer import ASK_AGAIN_SECONDS, SETTLE_SECONDS, START_SECONDS
 from streams.runtime.kafka.names import Names, translated
 from streams.settings import KafkaSettings
 
@@ -57,6 +58,7 @@ class KafkaReader:
         client = await self._client("read_uncommitted")
         physical = [self._names.to_kafka(p) for p in partitions]
         with translated("asking how far the log goes"):
+            await self._demand_known(client, {p.topic for p in physical})
             try:
                 first = await client.beginning_offsets(physical)
                 last = await client.end_offsets(physical)
@@ -64,6 +66,20 @@ class KafkaReader:
                 await demand_topics(client._client, {p.topic for p in physical})
                 raise
         return {p: (first[q], last[q]) for p, q in zip(partitions, physical, strict=True)}
+
+    @staticmethod
+    async def _demand_known(client: AIOKafkaConsumer, topics: set[str]) -> None:
+        """Of a topic that is not there the client would say no more than that there was no answer in time. A node that has
+        just come up does not know all topics yet.
+        """
+        deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        known = client._client.cluster
+        while unknown := sorted(topic for topic in topics if not known.partitions_for_topic(topic)):
+            if asyncio.get_running_loop().time() > deadline:
+                await demand_topics(client._client, unknown)
+                raise LogError(missing(unknown[0]))
+            known = await client._client.fetch_all_metadata()
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def read_range(self, partition: TopicPartition, start: int, stop: int) -> AsyncIterator[Sequence[Message]]:
         client = await self._client("read_committed")

@@ -20,11 +20,12 @@ from schemas.codec import SchemaError
 from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import demand_topics
 from streams.cluster.refusals import explained
+from streams.cluster.words import missing
 from streams.ops.reports import AlertRecord, HealthReport, MetricReport, Window
 from streams.ops.slo.minutes import KIND as SLO
 from streams.serving.metrics import GARBAGE
 from streams.serving.ops.board import Board
-from streams.serving.tail import FETCH_BYTES, TopicTail
+from streams.serving.tail import FETCH_BYTES, NoTopicError, TopicTail
 from streams.settings import KafkaSettings
 from streams.topics import OPS_ALERTS, OPS_HEALTH, OPS_METRICS, OPS_WINDOWS, logical, physical
 from streams.wall import time_of_day
@@ -77,9 +78,9 @@ class OpsTail(TopicTail):
     async def _seek(self, consumer: AIOKafkaConsumer) -> None:
         names = [physical(self._prefix, name) for name in FOLLOWED]
         metadata = await consumer._client.fetch_all_metadata()
-        if missing := [name for name in names if not metadata.partitions_for_topic(name)]:
-            await demand_topics(consumer._client, missing)
-            raise OSError(f"there is no topic {missing[0]} yet; `monmouth topics apply` makes it")
+        if absent := [name for name in names if not metadata.partitions_for_topic(name)]:
+            await demand_topics(consumer._client, absent)
+            raise NoTopicError(missing(absent[0]))
         partitions = [TopicPartition(name, number) for name in names for number in sorted(metadata.partitions_for_topic(name))]
         consumer.assign(partitions)
         self._live_from = await consumer.end_offsets(partitions)

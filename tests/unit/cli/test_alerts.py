@@ -59,3 +59,14 @@ def test_alertmanager_gets_a_configuration(tmp_path: Path) -> None:
     assert json.loads(run("alertmanager").output)["route"]["routes"] == []
     refused = run("alertmanager", "--rules", str(file))
     assert isinstance(refused.exception, ConfigurationError)
+
+
+def test_the_rules_that_come_with_it_are_told_on_every_channel(tmp_path: Path) -> None:
+    file = tmp_path / "channels.toml"
+    file.write_text('[pager]\ntype = "webhook"\nurl = "http://127.0.0.1:9/"\n')
+    found = json.loads(run("alertmanager", "--channels", str(file)).output)
+    assert [receiver["name"] for receiver in found["receivers"]] == ["log", "pager"]
+    (tmp_path / "rules.toml").write_text(RULES.replace('"pager"', '"log"'))
+    refused = run("alertmanager", "--rules", str(tmp_path / "rules.toml"), "--channels", str(file))
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "no rule tells the channel pager" in refused.exception.message

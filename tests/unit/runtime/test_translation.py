@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiokafka.errors import IllegalOperation, OffsetOutOfRangeError, ProducerFenced, RequestTimedOutError
+from aiokafka.errors import IllegalOperation, KafkaConnectionError, OffsetOutOfRangeError, ProducerFenced, RequestTimedOutError
 
+from streams.cluster.words import BROKER_HINT
 from streams.errors import FencedError, PositionLostError
 from streams.ports.log import LogError
 from streams.runtime.kafka.names import translated
@@ -52,3 +53,9 @@ async def test_whoever_is_cancelled_from_outside_ends() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert task.cancelled()
+
+
+def test_brokers_that_are_away_are_named_with_what_to_do() -> None:
+    with pytest.raises(LogError) as refused, translated("connecting"):
+        raise KafkaConnectionError("Unable to bootstrap from [('127.0.0.1', 19092, <AddressFamily.AF_INET: 2>)]")
+    assert str(refused.value) == f"connecting: no broker answers at 127.0.0.1:19092\n  {BROKER_HINT}"

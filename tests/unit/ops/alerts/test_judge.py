@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.ops.alerts.judge import Judge
-from streams.ops.alerts.rules import rules_of
+from streams.ops.alerts.rules import default_rules, rules_of
 from streams.ops.alerts.series import Sample
 
 RULES = """
@@ -77,3 +77,19 @@ def test_other_processes_are_not_muted() -> None:
     judge = Judge(rules_of(MUTING, "here"), 1)
     judge.take([Sample("monmouth_target_up", (("target", "a"),), 0, 0.0), Sample("monmouth_level", (("target", "b"),), 0, 9.0)])
     assert {event.rule.name for event in judge.step(0)} == {"Down", "Mild", "Whole"}
+
+
+def test_a_cause_mutes_its_consequence_of_the_same_process() -> None:
+    judge = Judge(default_rules(), 1)
+    gateway = (("component", "gateway"), ("instance", "g"))
+    found = []
+    for at in range(8):
+        judge.take(
+            [
+                Sample("monmouth_component_failed", (("component", "memory"), ("instance", "g")), at, 1.0),
+                Sample("monmouth_component_failed", (("component", "node"), ("instance", "g")), at, 0.0),
+                Sample("monmouth_system_health_score", gateway, at, 0.5),
+            ]
+        )
+        found += judge.step(at)
+    assert [(event.rule.name, dict(event.labels)["component"]) for event in found] == [("ComponentFailed", "memory")]

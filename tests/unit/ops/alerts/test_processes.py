@@ -48,3 +48,11 @@ def test_there_is_a_limit() -> None:
     for number in range(processes.MOST + 1):
         list(known.take(MetricReport("worker", str(number), 0), 0))
     assert len(list(known.ups(0))) == processes.MOST
+
+
+def test_a_process_may_speak_of_other_components() -> None:
+    known = Processes({"failed"}, 4)
+    said = [MetricSample("failed", "GAUGE", {"component": name}, value) for name, value in (("memory", 1), ("node", 0))]
+    found = {dict(sample.labels)["component"]: sample for sample in known.take(report(*said), 7)}
+    assert {name: sample.value for name, sample in found.items()} == {"memory": 1, "node": 0}
+    assert {dict(sample.labels)["instance"] for sample in found.values()} == {"w"}
