@@ -6,7 +6,10 @@ from streams.errors import Category, MonmouthError, Severity, SourceError, Store
 
 
 class CircuitOpenError(MonmouthError):
-    """A place failed several times in a row, and is not asked for a while. ``retry_after``: seconds until it is again."""
+    """A place failed several times in a row, and is not asked for a while. ``retry_after``: seconds until it is again.
+
+    ``why``: what it met before; empty where that is not known.
+    """
 
     category = Category.EXTERNAL
     severity = Severity.HIGH
@@ -17,6 +20,7 @@ class CircuitOpenError(MonmouthError):
         super().__init__(f"{name} is not asked for {retry_after:.1f} s more" + (f": {why}" if why else ""), self.advice)
         self.name = name
         self.retry_after = retry_after
+        self.why = why
 
 
 class StoreOpenError(CircuitOpenError, StoreError):

@@ -45,6 +45,8 @@ FETCH_BYTES = 4 * 1024 * 1024
 SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 STARTING = "starting"
+CONNECTION_SECONDS = 1.0
+"""How long whoever asks for the lag waits for a connection: less than a probe may take, so that it can say why there is none."""
 
 
 def each(settings: KafkaSettings, topic: str, take: Callable[[Any], None]) -> Fold:
@@ -142,7 +144,14 @@ class TopicTail:
         return {tp.partition: end for tp, end in (await self.ends()).items()}
 
     async def lag(self) -> int:
-        """Offsets between what has been folded and the end."""
+        """Offsets between what has been folded and the end. Raises UnavailableError with the reason if there is no connection."""
+        try:
+            async with asyncio.timeout(CONNECTION_SECONDS):
+                await self._until(lambda: self._scout is not None)
+        except TimeoutError:
+            raise UnavailableError(
+                f"{self.topic}: {self.complaint}" if self.complaint else f"{self.topic}: {STARTING}"
+            ) from None
         ends = await self.ends()
         return sum(max(0, end - self._positions.get(tp, 0)) for tp, end in ends.items())
 

@@ -14,14 +14,18 @@ from faust.tables.manager import TableManager
 
 from streams.cluster.arguments import client_arguments
 from streams.cluster.refusals import demand_access
+from streams.cluster.words import spoken
 from streams.errors import Category, ConfigurationError, MonmouthError, Severity
 from streams.health import Health, Look, watch
 from streams.ops.app.declared import OpsApp
 from streams.ops.app.parts import PARTS
+from streams.outage import Outage
 from streams.settings import OPS, KafkaSettings, Settings
 from streams.topics import TOPICS, physical
 
 _log = logging.getLogger(__name__)
+PAUSE = 2.0
+"""Between two looks whether the brokers are there."""
 
 
 class OpsError(MonmouthError):
@@ -32,8 +36,9 @@ class OpsError(MonmouthError):
 
 
 async def run_ops(settings: Settings, stop: asyncio.Event, health: Health) -> None:
-    """Until ``stop``. Raises OpsError if it ends before, ConfigurationError if topics are missing."""
-    await _demand_topics(settings.kafka.as_role(OPS))
+    """Waits for brokers, then works until ``stop``. Raises OpsError if it ends before, ConfigurationError if topics are missing."""
+    if not await _found_topics(settings.kafka.as_role(OPS), stop, health):
+        return
     ops = OpsApp(settings)
     for part in PARTS:
         part(ops)
@@ -67,11 +72,36 @@ async def run_ops(settings: Settings, stop: asyncio.Event, health: Health) -> No
         )
 
 
+async def _found_topics(kafka: KafkaSettings, stop: asyncio.Event, health: Health) -> bool:
+    """Waits for brokers. False if it is told to stop before there are any."""
+    outage, complaints = Outage(_log), ["the brokers have not answered yet"]
+    watching = asyncio.create_task(watch(health, lambda: Look(False, complaints)))
+    try:
+        while not stop.is_set():
+            try:
+                await _demand_topics(kafka)
+            except (KafkaError, OSError) as error:
+                outage.failed(spoken(error))
+                complaints = [spoken(error)]
+            else:
+                outage.over()
+                return True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), PAUSE)
+    finally:
+        watching.cancel()
+    return False
+
+
 async def _demand_topics(kafka: KafkaSettings) -> None:
     """Of a topic that is made later faust would get nothing."""
     await demand_access(kafka)
-    async with AIOKafkaConsumer(**client_arguments(kafka)) as consumer:
+    consumer = AIOKafkaConsumer(**client_arguments(kafka))
+    try:
+        await consumer.start()
         found = await consumer.topics()
+    finally:
+        await consumer.stop()
     wanted = {physical(kafka.prefix, name) for name, spec in TOPICS.items() if OPS in {spec.writer, *spec.readers}}
     if missing := sorted(wanted - found):
         raise ConfigurationError(f"topics are missing: {', '.join(missing)}", "Run 'monmouth topics apply' first.")

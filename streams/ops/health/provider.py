@@ -9,6 +9,7 @@ from typing import Protocol
 
 from streams.errors import MonmouthError
 from streams.ops.health.finding import Finding
+from streams.policy import CircuitOpenError
 
 
 class Provider(Protocol):
@@ -32,6 +33,8 @@ async def ask(provider: Provider, timeout: float) -> Finding:
             found = await provider.probe()
     except TimeoutError:
         found = Finding("failed", f"no answer within {timeout:g} s", down=True)
+    except CircuitOpenError as error:  # that it is not asked is a consequence
+        found = Finding("failed", error.why or error.message, down=True)
     except MonmouthError as error:
         found = Finding("failed", error.message, down=True)
     except Exception as error:  # whatever a client raises while its server is away; its text may name what is not for everybody

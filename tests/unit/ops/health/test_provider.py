@@ -9,6 +9,7 @@ import pytest
 from streams.errors import StoreError
 from streams.ops.health.finding import Finding
 from streams.ops.health.provider import ask
+from streams.policy import CircuitOpenError
 
 
 class Scripted:
@@ -61,3 +62,7 @@ async def test_who_is_told_to_stop_stops() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_circuit_that_is_open_is_no_reason() -> None:
+    assert (await ask(Scripted(CircuitOpenError("node", 5, "connection refused")), 1)).detail == "connection refused"
