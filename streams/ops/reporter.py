@@ -160,7 +160,8 @@ class Reporter:
                 await producer.send(physical(self._kafka.prefix, topic), report.to_value(), key=report.key)
                 for topic, report in ((OPS_METRICS, reports.metrics), (OPS_HEALTH, reports.health))
             ]
-            await asyncio.wait_for(asyncio.gather(*sent), self._kafka.request_timeout_ms / 1000)
+            async with asyncio.timeout(self._kafka.request_timeout_ms / 1000):  # wait_for would leave what it cancels unseen
+                await asyncio.gather(*sent)
         REPORTS.labels("written").inc()
         if self._waiting and self._waiting[0] is reports:  # else it gave way to a newer one meanwhile
             self._waiting.popleft()

@@ -46,7 +46,7 @@ SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 STARTING = "starting"
 CONNECTION_SECONDS = 1.0
-"""How long whoever asks for the lag waits for a connection: less than a probe may take, so that it can say why there is none."""
+"""How long whoever asks for the lag waits for a connection: less than a probe does, which can then say why there is none."""
 
 
 def each(settings: KafkaSettings, topic: str, take: Callable[[Any], None]) -> Fold:
@@ -144,7 +144,7 @@ class TopicTail:
         return {tp.partition: end for tp, end in (await self.ends()).items()}
 
     async def lag(self) -> int:
-        """Offsets between what has been folded and the end. Raises UnavailableError with the reason if there is no connection."""
+        """Offsets between what has been folded and the end. Raises UnavailableError, with why there is no connection."""
         try:
             async with asyncio.timeout(CONNECTION_SECONDS):
                 await self._until(lambda: self._scout is not None)

@@ -21,6 +21,8 @@ from streams.settings import OPS, KafkaSettings, Settings
 from streams.topics import OPS_HEALTH, OPS_METRICS, OPS_SLO, OPS_WINDOWS, physical
 
 COMMIT_SECONDS = 1.0
+NEVER = 10 * 365 * 86_400.0
+"""Seconds after which faust calls a partition stuck that committed nothing: also one in which nobody's reports lie."""
 FOLDER = Path("ops")
 """In the state folder, for what faust keeps there: nothing, with tables in memory."""
 
@@ -59,6 +61,7 @@ class OpsApp:
             broker_heartbeat_interval=kafka.heartbeat_interval_ms / 1000,
             broker_request_timeout=kafka.request_timeout_ms / 1000,
             broker_commit_interval=COMMIT_SECONDS,
+            broker_commit_livelock_soft_timeout=NEVER,
             broker_max_poll_interval=300.0,
             consumer_auto_offset_reset="earliest",
             processing_guarantee="at_least_once",

@@ -36,13 +36,14 @@ class OpsError(MonmouthError):
 
 
 async def run_ops(settings: Settings, stop: asyncio.Event, health: Health) -> None:
-    """Waits for brokers, then works until ``stop``. Raises OpsError if it ends before, ConfigurationError if topics are missing."""
+    """Waits for brokers, then works until ``stop``. Raises OpsError if it ends before, ConfigurationError without topics."""
     if not await _found_topics(settings.kafka.as_role(OPS), stop, health):
         return
     ops = OpsApp(settings)
     for part in PARTS:
         part(ops)
     app = ops.app
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a turn that came late is seen in the process's own health
 
     recovery = cast("TableManager", app.tables).recovery
 
@@ -61,6 +62,7 @@ async def run_ops(settings: Settings, stop: asyncio.Event, health: Health) -> No
         health.stopping()
         for task in tasks:
             task.cancel()
+        asyncio.get_running_loop().set_exception_handler(_unless_cancelled)
         with suppress(Exception):  # of a client that failed, after which the reason is said
             await app.stop()
     reason = ops.failed.result() if ops.failed.done() else app.crash_reason
@@ -70,6 +72,12 @@ async def run_ops(settings: Settings, stop: asyncio.Event, health: Health) -> No
             f"operations stopped: {type(reason).__name__}: {reason}",
             "Start it again: it goes on with what it had not acknowledged.",
         )
+
+
+def _unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What faust gives up while it stops is not acknowledged, and is folded again: no news."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 async def _found_topics(kafka: KafkaSettings, stop: asyncio.Event, health: Health) -> bool:

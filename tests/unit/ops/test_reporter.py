@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Sequence
 from typing import ClassVar, cast
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.health import Health, Look
@@ -147,3 +149,22 @@ async def test_a_report_holds_each_part_and_what_the_monitor_found_and_expects()
     assert (parts["memory"].status, parts["graph"].status, parts["graph"].detail) == ("healthy", "degraded", "graph: waits")
     assert parts["disk"].detail == "80 % used; disk used reaches 95 % in 14 min (9-22 min, 90 %)"
     assert (parts["disk"].score, parts["disk"].seconds) == (0.5, 0.25)
+
+
+async def test_a_write_that_is_given_up_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    class Silent:
+        """A producer of which nothing is ever acknowledged."""
+
+        async def send(self, *_: object, **__: object) -> asyncio.Future[None]:
+            return asyncio.get_running_loop().create_future()
+
+    found = Reporter(NOWHERE, NOWHERE.kafka, "worker", "w", list, registry=registry())
+    found._keep(await found._look())
+    writing = asyncio.create_task(found._write_next(cast("AIOKafkaProducer", Silent())))
+    await asyncio.sleep(0.01)
+    writing.cancel()
+    await asyncio.wait([writing])
+    del writing
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not caplog.records

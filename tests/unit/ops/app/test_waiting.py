@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from streams.health import Health
-from streams.ops.app.run import run_ops
+from streams.ops.app.run import _unless_cancelled, run_ops
 from streams.settings import KafkaSettings, Settings
 
 
@@ -27,3 +27,11 @@ async def test_it_waits_for_brokers_says_so_and_hears_the_stop(caplog: pytest.Lo
     assert [record.getMessage() for record in caplog.records if record.name == "streams.ops.app.run"] == [
         f"no broker answers at {place}; trying until it works"
     ]
+
+
+async def test_what_is_given_up_at_the_end_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    loop = asyncio.get_running_loop()
+    _unless_cancelled(loop, {"message": "given up", "exception": asyncio.CancelledError()})
+    assert not caplog.records
+    _unless_cancelled(loop, {"message": "broke", "exception": ValueError()})
+    assert [record.message for record in caplog.records] == ["broke"]
