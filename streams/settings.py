@@ -1,28 +1,45 @@
 """The one settings object. Sources, strongest first: arguments, environment (MONMOUTH_KAFKA__BOOTSTRAP=...), monmouth.toml.
 
-Invariant: secrets are paths to files or come from the environment, never from arguments, and never print.
+Invariants: a name that no setting has is refused, wherever it stands; secrets are paths to files or come from the environment,
+never from arguments, and never print.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_origin
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from streams.core.balance import Strategy
 from streams.errors import ConfigurationError
 
 CONFIG_ENV = "MONMOUTH_CONFIG"
 DEFAULT_CONFIG = "monmouth.toml"
+PREFIX = "MONMOUTH_"
+UNKNOWN = "there is no such setting"
 OPERATOR, PRODUCER, GATEWAY, SUPERVISOR, OPS = "operator", "producer", "gateway", "supervisor", "ops"
 """Roles beside the stream agents, each of which is one by its name."""
 
 
-class KafkaAccessSettings(BaseModel):
+class Group(BaseModel):
+    """Settings that belong together. A name that is not known is a slip of whoever wrote it, and is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class KafkaAccessSettings(Group):
     """How brokers are reached, and as whom. ``{role}`` in user and paths: a stream agent, producer, gateway, supervisor,
     ops or operator.
 
@@ -64,7 +81,7 @@ class KafkaAccessSettings(BaseModel):
         return self
 
 
-class KafkaSettings(BaseModel):
+class KafkaSettings(Group):
     """Where the log is and how its topics are laid out. ``role``: as whom a client comes; each program sets its own."""
 
     bootstrap: str = "127.0.0.1:19092"
@@ -97,7 +114,7 @@ class KafkaSettings(BaseModel):
         return self.model_copy(update={"role": role})
 
 
-class WorkerSettings(BaseModel):
+class WorkerSettings(Group):
     """What a worker does beside its share."""
 
     standby: bool = Field(False, description="Keep local state of partitions that other workers own, ready to take over.")
@@ -119,7 +136,7 @@ class WorkerSettings(BaseModel):
     state_mib: int = Field(32, ge=1, description="Changes of local state that are written at once, whatever the time.")
 
 
-class ProbeSettings(BaseModel):
+class ProbeSettings(Group):
     """Metrics and probes of a worker or producer. The gateway has its own, in ``gateway``."""
 
     host: str = "127.0.0.1"
@@ -128,7 +145,7 @@ class ProbeSettings(BaseModel):
     rewind_seconds: float = Field(5.0, ge=0, description="A rewind that takes longer makes a worker not ready.")
 
 
-class ChainSettings(BaseModel):
+class ChainSettings(Group):
     """The node and how far it is trusted."""
 
     chain_id: int | None = None
@@ -153,13 +170,13 @@ class ChainSettings(BaseModel):
     agents: list[str] = Field(default_factory=list, description="Registered agents: recorded as counterparties too.")
 
 
-class ReorgSettings(BaseModel):
+class ReorgSettings(Group):
     """Rewind."""
 
     window: int = Field(256, ge=1, description="Blocks below the tip with a dense checkpoint.")
 
 
-class MemorySettings(BaseModel):
+class MemorySettings(Group):
     """Agent memories (README names)."""
 
     db_path: Path = Path("memory_store")
@@ -172,7 +189,7 @@ class MemorySettings(BaseModel):
 Consistency = Literal["LOCAL_ONE", "LOCAL_QUORUM", "QUORUM", "ALL"]
 
 
-class CassandraSettings(BaseModel):
+class CassandraSettings(Group):
     """Memories in Cassandra, where ``contact_points`` names some of its nodes; else in the embedded store."""
 
     contact_points: list[str] = Field(default_factory=list, description="Addresses of some nodes; empty: the embedded store.")
@@ -197,7 +214,7 @@ class CassandraSettings(BaseModel):
     tls_check_hostname: bool = Field(True, description="Whether a node's certificate must name the address it is reached at.")
 
 
-class RagSettings(BaseModel):
+class RagSettings(Group):
     """Vectors and retrieval."""
 
     vector_store_url: str = Field("", description="Empty: embedded. Else a Milvus URI or a Milvus Lite .db file.")
@@ -225,7 +242,7 @@ class RagSettings(BaseModel):
     min_similarity: float = Field(0.1, ge=-1, le=1, description="Least cosine of a memory in a context.")
 
 
-class CacheSettings(BaseModel):
+class CacheSettings(Group):
     """Answers that the gateway keeps."""
 
     enabled: bool = True
@@ -234,7 +251,7 @@ class CacheSettings(BaseModel):
     l1_entries: int = Field(1_024, ge=0, description="Most hot answers held ready to be sent.")
 
 
-class GatewaySettings(BaseModel):
+class GatewaySettings(Group):
     """REST and metrics."""
 
     host: str = "127.0.0.1"
@@ -247,7 +264,7 @@ class GatewaySettings(BaseModel):
     proof_seconds: float = Field(5.0, gt=0, description="Longest wait until store and published root agree.")
 
 
-class RegistrySettings(BaseModel):
+class RegistrySettings(Group):
     """An external schema registry that speaks Confluent's REST API; the gateway serves one in any case."""
 
     url: str = Field("", description="Where `monmouth topics apply` also registers the schemas; empty: nowhere else.")
@@ -258,7 +275,7 @@ class RegistrySettings(BaseModel):
     allow_unencrypted: bool = Field(False, description="Log in to a registry beyond this machine without TLS.")
 
 
-class GraphSettings(BaseModel):
+class GraphSettings(Group):
     """The knowledge graph as a gateway holds it."""
 
     max_events: int = Field(250_000, ge=1, description="Events of edges held in memory, about 1.5 KiB each.")
@@ -268,7 +285,7 @@ class GraphSettings(BaseModel):
     )
 
 
-class BridgeSettings(BaseModel):
+class BridgeSettings(Group):
     """Memories for programs on another chain; needs a worker with the stream agent bridge."""
 
     agents: list[str] = Field(
@@ -277,7 +294,7 @@ class BridgeSettings(BaseModel):
     final_only: bool = Field(False, description="Let a memory cross once its block is final, so that no reorg takes it back.")
 
 
-class IntegrationSettings(BaseModel):
+class IntegrationSettings(Group):
     """Addresses and keys of outside services. Nothing uses them yet."""
 
     eigenlayer_avs: str = ""
@@ -285,7 +302,7 @@ class IntegrationSettings(BaseModel):
     composio_api_key: SecretStr = SecretStr("")
 
 
-class OpsSettings(BaseModel):
+class OpsSettings(Group):
     """What each process says of itself in ops.metrics and ops.health."""
 
     enabled: bool = Field(True, description="False: a process says nothing there; /metrics and probes are as ever.")
@@ -298,7 +315,7 @@ class OpsSettings(BaseModel):
 HealthProviders = Literal["broker", "node", "stores", "disk", "resources", "breakers", "store_folders"]
 
 
-class HealthSettings(BaseModel):
+class HealthSettings(Group):
     """What each process looks at in itself and around it, how often, and what counts as well."""
 
     providers: list[HealthProviders] = Field(
@@ -331,14 +348,14 @@ class HealthSettings(BaseModel):
     )
 
 
-class TracingSettings(BaseModel):
+class TracingSettings(Group):
     """OpenTelemetry traces, with the extra ``tracing``."""
 
     endpoint: str = Field("", description="OTLP over HTTP, as http://127.0.0.1:4318; empty: no traces.")
     share: float = Field(1.0, ge=0, le=1, description="Of blocks that are traced.")
 
 
-class SecuritySettings(BaseModel):
+class SecuritySettings(Group):
     """Keys, and who may command. Paths are relative to the state folder."""
 
     commands: Literal["gateway", "signed", "open"] = Field(
@@ -364,7 +381,7 @@ class SecuritySettings(BaseModel):
 class Settings(BaseSettings):
     """All of it."""
 
-    model_config = SettingsConfigDict(env_prefix="MONMOUTH_", env_nested_delimiter="__", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
 
     state_dir: Path = Path(".monmouth")
     kafka: KafkaSettings = KafkaSettings()
@@ -405,10 +422,52 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """Settings from all sources. Raises ConfigurationError that names each wrong field."""
+    file = os.environ.get(CONFIG_ENV, DEFAULT_CONFIG)
     try:
-        return Settings(**overrides)
+        found = Settings(**overrides)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise ConfigurationError("settings are wrong: " + "; ".join(lines), "Mend monmouth.toml or the environment.") from None
+        raise _wrong(file, [f"{'.'.join(map(str, e['loc']))}: {_said(e)}" for e in error.errors()]) from None
+    except SettingsError:
+        raise _wrong(file, [f"{name}: lists and tables are written as JSON" for name in _no_json()]) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{DEFAULT_CONFIG} is not TOML: {error}") from None
+        raise ConfigurationError(f"{file} is not TOML: {error}") from None
+    groups = {name.upper() for name in Settings.model_fields}
+    if strange := sorted(name for name in _variables() if name.split("__")[0] not in groups):
+        raise _wrong(file, [f"{PREFIX}{name}: {UNKNOWN}" for name in strange])
+    return found
+
+
+def _wrong(file: str, lines: Iterable[str]) -> ConfigurationError:
+    return ConfigurationError(
+        "settings are wrong: " + "; ".join(lines), f"Mend {file} or the environment; `monmouth settings` lists all there are."
+    )
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    return UNKNOWN if error["type"] == "extra_forbidden" else error["msg"]
+
+
+def _variables() -> dict[str, str]:
+    """Those of groups, without their prefix."""
+    told = ((name.upper(), value) for name, value in os.environ.items())
+    return {name.removeprefix(PREFIX): value for name, value in told if name.startswith(PREFIX) and "__" in name}
+
+
+def _no_json() -> list[str]:
+    """Variables of lists and tables that hold something else."""
+    found = []
+    for name, value in _variables().items():
+        group, *rest = name.lower().split("__")
+        kind = getattr(Settings.model_fields.get(group), "annotation", None)
+        field = kind.model_fields.get(rest[0]) if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+        if field is not None and get_origin(field.annotation) in {list, dict} and not _is_json(value):
+            found.append(PREFIX + name)
+    return found or ["a variable"]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

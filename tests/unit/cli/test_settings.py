@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from streams.cli.settings import rows, settings
-from streams.settings import Settings, load_settings
+from streams.errors import ConfigurationError
+from streams.settings import CONFIG_ENV, Settings, load_settings
 
 
 def said(*arguments: str) -> list[str]:
@@ -49,3 +51,35 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch, variable: str) -
     assert "ab" * 32 not in "\n".join(said())
     assert said("--changed") == [line for line in said() if line.startswith(f"{variable}=(set)")]
     assert len(said("--changed")) == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("MONMOUTH_KAFKA__BOOTSRAP", "here:1", "kafka.bootsrap: there is no such setting"),
+        ("MONMOUTH_KAFKA__ACCESS__USERS", "me", "kafka.access.users: there is no such setting"),
+        ("MONMOUTH_GATWAY__PORT", "1", "MONMOUTH_GATWAY__PORT: there is no such setting"),
+        ("MONMOUTH_KAFKA__PARTITIONS", "four", "kafka.partitions: Input should be a valid integer"),
+        ("MONMOUTH_HEALTH__PROVIDERS", "broker", "MONMOUTH_HEALTH__PROVIDERS: lists and tables are written as JSON"),
+    ],
+)
+def test_a_slip_in_the_environment_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        load_settings()
+
+
+def test_a_slip_in_a_file_is_refused_with_the_name_of_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    monkeypatch.setenv(CONFIG_ENV, str(file))
+    file.write_text('[kafka]\nbootsrap = "here:1"\n[helth]\nx = 1\n')
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert "kafka.bootsrap: there is no such setting" in refused.value.message
+    assert "helth: there is no such setting" in refused.value.message
+    assert str(file) in refused.value.hint
+    file.write_text("[kafka\n")
+    with pytest.raises(ConfigurationError, match=f"{file} is not TOML"):
+        load_settings()
