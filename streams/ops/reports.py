@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 from schemas.codec import SchemaError, codec
 from schemas.ops_records import AlertState, HealthStatus, SampleKind
@@ -27,6 +27,10 @@ MOST_TEXT = 1_000
 """Characters of a text for a person."""
 MOST_BYTES = 1024 * 1024
 """Of a record."""
+MOST_VALUE = 1e100
+"""Of a value that is reckoned with: sums of its squares are numbers too."""
+MOST_COUNT = 2.0**53
+"""Of a count: one more is not to be told from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +43,46 @@ class MetricSample:
     value: float
 
 
+class _Record:
+    """What has a wire form by the schema that ``schema`` names."""
+
+    __slots__ = ()
+    schema: ClassVar[str]
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Raises SchemaError beyond a limit."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_value(cls, value: bytes | None) -> Self:
+        """Raises SchemaError for anything but such a record within the limits."""
+        return cls.from_record(_decoded(cls.schema, value))
+
+
+class _OfProcess(_Record):
+    """What one process says of itself."""
+
+    __slots__ = ()
+    component: str
+    instance: str
+
+    @property
+    def key(self) -> bytes:
+        return process_key(self.component, self.instance)
+
+
 @dataclass(frozen=True, slots=True)
-class MetricReport:
+class MetricReport(_OfProcess):
     """What one process measured at ``at_ms``. ``started_ms``: when it began, from 0. ``dropped``: samples left out."""
 
+    schema: ClassVar[str] = "MetricReport"
     component: str
     instance: str
     at_ms: int
     samples: tuple[MetricSample, ...] = ()
     started_ms: int = 0
     dropped: int = 0
-
-    @property
-    def key(self) -> bytes:
-        return process_key(self.component, self.instance)
 
     def to_value(self) -> bytes:
         """Wire form; what is too much is left out and counted."""
@@ -67,10 +97,16 @@ class MetricReport:
                 "samples": samples,
                 "dropped": self.dropped + len(self.samples) - len(fitting),
             }
-            value = codec().encode("MetricReport", record)
+            value = codec().encode(self.schema, record)
             if len(value) <= MOST_BYTES:
                 return value
             del fitting[len(fitting) * MOST_BYTES // len(value) :]
+
+    def reckoned(self) -> Self:
+        """Without the samples that are no numbers, or beyond ``MOST_VALUE``; anybody may report such."""
+        if all(is_number(sample.value) for sample in self.samples):
+            return self
+        return replace(self, samples=tuple(sample for sample in self.samples if is_number(sample.value)))
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
@@ -82,11 +118,6 @@ class MetricReport:
             if not _fits(sample):
                 raise SchemaError(f"MetricReport: a sample is beyond the limits: {sample.name[:MOST_NAME]}")
         return cls(**{**record, "samples": samples})
-
-    @classmethod
-    def from_value(cls, value: bytes | None) -> Self:
-        """Raises SchemaError for anything but such a record within the limits."""
-        return cls.from_record(_decoded("MetricReport", value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +132,16 @@ class HealthPart:
 
 
 @dataclass(frozen=True, slots=True)
-class HealthReport:
+class HealthReport(_OfProcess):
     """How one process is at ``at_ms``, and of which parts that is made."""
 
+    schema: ClassVar[str] = "HealthReport"
     component: str
     instance: str
     at_ms: int
     status: HealthStatus
     score: float
     parts: tuple[HealthPart, ...] = ()
-
-    @property
-    def key(self) -> bytes:
-        return process_key(self.component, self.instance)
 
     def to_value(self) -> bytes:
         """Wire form; texts are cut at their limits, and so is the list of parts, worst first."""
@@ -122,7 +150,7 @@ class HealthReport:
             parts = sorted(parts, key=lambda part: part.score)[:MOST_PARTS]
         cut = [replace(part, name=part.name[:MOST_NAME], detail=part.detail[:MOST_TEXT]) for part in parts]
         record = asdict(replace(self, component=self.component[:MOST_NAME], instance=self.instance[:MOST_NAME], parts=()))
-        return codec().encode("HealthReport", {**record, "parts": [asdict(part) for part in cut]})
+        return codec().encode(self.schema, {**record, "parts": [asdict(part) for part in cut]})
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
@@ -136,16 +164,12 @@ class HealthReport:
         _scores(record["score"], *(part.score for part in parts))
         return cls(**{**record, "parts": parts})
 
-    @classmethod
-    def from_value(cls, value: bytes | None) -> Self:
-        """Raises SchemaError for anything but such a record within the limits."""
-        return cls.from_record(_decoded("HealthReport", value))
-
 
 @dataclass(frozen=True, slots=True)
-class AlertRecord:
+class AlertRecord(_Record):
     """An alert as it is since ``at_ms``."""
 
+    schema: ClassVar[str] = "AlertRecord"
     rule: str
     labels: Mapping[str, str]
     severity: str
@@ -161,7 +185,7 @@ class AlertRecord:
     def to_value(self) -> bytes:
         """Wire form. Raises SchemaError for labels beyond the limits: without them it would be another alert's."""
         _labels(self.labels)
-        return codec().encode("AlertRecord", asdict(replace(self, summary=self.summary[:MOST_TEXT])))
+        return codec().encode(self.schema, asdict(replace(self, summary=self.summary[:MOST_TEXT])))
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
@@ -172,16 +196,12 @@ class AlertRecord:
         _labels(record["labels"])
         return cls(**record)
 
-    @classmethod
-    def from_value(cls, value: bytes | None) -> Self:
-        """Raises SchemaError for anything but such a record within the limits."""
-        return cls.from_record(_decoded("AlertRecord", value))
-
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Window(_Record):
     """What ``seconds`` from ``start_ms`` say of one series. ``closed``: a sample after its end was seen."""
 
+    schema: ClassVar[str] = "OpsWindow"
     kind: str
     name: str
     labels: Mapping[str, str]
@@ -204,7 +224,7 @@ class Window:
         """Wire form. Raises SchemaError beyond a limit."""
         _labels(self.labels)
         _most("values", self.values, MOST_VALUES)
-        return codec().encode("OpsWindow", {**asdict(self), "series": self.series})
+        return codec().encode(self.schema, {**asdict(self), "series": self.series})
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
@@ -215,10 +235,15 @@ class Window:
         _most("values", record["values"], MOST_VALUES)
         return cls(**{name: value for name, value in record.items() if name != "series"})
 
-    @classmethod
-    def from_value(cls, value: bytes | None) -> Self:
-        """Raises SchemaError for anything but such a record within the limits."""
-        return cls.from_record(_decoded("OpsWindow", value))
+
+def is_number(value: float) -> bool:
+    """Whether it can be reckoned with."""
+    return abs(value) <= MOST_VALUE
+
+
+def is_count(value: float) -> bool:
+    """Whether a counter can say it."""
+    return 0 <= value <= MOST_COUNT
 
 
 def process_key(component: str, instance: str) -> bytes:

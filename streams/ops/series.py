@@ -26,7 +26,8 @@ EVERY_MS = {CELL: 2_000, MINUTE: 6_000, HOUR: 60_000}
 
 REFUSED = Counter(
     "monmouth_ops_refused_total",
-    "What the fold of reports refused: a record that is none, one from the future, one too late, a series or process too many.",
+    "What the folds of reports refused: a record that is none, one from the future, one too late, a series or process too "
+    "many, a sample that is no count where an objective counts by it.",
     ["reason"],
     registry=REGISTRY,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -99,6 +100,15 @@ def graph_probe(graph: GraphSource) -> Probe:
         except MonmouthError as error:
             return f"the graph gives no answers: {error.message}"
         return ""
+
+    return probe
+
+
+def board_probe(broken: Callable[[], str]) -> Probe:
+    """Whether what the dashboard shows goes on. A gateway whose dashboard stands still is well but for that."""
+
+    async def probe() -> str:
+        return broken()
 
     return probe
 

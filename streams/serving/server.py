@@ -73,6 +73,7 @@ from streams.serving.ops.operations import Operations
 from streams.serving.packages import Packages
 from streams.serving.probes import (
     Probes,
+    board_probe,
     broker_probe,
     chain_view_probe,
     embedder_probe,
@@ -212,6 +213,7 @@ class Gateway:
                 names[VECTORS]: vector_store_probe(vectors, embedder.dimension),
                 "embedder": embedder_probe(self._vectors),
                 "graph_view": graph_probe(self.edges),
+                "dashboard": board_probe(lambda: self.operations.broken),
             }
         )
         specs = stream_agents()
@@ -353,7 +355,7 @@ class Gateway:
             self.chain.view,
             self.roots,
             lambda: cache_state(kept),
-            lambda: self.operations.tail.complaint,
+            lambda: self.operations.complaint,
             stores={"memory_store": names[MEMORIES], "vector_store": names[VECTORS]},
         )
 

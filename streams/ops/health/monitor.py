@@ -2,7 +2,7 @@
 
 Invariants: each provider is asked by one task, at its interval, and within ``timeout``; while its next answer may turn the
 verdict it is asked sooner; what nobody has looked at for two intervals counts as failed; of each value the newest ``HISTORY``
-are kept. What was not asked yet is not spoken of.
+are kept, and what cannot be reckoned with is counted and left out. What was not asked yet is not spoken of.
 """
 
 from __future__ import annotations
@@ -15,15 +15,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from prometheus_client import Counter
+
+from streams.metrics import REGISTRY
 from streams.ops.health.finding import Finding, Level
 from streams.ops.health.flaps import Flaps
 from streams.ops.health.predict import Breach, breach
 from streams.ops.health.provider import Provider, ask
+from streams.ops.reports import is_number
 
 _log = logging.getLogger(__name__)
 HISTORY = 100
 MOST_LEVELS = 64
 """Values of one provider of which a history is kept."""
+REFUSED = Counter(
+    "monmouth_health_levels_refused_total",
+    "Values that were not looked ahead from: no numbers, too great to reckon with, or too many of one component.",
+    registry=REGISTRY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +119,22 @@ class Monitor:
             )
         if self._heard is not None:
             self._heard(name, found)
-        self._remember(name, found.levels)
-        self._predictions[name] = await asyncio.to_thread(self._predict, name, found.levels)
+        levels = [level for level in found.levels[:MOST_LEVELS] if is_number(level.value)]
+        REFUSED.inc(len(found.levels) - len(levels))
+        self._remember(name, levels)
+        self._predictions[name] = await asyncio.to_thread(self._predict, name, levels)
 
     def _remember(self, name: str, levels: Sequence[Level]) -> None:
         now = self._clock()
-        for level in levels[:MOST_LEVELS]:
+        for level in levels:
             self._past.setdefault((name, level.of), deque(maxlen=HISTORY)).append((now, level.value))
-        current = {level.of for level in levels[:MOST_LEVELS]}
+        current = {level.of for level in levels}
         for key in [key for key in self._past if key[0] == name and key[1] not in current]:
             del self._past[key]
 
     def _predict(self, name: str, levels: Sequence[Level]) -> list[Prediction]:
         found = []
-        for level in levels[:MOST_LEVELS]:
+        for level in levels:
             times, values = zip(*self._past[name, level.of], strict=True)
             if (expected := breach(times, values, level.limit)) is not None:
                 found.append(Prediction(name, level, expected))

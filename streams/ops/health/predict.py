@@ -6,8 +6,8 @@ weighed by how well each explains the series, and so is the uncertainty of drift
 series says little. The interval holds the moment at which the value is first *seen* at its limit, with that probability.
 Assumes looks at about equal distances, and noise without a rhythm longer than a few looks. Single spikes are passed over.
 How often it is right: ``monmouth health backtest`` counts it on generated series of many shapes.
-Invariants: nothing is said of less than ``LEAST`` looks, nor without a drift that is surely upwards, nor of a moment further
-away than ``AHEAD`` times what was seen.
+Invariants: nothing is said of less than ``LEAST`` looks, nor of values that cannot be reckoned with, nor without a drift that
+is surely upwards, nor of a moment further away than ``AHEAD`` times what was seen.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.ops.health.finding import Level
+from streams.ops.reports import is_number
 
 LEAST = 12
 AHEAD = 3
@@ -57,7 +58,7 @@ def breach(
     times: Sequence[float] | Array, values: Sequence[float] | Array, limit: float, confidence: float = CONFIDENCE
 ) -> Breach | None:
     """When ``values`` reach ``limit`` from below; None if there is no trend, or not within sight."""
-    if len(values) < LEAST or not np.isfinite(values).all() or values[-1] >= limit:
+    if len(values) < LEAST or not all(map(is_number, values)) or values[-1] >= limit:
         return None
     series, step = _regular(np.asarray(times, float), np.asarray(values, float))
     if len(series) < LEAST or step <= 0:

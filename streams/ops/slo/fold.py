@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping, Sequence
 
 from schemas.codec import SchemaError
-from streams.ops.reports import ENDED, MetricReport, Window
+from streams.ops import series
+from streams.ops.reports import ENDED, MetricReport, MetricSample, Window, is_count
 from streams.ops.slo.minutes import HALF_MS, Minutes
 from streams.ops.slo.objectives import Objective
 
@@ -46,6 +47,7 @@ class SloFold:
         key = b"%d/%s" % (partition, report.key)
         if report.at_ms > broker_ms + AHEAD_MS or (key not in self._known and len(self._known) >= self._most):
             return said
+        series.REFUSED.labels("count").inc(sum(self._is_wrong(sample) for sample in report.samples))
         minutes = self._known.setdefault(key, Minutes())
         before = minutes.at_ms
         changed = minutes.take(report, self._objectives)
@@ -58,6 +60,10 @@ class SloFold:
         minutes.forget()
         self._table[key] = minutes.to_bytes()
         return [*said, *self._sweep(partition, minutes.at_ms)]
+
+    def _is_wrong(self, sample: MetricSample) -> bool:
+        """Whether an objective counts by a sample that is no count. Then that objective learns nothing of the report."""
+        return not is_count(sample.value) and any(objective.looks_at(sample) for objective in self._objectives)
 
     def _said(self, key: bytes, minutes: Minutes, which: Sequence[tuple[str, int]]) -> Iterator[Window]:
         component, _, instance = key.partition(b"/")[2].decode().partition("/")

@@ -3,7 +3,8 @@
 Reports hold counters that only grow while a process lives. What they grew by between two reports counts for the minute of the
 later one. Invariants: a report that is not newer than the last changes nothing, so that one which comes twice counts once; a
 process that begins anew counts from zero, and what it had counted before stays; a minute without a report is unknown, which is
-neither good nor bad. What a process counted before it was first seen is left out, unless it had just begun.
+neither good nor bad, and so is one whose reports say what is no count. What a process counted before it was first seen is left
+out, unless it had just begun.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from schemas.codec import SchemaError
-from streams.ops.reports import MetricReport, Window
+from streams.ops.reports import MetricReport, Window, is_count
 from streams.ops.slo.objectives import Objective
 
 KIND = "slo"
@@ -58,6 +59,8 @@ class Half:
         half = cls(known=int(known))
         for at in range(MINUTES):
             half.total[at], half.bad[at] = window.values.get(f"t{at}", 0.0), window.values.get(f"b{at}", 0.0)
+        if not all(map(is_count, (*half.total, *half.bad))):
+            raise SchemaError(f"a minute of {window.name} says what is no count")
         return half
 
 
@@ -115,10 +118,14 @@ class Minutes:
     def from_bytes(cls, value: bytes) -> Self:
         """Raises SchemaError."""
         try:
-            state: Any = json.loads(value)
+            state: Any = json.loads(value, parse_constant=_no_number)
             found = cls(state["at_ms"], state["started_ms"], {name: tuple(pair) for name, pair in state["counted"].items()})
             for name, start, half in state["halves"]:
                 found.halves.setdefault(name, {})[start] = Half(**half)
         except (LookupError, TypeError, ValueError) as error:
             raise SchemaError(f"no minutes: {error}") from None
         return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from streams.errors import ConfigurationError
 from streams.ops.alerts.expression import ExpressionError, Metric, parse
-from streams.ops.reports import MetricReport
+from streams.ops.reports import MetricReport, MetricSample, is_count
 from streams.settings import Settings
 
 MOST_OBJECTIVES = 20
@@ -71,14 +71,22 @@ class Objective:
         return 1 - self.target
 
     def counted(self, report: MetricReport) -> tuple[float, float] | None:
-        """(all, bad) events that a process has counted since it began; None if it counts none of them."""
+        """(all, bad) events that a process has counted since it began; None if it counts none, or says what is no count."""
         total = _sum(self.total, report)
-        if total is None:
+        part = _sum(self._part, report) or 0.0
+        if total is None or not (is_count(total) and is_count(part)):
             return None
-        if self.good is not None:
-            return total, total - (_sum(self.good, report) or 0.0)
-        assert self.bad is not None
-        return total, _sum(self.bad, report) or 0.0
+        return total, part if self.good is None else total - part
+
+    def looks_at(self, sample: MetricSample) -> bool:
+        """Whether it counts by this sample."""
+        return _is_of(self.total, sample) or _is_of(self._part, sample)
+
+    @property
+    def _part(self) -> Metric:
+        part = self.bad or self.good
+        assert part is not None
+        return part
 
 
 class _Said(BaseModel):
@@ -163,12 +171,12 @@ def _metric(text: str) -> Metric:
 
 
 def _sum(metric: Metric, report: MetricReport) -> float | None:
-    found = [
-        sample.value
-        for sample in report.samples
-        if sample.name == metric.name and all(matcher.matches(dict(sample.labels)) for matcher in metric.matchers)
-    ]
+    found = [sample.value for sample in report.samples if _is_of(metric, sample)]
     return sum(found) if found else None
+
+
+def _is_of(metric: Metric, sample: MetricSample) -> bool:
+    return sample.name == metric.name and all(matcher.matches(dict(sample.labels)) for matcher in metric.matchers)
 
 
 def named(objectives: Sequence[Objective]) -> dict[str, Objective]:

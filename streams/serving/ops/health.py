@@ -28,7 +28,7 @@ from streams.settings import GATEWAY, Settings
 
 SILENT_REPORTS = 3
 """Reports that a process may miss, however seldom it reports."""
-VIEWS = {"chain_view": (BROKER,), "graph_view": (BROKER,)}
+VIEWS = {"chain_view": (BROKER,), "graph_view": (BROKER,), "dashboard": (BROKER,)}
 """Parts of the gateway that need something themselves."""
 
 

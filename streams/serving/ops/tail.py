@@ -2,8 +2,8 @@
 
 Invariants: the compacted topics are read from their beginning, ops.metrics from ``BACK_MS`` ago on, so that a gateway that
 has just started has a short history at once; what was in the log before it connected is dated by the broker, what comes later
-by this machine. Anybody may write to a topic: what is no record of ours is counted and passed over. Reports that retention
-took away before they were read are gone, and nothing else is made of it.
+by this machine. Anybody may write to a topic: what is no record of ours, or no number, is counted and passed over. Reports
+that retention took away before they were read are gone, and nothing else is made of it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from streams.ops.reports import AlertRecord, HealthReport, MetricReport, Window
 from streams.ops.slo.minutes import KIND as SLO
 from streams.serving.metrics import GARBAGE
 from streams.serving.ops.board import Board
+from streams.serving.ops.metrics import SAMPLES_REFUSED
 from streams.serving.tail import FETCH_BYTES, NoTopicError, TopicTail
 from streams.settings import KafkaSettings
 from streams.topics import OPS_ALERTS, OPS_HEALTH, OPS_METRICS, OPS_WINDOWS, logical, physical
@@ -137,7 +138,9 @@ class OpsTail(TopicTail):
         if topic == OPS_METRICS:
             report = MetricReport.from_value(record.value)
             board.advance(seen_ms)
-            board.take_metrics(report, seen_ms)
+            known = report.reckoned()
+            SAMPLES_REFUSED.inc(len(report.samples) - len(known.samples))
+            board.take_metrics(known, seen_ms)
         elif topic == OPS_HEALTH:
             if record.value is not None:
                 board.take_health(HealthReport.from_value(record.value), seen_ms)

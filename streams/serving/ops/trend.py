@@ -1,7 +1,8 @@
 """Where a series is heading: a straight line through it by least squares, and how far it may be trusted. Pure.
 
 Assumes that what is left beside the line is independent noise, which holds for short spans at best; so a forecast comes with
-its 95 % interval, and none is given where the points are few or the line explains next to nothing of them.
+its 95 % interval, and none is given where the points are few or the line explains next to nothing of them. Assumes
+numbers whose squares are numbers, which is what the board is given.
 """
 
 from __future__ import annotations

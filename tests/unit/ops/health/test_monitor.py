@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from streams.errors import StoreError
+from streams.metrics import REGISTRY
 from streams.ops.health import monitor as module
 from streams.ops.health.finding import Finding, Level
 from streams.ops.health.monitor import Monitor, Pace
@@ -118,3 +119,17 @@ async def test_a_defect_of_the_monitor_ends_it_loudly(monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "breach", broken)
     with pytest.raises(ExceptionGroup):
         await Monitor([Scripted(Finding("healthy", levels=(Level("used", 1.0, 9.0),)))], QUICK).run()
+
+
+@pytest.mark.parametrize("value", [1e200, -1e200, float("inf"), float("nan")])
+async def test_a_value_that_cannot_be_reckoned_with_is_counted_and_does_no_harm(value: float) -> None:
+    before = REGISTRY.get_sample_value("monmouth_health_levels_refused_total") or 0
+    levels = [float(at) for at in range(20)]
+    looks = [Finding("healthy", levels=(Level("used", one, 900.0),)) for one in (*levels, value, *(20 + at for at in levels))]
+    part = Scripted(*looks)
+    monitor = Monitor([part], Pace(interval=0.001, timeout=5, doubt=0.001))
+    async with running(monitor):
+        await until(lambda: part.asked > len(looks))
+        past = [one for _, one in monitor._past["part", "used"]]
+    assert all(0 <= one < 40 for one in past)
+    assert REGISTRY.get_sample_value("monmouth_health_levels_refused_total") == before + 1

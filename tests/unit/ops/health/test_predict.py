@@ -44,6 +44,8 @@ def test_noise_makes_the_interval_wide_and_keeps_the_truth_in_it() -> None:
         pytest.param([at / 1000 for at in range(60)], id="beyond what can be seen"),
         pytest.param([90.0 + at for at in range(60)], id="there already"),
         pytest.param([*[at / 4 for at in range(59)], float("nan")], id="no number"),
+        pytest.param([-1e200, *[at / 4 for at in range(59)]], id="no square of it is a number"),
+        pytest.param([*[at / 4 for at in range(40)], 1e200, *[at / 4 for at in range(40, 59)]], id="a spike without end"),
     ],
 )
 def test_nothing_is_said_of(values: list[float]) -> None:
@@ -71,6 +73,11 @@ def test_it_is_told_in_a_unit_that_fits() -> None:
     assert Breach(840, 540, 1320).told(level) == "disk used reaches 95 % in 14 min (9-22 min, 90 %)"
     assert Breach(40, 20, 60).told(level) == "disk used reaches 95 % in 40 s (20-60 s, 90 %)"
     assert Breach(9000, 7200, 10800).told(level).endswith("in 2.5 h (2-3 h, 90 %)")
+
+
+@pytest.mark.parametrize("scale", [1e-100, 1e50, 1e99])
+def test_great_and_small_numbers_get_an_answer_too(scale: float) -> None:
+    breach(times(50), [at * scale for at in range(50)], 99.5 * scale)
 
 
 @given(st.lists(st.floats(0, 1_000), min_size=LEAST, max_size=40), st.floats(0, 2_000))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import SchemaError
+from streams.metrics import REGISTRY
 from streams.ops.reports import ENDED, MetricReport, MetricSample, Window
 from streams.ops.slo.budget import Ledger
 from streams.ops.slo.fold import SloFold
@@ -17,6 +18,7 @@ from streams.ops.slo.objectives import objectives_of
 
 OBJECTIVES = objectives_of('[[objective]]\nname = "a"\ntarget = 0.9\ntotal = "t_total"\nbad = "b_total"\n', "here")
 BEGIN = 1_700_000_000_000 // HALF_MS * HALF_MS
+NONE = b'{"at_ms":1,"started_ms":1,"counted":{"a":[NaN,1.0]},"halves":[]}'
 
 
 def report(
@@ -84,7 +86,7 @@ def test_state_and_windows_say_all() -> None:
     assert Half.of(Window.from_value(full.window("a", {}, BEGIN, BEGIN).to_value())) == full, "it fits a record"
 
 
-@pytest.mark.parametrize("value", [b"", b"{}", b"[1]", b'{"at_ms":1,"started_ms":1,"counted":{},"halves":[1]}'])
+@pytest.mark.parametrize("value", [b"", b"{}", b"[1]", b'{"at_ms":1,"started_ms":1,"counted":{},"halves":[1]}', NONE])
 def test_a_state_that_is_none_is_refused(value: bytes) -> None:
     with pytest.raises(SchemaError):
         Minutes.from_bytes(value)
@@ -165,6 +167,30 @@ def test_what_is_no_report_from_the_future_or_too_much_is_passed_over() -> None:
     assert fold.take(0, report(BEGIN + 10_000_000, 5).to_value(), BEGIN) == []
     assert fold.take(0, report(BEGIN + 1_000, 5).to_value(), BEGIN) != []
     assert fold.take(0, report(BEGIN + 1_000, 5, name="v").to_value(), BEGIN) == []
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1.0, 1e200])
+@pytest.mark.parametrize("which", ["total", "bad"])
+def test_a_counter_that_says_no_count_spoils_no_month(wrong: float, which: str) -> None:
+    before = REGISTRY.get_sample_value("monmouth_ops_refused_total", {"reason": "count"}) or 0
+    table: dict[bytes, bytes] = {}
+    fold = SloFold(table, OBJECTIVES, 100)
+    said = []
+    for at, total, bad in ((1, 10, 1), (2, wrong, 2) if which == "total" else (2, 20, wrong), (3, 30, 3)):
+        said += fold.take(0, report(BEGIN + at * MINUTE_MS, total, bad, last=True).to_value(), 1 << 62)
+    assert sums(said) == (30, 3, 2), "what it counted meanwhile is of the next minute; that one is unknown"
+    assert REGISTRY.get_sample_value("monmouth_ops_refused_total", {"reason": "count"}) == before + 1
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1.0, 1e200])
+def test_a_half_hour_that_says_no_count_is_refused(wrong: float) -> None:
+    ledger = Ledger()
+    for name in ("t3", "b3"):
+        with pytest.raises(SchemaError):
+            ledger.take(
+                Window("slo", "a", {}, SECONDS, BEGIN, BEGIN, closed=False, samples=1, values={"known": 8.0, name: wrong})
+            )
+    assert not list(ledger.minutes("a", 0, 1 << 62))
 
 
 def test_a_process_that_is_long_gone_is_let_go_and_said_a_last_time() -> None:

@@ -6,7 +6,12 @@ import random
 
 import pytest
 
+from streams.ops.reports import MOST_VALUE
 from streams.serving.ops.trend import LEAST, trend
+
+
+def test_great_numbers_get_an_answer_too() -> None:
+    assert trend([MOST_VALUE * x / 60 for x in range(60)], 1, 30) is not None
 
 
 def test_a_line_is_found_and_continued() -> None:
