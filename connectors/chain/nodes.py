@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, TypeVar
 
-from connectors.chain.jsonrpc import Call, JsonRpc, RpcError
+from connectors.chain.jsonrpc import Call, JsonRpc, RpcError, public
 from streams.core.balance import Balance, Strategy
 from streams.errors import ConfigurationError, SourceChangedError, SourceError, may_pass
 from streams.policy import State
@@ -22,6 +23,16 @@ from streams.policy import State
 T = TypeVar("T")
 Ask = Callable[[JsonRpc, list[Call]], Awaitable[list[Any]]]
 log = logging.getLogger(__name__)
+
+
+def connections(urls: Sequence[str], *, allow_unencrypted: bool = False) -> list[JsonRpc]:
+    """One to each address, each with a circuit of its own. Raises ConfigurationError."""
+    seen: Counter[str] = Counter()
+    found = []
+    for url in urls:
+        found.append(JsonRpc(url, allow_unencrypted=allow_unencrypted, namesakes=seen[public(url)]))
+        seen[public(url)] += 1
+    return found
 
 
 class Nodes:
@@ -67,10 +78,14 @@ class Nodes:
     def _may_be_asked(self, node: int) -> bool:
         return self._nodes[node].policy.breaker.now is not State.OPEN
 
-    async def spread(self, calls: list[Call], ask: Ask) -> list[Any]:
-        """Results of calls by hash, from any node. Raises as ``leading`` does."""
-        able = [node for node in range(len(self._nodes)) if self._may_be_asked(node)]
-        if len(able) < 2 or not calls:
+    def all_in(self, nodes: Collection[JsonRpc]) -> bool:
+        """Whether every node is among these."""
+        return all(node in nodes for node in self._nodes)
+
+    async def spread(self, calls: list[Call], ask: Ask, but: Collection[JsonRpc] = ()) -> list[Any]:
+        """Results of calls by hash, from any node ``but`` those. Raises as ``leading`` does."""
+        able = [node for node in range(len(self._nodes)) if self._may_be_asked(node) and self._nodes[node] not in but]
+        if not calls or not able or (len(able) == 1 and (not but or able[0] == self._lead)):
             return await self.leading(lambda node: ask(node, calls))
         chosen = self._balance.begin(able)
         results: list[Any] = [None] * len(calls)

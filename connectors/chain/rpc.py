@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -25,9 +24,8 @@ from connectors.chain.jsonrpc import (
     JsonRpc,
     RpcError,
     demand_private_login,
-    public,
 )
-from connectors.chain.nodes import Nodes
+from connectors.chain.nodes import Nodes, connections
 from connectors.chain.verify import Level, check_block
 from streams.core.balance import Strategy
 from streams.core.block import BlockRef
@@ -40,10 +38,15 @@ CHUNK = 10
 """Blocks a JSON-RPC batch: more gains nothing and runs into the size limits of nodes."""
 IN_FLIGHT = 4
 UNSUPPORTED = (METHOD_NOT_FOUND, INVALID_PARAMS)
+BLOCK_RECEIPTS = "eth_getBlockReceipts"
 
 
 def _hex(data: bytes) -> str:
     return "0x" + data.hex()
+
+
+def _of_receipts(chunk: list[Call]) -> bool:
+    return chunk[0][0] == BLOCK_RECEIPTS
 
 
 class RpcSource:
@@ -65,18 +68,14 @@ class RpcSource:
         weights: Sequence[float] = (),
     ) -> None:
         """``allow_unencrypted``: a login in an address may go to another machine in the clear."""
-        seen = Counter([public(url)])
-        more = []
-        for other in others:  # each with a circuit of its own
-            more.append(JsonRpc(other, allow_unencrypted=allow_unencrypted, namesakes=seen[public(other)]))
-            seen[public(other)] += 1
-        self._nodes = Nodes([rpc or JsonRpc(url, allow_unencrypted=allow_unencrypted), *more], strategy, weights)
+        first, *more = connections([url, *others], allow_unencrypted=allow_unencrypted)
+        self._nodes = Nodes([rpc or first, *more], strategy, weights)
         self._several = bool(more)
         if ws_url is not None and not allow_unencrypted:
             demand_private_login(ws_url)
         self._ws_url = ws_url
         self._level = level
-        self._block_receipts = True
+        self._without_receipts: set[JsonRpc] = set()
         self._slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def chain_id(self) -> int:
@@ -184,7 +183,7 @@ class RpcSource:
         async def one(chunk: list[Call]) -> list[Any]:
             async with self._slots:
                 if spread:
-                    return await self._nodes.spread(chunk, self._split)
+                    return await self._nodes.spread(chunk, self._split, self._without_receipts if _of_receipts(chunk) else ())
                 return await self._nodes.leading(lambda node: self._split(node, chunk))
 
         chunks = [calls[i : i + CHUNK] for i in range(0, len(calls), CHUNK)]
@@ -212,6 +211,8 @@ class RpcSource:
         for index, result in enumerate(results):
             if isinstance(result, RpcError) and result.code not in UNSUPPORTED and len(chunk) > 1:
                 results[index] = (await node.batch([chunk[index]]))[0]
+            elif isinstance(result, RpcError) and result.code in UNSUPPORTED and _of_receipts(chunk):
+                self._note_without_receipts(node)
         return results
 
     async def _whole(self, bodies: list[Any], spread: bool) -> list[Block]:
@@ -225,15 +226,23 @@ class RpcSource:
             await asyncio.sleep(0)  # checking takes milliseconds; heartbeats must go on
         return blocks
 
+    def _note_without_receipts(self, node: JsonRpc) -> None:
+        if node not in self._without_receipts:
+            log.warning("%s has no %s by hash; it is not asked for that again", node.name, BLOCK_RECEIPTS)
+            self._without_receipts.add(node)
+
+    def _may_have_receipts(self, spread: bool) -> bool:
+        """Whether a node that would be asked for the receipts of a whole block may have them: others may, or later ones."""
+        lacking = self._without_receipts
+        return not self._nodes.all_in(lacking) if spread else self._nodes.lead not in lacking
+
     async def _receipts(self, bodies: list[Any], spread: bool) -> list[Any]:
-        if self._block_receipts:
+        if self._may_have_receipts(spread):
             try:
-                return await self._batches([("eth_getBlockReceipts", [body["hash"]]) for body in bodies], spread=spread)
+                return await self._batches([(BLOCK_RECEIPTS, [body["hash"]]) for body in bodies], spread=spread)
             except RpcError as error:
                 if error.code not in UNSUPPORTED:
                     raise
-                log.warning("%s has no eth_getBlockReceipts by hash; asking for each receipt", self._name)
-                self._block_receipts = False
         try:
             wanted = [[tx["hash"] for tx in body["transactions"]] for body in bodies]
         except (KeyError, TypeError):

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from connectors.chain.archive import open_archive
+from connectors.chain.configured import node_source
 from connectors.chain.newest import NewestBlock
 from connectors.chain.rpc import RpcSource
 from streams import loops
@@ -34,15 +35,7 @@ def open_source(settings: Settings, history: Path | None, siblings: bool) -> Cha
     chain = settings.chain
     if history is not None:
         return open_archive(history, chain.chain_id or MAINNET, chain.verify, siblings=siblings)
-    return RpcSource(
-        chain.rpc_url,
-        chain.ws_url,
-        level=chain.verify,
-        allow_unencrypted=chain.allow_unencrypted,
-        others=chain.rpc_urls,
-        strategy=chain.balance,
-        weights=chain.rpc_weights,
-    )
+    return node_source(chain, hints=True)
 
 
 def newest_blocks(settings: Settings) -> list[NewestBlock]:

@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from connectors.chain.jsonrpc import JsonRpc
+from connectors.chain.configured import ask_nodes
 from connectors.chain.memory_root import SHARED_CODE, Anchor, init_code, owned_code, read_anchor, set_root_call
 from streams.cli.asking import gateway_client, gateway_option
 from streams.cli.proof_file import read_document
@@ -36,7 +36,7 @@ def anchor(settings: Settings, agent: str, url: str | None) -> None:
 
 
 @click.command()
-@click.option("--rpc", metavar="URL", help="Node to ask (default: chain.rpc_url).")
+@click.option("--rpc", metavar="URL", help="Ask this node alone (default: those of the settings).")
 @click.option("--agent", required=True, metavar="ADDRESS", help="The agent.")
 @click.option(
     "--contract", metavar="ADDRESS", help="Contract deployed for the agent (default: its account delegates, EIP-7702)."
@@ -63,7 +63,7 @@ def anchored(  # noqa: PLR0917  (click passes options by name)
     """
     settings: Settings = ctx.obj
     address = parse_agent(agent)
-    found = asyncio.run(_read(rpc or settings.chain.rpc_url, address, parse_agent(contract) if contract else None, block))
+    found = asyncio.run(_read(settings, rpc, address, parse_agent(contract) if contract else None, block))
     where = f"block {found.block.number} 0x{found.block.hash.hex()}"
     if file is None:
         with gateway_client(settings, url) as client:
@@ -82,9 +82,5 @@ def anchored(  # noqa: PLR0917  (click passes options by name)
         click.echo("The block hash is the node's own word; pass --block HASH to use one you trust.", err=True)
 
 
-async def _read(rpc: str, agent: bytes, contract: bytes | None, block: str) -> Anchor:
-    node = JsonRpc(rpc)
-    try:
-        return await read_anchor(node, agent, contract=contract, block=block)
-    finally:
-        await node.close()
+async def _read(settings: Settings, rpc: str | None, agent: bytes, contract: bytes | None, block: str) -> Anchor:
+    return await ask_nodes(settings.chain, rpc, lambda node: read_anchor(node, agent, contract=contract, block=block))

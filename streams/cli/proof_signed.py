@@ -10,9 +10,10 @@ from typing import Any
 import click
 from eth_abi.abi import encode
 
+from connectors.chain.configured import ask_nodes
 from connectors.chain.convert import quantity
 from connectors.chain.jsonrpc import JsonRpc
-from connectors.chain.memory_root import Anchor, read_anchor
+from connectors.chain.memory_root import read_anchor
 from schemas.records import MEMORY_TYPES
 from streams.cli.asking import gateway_client, gateway_option
 from streams.decoding.abi import parse_signature
@@ -24,7 +25,7 @@ from streams.serving.addresses import parse_agent
 from streams.settings import Settings
 
 TAG = "memory-root"
-rpc_option = click.option("--rpc", metavar="URL", help="Node to ask (default: chain.rpc_url).")
+rpc_option = click.option("--rpc", metavar="URL", help="Ask this node alone (default: those of the settings).")
 
 
 @click.command()
@@ -46,7 +47,7 @@ def sign(  # noqa: PLR0917  (click passes options by name)
       monmouth proof sign --agent 0x7099... --key-file alice.key --calldata    to be sent by the agent to any account
     """
     key, address = load_key(key_file), parse_agent(agent)
-    place = asyncio.run(_place(rpc or settings.chain.rpc_url, address, parse_agent(contract) if contract else None, block))
+    place = asyncio.run(_place(settings, rpc, address, parse_agent(contract) if contract else None, block))
     said = sign_root(key, place).document()
     click.echo(f"0x{_store_call(said).hex()}" if calldata else said)
 
@@ -73,7 +74,7 @@ def signed(ctx: click.Context, file: str, rpc: str | None, key: str | None, url:
         ctx.exit(1)
     place = found.place
     contract = place.holder if place.holder != place.agent else None
-    proved = asyncio.run(_place(rpc or settings.chain.rpc_url, place.agent, contract, f"0x{place.block.hex()}"))
+    proved = asyncio.run(_place(settings, rpc, place.agent, contract, f"0x{place.block.hex()}"))
     if proved != place:
         click.echo(f"no: the chain {proved.chain_id} holds {proved.root.hex()} there, in block {proved.number}")
         ctx.exit(1)
@@ -97,14 +98,13 @@ def _registered(settings: Settings, url: str | None, agent: bytes) -> str:
         return (client.key(agent).public_key or "").removeprefix("0x")
 
 
-async def _place(rpc: str, agent: bytes, contract: bytes | None, block: str) -> RootPlace:
-    node = JsonRpc(rpc)
-    try:
+async def _place(settings: Settings, rpc: str | None, agent: bytes, contract: bytes | None, block: str) -> RootPlace:
+    async def ask(node: JsonRpc) -> RootPlace:
         chain_id = _chain_id(await node.call("eth_chainId"))
-        anchor: Anchor = await read_anchor(node, agent, contract=contract, block=block)
-    finally:
-        await node.close()
-    return RootPlace(chain_id, anchor.holder, agent, anchor.block.number, anchor.block.hash, anchor.root)
+        anchor = await read_anchor(node, agent, contract=contract, block=block)
+        return RootPlace(chain_id, anchor.holder, agent, anchor.block.number, anchor.block.hash, anchor.root)
+
+    return await ask_nodes(settings.chain, rpc, ask)
 
 
 def _chain_id(answer: Any) -> int:

@@ -19,7 +19,7 @@ console = Console(soft_wrap=True, highlight=False)
 
 @click.command("verify")
 @click.option("--partition", type=click.IntRange(min=0), metavar="P", help="This partition alone.")
-@click.option("--rpc", metavar="URL", help="JSON-RPC of the node (default: chain.rpc_url).")
+@click.option("--rpc", metavar="URL", help="Ask this node alone (default: those of the settings).")
 @click.option("--no-node", is_flag=True, help="Do not ask a node which blocks are canonical.")
 @click.option("--no-stores", is_flag=True, help="Compare what is in topics alone; the stores are elsewhere.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -36,19 +36,17 @@ def verify_command(  # noqa: PLR0917  (click passes options by name)
       monmouth verify
       monmouth verify --partition 2 --no-node --json
     """
-    if rpc is not None:
-        settings.chain.rpc_url = rpc
     if partition is not None and partition >= settings.kafka.partitions:
         raise click.UsageError(f"there are {settings.kafka.partitions} partitions, from 0")
     numbers = list(range(settings.kafka.partitions)) if partition is None else [partition]
-    report = asyncio.run(_verify(settings, numbers, node=not no_node, stores=not no_stores))
+    report = asyncio.run(_verify(settings, numbers, rpc, node=not no_node, stores=not no_stores))
     _print(report, as_json=as_json)
     if report.differences:
         raise Exit(1)
 
 
-async def _verify(settings: Settings, numbers: list[int], *, node: bool, stores: bool) -> Report:
-    from connectors.chain.rpc import RpcSource  # noqa: PLC0415  (keeps --help quick)
+async def _verify(settings: Settings, numbers: list[int], rpc: str | None, *, node: bool, stores: bool) -> Report:
+    from connectors.chain.configured import node_source  # noqa: PLC0415  (keeps --help quick)
     from connectors.stores import open_memory_store, open_vector_store  # noqa: PLC0415
     from streams.vault.sealing import sealed_records  # noqa: PLC0415
 
@@ -61,7 +59,7 @@ async def _verify(settings: Settings, numbers: list[int], *, node: bool, stores:
             stack.push_async_callback(memories.close)
             stack.push_async_callback(vectors.close)
         if node:
-            source = RpcSource(settings.chain.rpc_url, level="header", allow_unencrypted=settings.chain.allow_unencrypted)
+            source = node_source(settings.chain, rpc, level="header")
             stack.push_async_callback(source.close)
         reader = pipeline.client.reader()
         stack.push_async_callback(reader.close)

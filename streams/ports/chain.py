@@ -7,12 +7,17 @@ hash, its transactions and logs are those of this block and no other; ``None`` m
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from typing import Protocol, TypedDict, TypeVar
 
 from schemas.records import Access, Authorization, HeaderRecord, Log
 from streams.core.block import BlockRef
+from streams.errors import SourceChangedError, SourceError
+
+T = TypeVar("T")
+CHANGES = 4
+"""How often another node may come to lead before a question is given up."""
 
 
 class Transaction(TypedDict):
@@ -124,3 +129,21 @@ class ChainSource(Protocol):
 
     async def close(self) -> None:
         """Releases connections and files; safe to call twice."""
+
+
+async def from_one_node(source: ChainSource, chain_id: int | None, ask: Callable[[], Awaitable[T]]) -> T:
+    """What ``ask`` finds out, all of it from one node: it is asked again where another one came to lead meanwhile.
+
+    ``chain_id``: of the chain it is about; None for that of the first node. Raises SourceError, also where a node that came to
+    lead serves another chain.
+    """
+    for _ in range(CHANGES):
+        try:
+            served = await source.chain_id()
+            if chain_id is not None and served != chain_id:
+                raise SourceError(f"the node that answers now is of chain {served}, not {chain_id}", "See chain.rpc_urls.")
+            chain_id = served
+            return await ask()
+        except SourceChangedError:
+            continue
+    return await ask()

@@ -5,17 +5,20 @@ Assumes a ChainSource that checks what it is told (``streams.ports.chain``), so 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
+from typing import TypeVar
 
 from schemas.codec import codec
 from schemas.records import MemoryFact
 from streams.core.marker import block_digest
 from streams.decoding.nl.parser import default_reader
 from streams.partitions import partition_of
-from streams.ports.chain import ChainSource
+from streams.ports.chain import ChainSource, from_one_node
 from streams.producer.records import transaction_records
 from streams.repair.log_facts import facts_in
 
+T = TypeVar("T")
 BATCH = 16
 
 
@@ -28,9 +31,12 @@ class ChainFacts:
         self._registered = registered
         self._reader = default_reader()
 
+    async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
+        return await from_one_node(self._source, self._chain_id, ask)
+
     async def hash_at(self, number: int) -> bytes | None:
         """Hash of the block the node believes canonical there. Raises SourceError."""
-        (found,) = await self._source.canonical([number])
+        (found,) = await self._asked(partial(self._source.canonical, [number]))
         return None if found is None else found.hash
 
     async def of(self, hashes: Sequence[bytes], agents: Collection[bytes]) -> dict[bytes, list[MemoryFact] | None]:
@@ -38,7 +44,7 @@ class ChainFacts:
         found: dict[bytes, list[MemoryFact] | None] = {}
         for start in range(0, len(hashes), BATCH):
             part = list(hashes[start : start + BATCH])
-            for block_hash, block in zip(part, await self._source.blocks(part), strict=True):
+            for block_hash, block in zip(part, await self._asked(partial(self._source.blocks, part)), strict=True):
                 if block is None:
                     found[block_hash] = None
                     continue
@@ -52,7 +58,7 @@ class ChainFacts:
 
     async def digests(self, block_hash: bytes, partitions: int) -> list[bytes] | None:
         """By partition: digest of the records a producer writes of a block; None if the node does not know it."""
-        (block,) = await self._source.blocks([block_hash])
+        (block,) = await self._asked(partial(self._source.blocks, [block_hash]))
         if block is None:
             return None
         values: list[list[bytes]] = [[] for _ in range(partitions)]

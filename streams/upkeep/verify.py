@@ -20,7 +20,7 @@ from streams import topics
 from streams.core.canonical_text import canonical_text
 from streams.core.checkpoint import TIP, Checkpoint
 from streams.errors import StoreError
-from streams.ports.chain import ChainSource
+from streams.ports.chain import ChainSource, from_one_node
 from streams.ports.log import LogReader, TopicPartition
 from streams.ports.stores import MemoryStore, StoredMemory, VectorStore
 from streams.runtime.checkpoints import read_checkpoints
@@ -133,8 +133,8 @@ async def _compare(reader: LogReader, sides: Sides, standing: StandingLog, skipp
             yield each
     async for each in _of_digests(reader, sides, standing, skipped):
         yield each
-    if sides.source is not None:
-        async for each in _of_chain(standing, sides.source):
+    if (source := sides.source) is not None:
+        for each in await from_one_node(source, None, lambda: _of_chain(standing, source)):
             yield each
 
 
@@ -314,12 +314,14 @@ def _is_erased(standing: StandingLog, key: Key) -> bool:
     return memory is not None and memory["sealed"] is not None
 
 
-async def _of_chain(standing: StandingLog, source: ChainSource) -> AsyncIterator[Difference]:
+async def _of_chain(standing: StandingLog, source: ChainSource) -> list[Difference]:
     """Blocks of the log that the node does not call canonical. Its newest may be ahead of the log's, or behind."""
+    differences = []
     head = (await source.head()).number
     for at in range(0, len(standing.chain), PAGE):
         page = [block for block in standing.chain[at : at + PAGE] if block.number <= head]
         for block, found in zip(page, await source.canonical([block.number for block in page]), strict=True):
             if found is None or found.hash != block.hash:
                 named = "does not know it" if found is None else f"has {found}"
-                yield Difference("chain", f"the log has {block}, the node {named}", block=block.number)
+                differences.append(Difference("chain", f"the log has {block}, the node {named}", block=block.number))
+    return differences

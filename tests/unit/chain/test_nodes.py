@@ -152,3 +152,28 @@ async def test_a_node_that_takes_over_further_behind_undoes_nothing(pair: Pair, 
         await running
     assert not log.steps("UNDO")
     assert [r["block"]["hash"] for r in log.steps("NEW")] == [block.ref.hash for block in second.source.canonical_blocks]
+
+
+async def test_a_node_without_receipts_of_blocks_does_not_turn_them_off_for_the_others(pair: Pair) -> None:
+    first, second, source = pair
+    hashes = [block.ref.hash for block in first.source.canonical_blocks]
+    first.refused.add("eth_getBlockReceipts")  # the one that leads
+    assert await source.blocks(hashes) == first.source.canonical_blocks
+    before = asked(first, "eth_getBlockReceipts")
+    assert await source.blocks(hashes) == first.source.canonical_blocks
+    assert asked(first, "eth_getBlockReceipts") == before, "it is not asked again"
+    assert asked(second, "eth_getBlockReceipts") > 0, "the other one has them"
+    first.status = 503
+    await fail(source.head)
+    single = asked(second, "eth_getTransactionReceipt")
+    assert await source.span(0, 9) == first.source.canonical_blocks[:10]
+    assert asked(second, "eth_getTransactionReceipt") == single, "it leads now, and has them"
+
+
+async def test_where_no_node_has_receipts_of_blocks_each_receipt_is_asked_for(pair: Pair) -> None:
+    for node in pair[:2]:
+        node.refused.add("eth_getBlockReceipts")
+    blocks = pair[0].source.canonical_blocks
+    for _ in range(2):
+        assert await pair[2].blocks([block.ref.hash for block in blocks]) == blocks
+    assert asked(pair[0], "eth_getTransactionReceipt") > 0
