@@ -96,10 +96,11 @@ def broken(tasks: Iterable[asyncio.Task[Any]]) -> list[str]:
 
 
 class Pulse:
-    """Asks one part that is needed, again and again. ``complaint`` is empty while it answers, and before the first answer."""
+    """Asks one part that is needed, again and again. ``complaint`` is empty while it answers; ``met``: it once did."""
 
     def __init__(self, name: str, ask: Callable[[], Awaitable[object]]) -> None:
-        self.complaint = ""
+        self.complaint = f"{name}: has not answered yet"
+        self.met = False
         self._name = name
         self._ask = ask
 
@@ -107,6 +108,7 @@ class Pulse:
         """Asks until cancelled."""
         while True:
             self.complaint = await self._asked()
+            self.met = self.met or not self.complaint
             await asyncio.sleep(PULSE_SECONDS)
 
     async def _asked(self) -> str:

@@ -13,7 +13,7 @@ from streams import loops
 from streams.cli.measured import measured, metrics_port_option
 from streams.cli.wiring import AGENTS, agent_factories
 from streams.collector import relax_collector
-from streams.health import Health
+from streams.health import Health, Look
 from streams.ops.health.components import WORKER
 from streams.ops.health.looks import local, monitored, of_stores
 from streams.ops.reporter import reporting, this_process
@@ -23,6 +23,8 @@ from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
 from streams.state_folder import claim
 from streams.tracing import traced
+
+OPENING = Look(False, ("its model and its stores are being opened",))
 
 
 async def work(settings: Settings, names: Sequence[str], health: Health) -> None:
@@ -37,6 +39,7 @@ async def work(settings: Settings, names: Sequence[str], health: Health) -> None
     async with AsyncExitStack() as stack:
         stack.enter_context(traced(settings, WORKER, settings.kafka.instance_id or this_process()))
         stack.callback(asyncio.create_task(watch_stalls()).cancel)
+        health.look(OPENING)
         factories = agent_factories(settings, names, stack)
         reports_as = settings.kafka.as_role(factories[0].spec.name)
         monitor = await stack.enter_async_context(monitored(settings, local(settings), of_stores(settings, factories)))

@@ -72,7 +72,9 @@ async def run_worker(
 def _watched(
     health: Health, settings: ProbeSettings, loops: Sequence[AgentLoop], agents: Sequence[AgentFactory]
 ) -> list[asyncio.Task[None]]:
-    """Tasks that keep ``health`` true: ready while all partitions held run, and brokers and stores answer."""
+    """Tasks that keep ``health`` true: ready while all partitions held run, and brokers and stores answer. It has started when
+    each has its share of the partitions, and its broker and store have once answered.
+    """
     pulses = {loop.name: [Pulse(f"{loop.name}: the broker", loop.ask)] for loop in loops}
     for agent in agents:
         if agent.probe is not None:
@@ -87,7 +89,8 @@ def _watched(
             for loop in loops
         }
         complaints = [complaint for found in parts.values() for complaint in found]
-        return Look(all(loop.started for loop in loops), complaints, parts)
+        met = all(pulse.met for found in pulses.values() for pulse in found)
+        return Look(met and all(loop.started for loop in loops), complaints, parts)
 
     beating = [pulse.beat() for found in pulses.values() for pulse in found]
     return [asyncio.create_task(watch(health, look)), *map(asyncio.create_task, beating)]

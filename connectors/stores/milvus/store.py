@@ -56,16 +56,22 @@ FLUSH_AFTER = 500
 REQUEST_SECONDS = 10.0
 """What one write should take, far below what it may."""
 READERS = 8
+LATE_SECONDS = 5.0
+"""For which who can wait for the server waits at the start, before it goes on without it."""
 TERMS = Terms(open_seconds=5.0, concurrent=None, call_seconds=None, opened=StoreOpenError)
 """pymilvus bounds time and tries; the threads bound how many there are."""
 log = logging.getLogger(__name__)
 
 
+def _nothing() -> None:
+    """The call that only needs the connection."""
+
+
 class MilvusVectorStore:
     """Connects, and makes the collection. ``index``: of a collection that is made; one that is there keeps its own.
 
-    ``late``: a server that is away now is connected to by the first call that finds it; until then each raises StoreError, and
-    ``identity`` is empty.
+    ``late``: a server that is away now, or slow to answer, is connected to by the first call that finds it; until then each
+    raises StoreError, and ``identity`` is empty.
     """
 
     def __init__(
@@ -96,12 +102,20 @@ class MilvusVectorStore:
         self._batching = Batching(BATCH, seconds=REQUEST_SECONDS, first=BATCH * weight(4 * dimension))
         self._reading = [0]
         measure_pool(self, "milvus", READERS, MilvusVectorStore.reading)
+        if late:
+            self._begin()
+        else:
+            self._translated(_nothing)
+
+    def _begin(self) -> None:
+        """Connects, if that can be done soon: a server that hangs, or loads for minutes, holds nobody up. Raises refusals."""
+        attempt = self._writer.submit(self._translated, _nothing)
         try:
-            self._translated(lambda: None)
+            attempt.result(LATE_SECONDS)
         except (ServerAwayError, StoreOpenError) as error:
-            if not late:
-                raise
             log.warning("%s: started without it", error.message)
+        except TimeoutError:
+            log.warning("vector store %s has not answered within %g s: started without it", self.access.place, LATE_SECONDS)
 
     def _connect(self) -> None:
         client = connect(self.access)
@@ -240,8 +254,9 @@ class MilvusVectorStore:
     async def close(self) -> None:
         if self._open[0] and self._lane is None:
             self._open[0] = False
-            await asyncio.to_thread(self._writer.shutdown)
-            await asyncio.to_thread(self._readers.shutdown)
+            made = self._link.made  # if not, there is nothing to wait for but a server that may never answer
+            for threads in (self._writer, self._readers):
+                await asyncio.to_thread(threads.shutdown, made, cancel_futures=not made)
             if self._link.made:
                 await asyncio.to_thread(self._client.close)
 

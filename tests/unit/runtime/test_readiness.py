@@ -175,3 +175,26 @@ async def test_not_ready_while_a_store_is_away_and_nothing_is_written(
         await until(lambda: health.ready() == (complaint,), task)
         away = False
         await until(lambda: not health.ready(), task)
+
+
+@pytest.mark.parametrize("answer", ["refuses", "is silent"])
+async def test_not_started_before_its_store_has_once_answered_and_its_name_is_said(
+    broker: FakeBroker, tmp_path: Path, answer: str
+) -> None:
+    away = True
+
+    async def probe() -> None:
+        if away and answer == "refuses":
+            raise StoreError("it is away")
+        if away:
+            await asyncio.sleep(60)
+
+    async with watched(broker, tmp_path, AgentFactory(Tally, Tally, probe=probe)) as (health, task):
+        await until(lambda: caught_up(broker, "tally"), task)
+        await until(lambda: any(said.startswith("tally: its store: ") for said in health.startup()), task)
+        assert not health.live(), "it does what it can meanwhile"
+        away = False
+        await until(lambda: not health.startup(), task)
+        away = True
+        await until(lambda: bool(health.ready()), task)
+        assert not health.startup(), "it has started once"

@@ -151,3 +151,41 @@ def _answers() -> float | None:
 
 def _axis(dimension: int) -> Any:
     return np.eye(1, dimension, dtype=np.float32)[0]
+
+
+async def test_a_server_that_hangs_holds_no_start_up_and_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LATE_SECONDS", 0.05)
+    monkeypatch.setattr("streams.serving.probes.PROBE_SECONDS", 0.2)
+    answers, connect = threading.Event(), server.connect
+
+    def hang(access: object) -> Client:
+        assert answers.wait(10)
+        return connect(access)
+
+    monkeypatch.setattr(module, "connect", hang)
+    server.failure = None
+    async with asyncio.timeout(5):
+        store = await asyncio.to_thread(MilvusVectorStore, server.url, late=True)
+        probes = Probes({"milvus": vector_store_probe(store, store.dimension)})
+        assert failures(await probes.components()) == ["milvus: no answer within 0.2 s"]
+    answers.set()
+    async with asyncio.timeout(5):
+        assert await store.search(ALICE, _axis(store.dimension), 3) == []
+    await store.close()
+
+
+async def test_who_ends_does_not_wait_for_a_server_that_hangs(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LATE_SECONDS", 0.05)
+    answers = threading.Event()
+
+    def hang(_: object) -> Client:
+        assert answers.wait(10)
+        raise ServerAwayError("it is away")
+
+    monkeypatch.setattr(module, "connect", hang)
+    store = MilvusVectorStore(server.url, late=True)
+    try:
+        async with asyncio.timeout(5):
+            await store.close()
+    finally:
+        answers.set()
