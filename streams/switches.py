@@ -66,9 +66,13 @@ def change(path: Path, put: Mapping[str, Switch] | None = None, drop: tuple[str,
         wanted.pop(name, None)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w") as file:
-        json.dump(wanted, file, indent=1)
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(wanted, file, indent=1)
+        Path(name).replace(path)
+    except BaseException:  # a full disk, most likely
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 class Switches:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import click
@@ -70,7 +70,8 @@ async def watch_over(settings: Settings, programs: list[Program], health: Health
 
 
 def _tell(action: Action, outcome: str) -> None:
-    click.echo(f"{action.strategy} of {action.target}: {outcome} ({action.why})", err=True)
+    with suppress(OSError):  # nobody listens any more, and that is no reason to end
+        click.echo(f"{action.strategy} of {action.target}: {outcome} ({action.why})", err=True)
 
 
 @click.command()

@@ -56,6 +56,7 @@ async def catch_up(
             for at in range(0, len(messages), SLICE):
                 units = fold.assemble(topic, decode(source, messages[at : at + SLICE]))
                 await fold.run(units)
+                job.advanced(fold.partition, len(messages[at : at + SLICE]))
                 await asyncio.sleep(0)
             await fold.finish_again()
             slots |= fold.outbox.take()[1]

@@ -266,6 +266,7 @@ class Fold:
 
     def _revert_block(self, block: Block) -> None:
         metrics.FOLDED.labels(self._job.name).inc(block.size)
+        self._job.advanced(self.partition, block.size)
         records = [record for record in block.records if unreadable(record) is None]
         if not self.careful:
             self.outbox.tables(self.agent.revert(block.marker.block, records))

@@ -11,6 +11,7 @@ from streams.core.checkpoint import SlotPolicy
 from streams.core.deferral import PAUSES
 from streams.core.record import MARKER, Record
 from streams.ports.log import LogClient
+from streams.runtime.advance import Advances
 from streams.settings import Settings
 from streams.signing import Signer, Verifier
 from streams.switches import FILE, Switches, hold
@@ -81,6 +82,7 @@ class Job:
     """``fence_seconds``: how long a fenced partition waits for the group to take it away before it is claimed again.
 
     ``switches``: those of the state folder, which hold partitions that are to be left alone.
+    ``advances``: how far partitions that are opened have come; None where nobody watches that, as for a standby.
     ``standby``: how many partitions there are for this worker to follow where it does not own them; 0 if it follows none.
     """
 
@@ -95,6 +97,12 @@ class Job:
     limits: Limits = Limits()
     standby: int = 0
     switches: Switches | None = None
+    advances: Advances | None = None
+
+    def advanced(self, partition: int, records: int) -> None:
+        """So many more records were worked on to open ``partition``, or to rewind it."""
+        if self.advances is not None:
+            self.advances.step(partition, records)
 
     def held(self, partition: int) -> str:
         """Why the partition is to be left alone; empty if it is not."""

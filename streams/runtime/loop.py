@@ -23,7 +23,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.core.batching import Batching, weight
@@ -34,6 +34,7 @@ from streams.last_words import happened_at
 from streams.outage import Outage
 from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
 from streams.runtime import metrics
+from streams.runtime.advance import Advances
 from streams.runtime.fold import StateMismatchError
 from streams.runtime.job import Job
 from streams.runtime.lateness import Lateness
@@ -88,7 +89,8 @@ class AgentLoop:
     """Runs until ``stop`` is set, or raises the first error that no retry can mend."""
 
     def __init__(self, job: Job, stop: asyncio.Event) -> None:
-        self._job = job
+        self._advances = Advances(job.name)
+        self._job = replace(job, advances=self._advances)
         self._stop = stop
         self._lock = asyncio.Lock()
         self._seats: dict[int, Seat] = {}
@@ -147,7 +149,7 @@ class AgentLoop:
     async def _join_and_work(self) -> None:
         while not self._stop.is_set():
             self._consumer = self._job.client.consumer(self._job.name, self._job.spec.inputs)
-            self._standbys = Standbys(self._job, self._consumer, self._readers)
+            self._standbys = Standbys(replace(self._job, advances=None), self._consumer, self._readers)
             self._requests = Requests(self._job, self._readers)
             try:
                 await self._consumer.start(self)
@@ -276,6 +278,7 @@ class AgentLoop:
             with stray_cancellation_is_an_error():  # it would lose the rest of the batch, and nobody would know
                 settled = await partition.step(batch)
             seat.failures = seat.mismatches = 0
+            self._advances.settled(seat.number)
             tally.seconds += clock() - started
             if settled:  # else it waits for its marker, and costs then
                 seat.batching.took(tally.records, tally.weighed, tally.seconds)
@@ -335,6 +338,7 @@ class AgentLoop:
                 await self._standbys.release(seat.number)
                 partition = await self._parked_one(seat.number)
                 if partition is None:
+                    self._advances.begin(seat.number)
                     partition = await Opening(self._job, self._consumer, self._readers, seat.number, seat.manner).open()
         except Exception as error:
             self._reopen(seat, error)

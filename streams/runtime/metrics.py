@@ -10,6 +10,11 @@ RECORDS = Counter("monmouth_runtime_records_total", "Input records committed.", 
 FOLDED = Counter(
     "monmouth_runtime_folded_total", "Input records applied or reverted, replays and work given up included.", _AGENT
 )
+RESTORED = Counter(
+    "monmouth_runtime_restored_total",
+    "Input records read, done again or taken back to open a partition or to follow an undo, further than any attempt before.",
+    _AGENT,
+)
 OUTPUTS = Counter("monmouth_runtime_outputs_total", "Output records committed, markers and checkpoints included.", _AGENT)
 BLOCKS = Counter("monmouth_runtime_blocks_total", "Blocks of a partition applied.", _AGENT)
 COMMITS = Counter("monmouth_runtime_commits_total", "Transactions committed.", _AGENT)

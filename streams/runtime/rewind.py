@@ -73,6 +73,7 @@ class Rewinder:
         assembler = self._assembler(part.start, part.blocks[-1].sequence - 1)
         found: dict[int, Block] = {}
         async for messages in self._connected().read_range(self._source, part.start, part.stop):
+            self._job.advanced(self._source.partition, len(messages))
             for unit in assembler.feed(decode(self._source, messages)):
                 if isinstance(unit, Block) and unit.offset in wanted:
                     found[unit.offset] = unit
@@ -106,6 +107,7 @@ class Rewinder:
         start = since.at.start if since else 0
         assembler = self._assembler(start, since.at.sequence - 1 if since else -1)
         async for messages in self._connected().read_range(self._source, start, stop):
+            self._job.advanced(self._source.partition, len(messages))
             for unit in assembler.feed(decode(self._source, messages)):
                 yield unit
 

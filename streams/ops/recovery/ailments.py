@@ -54,6 +54,12 @@ class Ailment:
         return found[0] if found else Category.PROCESSING if self.symptom is not Symptom.DEAD else Category.UNKNOWN
 
     @property
+    def cause(self) -> tuple[str, ...]:
+        """What tells it from another ailment of the same program: how it stands, what part of the world failed, its error."""
+        said = (self.words.error, self.words.place) if self.words is not None else ()
+        return (self.symptom, self.category, *said)
+
+    @property
     def waits(self) -> bool:
         """Whether it waits for a store outside that does not answer: it goes on by itself when that is back."""
         return self.symptom is Symptom.UNREADY and any(CATEGORIES.get(place) is Category.DATABASE for place in self.places)

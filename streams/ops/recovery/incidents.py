@@ -1,9 +1,11 @@
 """Incidents: how often something was tried, when it may be tried again, and when that is enough. Pure.
 
-An incident of a program begins with its first ailment and is over when it was well for ``quiet`` seconds. Invariants: no more
-than ``attempts`` actions in an incident, with pauses that double between them, unless it ends by what may pass, such as brokers
-that are away; what merely waits for a store is started again once, and then left to wait; no more than ``most`` actions on one
-program within ``window`` seconds, over all its incidents.
+An incident of a program begins with its first ailment and is over when it was well for ``quiet`` seconds in one go. One that
+was given up, so that a person is asked, is tried anew when it is ill from a cause that was not given up yet, when it was over,
+and when a person has looked. Invariants: no more than ``attempts`` actions for one cause, with pauses that double between them,
+unless it ends by what may pass, such as brokers that are away; what merely waits for a store is started again once, and then
+left to wait; no more than ``most`` actions on one program within ``window`` seconds, over all its incidents. What could not be
+carried out is an attempt, and no more than that.
 """
 
 from __future__ import annotations
@@ -39,15 +41,36 @@ class Limits:
 @dataclass(slots=True)
 class Incident:
     """``due``: when the next attempt may be made. ``apart``: places that are isolated until a person has looked, which is no
-    attempt at healing them. ``closed``: a person is asked, and nothing more is done by itself.
+    attempt at healing them. ``undone``: attempts that could not even be carried out.
+
+    ``closed``: why a person is asked; nothing more is done by itself while the cause is one of those ``given_up``.
     """
 
     since: float
     due: float
     tried: list[Strategy] = field(default_factory=list)
     apart: set[str] = field(default_factory=set)
+    undone: int = 0
     well_since: float | None = None
     closed: str = ""
+    given_up: set[tuple[str, ...]] = field(default_factory=set)
+
+    @property
+    def attempts(self) -> int:
+        """How often something was tried."""
+        return len(self.tried) + self.undone
+
+    def left_to(self, ailment: Ailment) -> bool:
+        """Whether this ailment is left to a person. A cause that is new begins anew, with all attempts."""
+        if self.closed and ailment.cause not in self.given_up:
+            self.closed, self.undone = "", 0
+            self.tried.clear()
+        return bool(self.closed)
+
+    def give_up(self, ailment: Ailment, why: str) -> None:
+        """Leaves it to a person."""
+        self.closed = why
+        self.given_up.add(ailment.cause)
 
 
 class Incidents:
@@ -63,7 +86,7 @@ class Incidents:
         for ailment in sorted(ailments, key=lambda each: (PRIORITY[each.kind], each.program)):
             incident = self.open.setdefault(ailment.program, Incident(now, now))
             incident.well_since = None
-            if incident.closed or now < incident.due:
+            if incident.left_to(ailment) or now < incident.due:
                 continue
             if (action := self._decide(ailment, incident, now)) is not None:
                 return action
@@ -72,33 +95,50 @@ class Incidents:
     def _decide(self, ailment: Ailment, incident: Incident, now: float) -> Action | None:
         if ailment.waits and not ONCE.isdisjoint(incident.tried):
             return None
-        action = decide(ailment, incident.tried, incident.apart)
+        action = self._limited(decide(ailment, incident.tried, incident.apart), ailment, incident, now)
+        if action is None:
+            return None
+        if action.strategy is Strategy.ASK:
+            incident.give_up(ailment, action.why)
+            return action
+        self._acted[ailment.program].append(now)
+        if _for_good(action):
+            incident.apart.add(action.target)
+        else:
+            incident.tried.append(action.strategy)
+        return action
+
+    def _limited(self, action: Action, ailment: Ailment, incident: Incident, now: float) -> Action | None:
+        """The action, or to ask a person instead of it; None to wait, since what may pass is never given up."""
+        if action.strategy is Strategy.ASK:
+            return action
         acted = self._acted.setdefault(ailment.program, deque())
         while acted and now - acted[0] >= self._limits.window:
             acted.popleft()
         passes = ailment.words is not None and ailment.words.passes
-        if passes and action.strategy is not Strategy.ASK and len(acted) >= self._limits.most:
-            return None
-        if action.strategy is not Strategy.ASK and len(incident.tried) >= self._limits.attempts and not passes:
-            action = _ask(action, f"{action.why}: {len(incident.tried)} attempts have not helped")
-        elif action.strategy is not Strategy.ASK and len(acted) >= self._limits.most:
-            action = _ask(action, f"{action.why}: {len(acted)} actions within {self._limits.window:.0f} s")
-        if action.strategy is Strategy.ASK:
-            incident.closed = action.why
-        else:
-            acted.append(now)
-            if action.strategy is Strategy.ISOLATE and action.seconds is None:
-                incident.apart.add(action.target)
-            else:
-                incident.tried.append(action.strategy)
-        return action
+        if not passes and incident.attempts >= self._limits.attempts:
+            return _ask(action, f"{action.why}: {incident.attempts} attempts have not helped")
+        if len(acted) < self._limits.most:
+            return action
+        return None if passes else _ask(action, f"{action.why}: {len(acted)} actions within {self._limits.window:.0f} s")
 
     def acted(self, program: str, now: float) -> None:
         """An action on it has come to its end, and was judged."""
         incident = self.open.get(program)
         if incident is not None:
-            pause = min(self._limits.longest_pause, self._limits.pause * 2.0 ** min(max(0, len(incident.tried) - 1), DOUBLINGS))
-            incident.due = now + pause
+            pause = self._limits.pause * 2.0 ** min(max(0, incident.attempts - 1), DOUBLINGS)
+            incident.due = now + min(self._limits.longest_pause, pause)
+
+    def undone(self, action: Action) -> None:
+        """It could not be carried out. To isolate is tried again, since nothing else helps then; for others the next one is."""
+        incident = self.open.get(action.program)
+        if incident is None or action.strategy is not Strategy.ISOLATE:
+            return
+        incident.undone += 1
+        if _for_good(action):
+            incident.apart.discard(action.target)
+        elif action.strategy in incident.tried:
+            incident.tried.remove(action.strategy)
 
     def well(self, program: str, now: float) -> None:
         """It is well: after a while the incident is over."""
@@ -110,9 +150,18 @@ class Incidents:
         if now - incident.well_since >= self._limits.quiet:
             del self.open[program]
 
+    def unwell(self, program: str) -> None:
+        """It is not well, though not ill for long enough to be acted on."""
+        if (incident := self.open.get(program)) is not None:
+            incident.well_since = None
+
     def over(self, program: str) -> None:
         """Its cause is known to be gone: what comes next is an incident of its own."""
         self.open.pop(program, None)
+
+
+def _for_good(action: Action) -> bool:
+    return action.strategy is Strategy.ISOLATE and action.seconds is None
 
 
 def _ask(action: Action, why: str) -> Action:

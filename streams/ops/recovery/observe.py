@@ -17,6 +17,8 @@ MOST_BYTES = 16 * 1024 * 1024
 WORK = ("monmouth_runtime_records_total", "monmouth_producer_blocks_total")
 """What grows while a process works."""
 WAITING = "monmouth_runtime_seconds_behind"
+RESTORED = "monmouth_runtime_restored_total"
+"""What grows while partitions are opened or rewound, by stream agent."""
 HELD = "monmouth_runtime_held"
 OWNED = "monmouth_runtime_partitions"
 BREAKER = "monmouth_circuit_breaker_state"
@@ -29,6 +31,8 @@ class Sight:
     """One look. ``answers``: its probes do. ``started``: it had all it needs to begin. ``complaints``: how many there are of
     readiness. ``work``: done since it started.
 
+    ``hindered``: what does not get on, by the names its complaints begin with, such as AGENT/PARTITION, but for partitions that
+    are held back. ``restored``: work done to open partitions, by stream agent.
     ``waiting``: age in seconds of the oldest record that waits, but for partitions that are held back. ``places``: that do not
     answer it: first words of the names of circuits that are open, and parts that it misses. ``without``: parts that it does
     without on purpose; ``back``: those that answer again.
@@ -38,6 +42,8 @@ class Sight:
     live: bool = False
     started: bool = False
     complaints: int = 0
+    hindered: frozenset[str] = field(default=frozenset())
+    restored: Mapping[str, float] = field(default_factory=dict)
     held: int = 0
     owned: int = 0
     work: float = 0.0
@@ -68,6 +74,8 @@ async def look(session: aiohttp.ClientSession, port: int) -> Sight:
         answers=True,
         live=live == 200,
         started=started == 200,
+        hindered=frozenset() if ready == 200 else named(complaints) - {place for place, on in found[HELD].items() if on},
+        restored=found[RESTORED],
         complaints=0 if ready == 200 else max(1, len(complaints.splitlines())),
         held=int(sum(found[HELD].values())),
         owned=int(sum(found[OWNED].values())),
@@ -81,7 +89,7 @@ async def look(session: aiohttp.ClientSession, port: int) -> Sight:
 
 def measured(page: str) -> Mapping[str, dict[str, float]]:
     """Values of the metrics that are looked at, by the labels' values. Raises ValueError."""
-    found: dict[str, dict[str, float]] = {name: {} for name in (*WORK, WAITING, HELD, OWNED, BREAKER, WITHOUT, BACK)}
+    found: dict[str, dict[str, float]] = {name: {} for name in (*WORK, RESTORED, WAITING, HELD, OWNED, BREAKER, WITHOUT, BACK)}
     for family in text_string_to_metric_families(page):
         for sample in family.samples:
             if sample.name in found:
@@ -89,9 +97,14 @@ def measured(page: str) -> Mapping[str, dict[str, float]]:
     return found
 
 
+def named(complaints: str) -> frozenset[str]:
+    """What a process complains of: a complaint begins with the name of its part."""
+    return frozenset(line.partition(":")[0] for line in complaints.splitlines())
+
+
 def missing(complaints: str) -> frozenset[str]:
-    """Outside places among the parts that a process misses: a complaint begins with the name of its part."""
-    return frozenset(line.partition(":")[0] for line in complaints.splitlines()) & CATEGORIES.keys()
+    """Outside places among the parts that a process misses."""
+    return named(complaints) & CATEGORIES.keys()
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:

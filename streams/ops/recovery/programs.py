@@ -19,13 +19,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.errors import ConfigurationError
+from streams.errors import Category, ConfigurationError, MonmouthError, Severity
 from streams.last_words import PARENT, VARIABLE, LastWords, heard
 from streams.ops.recovery.ailments import Kind
 
 GRACE_SECONDS = 20.0
 MOST_LOG = 16 << 20
 """Bytes of a process's output that are kept, twice: the newest, and those before."""
+
+
+class StartError(MonmouthError):
+    """A process could not be started."""
+
+    category = Category.PROCESSING
+    severity = Severity.HIGH
 
 
 @dataclass
@@ -48,7 +55,17 @@ class Programs:
         self.all = {program.name: program for program in programs}
 
     def start(self, name: str) -> None:
-        """Starts one that is not running. To be called by the main thread: a child ends with the thread that started it."""
+        """Starts one that is not running. To be called by the main thread: a child ends with the thread that started it.
+
+        Raises StartError.
+        """
+        try:
+            self._start(name)
+        except OSError as error:
+            hint = f"Logs and last words go to {self._folder}: it must be writable, and the machine have memory to spare."
+            raise StartError(f"{name} cannot be started: {error.strerror or error}", hint) from error
+
+    def _start(self, name: str) -> None:
         program = self.all[name]
         self._folder.mkdir(parents=True, exist_ok=True)
         words = self._folder / f"{name}.words"

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from streams import switches
 from streams.core.checkpoint import TIP
 from streams.core.replay import Phase
+from streams.errors import Category, MonmouthError, Severity
 from streams.ops.recovery.decide import Action, Strategy
 from streams.ops.recovery.programs import Programs
 from streams.runtime.checkpoints import read_checkpoints
@@ -25,6 +26,14 @@ from streams.upkeep.replay import ReplayError, Start, plan, request, under_way
 
 _log = logging.getLogger(__name__)
 TAKEOVER_SESSIONS = 2.0
+KILLED = (Strategy.FAILOVER, Strategy.FORCED)
+
+
+class ActionError(MonmouthError):
+    """What was decided could not be done: a switch could not be set or taken out, or there is no such place."""
+
+    category = Category.PROCESSING
+    severity = Severity.HIGH
 
 
 class Strategies:
@@ -38,35 +47,48 @@ class Strategies:
         self._window = window
 
     async def carry_out(self, action: Action, start: Callable[[str], None]) -> None:
-        """Does it. ``start`` starts a program. Raises MonmouthError, OSError, ValueError."""
-        program = action.program
+        """Does it. ``start`` starts a program. Raises MonmouthError, OSError; nothing was ended or started where a switch
+        (ActionError) or the request of a replay could not be written.
+        """
+        if await self._prepared(action):
+            await self._ended(action)
+            start(action.program)
+
+    async def _prepared(self, action: Action) -> bool:
+        """What is said before the process ends; whether it has to."""
         match action.strategy:
             case Strategy.DEGRADE:
                 self.renew(action)
-                if self._programs.ended(program) is None:
-                    return
+                return self._programs.ended(action.program) is not None
             case Strategy.ISOLATE:
-                switches.change(self._file, {hold(*_place(action.target)): Switch(action.why, action.seconds)})
-                await self._programs.end(program)
+                self._switch({hold(*_place(action.target)): Switch(action.why, action.seconds)})
             case Strategy.ROLLBACK:
                 await self._ask_for_replay(action.target)
-                await self._programs.end(program)
-            case Strategy.FAILOVER:
-                await self._programs.end(program, grace=0)
-                await asyncio.sleep(TAKEOVER_SESSIONS * self._session)
-            case Strategy.FORCED:
-                await self._programs.end(program, grace=0)
-            case _:
-                await self._programs.end(program)
-        start(program)
+        return True
+
+    async def _ended(self, action: Action) -> None:
+        if action.strategy not in KILLED:
+            await self._programs.end(action.program)
+            return
+        await self._programs.end(action.program, grace=0)
+        if action.strategy is Strategy.FAILOVER:
+            await asyncio.sleep(TAKEOVER_SESSIONS * self._session)
 
     def renew(self, action: Action) -> None:
-        """A part that is done without stays so for another while. Raises OSError, ValueError."""
-        switches.change(self._file, {action.target: Switch(action.why, action.seconds)})
+        """A part that is done without stays so for another while. Raises ActionError."""
+        self._switch({action.target: Switch(action.why, action.seconds)})
 
     def take_back(self, action: Action) -> None:
-        """It is used again. Raises OSError, ValueError."""
-        switches.change(self._file, drop=(action.target,))
+        """It is used again. Raises ActionError."""
+        self._switch({}, drop=(action.target,))
+
+    def _switch(self, put: Mapping[str, Switch], drop: tuple[str, ...] = ()) -> None:
+        try:
+            switches.change(self._file, put, drop)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            names = ", ".join([*put, *drop])
+            raise ActionError(f"{names}: {self._file} could not be changed: {reason}", "Mend or remove that file.") from error
 
     async def confirmed(self, action: Action) -> bool:
         """Whether what was asked of others was not refused."""
@@ -102,4 +124,6 @@ class Strategies:
 
 def _place(name: str) -> tuple[str, int]:
     agent, _, number = name.rpartition("/")
+    if not agent or not number.isdecimal():
+        raise ActionError(f"{name!r} is no partition of a stream agent")
     return agent, int(number)

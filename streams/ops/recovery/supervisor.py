@@ -1,8 +1,9 @@
 """Watches over processes on one machine, heals those that fail, and says what became of it.
 
-Each second every process is looked at; what is wrong for longer than the patience for it becomes an ailment, ``Incidents``
-says what to do, ``Strategies`` does it, and it counts as healed only if the process then was ready for a while and got on.
-Invariant: one action at a time on each process.
+Each second every process is looked at; what is wrong for longer than the patience for it (``watched``) becomes an ailment,
+``Incidents`` says what to do, ``Strategies`` does it, and it counts as healed only if the process was ready then for a while
+and got on. Invariants: one action at a time on each process; what a strategy may fail of is told and counted, and anything
+else is a defect, which ends the supervisor with that error.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import aiohttp
 
+from streams.errors import MonmouthError
 from streams.health import Health, Look
 from streams.ops.recovery import metrics
 from streams.ops.recovery.ailments import Ailment, Symptom
@@ -23,39 +24,12 @@ from streams.ops.recovery.degraded import Degraded, Next
 from streams.ops.recovery.incidents import Incidents, Limits
 from streams.ops.recovery.observe import Sight, look
 from streams.ops.recovery.programs import Programs
-from streams.ops.recovery.strategies import Strategies
+from streams.ops.recovery.strategies import ActionError, Strategies
+from streams.ops.recovery.watched import Patience, Watched
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds. ``start``: until a new process must answer, and from then on until it must have started; ``hung``: without
-    an answer; ``stuck``: ready, and nothing done.
-
-    ``steady``: ready in one go, and then it counts as healed; ``heal``: for that to come about after an action.
-    """
-
-    look: float = 1.0
-    start: float = 60.0
-    hung: float = 10.0
-    stuck: float = 30.0
-    steady: float = 3.0
-    heal: float = 60.0
-
-
-@dataclass(slots=True)
-class Watched:
-    """What is known of one process. Times are of the loop's clock; None: not so now."""
-
-    sight: Sight = field(default_factory=Sight)
-    answered: bool = False
-    silent_since: float | None = None
-    unready_since: float | None = None
-    idle_since: float | None = None
-    ready_since: float | None = None
-
-
+EXPECTED = (MonmouthError, OSError)
+"""What a strategy may fail of: no process can be started, a file not written, the brokers do not answer."""
 USUAL_LIMITS, USUAL_PATIENCE = Limits(), Patience()
 
 
@@ -81,12 +55,13 @@ class Supervisor:
         self._watched = {name: Watched() for name in programs.all}
         self._acting: dict[str, asyncio.Task[None]] = {}
         self._degraded: dict[str, Degraded] = {}
+        self._defect: BaseException | None = None
 
     async def run(self, stop: asyncio.Event, health: Health | None = None) -> None:
-        """Until ``stop``; then ends all processes."""
-        for name in self._programs.all:
-            self._start(name)
+        """Until ``stop``; then ends all processes. Raises StartError if one cannot be started at first, and defects."""
         try:
+            for name in self._programs.all:
+                self._start(name)
             async with aiohttp.ClientSession() as session:
                 while not stop.is_set():
                     await self._turn(session)
@@ -98,6 +73,7 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(*self._acting.values(), return_exceptions=True)
             await self._programs.end_all()
+        self._raise_defect()
 
     def summary(self) -> Look:
         """For the supervisor's own probes: its processes that are not well."""
@@ -117,68 +93,63 @@ class Supervisor:
     async def _turn(self, session: aiohttp.ClientSession) -> None:
         await asyncio.to_thread(self._programs.trim_logs)
         await asyncio.gather(*(self._look(session, name) for name in self._programs.all))
+        self._raise_defect()
         now = self._clock()
         ailments = [found for name in self._programs.all if name not in self._acting and (found := self._ailment(name, now))]
-        ill = {ailment.program for ailment in ailments}
-        for name, watched in self._watched.items():
-            if name not in ill and name not in self._acting and watched.sight.ready:
-                self.incidents.well(name, now)
-        ready = sum(watched.sight.ready for watched in self._watched.values())
-        metrics.PROGRAMS.labels("ready").set(ready)
-        metrics.PROGRAMS.labels("not_ready").set(len(self._watched) - ready)
+        self._note_well({ailment.program for ailment in ailments}, now)
         self._tend(now)
         if (action := self.incidents.next(ailments, now)) is not None:
             self.begin(action)
 
+    def _note_well(self, ill: set[str], now: float) -> None:
+        for name, watched in self._watched.items():
+            if name in ill or name in self._acting:
+                continue
+            if watched.sight.ready:
+                self.incidents.well(name, now)
+            else:
+                self.incidents.unwell(name)
+        ready = sum(watched.sight.ready for watched in self._watched.values())
+        metrics.PROGRAMS.labels("ready").set(ready)
+        metrics.PROGRAMS.labels("not_ready").set(len(self._watched) - ready)
+
     def _tend(self, now: float) -> None:
         """Parts that are done without are used again when they are back, not when time is up."""
         for degraded in list(self._degraded.values()):
-            action = degraded.action
-            if action.program in self._acting:
-                continue
-            step = degraded.next(self._watched[action.program].sight, now, self._patience.steady)
-            try:
-                if step is Next.RENEW:
-                    self._strategies.renew(action)
-                    degraded.since = now
-                elif step is Next.OVER:
-                    del self._degraded[action.target]
-                elif step is Next.TAKE_BACK:
-                    self._strategies.take_back(action)
-                    del self._degraded[action.target]
-                    self.incidents.over(action.program)
-                    _log.warning("%s: %s answers again, and is used again", action.program, action.target)
-                    self.told(action, "taken back")
-            except (OSError, ValueError) as error:
-                _log.warning("the switch %s: %s", action.target, error)
+            if degraded.action.program not in self._acting:
+                try:
+                    self._tend_to(degraded, now)
+                except ActionError as error:
+                    _log.warning("%s", error)
+
+    def _tend_to(self, degraded: Degraded, now: float) -> None:
+        action = degraded.action
+        match degraded.next(self._watched[action.program].sight, now, self._patience.steady):
+            case Next.RENEW:
+                self._strategies.renew(action)
+                degraded.since = now
+            case Next.OVER:
+                del self._degraded[action.target]
+            case Next.TAKE_BACK:
+                self._strategies.take_back(action)
+                del self._degraded[action.target]
+                self.incidents.over(action.program)
+                _log.warning("%s: %s answers again, and is used again", action.program, action.target)
+                self.told(action, "taken back")
 
     async def _look(self, session: aiohttp.ClientSession, name: str) -> None:
         running = self._programs.ended(name) is None
         sight = await look(session, self._programs.all[name].port) if running else Sight()
-        watched, now = self._watched[name], self._clock()
-        worked = sight.work != watched.sight.work or not sight.waiting
-        watched.answered = watched.answered or sight.answers
-        watched.silent_since = None if sight.answers and sight.live else watched.silent_since or now
-        same = sight.answers and sight.started == watched.sight.started
-        watched.unready_since = None if sight.ready or not same else watched.unready_since or now
-        watched.idle_since = None if worked or not sight.ready else watched.idle_since or now
-        watched.ready_since = None if not sight.ready else watched.ready_since or now
-        watched.sight = sight
+        self._watched[name].looked(sight, self._clock())
 
     def _ailment(self, name: str, now: float) -> Ailment | None:
         program, watched = self._programs.all[name], self._watched[name]
         if self._programs.ended(name) is not None:
             return Ailment(name, program.kind, Symptom.DEAD, self._programs.words(name), peers=self._peers(name))
-        patience = self._patience
-        since = [
-            (Symptom.HUNG, watched.silent_since, patience.hung if watched.answered else patience.start),
-            (Symptom.UNREADY, watched.unready_since, self._limits.patience if watched.sight.started else patience.start),
-            (Symptom.STUCK, watched.idle_since, patience.stuck),
-        ]
-        for symptom, began, longest in since:
-            if began is not None and now - began >= longest:
-                return Ailment(name, program.kind, symptom, places=watched.sight.places, peers=self._peers(name))
-        return None
+        symptom = watched.symptom(now, self._patience, self._limits.patience)
+        if symptom is None:
+            return None
+        return Ailment(name, program.kind, symptom, places=watched.sight.places, peers=self._peers(name))
 
     def _peers(self, name: str) -> int:
         kind = self._programs.all[name].kind
@@ -193,37 +164,57 @@ class Supervisor:
             _log.error("%s is left to a person: %s", action.target, action.why)
             self._count(action, "asked")
             return
-        self._acting[action.program] = asyncio.create_task(self._act(action), name=f"heal {action.program}")
+        acting = asyncio.create_task(self._act(action), name=f"heal {action.program}")
+        self._acting[action.program] = acting
+        acting.add_done_callback(self._acted)
+
+    def _raise_defect(self) -> None:
+        if self._defect is not None:
+            raise self._defect
+
+    def _acted(self, acting: asyncio.Task[None]) -> None:
+        """Nobody waits for such a task: what it met that was not expected is raised by the next turn."""
+        if not acting.cancelled() and self._defect is None:
+            self._defect = acting.exception()
 
     async def _act(self, action: Action) -> None:
         _log.warning("%s: %s of %s", action.why, action.strategy, action.target)
-        outcome = "failed"
+        failure = ""
         try:
-            await self._strategies.carry_out(action, self._start)
-            if action.strategy is Strategy.DEGRADE:
-                self._degraded[action.target] = Degraded(action, self._clock())
-            if await self._healed(action):
-                outcome = "healed"
-        except Exception as error:  # whatever a strategy meets: it has failed, and the next one is tried
-            _log.warning("%s of %s: %s", action.strategy, action.target, error)
+            healed = await self._attempt(action)
+        except EXPECTED as error:
+            healed, failure = False, f": {error}"
         finally:
             del self._acting[action.program]
             self.incidents.acted(action.program, self._clock())
-        self._count(action, outcome)
+        self._count(action, "healed" if healed else "failed", failure)
 
-    def _count(self, action: Action, outcome: str) -> None:
+    async def _attempt(self, action: Action) -> bool:
+        """Whether it helped. Raises what is EXPECTED."""
+        try:
+            await self._strategies.carry_out(action, self._start)
+        except EXPECTED:
+            self.incidents.undone(action)
+            raise
+        if action.strategy is Strategy.DEGRADE:
+            self._degraded[action.target] = Degraded(action, self._clock())
+        return await self._healed(action)
+
+    def _count(self, action: Action, outcome: str, failure: str = "") -> None:
         metrics.OPERATIONS.labels(action.strategy, outcome).inc()
-        _log.warning("%s of %s: %s", action.strategy, action.target, outcome)
-        self.told(action, outcome)
+        _log.warning("%s of %s: %s%s", action.strategy, action.target, outcome, failure)
+        self.told(action, outcome + failure)
 
     def _start(self, name: str) -> None:
         self._programs.start(name)
         self._watched[name] = Watched(silent_since=self._clock())
 
     async def _healed(self, action: Action) -> bool:
-        """Whether the process gets ready in time, stays so for a while, and works, or has nothing to work on."""
+        """Whether the process gets ready in time, stays so for a while, and works, or has nothing to work on. While it gets on
+        at opening partitions, it has time.
+        """
         began, before = self._clock(), None
-        while self._clock() - began < self._patience.heal:
+        while self._clock() - self._watched[action.program].progress_at(began) < self._patience.heal:
             await asyncio.sleep(self._patience.look / 2)
             watched, now = self._watched[action.program], self._clock()
             if watched.ready_since is None or not _took(action, watched.sight):

@@ -17,7 +17,7 @@ from infra.milvus import LocalMilvus
 from streams.ops.recovery.decide import Strategy
 from streams.ops.recovery.incidents import Limits
 from streams.ops.recovery.observe import WITHOUT, measured
-from streams.ops.recovery.supervisor import Patience
+from streams.ops.recovery.watched import Patience
 from streams.serving.async_client import AsyncClient
 from streams.serving.client_errors import GatewayError
 from streams.switches import FILE, VECTORS, read

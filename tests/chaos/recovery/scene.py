@@ -24,7 +24,8 @@ from streams.ops.recovery.decide import Action
 from streams.ops.recovery.incidents import Limits
 from streams.ops.recovery.programs import Programs
 from streams.ops.recovery.strategies import Strategies
-from streams.ops.recovery.supervisor import Patience, Supervisor
+from streams.ops.recovery.supervisor import Supervisor
+from streams.ops.recovery.watched import Patience
 from streams.runtime.checkpoints import read_checkpoints
 from streams.settings import Settings
 from streams.signing import load_or_create_signer

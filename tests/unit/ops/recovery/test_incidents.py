@@ -7,8 +7,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.errors import LogIntegrityError, StoreError
-from streams.last_words import LastWords
+from streams.errors import LogIntegrityError, PositionLostError, StoreError
+from streams.last_words import LastWords, happened_at
 from streams.ops.recovery.ailments import Ailment, Kind, Symptom
 from streams.ops.recovery.decide import Strategy
 from streams.ops.recovery.incidents import Incidents, Limits
@@ -131,3 +131,66 @@ def test_what_waits_for_a_store_is_started_again_once_and_no_person_is_asked() -
     stuck_now = Ailment("worker-1", Kind.WORKER, Symptom.STUCK, places=frozenset({"milvus"}))
     action = incidents.next([stuck_now], 700.0)  # the store is no excuse for everything
     assert action is not None and action.strategy is Strategy.FORCED
+
+
+def given_up(incidents: Incidents, ailment: Ailment, now: float = 0.0) -> float:
+    """Until a person is asked; when that was."""
+    while (action := incidents.next([ailment], now)) is None or action.strategy is not Strategy.ASK:
+        if action is not None:
+            incidents.acted(ailment.program, now)
+        now += 1
+    return now
+
+
+def test_what_was_given_up_is_tried_anew_when_the_cause_is_another_and_not_when_it_comes_again() -> None:
+    incidents = Incidents(LIMITS)
+    now = given_up(incidents, stuck()) + 1
+    hung = Ailment("worker-1", Kind.WORKER, Symptom.HUNG)
+    action = incidents.next([hung], now)
+    assert action is not None and action.strategy is Strategy.FORCED
+    incidents.acted("worker-1", now)
+    now = given_up(incidents, hung, now) + 1
+    assert incidents.next([stuck()], now + 10_000) is None, "that was given up before"
+    assert incidents.next([hung], now + 10_000) is None
+
+
+def test_what_was_given_up_is_tried_anew_when_it_was_well_for_a_while_in_one_go() -> None:
+    incidents = Incidents(LIMITS)
+    now = given_up(incidents, stuck())
+    incidents.well("worker-1", now + 1)
+    incidents.unwell("worker-1")  # not for long enough to be ill
+    incidents.well("worker-1", now + LIMITS.quiet)
+    assert incidents.next([stuck()], now + 1 + LIMITS.quiet) is None
+    incidents.well("worker-1", now + 100)
+    incidents.well("worker-1", now + 100 + LIMITS.quiet)
+    action = incidents.next([stuck()], now + 101 + LIMITS.quiet)
+    assert action is not None and action.strategy is Strategy.RESTART
+
+
+def lost(place: str) -> Ailment:
+    error = PositionLostError("gone")
+    happened_at(error, place)
+    return Ailment("worker-1", Kind.WORKER, Symptom.DEAD, LastWords.of(error))
+
+
+def test_a_place_that_could_not_be_isolated_does_not_count_as_isolated() -> None:
+    incidents, now = Incidents(LIMITS), 0.0
+    for _ in range(LIMITS.attempts):
+        action = incidents.next([lost("memory/1")], now)
+        assert action is not None and (action.strategy, action.target) == (Strategy.ISOLATE, "memory/1")
+        incidents.undone(action)
+        incidents.acted("worker-1", now)
+        now += 100
+    action = incidents.next([lost("memory/1")], now)
+    assert action is not None and action.strategy is Strategy.ASK, "tried often enough"
+
+
+def test_a_place_that_was_isolated_is_left_to_a_person() -> None:
+    incidents = Incidents(LIMITS)
+    action = incidents.next([lost("memory/1")], 0.0)
+    assert action is not None and action.strategy is Strategy.ISOLATE
+    incidents.acted("worker-1", 0.0)
+    action = incidents.next([lost("memory/1")], 100.0)
+    assert action is not None and action.strategy is Strategy.ASK
+    action = incidents.next([lost("memory/2")], 200.0)
+    assert action is not None and action.strategy is Strategy.ISOLATE, "another partition is another cause"

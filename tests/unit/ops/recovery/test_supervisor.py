@@ -1,4 +1,4 @@
-"""What the supervisor takes for ill, by real probes: one that starts is given more time than one that has started."""
+"""What the supervisor takes for ill, by real probes; what becomes of an action that fails, or meets what nobody expected."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from streams.errors import PositionLostError
 from streams.health import Health, Look
+from streams.last_words import LastWords, happened_at
 from streams.ops.recovery.ailments import Kind
 from streams.ops.recovery.decide import Action, Strategy
 from streams.ops.recovery.incidents import Limits
-from streams.ops.recovery.programs import Program, Programs
+from streams.ops.recovery.programs import Program, Programs, StartError
 from streams.ops.recovery.strategies import Strategies
-from streams.ops.recovery.supervisor import Patience, Supervisor
+from streams.ops.recovery.supervisor import Supervisor
+from streams.ops.recovery.watched import Patience
 from streams.probe_server import serve_probes
+from streams.runtime import metrics as runtime
+from streams.switches import FILE, read
 
 NAME = "worker-1"
 
@@ -84,3 +89,104 @@ async def test_one_that_never_starts_is_ill_in_the_end(tmp_path: Path, port: int
         assert noted.done == [Strategy.RESTART]
         for task in supervisor._acting.values():
             task.cancel()
+
+
+async def test_one_that_gets_on_at_opening_is_left_alone_and_one_that_stands_still_is_not(
+    tmp_path: Path, health: Health, port: int
+) -> None:
+    programs, clock = Programs(tmp_path, [Program(NAME, Kind.WORKER, (), port)]), Clock()
+    noted = Noted(programs, tmp_path)
+    supervisor = Supervisor(programs, noted, Limits(patience=20), Patience(start=60), clock=clock)
+
+    async def looks(count: int) -> list[Strategy]:
+        for _ in range(count):
+            health.look(Look(True, ["opened/0: is being opened", "opened/1: is being opened"]))
+            await supervisor._turn(session)
+            await asyncio.sleep(0)
+            clock.now += 10
+        return noted.done
+
+    async with aiohttp.ClientSession() as session:
+        for _ in range(12):
+            runtime.RESTORED.labels("opened").inc(500)
+            assert await looks(1) == []
+        assert await looks(3) == [Strategy.RESTART]
+        for task in supervisor._acting.values():
+            task.cancel()
+
+
+class Gone(Programs):
+    """One that has died of a lost position, and starts no more."""
+
+    def ended(self, name: str) -> int | None:
+        return 1
+
+    def words(self, name: str) -> LastWords:
+        error = PositionLostError("the log begins later")
+        happened_at(error, "memory/3")
+        return LastWords.of(error)
+
+    def start(self, name: str) -> None:
+        raise StartError("no process left")
+
+
+async def told_of(supervisor: Supervisor, turns: int) -> list[tuple[Strategy, str]]:
+    """What the supervisor said in so many turns."""
+    told: list[tuple[Strategy, str]] = []
+    supervisor.told = lambda action, outcome: told.append((action.strategy, outcome))
+    async with aiohttp.ClientSession() as session:
+        for _ in range(turns):
+            await supervisor._turn(session)
+            await asyncio.sleep(0.01)
+    return told
+
+
+@pytest.mark.parametrize("what", ["a folder", "nonsense"])
+async def test_a_partition_is_not_taken_for_isolated_where_the_switch_was_not_written(tmp_path: Path, what: str) -> None:
+    if what == "a folder":
+        (tmp_path / FILE).mkdir()
+    else:
+        (tmp_path / FILE).write_text("{")
+    programs = Gone(tmp_path, [Program(NAME, Kind.WORKER, (), 1)])
+    strategies = Strategies(programs, tmp_path / FILE, lambda: pytest.fail("not asked"), 1.0, 1)
+    supervisor = Supervisor(programs, strategies, Limits(pause=0.0))
+    told = await told_of(supervisor, 6)
+    assert [strategy for strategy, _ in told] == [Strategy.ISOLATE] * 3 + [Strategy.ASK]
+    assert all(outcome.startswith("failed: hold memory/3: ") for _, outcome in told[:3])
+    assert "3 attempts have not helped" in supervisor.summary().complaints[0]
+    assert [path.name for path in tmp_path.iterdir()] == [FILE.name], "no rest of an attempt"
+
+
+async def test_a_partition_is_isolated_though_the_process_does_not_start(tmp_path: Path) -> None:
+    programs = Gone(tmp_path, [Program(NAME, Kind.WORKER, (), 1)])
+    strategies = Strategies(programs, tmp_path / FILE, lambda: pytest.fail("not asked"), 1.0, 1)
+    told = await told_of(Supervisor(programs, strategies, Limits(pause=0.0)), 6)
+    assert told[0] == (Strategy.ISOLATE, "failed: no process left")
+    assert list(read(tmp_path / FILE)) == ["hold memory/3"]
+
+
+async def test_a_defect_of_a_strategy_ends_the_supervisor_with_it(tmp_path: Path) -> None:
+    class Broken(Noted):
+        async def carry_out(self, action: Action, start: Callable[[str], None]) -> None:
+            raise KeyError("a defect")
+
+    class Quiet(Gone):
+        def start(self, name: str) -> None:
+            """Nothing is to be started."""
+
+        def words(self, name: str) -> None:
+            """It said nothing."""
+
+    programs = Quiet(tmp_path, [Program(NAME, Kind.WORKER, (), 1)])
+    supervisor = Supervisor(programs, Broken(programs, tmp_path), patience=Patience(look=0.01))
+    with pytest.raises(KeyError, match="a defect"):
+        async with asyncio.timeout(20):
+            await supervisor.run(asyncio.Event())
+
+
+async def test_one_that_cannot_be_started_at_first_ends_it_with_a_typed_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    programs = Programs(tmp_path / "file", [Program(NAME, Kind.WORKER, (), 1)])
+    supervisor = Supervisor(programs, Noted(programs, tmp_path))
+    with pytest.raises(StartError, match="worker-1 cannot be started"):
+        await supervisor.run(asyncio.Event())

@@ -15,7 +15,8 @@ from streams.ops.recovery.incidents import Incident, Limits
 from streams.ops.recovery.observe import Sight
 from streams.ops.recovery.programs import Program, Programs
 from streams.ops.recovery.strategies import Strategies
-from streams.ops.recovery.supervisor import Patience, Supervisor
+from streams.ops.recovery.supervisor import Supervisor
+from streams.ops.recovery.watched import Patience
 from streams.switches import FILE, VECTORS, change, read
 
 PATIENCE = Patience(look=0.01, steady=0.02, heal=3)
