@@ -259,6 +259,7 @@ class GatewaySettings(Group):
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9090
     auth: Literal["required", "off"] = Field("required", description="off: everybody may do everything; loopback only.")
+    allow_unencrypted: bool = Field(False, description="Commands show a token to a gateway beyond this machine without TLS.")
     messages: bool = Field(True, description="Answer requests in exex.messages too; one gateway of several is enough.")
     barrier_seconds: float = Field(3.0, gt=0, description="Longest wait until a read has seen the whole log.")
     proof_seconds: float = Field(5.0, gt=0, description="Longest wait until store and published root agree.")

@@ -118,7 +118,7 @@ def register(  # noqa: PLR0917  (click passes options by name)
     if (signature is None) != (issued is None):
         raise click.UsageError("--signature and --issued go together")
     name, chosen = parse_agent(agent), load_key(key_file)
-    with Client(gateway_url(settings, url)) as client:
+    with Client(gateway_url(settings, url), allow_unencrypted=settings.gateway.allow_unencrypted) as client:
         if ask_text:
             now = int(time.time())
             click.echo(_place(client, name).registration(name, chosen.public, now), nl=False)
@@ -155,7 +155,7 @@ def revoke(  # noqa: PLR0917  (click passes options by name)
     if key_file is not None:
         raise click.UsageError("give --key-file or --account-file, not both")
     name = parse_agent(agent)
-    with Client(gateway_url(settings, url)) as client:
+    with Client(gateway_url(settings, url), allow_unencrypted=settings.gateway.allow_unencrypted) as client:
         client.command(_revocation(_account(account_file, name), _place(client, name)))
     click.echo("revoked; it counts when the stream agents have read it")
 
@@ -281,7 +281,8 @@ def _speaking(settings: Settings, url: str | None, agent: str, key_file: Path | 
     """A client with the key in ``key_file``, else with the token that there is."""
     if key_file is None:
         return gateway_client(settings, url)
-    return Client(gateway_url(settings, url), key=AgentKey(agent, load_key(key_file)))
+    allowed = settings.gateway.allow_unencrypted
+    return Client(gateway_url(settings, url), key=AgentKey(agent, load_key(key_file)), allow_unencrypted=allowed)
 
 
 def _place(client: Client, agent: bytes) -> Place:

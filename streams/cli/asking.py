@@ -68,7 +68,7 @@ wait_option = click.option("--wait", default=10.0, show_default=True, help="Seco
 def gateway_client(settings: Settings, url: str | None) -> Client:
     """A client of the gateway at ``url``, or of the one that the environment or the settings name."""
     address = gateway_url(settings, url)
-    return Client(address, token=token(settings, address))
+    return Client(address, token=token(settings, address), allow_unencrypted=settings.gateway.allow_unencrypted)
 
 
 def gateway_url(settings: Settings, url: str | None) -> str:

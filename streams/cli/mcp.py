@@ -14,11 +14,12 @@ from streams.serving.faults import BadRequestError
 from streams.settings import Settings
 
 
-async def _over_stdio(url: str, bearer: str | None, agent: str | None) -> None:
+async def _over_stdio(settings: Settings, url: str, agent: str | None) -> None:
     from streams.serving.mcp.caller import always  # noqa: PLC0415  (keeps --help quick)
     from streams.serving.mcp.server import MemoryServer  # noqa: PLC0415
 
-    async with AsyncClient(url, token=bearer) as client:
+    allowed = settings.gateway.allow_unencrypted
+    async with AsyncClient(url, token=token(settings, url), allow_unencrypted=allowed) as client:
         await MemoryServer(always(client), agent).run_stdio_async()
 
 
@@ -38,7 +39,7 @@ def mcp(settings: Settings, agent: str | None, url: str | None) -> None:
       monmouth mcp --gateway http://127.0.0.1:8080
     """
     address = gateway_url(settings, url)
-    asyncio.run(_over_stdio(address, token(settings, address), _address(agent)))
+    asyncio.run(_over_stdio(settings, address, _address(agent)))
 
 
 def _address(agent: str | None) -> str | None:

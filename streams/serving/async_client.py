@@ -6,13 +6,14 @@ Methods and answers are those of ``Client``, under the same names; a test holds 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from pydantic import BaseModel
 
+from streams.core.balance import Strategy
 from streams.serving import calls
 from streams.serving.access_client import AsyncAccessMethods
 from streams.serving.calls import Call, Ends, Name, Noted, Said, When
@@ -21,14 +22,14 @@ from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import AsyncGraph
 from streams.serving.login import AgentKey, Login
 from streams.serving.session_client import AsyncSessionMethods
+from streams.serving.several import over_http
 from streams.serving.transport import (
     DEFAULT_URL,
     RETRIES,
     TIMEOUT,
     Exchange,
-    OverHttp,
     Patience,
-    checked_url,
+    listed,
 )
 from streams.serving.verify import verify_consistency, verify_entry, verify_proof
 from streams.serving.verify_context import verify_context, verify_state_view
@@ -62,22 +63,29 @@ A = TypeVar("A", bound=BaseModel)
 
 
 class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
-    """Client for asyncio; open it with ``async with``. ``exchange``: another way to the gateway than HTTP to ``url``."""
+    """Client for asyncio; open it with ``async with``. ``url, strategy, weights, allow_unencrypted``: as of ``Client``.
+
+    ``exchange``: another way to the gateway than HTTP to ``url``.
+    """
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        url: str | Sequence[str] = DEFAULT_URL,
         timeout: float = TIMEOUT,
         *,
         token: str | None = None,
         key: AgentKey | None = None,
         retries: int = RETRIES,
         exchange: Exchange | None = None,
+        strategy: Strategy = "adaptive",
+        weights: Sequence[float] = (),
+        allow_unencrypted: bool = False,
     ) -> None:
-        self.url = checked_url(url)
+        urls = listed(url)
+        self.url = urls[0]
         self._timeout, self._retries = timeout, retries
-        self._login = Login(self.url, token, key)
-        self._http = OverHttp(self.url)
+        self._login = Login(urls, token, key, allow_unencrypted=allow_unencrypted)
+        self._http = over_http(urls, strategy, weights, allow_unencrypted=allow_unencrypted)
         self._exchange = exchange or self._http
         self.graph = AsyncGraph(self._send)
 
@@ -143,17 +151,18 @@ class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
         start: Start = "now",
         patience: float = PATIENCE,
     ) -> AsyncGenerator[Change]:
-        """As Client.watch; over HTTP always."""
-        feed = Following(agent, types, cursor, start, patience)
+        """As Client.watch; over HTTP to ``url`` always."""
+        feed, attempt = Following(agent, types, cursor, start, patience), 0
         while True:
             try:
                 await self._log_in()
-                async with aclosing(self._http.lines(feed.call(), self._login.headers, SILENCE)) as lines:
+                async with aclosing(self._http.way(attempt).lines(feed.call(), self._login.headers, SILENCE)) as lines:
                     async for line in lines:
                         if (change := feed.line(line)) is not None:
                             yield change
                 raise feed.broken_off()
             except GatewayError as error:
+                attempt += 1
                 await asyncio.sleep(feed.pause(error))
 
     async def erasure(self, agent: Name) -> ErasureView:

@@ -14,22 +14,20 @@ with which the client gets tokens itself (``streams.serving.login``).
 
 from __future__ import annotations
 
-import http.client
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from streams.core.balance import Strategy
 from streams.serving import calls
 from streams.serving.access_client import AccessMethods
 from streams.serving.async_client import AsyncClient
-from streams.serving.calls import Call, Ends, Name, Noted, Said, When, refusal
+from streams.serving.blocking import over_http
+from streams.serving.calls import Call, Ends, Name, Noted, Said, When
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import Graph
@@ -37,13 +35,10 @@ from streams.serving.login import AgentKey, Login
 from streams.serving.session_client import SessionMethods
 from streams.serving.transport import (
     DEFAULT_URL,
-    LINE_LIMIT,
     RETRIES,
     TIMEOUT,
     Patience,
-    Reply,
-    checked_url,
-    unreachable,
+    listed,
 )
 from streams.serving.verify import verify_consistency, verify_entry, verify_proof
 from streams.serving.verify_context import verify_context, verify_state_view
@@ -77,26 +72,31 @@ __all__ = ["AgentKey", "AsyncClient", "Client", "Login"]
 
 A = TypeVar("A", bound=BaseModel)
 
-STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest)
-
 
 class Client(AccessMethods, SessionMethods):
-    """Blocking client on one connection; safe for threads."""
+    """Blocking client on one connection to each gateway; safe for threads.
+
+    ``url``: of the gateway, or several, of which one is chosen for each call (``strategy, weights``), and another one where it
+    gives no answer. ``allow_unencrypted``: a token may go to another machine over plain http, else UnencryptedError.
+    """
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        url: str | Sequence[str] = DEFAULT_URL,
         timeout: float = TIMEOUT,
         *,
         token: str | None = None,
         key: AgentKey | None = None,
         retries: int = RETRIES,
+        strategy: Strategy = "adaptive",
+        weights: Sequence[float] = (),
+        allow_unencrypted: bool = False,
     ) -> None:
-        self.url = checked_url(url)
+        urls = listed(url)
+        self.url = urls[0]
         self._timeout, self._retries = timeout, retries
-        self._login = Login(self.url, token, key)
-        self._connection = self._connected(timeout)
-        self._lock = threading.Lock()
+        self._login = Login(urls, token, key, allow_unencrypted=allow_unencrypted)
+        self._http = over_http(urls, strategy, weights, allow_unencrypted=allow_unencrypted)
         self.graph = Graph(self._send)
 
     def __enter__(self) -> Self:
@@ -106,8 +106,8 @@ class Client(AccessMethods, SessionMethods):
         self.close()
 
     def close(self) -> None:
-        """Closes the connection."""
-        self._connection.close()
+        """Closes the connections."""
+        self._http.close()
 
     def query_context(self, agent: Name, query: str | None = None, max_results: int = 10, **more: Any) -> Context:
         """The agent's live memories nearest to the question, or those of a window, within a budget of tokens.
@@ -176,11 +176,12 @@ class Client(AccessMethods, SessionMethods):
         Connects again by itself, without a gap; raises when no gateway answered for ``patience`` seconds. Blocks; each feed
         has a connection of its own.
         """
-        feed = Following(agent, types, cursor, start, patience)
+        feed, attempt = Following(agent, types, cursor, start, patience), 0
         while True:
             try:
-                yield from self._followed(feed)
+                yield from self._followed(feed, attempt)
             except GatewayError as error:
+                attempt += 1
                 time.sleep(feed.pause(error))
 
     def erasure(self, agent: Name) -> ErasureView:
@@ -308,7 +309,7 @@ class Client(AccessMethods, SessionMethods):
         while True:
             try:
                 self._log_in(call)
-                reply = self._exchange(call)
+                reply = self._http.ask(call, self._login.headers, self._timeout)
                 return call.read(reply.status, reply.body, reply.retry_after)
             except GatewayError as error:
                 if not self._login.ended(error):
@@ -318,41 +319,10 @@ class Client(AccessMethods, SessionMethods):
         if self._login.due(call):
             self._login.take(self._send(self._login.answer(self._send(self._login.ask()))))
 
-    def _exchange(self, call: Call[A]) -> Reply:
-        with self._lock:
-            try:
-                try:
-                    return self._once(call)
-                except STALE:  # an idle connection that the server had closed
-                    self._connection.close()
-                    return self._once(call)
-            except (OSError, http.client.HTTPException) as error:
-                self._connection.close()
-                raise unreachable(self.url, error) from None
-
-    def _connected(self, timeout: float) -> http.client.HTTPConnection:
-        parts = urlsplit(self.url)
-        assert parts.hostname is not None
-        connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        return connection(parts.hostname, parts.port, timeout=timeout)
-
-    def _followed(self, feed: Following) -> Iterator[Change]:
+    def _followed(self, feed: Following, attempt: int) -> Iterator[Change]:
         self._log_in()
-        call = feed.call()
-        with closing(self._connected(SILENCE)) as connection:
-            try:
-                connection.request(call.method, call.target, headers=self._login.headers)
-                response = connection.getresponse()
-                if response.status != HTTPStatus.OK:
-                    raise refusal(call.path, response.status, response.read(), response.headers.get("retry-after"))
-                while line := response.readline(LINE_LIMIT + 1):
-                    if (change := feed.line(line)) is not None:
-                        yield change
-            except (OSError, http.client.HTTPException) as error:
-                raise unreachable(self.url, error) from None
+        with closing(self._http.way(attempt).lines(feed.call(), self._login.headers, SILENCE)) as lines:
+            for line in lines:
+                if (change := feed.line(line)) is not None:
+                    yield change
         raise feed.broken_off()
-
-    def _once(self, call: Call[A]) -> Reply:
-        self._connection.request(call.method, call.target, call.body, self._login.headers)
-        response = self._connection.getresponse()
-        return Reply(response.status, response.read(), response.headers.get("retry-after"))

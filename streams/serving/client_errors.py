@@ -42,6 +42,14 @@ class UnreachableError(GatewayError):
     name = "unreachable"
 
 
+class UnencryptedError(GatewayError):
+    """A token would go to another machine in the clear."""
+
+    category = Category.CONFIGURATION
+    severity = Severity.HIGH
+    name = "unencrypted"
+
+
 class UnreadableError(GatewayError):
     """Somebody answered, but not a gateway of a version this client knows."""
 

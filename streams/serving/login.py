@@ -8,6 +8,7 @@ Invariant: what is signed names the host that the client was told to reach, neve
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from streams.identity.tokens import login_message
 from streams.serving import access_calls
 from streams.serving.calls import Call, Name
 from streams.serving.client_errors import GatewayError, UnauthenticatedError
-from streams.serving.transport import headers_with
+from streams.serving.transport import demand_private, headers_with
 from streams.serving.wire.access import Challenge, Token
 
 MARGIN = 30.0
@@ -36,11 +37,18 @@ class AgentKey:
 class Login:
     """The headers of one client: a fixed token's, or those of the newest token got with ``who``."""
 
-    def __init__(self, url: str, token: str | None, who: AgentKey | None) -> None:
+    def __init__(
+        self, urls: Sequence[str], token: str | None, who: AgentKey | None, *, allow_unencrypted: bool = False
+    ) -> None:
+        """Raises GatewayError, UnencryptedError."""
         if token is not None and who is not None:
             raise GatewayError("a client has a token or a key, not both")
+        if who is not None and len(urls) != 1:
+            raise GatewayError("a login by key is of one gateway", "Give a token, or one address.")
         self.headers = headers_with(token)
-        self._host = urlsplit(url).hostname or ""
+        for url in urls:  # a key gets a token, in an answer
+            demand_private(url, self.headers if who is None else headers_with("TOKEN"), allow_unencrypted)
+        self._host = urlsplit(urls[0]).hostname or ""
         self._who = who
         self._until = 0.0
 

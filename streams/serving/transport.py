@@ -2,14 +2,15 @@
 
 Invariants: a call that met a connection the server had closed meanwhile is sent once more, a call the gateway put off
 (``unavailable``, ``rate_limited``) up to ``RETRIES`` times, after the pause the gateway asked for and never past the call's
-deadline; a repeated call has the same bytes, so the same command id. A token stands in a header, and in no message or URL.
+deadline; a repeated call has the same bytes, so the same command id. A token stands in a header, and in no message or URL, and
+goes to no other machine in the clear unless the caller says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -18,15 +19,25 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 from starlette.types import ASGIApp, Message
 
+from streams.errors import ConfigurationError
+from streams.near import demand_near, host_of
 from streams.pools import http_session
 from streams.serving.calls import Call, refusal
-from streams.serving.client_errors import GatewayError, RateLimitedError, UnavailableError, UnreachableError, UnreadableError
+from streams.serving.client_errors import (
+    GatewayError,
+    RateLimitedError,
+    UnavailableError,
+    UnencryptedError,
+    UnreachableError,
+    UnreadableError,
+)
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT = 45.0
 RETRIES = 2
 LONGEST_PAUSE = 5.0
 LINE_LIMIT = 1 << 20
+AUTHORIZATION = "authorization"
 HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 
@@ -81,13 +92,36 @@ def checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def listed(url: str | Sequence[str]) -> list[str]:
+    """The addresses of gateways that a client was given. Raises GatewayError."""
+    urls = [checked_url(each) for each in ([url] if isinstance(url, str) else url)]
+    if not urls:
+        raise GatewayError("a client needs the address of a gateway", f"It looks like {DEFAULT_URL}.")
+    return urls
+
+
+def demand_private(url: str, headers: Mapping[str, str], allow_unencrypted: bool = False) -> None:
+    """Raises UnencryptedError if the token in ``headers`` would go to another machine than this one in the clear."""
+    if AUTHORIZATION not in headers or allow_unencrypted or not url.startswith("http://"):
+        return
+    try:
+        demand_near(
+            [host_of(url)],
+            f"the way of the token to {url}",
+            "Write https:// in the address of the gateway",
+            "gateway.allow_unencrypted, or allow_unencrypted=True of a client in Python",
+        )
+    except ConfigurationError as error:
+        raise UnencryptedError(error.message, error.hint) from None
+
+
 def headers_with(token: str | None) -> dict[str, str]:
     """The headers of every request. Raises GatewayError for a token that no header can hold; does not repeat it."""
     if token is None:
         return HEADERS
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise GatewayError("the token is not one", "A token is printable ASCII without spaces, as the gateway gave it.")
-    return {**HEADERS, "authorization": f"Bearer {token}"}
+    return {**HEADERS, AUTHORIZATION: f"Bearer {token}"}
 
 
 def unreachable(url: str, error: Exception) -> UnreachableError:
@@ -97,13 +131,15 @@ def unreachable(url: str, error: Exception) -> UnreachableError:
 
 
 class OverHttp:
-    """An Exchange over sockets; connects at the first request."""
+    """An Exchange over sockets; connects at the first request. ``allow_unencrypted``: a token may go anywhere in the clear."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, allow_unencrypted: bool = False) -> None:
         self._url = url
+        self._allow_unencrypted = allow_unencrypted
         self._session: aiohttp.ClientSession | None = None
 
     async def __call__(self, call: Call[Any], headers: dict[str, str], timeout: float) -> Reply:
+        demand_private(self._url, headers, self._allow_unencrypted)
         try:
             try:
                 return await self._once(call, headers, timeout)
@@ -111,6 +147,10 @@ class OverHttp:
                 return await self._once(call, headers, timeout)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise unreachable(self._url, error) from None
+
+    def way(self, _: int) -> OverHttp:
+        """The one there is: as of ``OverSeveral``."""
+        return self
 
     async def _once(self, call: Call[Any], headers: dict[str, str], timeout: float) -> Reply:
         limit = aiohttp.ClientTimeout(total=timeout)
@@ -121,6 +161,7 @@ class OverHttp:
 
     async def lines(self, call: Call[Any], headers: dict[str, str], silence: float) -> AsyncGenerator[bytes]:
         """Lines of a response as they come. Raises what was refused; UnreachableError after ``silence`` seconds without one."""
+        demand_private(self._url, headers, self._allow_unencrypted)
         limit = aiohttp.ClientTimeout(total=None, sock_connect=silence, sock_read=silence)
         try:
             async with self.session.request(call.method, self._url + call.target, headers=headers, timeout=limit) as response:

@@ -111,5 +111,9 @@ async def compared(settings: Settings, url: str | None, peer: str, token_file: P
     """The comparison of this deployment's gateway with the other one. Raises PartnerError, ConfigurationError."""
     mine = gateway_url(settings, url)
     theirs = None if token_file is None else read_token(token_file, "partner token")
-    async with over_http("this deployment", mine, token(settings, mine)) as here, over_http("the peer", peer, theirs) as there:
+    allowed = settings.gateway.allow_unencrypted
+    async with (
+        over_http("this deployment", mine, token(settings, mine), allow_unencrypted=allowed) as here,
+        over_http("the peer", peer, theirs, allow_unencrypted=allowed) as there,
+    ):
         return await compare(here, there, limit)

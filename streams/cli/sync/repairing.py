@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from connectors.chain.rpc import RpcSource
+from connectors.chain.configured import node_source
 from connectors.stores import open_memory_store
 from streams.cli.asking import gateway_url, token
 from streams.cli.wiring import lane_of
@@ -39,7 +39,11 @@ async def repaired(
     """Compares, and mends this deployment. Raises PartnerError, MovedError, StoreError, LogIntegrityError."""
     mine = gateway_url(settings, url)
     theirs = None if token_file is None else read_token(token_file, "partner token")
-    async with over_http("this deployment", mine, token(settings, mine)) as here, over_http("the peer", peer, theirs) as there:
+    allowed = settings.gateway.allow_unencrypted
+    async with (
+        over_http("this deployment", mine, token(settings, mine), allow_unencrypted=allowed) as here,
+        over_http("the peer", peer, theirs, allow_unencrypted=allowed) as there,
+    ):
         findings = await compare(here, there, limit)
         if findings.verdict in {"equal", "ahead"}:
             return findings, Outcome()
@@ -63,8 +67,7 @@ async def _mended(settings: Settings, here: Partner, findings: Findings, dry: bo
         except MovedError:  # the ring moved on past it, so it is old
             return True
 
-    chain = settings.chain
-    source = RpcSource(chain.rpc_url, chain.ws_url, level=chain.verify, allow_unencrypted=chain.allow_unencrypted)
+    source = node_source(settings.chain)
     reader = KafkaClient(settings.kafka).reader()
     with sealed_records(settings):
         store = open_memory_store(settings)
@@ -94,7 +97,7 @@ def _owned(settings: Settings, store: MemoryStore, agent: bytes) -> AbstractAsyn
 
 
 async def _chain(settings: Settings, source: ChainSource) -> ChainFacts | None:
-    """The chain of the settings; None if its node does not answer."""
+    """The chain of the settings; None if no node of it answers."""
     try:
         chain_id = await identify(source, settings.chain)
     except SourceError:

@@ -20,7 +20,7 @@ from streams.core.sync.tree import EMPTY, AgentTree, Node, makes
 from streams.errors import Category, MonmouthError, Severity
 from streams.pools import http_session
 from streams.serving.client_errors import GatewayError
-from streams.serving.transport import checked_url, headers_with
+from streams.serving.transport import checked_url, demand_private, headers_with
 from streams.serving.wire.base import ErrorBody
 from streams.serving.wire.sync import (
     CHILDREN,
@@ -79,9 +79,10 @@ class Exchange(Protocol):
 class OverHttp:
     """An Exchange with the gateway at ``url``."""
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, allow_unencrypted: bool) -> None:
         try:
             self._url, self._headers = checked_url(url), headers_with(token)
+            demand_private(self._url, self._headers, allow_unencrypted)
         except GatewayError as error:
             raise PartnerError(error.message, error.hint) from None
         self._session: aiohttp.ClientSession | None = None
@@ -276,6 +277,6 @@ def _line(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)[:300]
 
 
-def over_http(name: str, url: str, token: str | None) -> Partner:
-    """The gateway at ``url``. Raises PartnerError."""
-    return Partner(name, OverHttp(url, token))
+def over_http(name: str, url: str, token: str | None, *, allow_unencrypted: bool = False) -> Partner:
+    """The gateway at ``url``. Raises PartnerError, also where the token would go to another machine in the clear."""
+    return Partner(name, OverHttp(url, token, allow_unencrypted))

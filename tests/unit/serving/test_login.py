@@ -88,7 +88,7 @@ def test_a_token_or_a_key(world: World) -> None:
 async def test_another_host_gets_a_signature_that_is_worth_nothing_here(world: World) -> None:
     world.token_of(ALICE)
     relay = AsyncClient(
-        "http://phish.example", key=AgentKey(ALICE.agent, ALICE.key), exchange=InProcess(create_app(world.services)), retries=0
+        "https://phish.example", key=AgentKey(ALICE.agent, ALICE.key), exchange=InProcess(create_app(world.services)), retries=0
     )
     with pytest.raises(UnauthenticatedError):
         await relay.chain()

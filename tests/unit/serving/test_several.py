@@ -10,7 +10,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from streams.core.balance import Strategy
-from streams.serving import calls, several
+from streams.identity.bls import SecretKey
+from streams.serving import calls, choice
+from streams.serving.client import AgentKey, AsyncClient, Client
 from streams.serving.client_errors import GatewayError, UnreachableError
 from streams.serving.several import OverSeveral
 
@@ -41,7 +43,7 @@ class Gateway:
     async def _answer(self, request: web.Request) -> web.Response:
         self.asked += 1
         await asyncio.sleep(self.delay)
-        return web.json_response({})
+        return web.json_response({"ready": True})
 
     @property
     def url(self) -> str:
@@ -82,14 +84,14 @@ async def test_the_quicker_one_is_preferred(gateways: list[Gateway]) -> None:
 
 
 async def test_one_that_died_is_left_alone_and_found_again(gateways: list[Gateway], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several, "TERMS", several.Terms(failures=3, open_seconds=0.2, successes=1, concurrent=None))
+    monkeypatch.setattr(choice, "TERMS", choice.Terms(failures=3, open_seconds=0.2, successes=1, concurrent=None))
     way = OverSeveral([one.url for one in gateways], "round_robin")
     await ask(way, 4)
     await gateways[0].stop()
     before = gateways[1].asked
     await ask(way, 20)  # no call fails
     assert gateways[1].asked == before + 20
-    assert way._breakers[0].view().failures == 3, "once its circuit is open it is not asked"
+    assert way._choice.breakers[0].view().failures == 3, "once its circuit is open it is not asked"
     await gateways[0].start()
     await asyncio.sleep(0.25)
     asked = gateways[0].asked
@@ -117,3 +119,38 @@ def test_what_is_no_list_of_gateways_is_refused() -> None:
         OverSeveral(["http://a:1"], "weighted", [1.0, 2.0])
     with pytest.raises(GatewayError):
         OverSeveral(["nonsense"])
+
+
+async def test_both_clients_take_several_and_lose_no_call(gateways: list[Gateway]) -> None:
+    urls = [one.url for one in gateways]
+    await gateways[0].stop()
+
+    def block() -> int:
+        with Client(urls, strategy="round_robin") as client:
+            return sum(client.live().ready for _ in range(8))
+
+    assert await asyncio.to_thread(block) == 8
+    async with AsyncClient(urls, strategy="round_robin") as client:
+        assert [(await client.live()).ready for _ in range(8)] == [True] * 8
+    assert gateways[1].asked == 16
+    await gateways[1].stop()
+    with pytest.raises(UnreachableError):
+        await asyncio.to_thread(lambda: Client(urls).live())
+
+
+async def test_the_blocking_client_shares_calls_too(gateways: list[Gateway]) -> None:
+    def block() -> None:
+        with Client([one.url for one in gateways], strategy="weighted", weights=[3.0, 1.0]) as client:
+            for _ in range(20):
+                client.live()
+
+    await asyncio.to_thread(block)
+    assert [one.asked for one in gateways] == [15, 5]
+
+
+@pytest.mark.parametrize("made", [Client, AsyncClient])
+def test_what_several_gateways_cannot_do_is_refused(made: type[Client | AsyncClient]) -> None:
+    with pytest.raises(GatewayError, match="a client needs the address of a gateway"):
+        made([])
+    with pytest.raises(GatewayError, match="a login by key is of one gateway"):
+        made(["http://127.0.0.1:1", "http://127.0.0.1:2"], key=AgentKey(bytes(20), SecretKey.generate()))

@@ -44,7 +44,7 @@ async def test_a_feed_goes_on_over_a_gateway_that_is_started_again(world: World,
     async with AsyncClient("http://127.0.0.1:1", token=OPERATOR_TOKEN) as client:
         async with served(create_app(world.services)) as url:
             port = int(url.rpartition(":")[2])
-            client.url = client._http._url = url
+            client.url = client._http.way(0)._url = url
             feed = client.watch(ALICE, start="beginning")
             got = await taken(feed, 3)
             await world.feeds.stop()
@@ -146,3 +146,20 @@ def test_lines_of_any_server() -> None:
         feed.line(b"\n")
     with pytest.raises(errors.UnreadableError):
         feed.line(b"x" * (following.LINE_LIMIT + 1))
+
+
+async def test_a_feed_goes_on_at_the_next_gateway(world: World, live: Live) -> None:
+    facts = await live.block("swapped eth")
+    async with served(create_app(world.services)) as url:
+        urls = ["http://127.0.0.1:1", url]
+
+        def blocking() -> list[Change]:
+            with Client(urls, token=OPERATOR_TOKEN) as client:
+                return list(islice(client.watch(ALICE, start="beginning"), 1))
+
+        assert [change.memory_id for change in await asyncio.to_thread(blocking)] == [name(fact) for fact in facts]
+        async with (
+            AsyncClient(urls, token=OPERATOR_TOKEN) as client,
+            aclosing(client.watch(ALICE, start="beginning")) as feed,
+        ):
+            assert [change.memory_id for change in await taken(feed, 1)] == [name(fact) for fact in facts]
