@@ -21,6 +21,7 @@ from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.arguments import client_arguments
 from streams.cluster.background import OUT_OF_TURN, met_fence
 from streams.cluster.denials import demand_topics, denial
+from streams.cluster.ending import ended
 from streams.cluster.refusals import explained
 from streams.cluster.words import spoken
 from streams.core.block import BlockRef
@@ -139,7 +140,7 @@ class KafkaLog:
             await consumer.start()
             yield consumer
         finally:
-            await consumer.stop()
+            await ended(consumer)
 
     def _refuse_if_overtaken(self, notifications: list[BlockNotification]) -> None:
         assert self._written is not None

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field, replace
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.core.batching import Batching, weight
 from streams.core.deferral import Waiting
-from streams.errors import FencedError, LogIntegrityError, PoisonError, may_pass
+from streams.errors import FencedError, LogIntegrityError, MonmouthError, PoisonError, may_pass
 from streams.health import REWINDS
 from streams.last_words import happened_at
 from streams.outage import Outage
@@ -74,6 +74,7 @@ class Seat:
 
     number: int
     batching: Batching
+    outage: Outage
     running: Partition | None = None
     work: asyncio.Task[None] | None = None
     halted: bool = False
@@ -303,7 +304,7 @@ class AgentLoop:
             return
         reason = type(error).__name__
         metrics.REBUILDS.labels(self._job.name, reason).inc()
-        _log.warning("%s/%d: %s: %s; opening it anew in %.1f s", self._job.name, seat.number, reason, error, delay)
+        seat.outage.failed(f"{reason}: {error.message if isinstance(error, MonmouthError) else error}")
         self._start(seat, delay)
 
     def _delay(self, seat: Seat, error: Exception) -> float | None:
@@ -355,6 +356,7 @@ class AgentLoop:
             return
         seat.running = partition
         seat.manner = Manner()
+        seat.outage.over()
         where = ", ".join(f"{topic}@{position}" for topic, position in partition.positions.items())
         _log.info("%s/%d runs from %s", self._job.name, seat.number, where)
         metrics.PARTITIONS.labels(self._job.name).inc()
@@ -433,7 +435,9 @@ class AgentLoop:
             fresh = self._batching(len(numbers))
             kept = self._learned.setdefault(number, fresh)
             kept.most, kept.least = fresh.most, fresh.least
-            seat = self._seats[number] = Seat(number, kept, held=self._job.held(number))
+            seat = self._seats[number] = Seat(
+                number, kept, Outage(_log, f"{self._job.name}/{number}"), held=self._job.held(number)
+            )
             metrics.HELD.labels(self._job.name, str(number)).set(bool(seat.held))
             if seat.held:
                 self._leave_alone(seat)

@@ -26,6 +26,7 @@ from schemas.codec import SchemaError
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import demand_topics, denial
+from streams.cluster.ending import ended
 from streams.cluster.refusals import explained
 from streams.cluster.words import missing, spoken
 from streams.errors import ClusterAccessError, MonmouthError, PositionLostError
@@ -220,8 +221,7 @@ class TopicTail:
                 await self._poll(consumer)
         finally:
             self._scout = None
-            await consumer.stop()
-            await scout.stop()
+            await ended(consumer, scout)
 
     def _connection(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.codec import SchemaError
 from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import demand_topics
+from streams.cluster.ending import ended
 from streams.cluster.refusals import explained
 from streams.cluster.words import missing
 from streams.ops.alerts.metrics import GARBAGE
@@ -56,12 +57,12 @@ class MetricsLog:
                     await self._consumer.start()
                 await self._seek()
         except BaseException:
-            await self._consumer.stop()
+            await ended(self._consumer)
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        await ended(self._consumer)
 
     async def _seek(self) -> None:
         found = await self._consumer._client.fetch_all_metadata()

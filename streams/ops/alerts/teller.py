@@ -18,12 +18,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.codec import SchemaError
 from streams.cluster.arguments import client_arguments
+from streams.cluster.ending import ended
 from streams.cluster.refusals import explained
 from streams.ops.alerts.channels import Channel, ChannelError
 from streams.ops.alerts.lanes import tell
 from streams.ops.alerts.records import event_of
 from streams.ops.alerts.rules import Rule
 from streams.ops.reports import AlertRecord
+from streams.outage import Outage
 from streams.ports.log import LogError
 from streams.runtime.kafka.consumer import JOIN_MS
 from streams.runtime.kafka.names import translated
@@ -52,6 +54,7 @@ class Teller:
     def __init__(self, kafka: KafkaSettings, name: str, channel: Channel, rules: Mapping[str, Rule]) -> None:
         self._kafka = kafka
         self._name = name
+        self._outage = Outage(_log, f"channel {name}")
         self._rules = rules
         self._source = TopicPartition(physical(kafka.prefix, OPS_ALERTS), 0)
         self._send = backoff.on_exception(backoff.expo, ChannelError, max_time=GIVE_UP, max_value=30, logger=None)(channel.send)
@@ -62,7 +65,7 @@ class Teller:
             try:
                 await self._follow(former)
             except LogError as error:
-                _log.warning("channel %s: %s; going on in %.0f s", self._name, error.message, PAUSE)
+                self._outage.failed(error.message)
             await asyncio.sleep(PAUSE)
 
     async def _follow(self, former: Former) -> None:
@@ -82,6 +85,7 @@ class Teller:
                 async with explained(self._kafka):
                     await consumer.start()
                 is_new = await consumer.committed(self._source) is None
+            self._outage.over()
             while True:
                 with translated(f"telling channel {self._name}"):
                     found = await consumer.getmany(timeout_ms=1_000, max_records=100)
@@ -91,7 +95,7 @@ class Teller:
                     with translated(f"telling channel {self._name}"):
                         await consumer.commit({self._source: record.offset + 1})
         finally:
-            await consumer.stop()
+            await ended(consumer)
 
     async def _tell(self, record: Any) -> None:
         try:

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from faust.tables.manager import TableManager
 
 from streams.cluster.arguments import client_arguments
+from streams.cluster.ending import ended
 from streams.cluster.refusals import demand_access
 from streams.cluster.words import spoken
 from streams.errors import Category, ConfigurationError, MonmouthError, Severity
@@ -109,7 +110,7 @@ async def _demand_topics(kafka: KafkaSettings) -> None:
         await consumer.start()
         found = await consumer.topics()
     finally:
-        await consumer.stop()
+        await ended(consumer)
     wanted = {physical(kafka.prefix, name) for name, spec in TOPICS.items() if OPS in {spec.writer, *spec.readers}}
     if missing := sorted(wanted - found):
         raise ConfigurationError(f"topics are missing: {', '.join(missing)}", "Run 'monmouth topics apply' first.")

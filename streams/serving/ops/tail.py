@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.codec import SchemaError
 from streams.cluster.arguments import client_arguments
 from streams.cluster.denials import demand_topics
+from streams.cluster.ending import ended
 from streams.cluster.refusals import explained
 from streams.cluster.words import missing
 from streams.ops.reports import AlertRecord, HealthReport, MetricReport, Window
@@ -74,7 +75,7 @@ class OpsTail(TopicTail):
             while True:
                 await self._poll(consumer)
         finally:
-            await consumer.stop()
+            await ended(consumer)
 
     async def _seek(self, consumer: AIOKafkaConsumer) -> None:
         names = [physical(self._prefix, name) for name in FOLLOWED]

@@ -56,3 +56,24 @@ def test_a_process_may_speak_of_other_components() -> None:
     found = {dict(sample.labels)["component"]: sample for sample in known.take(report(*said), 7)}
     assert {name: sample.value for name, sample in found.items()} == {"memory": 1, "node": 0}
     assert {dict(sample.labels)["instance"] for sample in found.values()} == {"w"}
+
+
+def test_one_that_was_killed_is_not_missed_once_another_has_its_place() -> None:
+    known = Processes(set(), 4)
+    for at in range(3):
+        list(known.take(MetricReport("worker", "h:1", 0), at))
+        list(known.take(MetricReport("worker", "h:2", 0), at))
+        list(known.take(MetricReport("worker", "other:1", 0), at))
+        list(known.take(MetricReport("gateway", "h:3", 0), at))
+
+    def down(now: float) -> set[str]:
+        return {dict(sample.labels)["instance"] for sample in known.ups(now) if not sample.value}
+
+    assert down(10) == {"h:1", "h:2", "other:1", "h:3"}
+    list(known.take(MetricReport("worker", "h:4", 0, started_ms=1_500), 11))
+    assert down(11.5) == {"h:1", "h:2", "other:1", "h:3"}, "it had begun before they fell silent"
+    list(known.take(MetricReport("worker", "h:5", 0, started_ms=9_000), 11.6))
+    assert down(13) == {"h:2", "other:1", "h:3"}, "one for one, of its host and program"
+    list(known.take(MetricReport("worker", "h:1", 0), 13))
+    list(known.take(MetricReport("worker", "named", 0, started_ms=12_000), 13))
+    assert down(14.1) == {"h:2", "other:1", "h:3"}
