@@ -41,6 +41,7 @@ from streams.ports.stores import Catching, MemoryStore, VectorStore
 from streams.probe_server import ProbeServer, serve_probes
 from streams.producer.records import parse_agents
 from streams.runtime.kafka.client import KafkaClient
+from streams.serving import probes as probing
 from streams.serving.access import AccessTail, Doorkeeping
 from streams.serving.app import create_app
 from streams.serving.attempts import Attempts
@@ -71,16 +72,6 @@ from streams.serving.ops.health import SystemHealth
 from streams.serving.ops.live import Live
 from streams.serving.ops.operations import Operations
 from streams.serving.packages import Packages
-from streams.serving.probes import (
-    Probes,
-    board_probe,
-    broker_probe,
-    chain_view_probe,
-    embedder_probe,
-    failures,
-    graph_probe,
-    vector_store_probe,
-)
 from streams.serving.progress import ProgressTail, Tip
 from streams.serving.proofs import Prover
 from streams.serving.reads import MemoryReads
@@ -205,15 +196,15 @@ class Gateway:
         partner = _partner_token(settings)
         names = store_components(settings)
         dashboard = self._dashboard(kept, names)
-        probes = Probes(
+        probes = probing.Probes(
             {
-                "broker": broker_probe(self.chain),
-                "chain_view": chain_view_probe(self.chain),
+                "broker": probing.broker_probe(self.chain),
+                "chain_view": probing.chain_view_probe(self.chain),
                 names[MEMORIES]: memory_store_probe(stores.memories),
-                names[VECTORS]: vector_store_probe(vectors, embedder.dimension),
-                "embedder": embedder_probe(self._vectors),
-                "graph_view": graph_probe(self.edges),
-                "dashboard": board_probe(lambda: self.operations.broken),
+                names[VECTORS]: probing.vector_store_probe(vectors, embedder.dimension),
+                "embedder": probing.embedder_probe(self._vectors),
+                "graph_view": probing.graph_probe(self.edges),
+                "dashboard": probing.board_probe(lambda: self.operations.broken),
             }
         )
         specs = stream_agents()
@@ -366,7 +357,9 @@ class Gateway:
         groups = Groups(settings.kafka, {spec.name: spec.inputs for spec in specs}, self._position, self._rewinding)
         return Broker(groups, settings.health.lag_seconds)
 
-    def _system_health(self, specs: Sequence[type[StreamAgent]], probes: Probes, watching: Broker | None) -> SystemHealth:
+    def _system_health(
+        self, specs: Sequence[type[StreamAgent]], probes: probing.Probes, watching: Broker | None
+    ) -> SystemHealth:
         return SystemHealth(
             self._settings,
             specs,
@@ -423,7 +416,7 @@ class Gateway:
     async def _probe(self) -> None:
         """Keeps health gauges and probes true between health requests. It has started when all parts have once been there."""
         while True:
-            failed = failures(await self.services.probes.components())
+            failed = probing.failures(await self.services.probes.components())
             foreseen = [one.breach.told(one.level) for one in self._system.predictions]
             self.operations.judged(await self._system.verdict(), foreseen)
             self._looked = Look(not failed, failed)
