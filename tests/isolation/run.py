@@ -27,7 +27,8 @@ from tests.isolation.holdings import scan_holdings
 from tests.unit.serving.world import World
 
 CANARY = re.compile(r"canary-(\d+)-(own|team)-[0-9a-f]{16}")
-RECENT = 64
+RECENT = 16
+"""Memories of its own that an agent keeps in each place: older ones it deletes, so that answers stay short."""
 AT_ONCE = 200
 """Requests in flight: as many as the gateway lets run, so that what is counted was answered."""
 QUESTION = {"query": "canary of the plan", "max_results": 20}
