@@ -26,6 +26,7 @@ from connectors.stores.memory_index import (
     ABOUT,
     BY_TIME,
     HIGHEST,
+    LISTINGS,
     LOWEST,
     PAST_ANY_ID,
     SAID,
@@ -50,6 +51,7 @@ OLDER = ("monmouth/memories/1", "monmouth/memories/2")
 BEFORE = tuple(f"monmouth/memories/{number}" for number in (3, 4, 5, 6))
 """The same rows; those before lack ``zoned``, ``turns``, or ``about`` and ``said``, or have ``said`` without a key."""
 ROWS = "rows"
+INDICES = frozenset({BY_TIME, ZONED, ABOUT, SAID, TURNS})
 PAGE = 1_000
 
 Row = tuple[bytes, Presence]
@@ -83,6 +85,14 @@ def _take(row: Row, record: MemoryFact) -> Row:
     return wire if presence.upserts else b"", presence
 
 
+def _places(row: Row) -> frozenset[str]:
+    """The indices that hold entries of its memory."""
+    wire, presence = row
+    if not wire:
+        return frozenset()
+    return INDICES - LISTINGS if presence.ended else INDICES
+
+
 def _index(txn: Transaction, databases: Mapping[str, Any]) -> None:
     """Makes all indices but ``by_time`` anew from the rows."""
     index_rows(txn, databases, ROWS)
@@ -104,12 +114,13 @@ def _index_memories(txn: Transaction, databases: Mapping[str, Any]) -> None:
     with txn.cursor(db=databases[ROWS]) as cursor:
         for key, value in cursor:
             try:
-                wire = decode_row(value)[0]
+                wire, presence = decode_row(value)
                 memory = cast("Memory", codec().decode(wire)[1]) if wire else None
             except (RowError, SchemaError) as error:
                 raise StoreError(f"memory {key[AGENT:].hex()} is not readable: {error}", REBUILD) from None
             for name, entry, content in entries(memory) if memory else ():
-                txn.put(entry, content, db=databases[name])
+                if name in _places((wire, presence)):
+                    txn.put(entry, content, db=databases[name])
 
 
 UPGRADES = {**dict.fromkeys(OLDER, _index), **dict.fromkeys(BEFORE, _index_memories)}
@@ -119,9 +130,7 @@ class LmdbMemoryStore:
     """MemoryStore in ``folder``. Open as many as wanted, in any process; reads see every acknowledged write."""
 
     def __init__(self, folder: Path, map_size: int = MAP_SIZE) -> None:
-        self._env = open_environment(
-            folder, (ROWS, BY_TIME, ZONED, ABOUT, SAID, TURNS, *DATABASES, BLOCKS), FORMAT, map_size, UPGRADES
-        )
+        self._env = open_environment(folder, (ROWS, *sorted(INDICES), *DATABASES, BLOCKS), FORMAT, map_size, UPGRADES)
         self._index = ChangeIndex(self._env.databases)
         self._blocks = BlockIndex(self._env.databases[BLOCKS])
         self._rows = self._env.databases[ROWS]
@@ -221,14 +230,15 @@ class LmdbMemoryStore:
             txn.put(key, encode_row(wire, presence), db=self._rows)
         else:
             txn.delete(key, db=self._rows)
-        if wire and not before[0]:
-            for name, entry, value in entries(self._memory(key, wire)):
-                txn.put(entry, value, db=self._env.databases[name])
-        elif before[0] and not wire:
-            memory = self._memory(key, before[0])
-            for name, entry, _ in entries(memory):
-                txn.delete(entry, db=self._env.databases[name])
-            if memory["sealed"] is not None:
+        had, has = _places(before), _places(after)
+        if had != has:
+            memory = self._memory(key, wire or before[0])
+            for name, entry, value in entries(memory):
+                if name in has - had:
+                    txn.put(entry, value, db=self._env.databases[name])
+                elif name in had - has or not wire:  # a row of an older version may have been deleted and listed still
+                    txn.delete(entry, db=self._env.databases[name])
+            if not wire and memory["sealed"] is not None:
                 self._sweep(txn, key[:AGENT])
 
     def _sweep(self, txn: Transaction, agent: bytes) -> None:

@@ -7,7 +7,8 @@ amendment) + importance (f64), so that a query walks from the newest and skips w
 ``turns``: agent + time (as a timestamp) + id -> nothing, for each of the memory's ``turns_of``.
 ``said``: agent + digest of subject and predicate (16, keyed with the agent's secret, since both could be guessed) + start (as
 a timestamp) + id -> nothing.
-Invariant: the entries of a memory are a function of it, so that they can be taken out again, or made anew from the rows.
+Invariants: the entries of a memory are a function of it, so that they can be taken out again, or made anew from the rows. Those
+of ``LISTINGS`` are there only while no command has deleted it: a list costs what is live, not what was ever forgotten.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from streams.core.session import in_zone
 from streams.core.validity import Statement, start_of, statement_of, turns_of
 
 BY_TIME, ZONED, ABOUT, SAID, TURNS = "by_time", "zoned", "about", "said", "turns"
+LISTINGS = frozenset({BY_TIME, ZONED})
 PAST_ANY_ID = b"\xff" * 33
 LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1
 TIME = 8

@@ -54,5 +54,10 @@ class Presence:
 
         return any(map(stands, self.upserts)) and not any(map(stands, self.deletes))
 
+    @property
+    def ended(self) -> bool:
+        """Whether a command has deleted the memory, so that it is live for no reader, whichever blocks that calls canonical."""
+        return any(fact.block_hash == NO_BLOCK for fact in self.deletes)
+
     def __bool__(self) -> bool:
         return bool(self.upserts or self.deletes)

@@ -24,7 +24,7 @@ from streams.ports.stores import Concern, MemoryFilter, Version
 from streams.vault.keys import FileKeyStore
 from streams.vault.master import MasterKey
 from streams.vault.sealing import SealingCodec
-from tests.unit.stores.facts import ALICE, BOB, delete, h, memory, upsert
+from tests.unit.stores.facts import ALICE, BOB, block, delete, h, memory, upsert
 
 CHILD = """
 import asyncio, sys
@@ -311,3 +311,36 @@ async def test_a_question_to_a_session_reads_no_row_beside_it(tmp_path: Path, mo
     assert len(await store.query(ALICE, MemoryFilter(sessions=frozenset({bytes(16)})), everything)) == 1
     assert read == [ALICE + h(1)]
     await store.close()
+
+
+def listings(folder: Path) -> int:
+    """Entries by which memories are listed."""
+    with lmdb.open(str(folder), max_dbs=16, readonly=True, lock=False) as raw, raw.begin() as transaction:
+        databases = [raw.open_db(name, txn=transaction, create=False) for name in (b"by_time", b"zoned")]
+        return sum(transaction.stat(database)["entries"] for database in databases)
+
+
+async def test_a_list_reads_no_row_that_a_command_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LmdbMemoryStore(tmp_path)
+    facts = [upsert(n) for n in range(20)]
+    zoned = upsert(20, source="SESSION", session=bytes(16))
+    await store.apply([*facts, zoned])
+    deletes = [delete(n) for n in (*range(1, 19), 20)]
+    await store.apply(deletes)
+    await store.apply([delete(19, at=block(3))])  # for who calls that block canonical
+    read: list[bytes] = []
+    row = store._row
+    monkeypatch.setattr(store, "_row", lambda txn, key: read.append(key) or row(txn, key))  # type: ignore[func-returns-value]
+    assert [found["id"] for found in await store.query(ALICE, MemoryFilter(), lambda _: False)] == [h(19), h(0)]
+    assert [found["id"] for found in await store.query(ALICE, MemoryFilter(), everything)] == [h(0)]
+    assert set(read) == {ALICE + h(0), ALICE + h(19)}
+    assert not await store.query(ALICE, MemoryFilter(sessions=frozenset({bytes(16)})), everything)
+    assert len(await store.live_ids(ALICE, lambda _: False)) == 2
+
+    await store.revert(deletes[3:])
+    seen = [found["id"] for found in await store.query(ALICE, MemoryFilter(), everything)]
+    assert seen == [h(n) for n in range(18, 3, -1)] + [h(0)]
+    assert len(await store.query(ALICE, MemoryFilter(sessions=frozenset({bytes(16)})), everything)) == 1
+    await store.revert([*facts, zoned])
+    await store.close()
+    assert listings(tmp_path) == 0
