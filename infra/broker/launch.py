@@ -52,10 +52,6 @@ class BrokerFolder:
         return self.path / "output.log"
 
     @property
-    def pid(self) -> Path:
-        return self.path / "broker.pid"
-
-    @property
     def recorded_cache(self) -> Path:
         return self.path / "startup.aot"
 

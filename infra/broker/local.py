@@ -8,19 +8,14 @@ every kind of stop.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from infra.broker.diagnosis import cause_of_death, tail
-from infra.broker.errors import BrokerError, BrokerTimeoutError, DiskFullError, NotWritableError, PortBusyError
-from infra.broker.exclusive import exclusive
+from infra.broker.errors import BrokerError, BrokerTimeoutError, NotWritableError, PortBusyError
 from infra.broker.jars import JarFolder, OnJar
 from infra.broker.java import find_java
 from infra.broker.launch import OPTIONS, BrokerFolder, Launcher
@@ -28,15 +23,14 @@ from infra.broker.ports import demand_free, free_port, is_free
 from infra.broker.probe import ask, listens
 from infra.broker.process import ProcessRecord
 from infra.broker.properties import HOST, Member, member_properties, server_properties
+from infra.broker.server import STOP_TIMEOUT, LocalServer, Readiness
 from infra.broker.startup_cache import StartupCache
 
 JARS_ENV = "MONMOUTH_JARS"
 SPACE = 512 * 1024 * 1024  # bytes free before a start
 START_TIMEOUT = 180.0  # seconds; after a crash the broker reads its whole unflushed log back
-STOP_TIMEOUT = 30.0
 RECORDING_TIMEOUT = 90.0  # more, for a run that writes the start-up cache when it ends
 PORT_ATTEMPTS = 5
-POLL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +46,7 @@ class BrokerStatus:
     log: Path
 
 
-class LocalBroker:
+class LocalBroker(LocalServer):
     """The broker of ``state_dir``. ``port`` 0: the one used last, or any free one.
 
     ``jars`` is a folder that several brokers may share (default: MONMOUTH_JARS, else ``state_dir/jars``). ``properties`` adds
@@ -62,6 +56,9 @@ class LocalBroker:
     only while a majority of its cluster lives. ``say`` gets a line for each thing worth telling, ``on_jar`` the progress of
     downloads.
     """
+
+    name = "broker"
+    title = "the broker"
 
     def __init__(
         self,
@@ -79,7 +76,8 @@ class LocalBroker:
         on_jar: OnJar | None = None,
     ) -> None:
         state_dir = state_dir.resolve()
-        self._folder = BrokerFolder(state_dir / "broker")
+        super().__init__(state_dir / "broker", say)
+        self._folder = BrokerFolder(self.folder)
         self._jars = JarFolder((jars or jars_folder(state_dir)).resolve())
         self._port = member.port if member else port
         self._member = member
@@ -88,23 +86,15 @@ class LocalBroker:
         self._listeners = dict(listeners or {})
         self._format_options = tuple(format_options)
         self._record_startup = record_startup
-        self._say = say or (lambda _line: None)
         self._on_jar = on_jar
-        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
         """``host:port`` of the running broker. Raises BrokerError if it does not run."""
         record = self._living()
         if record is None:
-            raise self.death() or BrokerError(f"no broker runs in {self._folder.path}", "Start it with 'monmouth infra up'.")
+            raise self.death() or BrokerError(f"no broker runs in {self.folder}", "Start it with 'monmouth infra up'.")
         return f"{HOST}:{record.port}"
-
-    @property
-    def pid(self) -> int | None:
-        """Of the running broker."""
-        record = self._living()
-        return record.pid if record else None
 
     def start(self, timeout: float = START_TIMEOUT) -> bool:
         """Start and wait until it answers; False if it ran already. Blocks; raises BrokerError and its kinds."""
@@ -114,9 +104,9 @@ class LocalBroker:
             if record is not None:
                 self._demand_same_port(record)
                 return False
-            self._demand_space()
+            self._demand_space(SPACE)
             self._jars.ensure(self._on_jar)
-            launcher = Launcher(self._folder, find_java(), self._jars, self._heap)
+            launcher = self._launcher()
             for attempt in range(1, PORT_ATTEMPTS + 1):
                 try:
                     self._launch(launcher, timeout)
@@ -129,32 +119,17 @@ class LocalBroker:
 
     def stop(self, timeout: float = STOP_TIMEOUT) -> bool:
         """SIGTERM, then SIGKILL after ``timeout`` seconds; False if none ran. The data stay."""
-        if not self._folder.path.is_dir():
+        if not self.folder.is_dir():
             return False
         with self._alone(RECORDING_TIMEOUT + timeout):
             record = self._living()
-            if record is None:
-                self._folder.pid.unlink(missing_ok=True)
-                return False
-            if record.recording:
+            recording = record is not None and record.recording
+            if recording:
                 self._say("saving the start-up cache, once; later starts take about a second")
-            clean = record.stop(timeout + (RECORDING_TIMEOUT if record.recording else 0))
-            self._reap()
-            self._folder.pid.unlink(missing_ok=True)
-            if not clean:
-                self._say(f"the broker did not end within {timeout:.0f} s and was killed; its data are kept")
-            elif record.recording:
-                self._startup_cache(Launcher(self._folder, find_java(), self._jars, self._heap)).adopt(
-                    self._folder.recorded_cache
-                )
-            return True
-
-    def kill(self) -> None:
-        """SIGKILL, as a power cut would; it may be started again."""
-        record = self._living()
-        if record is not None:
-            record.kill()
-            self._reap()
+            clean = self._end(record, timeout, RECORDING_TIMEOUT if recording else 0.0)
+            if clean and recording:
+                self._startup_cache(self._launcher()).adopt(self._folder.recorded_cache)
+            return record is not None
 
     def status(self) -> BrokerStatus:
         """As it is now; does not wait for anything but one question to the broker."""
@@ -174,38 +149,16 @@ class LocalBroker:
 
     def death(self) -> BrokerError | None:
         """Why the broker ended, where it ended without being stopped; None otherwise."""
-        if self._living() is not None or not self._folder.pid.exists():
+        if self._living() is not None or not self._pid_file.exists():
             return None
-        return cause_of_death(tail(self._folder.log) + tail(self._folder.output), self._folder.path, None)
+        return cause_of_death(tail(self._folder.log) + tail(self._folder.output), self.folder, None)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
-
-    def _living(self) -> ProcessRecord | None:
-        record = ProcessRecord.read(self._folder.pid)
-        return record if record is not None and record.alive() else None
-
-    def _alone(self, timeout: float) -> AbstractContextManager[None]:
-        return exclusive(self._folder.path / ".lock", timeout, "another start or stop of this broker")
-
-    def _make_folder(self) -> None:
-        if "," in str(self._folder.path):
+    def _make_folder(self, *parts: str) -> None:
+        if "," in str(self.folder):
             raise NotWritableError(
-                f"{self._folder.path} holds a comma, which Kafka reads as two folders", "Choose another state folder."
+                f"{self.folder} holds a comma, which Kafka reads as two folders", "Choose another state folder."
             )
-        try:
-            self._folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)  # the log holds what the stores hold
-            self._folder.data.mkdir(exist_ok=True)
-            (self._folder.path / ".lock").touch()
-        except OSError as error:
-            raise NotWritableError(
-                f"cannot write {self._folder.path}: {error.strerror}",
-                "Give this user write access, or choose another place with MONMOUTH_STATE_DIR.",
-            ) from None
+        super()._make_folder("data", *parts)
 
     def _demand_same_port(self, record: ProcessRecord) -> None:
         if self._port not in (0, record.port):
@@ -214,13 +167,8 @@ class LocalBroker:
                 "Stop it first with 'monmouth infra down', or leave the port out.",
             )
 
-    def _demand_space(self) -> None:
-        free = shutil.disk_usage(self._folder.path).free
-        if free < SPACE:
-            raise DiskFullError(
-                f"{free >> 20} MiB free at {self._folder.path}; the broker wants {SPACE >> 20} MiB",
-                "Free some space, or choose another place with MONMOUTH_STATE_DIR.",
-            )
+    def _launcher(self) -> Launcher:
+        return Launcher(self._folder, find_java(), self._jars, self._heap)
 
     def _startup_cache(self, launcher: Launcher) -> StartupCache:
         return StartupCache(self._jars, launcher.java, OPTIONS)
@@ -230,15 +178,27 @@ class LocalBroker:
         self._folder.write_configuration(self._configuration(port))
         cluster_id = launcher.format(self._member.cluster_id if self._member else None, self._format_options)
         options, recording = self._cache_options(launcher)
+        # A proxy may stand before the port that clients are told, so a member is asked on its internal one.
+        readiness = self._readiness(self._member.internal_port if self._member else port, cluster_id, timeout)
+        self._run(partial(launcher.run, options), port, readiness, timeout, recording=recording)
+
+    def _readiness(self, port: int, cluster_id: str, timeout: float) -> Readiness:
         log_end = self._folder.log.stat().st_size if self._folder.log.exists() else 0
-        try:
-            self._child = launcher.run(options)
-            ProcessRecord.of(self._child.pid, port, recording=recording).write(self._folder.pid)
-            # A proxy may stand before the port that clients are told, so a member is asked on its internal one.
-            self._await_answer(self._member.internal_port if self._member else port, cluster_id, timeout, log_end)
-        except BaseException:  # Ctrl-C too: nothing may be left running
-            self._abandon()
-            raise
+
+        def answers() -> bool:
+            cluster = ask(f"{HOST}:{port}") if listens(HOST, port) else None
+            return cluster is not None and cluster.cluster_id == cluster_id
+
+        def death(status: int) -> BrokerError:
+            text = tail(self._folder.log, since=log_end) + tail(self._folder.output)
+            return cause_of_death(text, self.folder, status)
+
+        return Readiness(
+            answers,
+            death,
+            BrokerTimeoutError(f"the broker did not answer within {timeout:.0f} s", f"Its log: {self._folder.log}"),
+            slow=(10.0, "still starting: after a crash the broker reads its log back first"),
+        )
 
     def _configuration(self, port: int) -> str:
         if self._member is None:
@@ -264,39 +224,6 @@ class LocalBroker:
         if not self._record_startup:
             return [], False
         return [f"-XX:AOTCacheOutput={self._folder.recorded_cache}"], True
-
-    def _await_answer(self, port: int, cluster_id: str, timeout: float, log_end: int) -> None:
-        assert self._child is not None
-        started = time.monotonic()
-        told = False
-        while (waited := time.monotonic() - started) < timeout:
-            status = self._child.poll()
-            if status is not None:
-                text = tail(self._folder.log, since=log_end) + tail(self._folder.output)
-                raise cause_of_death(text, self._folder.path, status)
-            if listens(HOST, port):
-                cluster = ask(f"{HOST}:{port}")
-                if cluster is not None and cluster.cluster_id == cluster_id:
-                    return
-            if waited > 10 and not told:
-                told = True
-                self._say("still starting: after a crash the broker reads its log back first")
-            time.sleep(POLL)
-        raise BrokerTimeoutError(f"the broker did not answer within {timeout:.0f} s", f"Its log: {self._folder.log}")
-
-    def _abandon(self) -> None:
-        if self._child is None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(self._child.pid, 9)
-        self._reap()
-        self._folder.pid.unlink(missing_ok=True)
-
-    def _reap(self) -> None:
-        if self._child is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(10)
-            self._child = None
 
 
 def jars_folder(state_dir: Path) -> Path:

@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from infra.broker.diagnosis import cause_of_death, tail
-from infra.broker.errors import BrokerError, BrokerTimeoutError, DiskFullError, NotWritableError
-from infra.broker.exclusive import exclusive
+from infra.broker.errors import BrokerError, BrokerTimeoutError
 from infra.broker.jars import JarFolder, OnJar, parse_lock
 from infra.broker.launch import environment
 from infra.broker.local import jars_folder
 from infra.broker.ports import demand_free, free_port, is_free
 from infra.broker.probe import listens
-from infra.broker.process import ProcessRecord
+from infra.broker.server import LocalServer, Readiness
 from infra.cassandra.configuration import LOGBACK, Place, node_configuration, opened, options
 from infra.cassandra.java import find_java
 
@@ -36,10 +32,8 @@ ADDRESS = "127.0.0.1"
 HEAP = "384m"
 SPACE = 1024 * 1024 * 1024  # bytes free before a start: commit log, tables and their compaction
 START_TIMEOUT = 180.0  # seconds; after a crash the node reads its commit log back
-STOP_TIMEOUT = 30.0
 TOOL_TIMEOUT = 300.0
 READY = "Starting listening for CQL clients"
-POLL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +47,17 @@ class NodeStatus:
     log: Path
 
 
-class CassandraNode:
+class CassandraNode(LocalServer):
     """The node ``name`` of ``state_dir``. ``port`` and ``storage_port`` 0: those used last, or any free ones.
 
     ``jars``: a folder that servers and checkouts may share (default: MONMOUTH_JARS, else ``state_dir/jars``); a Java that had
     to be fetched is kept beside it. ``configuration`` adds to cassandra.yaml. ``seeds``: addresses of the ring's first nodes.
     ``managed``: ``tool`` can reach it, by a port for whoever is on this machine; without, there is none.
     """
+
+    name = "cassandra"
+    title = "Cassandra"
+    kept = "what it acknowledged is kept"
 
     def __init__(
         self,
@@ -77,7 +75,7 @@ class CassandraNode:
         say: Callable[[str], None] | None = None,
         on_jar: OnJar | None = None,
     ) -> None:
-        self.folder = state_dir.resolve() / name
+        super().__init__(state_dir.resolve() / name, say)
         self.address = address
         self._jars = JarFolder((jars or jars_folder(state_dir)).resolve(), parse_lock(LOCK.read_text()), whose="Cassandra's")
         self._port = port
@@ -85,10 +83,8 @@ class CassandraNode:
         self._seeds = tuple(seeds) or (address,)
         self._heap = heap
         self._configuration = dict(configuration or {})
-        self._say = say or (lambda _line: None)
         self._on_jar = on_jar
         self._management_port = free_port() if managed else 0
-        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def port(self) -> int:
@@ -104,19 +100,13 @@ class CassandraNode:
         return self._last()[1]
 
     @property
-    def pid(self) -> int | None:
-        """Of the running node."""
-        record = self._living()
-        return record.pid if record else None
-
-    @property
     def log(self) -> Path:
         return self.folder / "cassandra.log"
 
     def start(self, timeout: float = START_TIMEOUT) -> bool:
         """Start and wait until it takes connections; False if it ran already. Blocks; raises BrokerError and its kinds."""
-        self._make_folder()
-        with exclusive(self.folder / ".lock", timeout, "another start or stop of this node"):
+        self._make_folder("data", "commitlog", "saved_caches", "hints", "cdc_raw", "conf", "tmp")
+        with self._alone(timeout):
             record = self._living()
             if record is not None:
                 if self._port not in (0, record.port):
@@ -125,35 +115,13 @@ class CassandraNode:
                         "Stop it first with 'monmouth infra cassandra down', or leave the port out.",
                     )
                 return False
-            self._demand_space()
+            self._demand_space(SPACE)
             self._jars.ensure(self._on_jar)
             java = find_java(self._jars.path.parent)
             place = self._place()
             self._write_configuration(place)
             self._launch(str(java.path), place, timeout)
             return True
-
-    def stop(self, timeout: float = STOP_TIMEOUT) -> bool:
-        """SIGTERM, then SIGKILL after ``timeout`` seconds; False if none ran. The data stay."""
-        if not self.folder.is_dir():
-            return False
-        with exclusive(self.folder / ".lock", timeout + STOP_TIMEOUT, "another start or stop of this node"):
-            record = self._living()
-            if record is None:
-                self._pid_file.unlink(missing_ok=True)
-                return False
-            if not record.stop(timeout):
-                self._say(f"Cassandra did not end within {timeout:.0f} s and was killed; what it acknowledged is kept")
-            self._reap()
-            self._pid_file.unlink(missing_ok=True)
-            return True
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash would; it may be started again."""
-        record = self._living()
-        if record is not None:
-            record.kill()
-            self._reap()
 
     def status(self) -> NodeStatus:
         """As it is now."""
@@ -183,39 +151,6 @@ class CassandraNode:
         if done.returncode != 0:
             raise BrokerError(f"nodetool {' '.join(words)}: {(done.stderr or done.stdout).strip()[-300:]}", f"See {self.log}.")
         return done.stdout
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
-
-    @property
-    def _pid_file(self) -> Path:
-        return self.folder / "cassandra.pid"
-
-    def _living(self) -> ProcessRecord | None:
-        record = ProcessRecord.read(self._pid_file)
-        return record if record is not None and record.alive() else None
-
-    def _make_folder(self) -> None:
-        try:
-            for part in ("", "data", "commitlog", "saved_caches", "hints", "cdc_raw", "conf", "tmp"):
-                (self.folder / part).mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise NotWritableError(
-                f"cannot write {self.folder}: {error.strerror}",
-                "Give this user write access, or choose another place with MONMOUTH_STATE_DIR.",
-            ) from None
-
-    def _demand_space(self) -> None:
-        free = shutil.disk_usage(self.folder).free
-        if free < SPACE:
-            raise DiskFullError(
-                f"{free >> 20} MiB free at {self.folder}; Cassandra wants {SPACE >> 20} MiB",
-                "Free some space, or choose another place with MONMOUTH_STATE_DIR.",
-            )
 
     def _last(self) -> tuple[int, int]:
         """Ports of the last run: for clients, for other nodes; zeros before the first."""
@@ -248,48 +183,25 @@ class CassandraNode:
             "-cp",
             f"{self.folder}/conf{os.pathsep}{self._jars.class_path}",
         ]
-        try:
-            with self.log.open("wb") as output:
-                self._child = subprocess.Popen(
-                    [*line, "org.apache.cassandra.service.CassandraDaemon"],
-                    cwd=self._jars.path,
-                    env=environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            ProcessRecord.of(self._child.pid, place.port).write(self._pid_file)
-            self._await_ready(place, timeout)
-        except BaseException:  # Ctrl-C too: nothing may be left running
-            self._abandon()
-            raise
+        launch = partial(self._popen, [*line, "org.apache.cassandra.service.CassandraDaemon"])
+        self._run(launch, place.port, self._readiness(place, timeout), timeout)
 
-    def _await_ready(self, place: Place, timeout: float) -> None:
-        assert self._child is not None
-        started, told = time.monotonic(), False
-        while (waited := time.monotonic() - started) < timeout:
-            status = self._child.poll()
-            if status is not None:
-                raise cause_of_death(tail(self.log), self.folder, status, "Cassandra")
-            if READY in self.log.read_text(errors="replace") and listens(self.address, place.port):
-                return
-            if waited > 20 and not told:
-                told = True
-                self._say("still starting: after a crash Cassandra reads its commit log back first")
-            time.sleep(POLL)
-        raise BrokerTimeoutError(f"Cassandra did not answer within {timeout:.0f} s", f"Its log: {self.log}")
+    def _popen(self, line: Sequence[str]) -> subprocess.Popen[bytes]:
+        with self.log.open("wb") as output:
+            return subprocess.Popen(
+                line,
+                cwd=self._jars.path,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
-    def _abandon(self) -> None:
-        if self._child is None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(self._child.pid, 9)
-        self._reap()
-        self._pid_file.unlink(missing_ok=True)
-
-    def _reap(self) -> None:
-        if self._child is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(10)
-            self._child = None
+    def _readiness(self, place: Place, timeout: float) -> Readiness:
+        return Readiness(
+            answers=lambda: listens(self.address, place.port) and READY in self.log.read_text(errors="replace"),
+            death=lambda status: cause_of_death(tail(self.log), self.folder, status, self.title),
+            late=BrokerTimeoutError(f"Cassandra did not answer within {timeout:.0f} s", f"Its log: {self.log}"),
+            slow=(20.0, "still starting: after a crash Cassandra reads its commit log back first"),
+        )

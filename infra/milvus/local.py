@@ -10,19 +10,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from infra.broker.diagnosis import tail
-from infra.broker.exclusive import exclusive
 from infra.broker.ports import free_port, is_free
 from infra.broker.probe import listens
-from infra.broker.process import ProcessRecord
+from infra.broker.server import LocalServer, Readiness
 from infra.milvus import configuration
 from infra.milvus.configuration import HOST, PRIVATE, Ports, write_configuration
 from infra.milvus.errors import MilvusError, NotPrivateError
@@ -32,8 +28,6 @@ from infra.milvus.package import ServerFolder
 FOLDER_ENV = "MONMOUTH_MILVUS"
 DEFAULT_PORT = 19_530
 START_TIMEOUT = 120.0  # seconds
-STOP_TIMEOUT = 30.0
-POLL = 0.05
 SHOWN = 5
 
 
@@ -52,13 +46,16 @@ class MilvusStatus:
     log: Path
 
 
-class LocalMilvus:
+class LocalMilvus(LocalServer):
     """The server of ``state_dir``. ``port`` 0: the one used last, or any free one.
 
     ``programs``: a folder that several servers may share (default: MONMOUTH_MILVUS, else ``state_dir/milvus-server``).
     ``exposed``: let it listen on all interfaces, without a password, where the system does not let it be shut off.
     ``extra`` adds to its configuration, by dotted name. ``say`` gets a line for each thing worth telling.
     """
+
+    name = "milvus"
+    title = "the Milvus server"
 
     def __init__(
         self,
@@ -71,13 +68,11 @@ class LocalMilvus:
         say: Callable[[str], None] | None = None,
     ) -> None:
         state_dir = state_dir.resolve()
-        self.folder = state_dir / "milvus"
+        super().__init__(state_dir / "milvus", say)
         self._programs = ServerFolder((programs or server_folder(state_dir)).resolve())
         self._port = port
         self._exposed = exposed
         self._extra = dict(extra or {})
-        self._say = say or (lambda _line: None)
-        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -86,12 +81,6 @@ class LocalMilvus:
         if record is None:
             raise MilvusError(f"no Milvus server runs in {self.folder}", "Start it with 'monmouth infra milvus up'.")
         return f"http://{HOST}:{record.port}"
-
-    @property
-    def pid(self) -> int | None:
-        """Of the running server's keeper."""
-        record = self._living()
-        return record.pid if record else None
 
     def start(self, timeout: float = START_TIMEOUT) -> bool:
         """Starts and waits until it is healthy; False if it ran already. Blocks; raises MilvusError and its kinds."""
@@ -114,25 +103,6 @@ class LocalMilvus:
                 self._launch(port, private=False, timeout=timeout)
             return True
 
-    def stop(self, timeout: float = STOP_TIMEOUT) -> bool:
-        """SIGTERM, then SIGKILL after ``timeout`` seconds; False if none ran. The data stay."""
-        if not self.folder.is_dir():
-            return False
-        with self._alone(timeout + STOP_TIMEOUT):
-            record = self._living()
-            if record is not None and not record.stop(timeout):
-                self._say(f"the Milvus server did not end within {timeout:.0f} s and was killed; its data are kept")
-            self._reap()
-            self._pid.unlink(missing_ok=True)
-            return record is not None
-
-    def kill(self) -> None:
-        """SIGKILL, as a power cut would; it may be started again."""
-        record = self._living()
-        if record is not None:
-            record.kill()
-            self._reap()
-
     def status(self) -> MilvusStatus:
         """As it is now."""
         record = self._living()
@@ -141,17 +111,6 @@ class LocalMilvus:
         private = record is not None and Plan.read(self._plan).private
         return MilvusStatus(record is not None, answers, private, url, record.pid if record else None, self._log)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
-
-    @property
-    def _pid(self) -> Path:
-        return self.folder / "milvus.pid"
-
     @property
     def _plan(self) -> Path:
         return self.folder / "keeper.json"
@@ -159,22 +118,6 @@ class LocalMilvus:
     @property
     def _log(self) -> Path:
         return self.folder / "server.log"
-
-    def _living(self) -> ProcessRecord | None:
-        record = ProcessRecord.read(self._pid)
-        return record if record is not None and record.alive() else None
-
-    def _alone(self, timeout: float) -> AbstractContextManager[None]:
-        return exclusive(self.folder / ".lock", timeout, "another start or stop of this Milvus server")
-
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise MilvusError(
-                f"cannot write {self.folder}: {error.strerror}",
-                "Give this user write access, or choose another place with MONMOUTH_STATE_DIR.",
-            ) from None
 
     def _choose_port(self) -> int:
         if self._port:
@@ -200,32 +143,22 @@ class LocalMilvus:
             health=ports.health,
             private=private,
         ).write(self._plan)
-        try:
-            with self._log.open("wb") as log:
-                self._child = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "infra.milvus.keeper", str(self._plan)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            ProcessRecord.of(self._child.pid, port).write(self._pid)
-            self._await_answer(port, timeout)
-        except BaseException:  # Ctrl-C too: nothing may be left running
-            self._abandon()
-            raise
+        readiness = Readiness(
+            answers=lambda: listens(HOST, port),
+            death=lambda status: self._death(port, status),
+            late=MilvusError(f"the Milvus server was not healthy within {timeout:.0f} s", f"Its log: {self._log}"),
+        )
+        self._run(self._popen, port, readiness, timeout)
 
-    def _await_answer(self, port: int, timeout: float) -> None:
-        assert self._child is not None
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            status = self._child.poll()
-            if status is not None:
-                raise self._death(port, status)
-            if listens(HOST, port):
-                return
-            time.sleep(POLL)
-        raise MilvusError(f"the Milvus server was not healthy within {timeout:.0f} s", f"Its log: {self._log}")
+    def _popen(self) -> subprocess.Popen[bytes]:
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", "infra.milvus.keeper", str(self._plan)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def _death(self, port: int, status: int) -> MilvusError:
         if status == NOT_PRIVATE:
@@ -237,19 +170,6 @@ class LocalMilvus:
             return _busy(port)
         lines = [line for line in tail(self._log).splitlines() if line.strip()][-SHOWN:]
         return MilvusError("the Milvus server ended while it started:\n" + "\n".join(lines), f"Its log: {self._log}")
-
-    def _abandon(self) -> None:
-        if self._child is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._child.pid, 9)
-        self._reap()
-        self._pid.unlink(missing_ok=True)
-
-    def _reap(self) -> None:
-        if self._child is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(10)
-            self._child = None
 
 
 def server_folder(state_dir: Path) -> Path:

@@ -21,7 +21,7 @@ def nothing_to_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_little_space_is_said_before_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr("infra.broker.local.shutil.disk_usage", lambda _path: usage._replace(free=100 << 20))
+    monkeypatch.setattr("infra.broker.server.shutil.disk_usage", lambda _path: usage._replace(free=100 << 20))
     with pytest.raises(DiskFullError, match=r"100 MiB free .* wants 512 MiB") as caught:
         LocalBroker(tmp_path).start()
     assert "MONMOUTH_STATE_DIR" in caught.value.hint

@@ -42,7 +42,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr("infra.cassandra.node.shutil.disk_usage", lambda _path: usage._replace(free=5 << 20))
+    monkeypatch.setattr("infra.broker.server.shutil.disk_usage", lambda _path: usage._replace(free=5 << 20))
     with pytest.raises(DiskFullError, match="Cassandra wants"):
         CassandraNode(tmp_path).start()
 
