@@ -10,7 +10,6 @@ import sys
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +23,7 @@ from streams.errors import ConfigurationError, FencedError, StoreError
 from streams.ports.stores import VectorRow
 from tests.conftest import ROOT
 from tests.unit.stores.facts import ALICE, BOB, h
+from tests.unit.stores.recorder import Recorder
 from tests.unit.stores.test_vector_contract import row, unit
 
 pytestmark = pytest.mark.milvus
@@ -36,21 +36,6 @@ async def store(milvus_collection: Open) -> AsyncIterator[MilvusVectorStore]:
     made = milvus_collection()
     yield made
     await made.close()
-
-
-class Recorder:
-    """Passes calls on to the client, and notes them."""
-
-    def __init__(self, client: Any) -> None:
-        self.client = client
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        def call(*arguments: Any, **options: Any) -> Any:
-            self.calls.append((name, options))
-            return getattr(self.client, name)(*arguments, **options)
-
-        return call
 
 
 async def test_every_read_follows_the_own_write(store: MilvusVectorStore) -> None:
@@ -78,7 +63,7 @@ async def test_who_is_told_waits_only_when_others_wrote(store: MilvusVectorStore
     gateway._client = recorder = Recorder(gateway._client)
 
     def asked() -> int:
-        return [name for name, _ in recorder.calls].count("_get_connection")
+        return recorder.count("_get_connection")
 
     gateway.catch_up()
     await gateway.search(ALICE, unit(1)[0], 5)
@@ -102,13 +87,13 @@ async def test_an_owner_waits_for_its_own_rows_only(store: MilvusVectorStore) ->
     store._client = recorder = Recorder(store._client)
     owner = await store.claim(LANE)
     await owner.find([(ALICE, h(99))])
-    before = [name for name, _ in recorder.calls].count("_get_connection")
+    before = recorder.count("_get_connection")
     await owner.upsert([row(1)])
     assert await owner.find([(ALICE, h(2))]) == [None]
-    assert [name for name, _ in recorder.calls].count("_get_connection") == before
+    assert recorder.count("_get_connection") == before
     (found,) = await owner.find([(ALICE, h(1))])
     assert found is not None
-    assert [name for name, _ in recorder.calls].count("_get_connection") == before + 1
+    assert recorder.count("_get_connection") == before + 1
 
 
 async def test_delete_answers_with_a_count_which_nobody_reads(store: MilvusVectorStore) -> None:
@@ -165,6 +150,7 @@ import asyncio, os, signal, sys
 from connectors.stores.milvus import MilvusVectorStore
 from streams.errors import FencedError
 from tests.unit.stores.facts import ALICE, h
+from tests.unit.stores.recorder import Recorder
 from tests.unit.stores.test_vector_contract import row, unit
 async def main():
     store = MilvusVectorStore(sys.argv[1], sys.argv[2])

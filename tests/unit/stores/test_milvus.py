@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymilvus import MilvusClient
 
 from connectors.stores import LmdbVectorStore, open_vector_store
 from connectors.stores.milvus import MilvusVectorStore
@@ -20,6 +19,7 @@ from streams.errors import ConfigurationError, StoreError
 from streams.ports.stores import VectorRow
 from streams.settings import Settings
 from tests.unit.stores.facts import ALICE, BOB, h
+from tests.unit.stores.recorder import Calls, Recorder
 from tests.unit.stores.test_vector_contract import row, unit
 
 
@@ -30,29 +30,14 @@ async def store(tmp_path: Path) -> AsyncIterator[MilvusVectorStore]:
     await made.close()
 
 
-class Recorder:
-    """Passes calls on to the client, and notes them."""
-
-    def __init__(self, client: MilvusClient) -> None:
-        self.client = client
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        def call(*arguments: Any, **options: Any) -> Any:
-            self.calls.append((name, options))
-            return getattr(self.client, name)(*arguments, **options)
-
-        return call
-
-
 @pytest.fixture
-def calls(store: MilvusVectorStore) -> list[tuple[str, dict[str, Any]]]:
+def calls(store: MilvusVectorStore) -> Calls:
     recorder = Recorder(store._client)
     store._client = recorder
     return recorder.calls
 
 
-async def test_writes_are_upserts_of_distinct_keys(store: MilvusVectorStore, calls: list[tuple[str, dict[str, Any]]]) -> None:
+async def test_writes_are_upserts_of_distinct_keys(store: MilvusVectorStore, calls: Calls) -> None:
     """Half an unacknowledged batch may be there after a crash; it comes again and must not double."""
     rows = [row(n) for n in range(30)]
     await store.upsert(rows[:10])
@@ -75,9 +60,7 @@ async def test_the_index_is_exact(store: MilvusVectorStore) -> None:
     assert index["metric_type"] == "IP"
 
 
-async def test_rows_are_flushed_before_a_search_scans_them_slowly(
-    store: MilvusVectorStore, calls: list[tuple[str, dict[str, Any]]]
-) -> None:
+async def test_rows_are_flushed_before_a_search_scans_them_slowly(store: MilvusVectorStore, calls: Calls) -> None:
     await store.upsert([row(n, vector=v) for n, v in enumerate(unit(1, FLUSH_AFTER))])
     await store.search(ALICE, unit(1)[0], 1)
     assert "flush" not in [name for name, _ in calls]
@@ -87,7 +70,7 @@ async def test_rows_are_flushed_before_a_search_scans_them_slowly(
     assert [name for name, _ in calls].count("flush") == 1
 
 
-async def test_batches_are_cut(store: MilvusVectorStore, calls: list[tuple[str, dict[str, Any]]]) -> None:
+async def test_batches_are_cut(store: MilvusVectorStore, calls: Calls) -> None:
     await store.upsert([row(n, vector=v) for n, v in enumerate(unit(1, 2_100))])
     await store.delete([(ALICE, h(n)) for n in range(2_050)])
     assert [name for name, _ in calls] == ["upsert"] * 3 + ["delete"] * 3
