@@ -36,35 +36,25 @@ from streams.ops.health.providers.broker import Broker, Groups
 from streams.ops.reporter import reporting, this_process
 from streams.ports.embedder import Embedder
 from streams.ports.log import TopicPartition
-from streams.ports.search import PooledSearch
 from streams.ports.stores import Catching, MemoryStore, VectorStore
 from streams.probe_server import ProbeServer, serve_probes
 from streams.producer.records import parse_agents
 from streams.runtime.kafka.client import KafkaClient
 from streams.serving import probes as probing
-from streams.serving.access import AccessTail, Doorkeeping
+from streams.serving.access import Doorkeeping
 from streams.serving.app import create_app
 from streams.serving.attempts import Attempts
 from streams.serving.cache.finder import CachedFinder
-from streams.serving.cache.freshness import Freshness
-from streams.serving.cache.levels import Limits
 from streams.serving.cache.state import cache_state
-from streams.serving.chain import ChainTail
 from streams.serving.commands import KafkaCommandLog
-from streams.serving.context.finder import ContextFinder
-from streams.serving.context.nearest import Nearest
 from streams.serving.context.proven import ProvenContexts
-from streams.serving.context.shared import SharedFinder
 from streams.serving.degraded import DegradableVectors
 from streams.serving.eraser import Eraser
-from streams.serving.erasures import ErasureTail
 from streams.serving.feed.log import FeedLog
 from streams.serving.feed.stream import Feeds
 from streams.serving.final_logs import LogProver
+from streams.serving.finders import Finders
 from streams.serving.gate import Gate
-from streams.serving.graph.ranking import GraphRanking, asks_graph
-from streams.serving.graph.reads import GraphReads
-from streams.serving.graph.tail import EdgeTail
 from streams.serving.messages.desk import MessageDesk
 from streams.serving.messages.topic import MessageTail, MessageWriter
 from streams.serving.ops.dashboard import Dashboard
@@ -72,26 +62,21 @@ from streams.serving.ops.health import SystemHealth
 from streams.serving.ops.live import Live
 from streams.serving.ops.operations import Operations
 from streams.serving.packages import Packages
-from streams.serving.progress import ProgressTail, Tip
+from streams.serving.progress import Tip
 from streams.serving.proofs import Prover
-from streams.serving.reads import MemoryReads
 from streams.serving.registry.log import RegistryLog
-from streams.serving.retrieval.hybrid import Hybrid
-from streams.serving.retrieval.indexes import AgentIndexes
-from streams.serving.retrieval.pooled import Pooled
-from streams.serving.retrieval.zone import ZoneRanking
-from streams.serving.roots import RootTail
 from streams.serving.services import Services
-from streams.serving.sessions import Closer, SessionTail
+from streams.serving.sessions import Closer
 from streams.serving.states import AgentStates
 from streams.serving.sync.desk import SyncDesk, rules_of
 from streams.serving.sync.snapshots import Snapshots, StoreFacts
 from streams.serving.tail import TopicTail
+from streams.serving.tails import Tails
 from streams.serving.vectors import QueryVectors
 from streams.serving.waits import Waits
 from streams.serving.write_token import WriteTokens
-from streams.settings import GATEWAY, CacheSettings, Settings
-from streams.signing import Signer, Verifier, load_or_create_signer
+from streams.settings import GATEWAY, Settings
+from streams.signing import Verifier, load_or_create_signer
 from streams.store_probes import memory_store_probe
 from streams.switches import FILE as SWITCHES
 from streams.switches import Switches
@@ -134,11 +119,6 @@ def _told(vectors: VectorStore, operations: Operations) -> Callable[[Tip], None]
     return moved
 
 
-def _pooled(vectors: VectorStore) -> PooledSearch | None:
-    """The store's own search over many agents, if it has one."""
-    return vectors if isinstance(vectors, PooledSearch) else None
-
-
 def _told_if_broken(task: asyncio.Task[None]) -> None:
     """Nobody waits for these while the gateway serves, so what ended one would never be heard of."""
     if not task.cancelled() and (error := task.exception()) is not None:
@@ -161,88 +141,35 @@ class Gateway:
         self.port = self.metrics_port = 0
         settings = settings.model_copy(update={"kafka": settings.kafka.as_role(GATEWAY)})
         self._settings = settings
+        self._verifier = verifier
         self._keys = open_keys(settings)
         self.operations = Operations(settings.kafka)
-        self.chain = ChainTail(settings.kafka, verifier, settings.gateway.barrier_seconds, self.operations.step)
-        self.roots = RootTail(settings.kafka, settings.gateway.barrier_seconds)
-        self.sessions = SessionTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
-        self.edges = EdgeTail(settings.kafka, settings.graph, settings.gateway.barrier_seconds, self._final)
-        self.progress = ProgressTail(settings.kafka, settings.gateway.barrier_seconds, _told(stores.vectors, self.operations))
-        self._erasures = ErasureTail(settings.kafka, settings.gateway.barrier_seconds)
-        self.access = AccessTail(settings.kafka, verifier, settings.gateway.barrier_seconds)
-        signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
-        self._commands = KafkaCommandLog(settings.kafka, signer, strict=settings.security.commands == "signed")
+        self.tails = Tails(settings, verifier, self.operations.step, _told(stores.vectors, self.operations))
+        self._signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+        self._commands = KafkaCommandLog(settings.kafka, self._signer, strict=settings.security.commands == "signed")
         self._vectors = QueryVectors(embedder)
+        self._dimension = embedder.dimension
         client = KafkaClient(settings.kafka)
         self._feed_log = FeedLog(lambda fold: TopicTail(settings.kafka, MEMORY_LOG, fold, newest=True), client.reader, verifier)
         self._registry = RegistryLog(settings.kafka, settings.gateway.barrier_seconds)
         vectors = DegradableVectors(stores.vectors, Switches(settings.path(SWITCHES)))
-        reads = MemoryReads(self.chain, stores.memories)
-        graph = GraphReads(self.chain, self.edges)
-        indexes = AgentIndexes(stores.memories, vectors, self.chain, embedder.dimension, settings.rag.index_mib << 20)
-        vectors.changed = indexes.drop_all
-        hybrid = Hybrid(reads, indexes, self._vectors, Nearest(reads, vectors, self._vectors))
-        ranking = GraphRanking(hybrid, graph)
-        proofs = Prover(reads, stores.memories, self.roots, self._keys, settings.gateway.proof_seconds)
-        finder = ContextFinder(reads, ranking, self._vectors, settings.rag)
-        kept = CachedFinder(
-            finder,
-            reads,
-            Freshness(self.chain, stores.memories, [vectors]),  # all of an agent that is read, but the graph
-            _limits(settings.cache),
-            elsewhere=lambda request: asks_graph(request.query),
+        finders = Finders(
+            settings,
+            self.tails,
+            memories=stores.memories,
+            vectors=vectors,
+            query_vectors=self._vectors,
+            dimension=embedder.dimension,
         )
-        operator, tokens = _tokens(settings)
-        partner = _partner_token(settings)
         names = store_components(settings)
-        dashboard = self._dashboard(kept, names)
-        probes = probing.Probes(
-            {
-                "broker": probing.broker_probe(self.chain),
-                "chain_view": probing.chain_view_probe(self.chain),
-                names[MEMORIES]: memory_store_probe(stores.memories),
-                names[VECTORS]: probing.vector_store_probe(vectors, embedder.dimension),
-                "embedder": probing.embedder_probe(self._vectors),
-                "graph_view": probing.graph_probe(self.edges),
-                "dashboard": probing.board_probe(lambda: self.operations.broken),
-            }
-        )
+        probes = self._component_probes(names, stores.memories, vectors)
         specs = stream_agents()
         watching = self._groups_watch(specs)
         self.monitor = Monitor([*local(settings), *([watching] if watching else [])], pace_of(settings.health))
         self._system = self._system_health(specs, probes, watching)
         self._app: FastAPI | None = None
-        self._messages = self._message_tail(verifier, signer) if settings.gateway.messages else None
-        self.services = Services(
-            chain=self.chain,
-            reads=reads,
-            finder=kept,
-            zones=ContextFinder(reads, ZoneRanking(reads, vectors, self._vectors), self._vectors, settings.rag),
-            commands=self._commands,
-            proofs=proofs,
-            sessions=self.sessions,
-            packages=Packages(proofs, self._commands, signer, verifier),
-            logs=LogProver(self.roots),
-            vectors=self._vectors,
-            reader=default_reader(),
-            gate=Gate(operator, settings.gateway.host, tokens, self.access, partner),
-            doors=Doorkeeping(self.access, tokens, Attempts(time.monotonic), _authority(settings, verifier)),
-            shared=SharedFinder(
-                reads, Pooled(reads, indexes, self._vectors, _pooled(stores.vectors)), self._vectors, settings.rag
-            ),
-            graph=graph,
-            feeds=Feeds(self._feed_log, reads),
-            waits=Waits(reads, stores.vectors, self.progress, WriteTokens(self._keys), settings.kafka.partitions),
-            proven=ProvenContexts(finder, proofs, reads),
-            eraser=self._eraser(stores, embedder.dimension, signer, kept, indexes),
-            registry=self._registry,
-            sync=self._sync(stores.memories),
-            states=AgentStates(proofs, reads, self.roots, self.roots, self.progress, settings.kafka.partitions),
-            dashboard=dashboard,
-            live=Live(dashboard, self.operations.changed),
-            probes=probes,
-            health=self._system,
-        )
+        self._messages = self._message_tail() if settings.gateway.messages else None
+        self.services = self._wired(stores, finders, probes, names)
         self._metrics: ProbeServer | None = None
         self.health = Health(settings.probes.live_seconds)
         self._looked: Look | None = None
@@ -272,13 +199,7 @@ class Gateway:
         self.port, self.metrics_port = listener.getsockname()[1], self._metrics.port
         measure_disk(self._settings.state_dir)
         self.operations.start()
-        self.chain.start()
-        self.roots.start()
-        self.sessions.start()
-        self.edges.start()
-        self.progress.start()
-        self._erasures.start()
-        self.access.start()
+        self.tails.start()
         self._app = create_app(self.services, gateway.host)
         if self._messages is not None:
             self._messages.start()
@@ -297,7 +218,7 @@ class Gateway:
             asyncio.create_task(self._probe(), name="probes"),
             asyncio.create_task(self.monitor.run(), name="health monitor"),
             asyncio.create_task(watch(self.health, self._look), name="health"),
-            asyncio.create_task(Closer(self.sessions, self._commands).run(), name="sessions"),
+            asyncio.create_task(Closer(self.tails.sessions, self._commands).run(), name="sessions"),
             asyncio.create_task(self._tend(), name="cache"),
             asyncio.create_task(self.services.live.run(), name="dashboard"),
             asyncio.create_task(self.services.eraser.resume(), name="erasures"),
@@ -327,24 +248,66 @@ class Gateway:
         await self._feed_log.stop()
         await self._registry.stop()
         await self.operations.stop()
-        await self.chain.stop()
-        await self.roots.stop()
-        await self.sessions.stop()
-        await self.edges.stop()
-        await self.progress.stop()
-        await self._erasures.stop()
-        await self.access.stop()
+        await self.tails.stop()
         await self._commands.stop()
         await asyncio.to_thread(self._vectors.close)
         self._keys.close()
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.stop)
 
+    def _wired(self, stores: Stores, finders: Finders, probes: probing.Probes, names: Mapping[str, str]) -> Services:
+        settings, tails, reads = self._settings, self.tails, finders.reads
+        partitions = settings.kafka.partitions
+        operator, tokens = _tokens(settings)
+        dashboard = self._dashboard(finders.cached, names)
+        proofs = Prover(reads, stores.memories, tails.roots, self._keys, settings.gateway.proof_seconds)
+        return Services(
+            chain=tails.chain,
+            reads=reads,
+            finder=finders.cached,
+            zones=finders.zones,
+            commands=self._commands,
+            proofs=proofs,
+            sessions=tails.sessions,
+            packages=Packages(proofs, self._commands, self._signer, self._verifier),
+            logs=LogProver(tails.roots),
+            vectors=self._vectors,
+            reader=default_reader(),
+            gate=Gate(operator, settings.gateway.host, tokens, tails.access, _partner_token(settings)),
+            doors=Doorkeeping(tails.access, tokens, Attempts(time.monotonic), _authority(settings, self._verifier)),
+            shared=finders.shared,
+            graph=finders.graph,
+            feeds=Feeds(self._feed_log, reads),
+            waits=Waits(reads, stores.vectors, tails.progress, WriteTokens(self._keys), partitions),
+            proven=ProvenContexts(finders.fresh, proofs, reads),
+            eraser=self._eraser(stores, finders),
+            registry=self._registry,
+            sync=self._sync(stores.memories),
+            states=AgentStates(proofs, reads, tails.roots, tails.roots, tails.progress, partitions),
+            dashboard=dashboard,
+            live=Live(dashboard, self.operations.changed),
+            probes=probes,
+            health=self._system,
+        )
+
+    def _component_probes(self, names: Mapping[str, str], memories: MemoryStore, vectors: VectorStore) -> probing.Probes:
+        return probing.Probes(
+            {
+                "broker": probing.broker_probe(self.tails.chain),
+                "chain_view": probing.chain_view_probe(self.tails.chain),
+                names[MEMORIES]: memory_store_probe(memories),
+                names[VECTORS]: probing.vector_store_probe(vectors, self._dimension),
+                "embedder": probing.embedder_probe(self._vectors),
+                "graph_view": probing.graph_probe(self.tails.edges),
+                "dashboard": probing.board_probe(lambda: self.operations.broken),
+            }
+        )
+
     def _dashboard(self, kept: CachedFinder, names: Mapping[str, str]) -> Dashboard:
         return Dashboard(
             self.operations.board,
-            self.chain.view,
-            self.roots,
+            self.tails.chain.view,
+            self.tails.roots,
             lambda: cache_state(kept),
             lambda: self.operations.complaint,
             stores={"memory_store": names[MEMORIES], "vector_store": names[VECTORS]},
@@ -370,48 +333,47 @@ class Gateway:
             itself=(GATEWAY, this_process()),
         )
 
-    def _message_tail(self, verifier: Verifier, signer: Signer) -> MessageTail:
+    def _message_tail(self) -> MessageTail:
         writer = MessageWriter(self._settings.kafka)
 
         def app() -> FastAPI:
             assert self._app is not None
             return self._app
 
-        return MessageTail(self._settings.kafka, MessageDesk(app, self.access, verifier, signer, writer), writer)
+        return MessageTail(
+            self._settings.kafka, MessageDesk(app, self.tails.access, self._verifier, self._signer, writer), writer
+        )
 
     def _sync(self, memories: MemoryStore) -> SyncDesk:
-        facts = StoreFacts(memories, self.chain)
+        chain, partitions = self.tails.chain, self._settings.kafka.partitions
+        facts = StoreFacts(memories, chain)
         rules = rules_of(parse_agents(self._settings.chain.agents))
-        return SyncDesk(self.chain, self.progress, facts, Snapshots(facts, self.chain), self._settings.kafka.partitions, rules)
+        return SyncDesk(chain, self.tails.progress, facts, Snapshots(facts, chain), partitions, rules)
 
-    def _eraser(self, stores: Stores, dimension: int, signer: Signer, finder: CachedFinder, indexes: AgentIndexes) -> Eraser:
+    def _eraser(self, stores: Stores, finders: Finders) -> Eraser:
         return Eraser(
             commands=self._commands,
-            erasures=self._erasures,
-            roots=self.roots,
+            erasures=self.tails.erasures,
+            roots=self.tails.roots,
             memories=stores.memories,
             vectors=stores.vectors,
-            dimension=dimension,
+            dimension=self._dimension,
             keys=self._keys,
-            signer=signer,
+            signer=self._signer,
             folder=self._settings.path(ERASURES),
             installation=self._settings.security.installation,
-            purges=(finder.purge, indexes.drop),
+            purges=(finders.cached.purge, finders.indexes.drop),
         )
 
     async def _position(self, stream_agent: str, place: TopicPartition) -> int | None:
         try:
-            standing = await self.progress.fresh(stream_agent, place.partition)
+            standing = await self.tails.progress.fresh(stream_agent, place.partition)
         except MonmouthError:  # that checkpoints cannot be read now is no failure of the broker
             return None
         return None if standing is None else standing.offsets.get(place.topic)
 
     def _rewinding(self, stream_agent: str) -> bool:
         return self._system.rewinding(stream_agent)
-
-    def _final(self) -> int | None:
-        final = self.chain.view.final
-        return final.number if final else None
 
     async def _probe(self) -> None:
         """Keeps health gauges and probes true between health requests. It has started when all parts have once been there."""
@@ -460,12 +422,6 @@ async def run_gateway(
 
 def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _limits(settings: CacheSettings) -> Limits | None:
-    if not settings.enabled:
-        return None
-    return Limits(size=settings.size_mb << 20, hot=settings.l1_entries, ttl=settings.ttl_seconds)
 
 
 def _tokens(settings: Settings) -> tuple[str | None, Tokens]:
