@@ -99,8 +99,16 @@ async def test_each_metric_moves_with_its_event(kafka_settings: Settings, monkey
 
 async def _events(settings: Settings, gateway: Gateway, pipeline: Small, page: Page) -> None:
     agent = pipeline.node.chain.agents[0]
-    name = "0x" + agent.hex()
     await pipeline.agree()
+    await _blocks(pipeline, page)
+    await _reorg(pipeline, page)
+    await _calls(settings, gateway, agent, page)
+    await _garbage(settings, page)
+    await _messages(settings, agent, page)
+    await _levels(page)
+
+
+async def _blocks(pipeline: Small, page: Page) -> None:
     async with page.moves(
         "monmouth_producer_blocks_total",
         "monmouth_producer_transactions_total",
@@ -130,6 +138,9 @@ async def _events(settings: Settings, gateway: Gateway, pipeline: Small, page: P
         while (await page.sums())["monmouth_throughput_tps"] == 0:  # it is of the last second
             pipeline.advance(1)
             await asyncio.sleep(0.2)
+
+
+async def _reorg(pipeline: Small, page: Page) -> None:
     for last in (serving.REORG_DEPTH, producing.REORG_DEPTH):
         last.set(0)  # an earlier test of this process may have left the depth that comes
     async with page.moves(
@@ -144,6 +155,10 @@ async def _events(settings: Settings, gateway: Gateway, pipeline: Small, page: P
     ):
         reorganised(pipeline, 2)
         await pipeline.agree()
+
+
+async def _calls(settings: Settings, gateway: Gateway, agent: bytes, page: Page) -> None:
+    name = "0x" + agent.hex()
     async with AsyncClient(gateway.url, token=operator_token(settings)) as client:
         async with page.moves("monmouth_memories_stored_total", "monmouth_http_request_latency_ms_count"):
             stored = await client.store(name, "the pool of dai and ether pays well", timestamp=1)
@@ -158,15 +173,24 @@ async def _events(settings: Settings, gateway: Gateway, pipeline: Small, page: P
                 await client.query_context(name, "what pays well")
         async with page.moves("monmouth_memories_forgotten_total"):
             await client.forget(name, stored.memory_id)
-        async with page.moves("monmouth_runtime_dead_letters_total"), stranger(settings) as foe:
-            await foe.write(topics.COMMANDS, [GARBAGE], partition=0)
-        async with page.moves("monmouth_unreadable_records_total"), stranger(settings) as foe:
-            await foe.write(topics.ROOTS, [GARBAGE], partition=0)
-        signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
-        verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
-        messages = page.moves("monmouth_cross_exex_messages_total", "monmouth_messages_total")
-        async with messages, MessageClient(settings.kafka, verifier, signer) as asker:
-            await asker.ask("AgentMemoryState", agent, seconds=20)
+
+
+async def _garbage(settings: Settings, page: Page) -> None:
+    async with page.moves("monmouth_runtime_dead_letters_total"), stranger(settings) as foe:
+        await foe.write(topics.COMMANDS, [GARBAGE], partition=0)
+    async with page.moves("monmouth_unreadable_records_total"), stranger(settings) as foe:
+        await foe.write(topics.ROOTS, [GARBAGE], partition=0)
+
+
+async def _messages(settings: Settings, agent: bytes, page: Page) -> None:
+    signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
+    verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
+    messages = page.moves("monmouth_cross_exex_messages_total", "monmouth_messages_total")
+    async with messages, MessageClient(settings.kafka, verifier, signer) as asker:
+        await asker.ask("AgentMemoryState", agent, seconds=20)
+
+
+async def _levels(page: Page) -> None:
     said = await page.sums()
     levels = {
         "monmouth_agents_active_total",

@@ -35,6 +35,10 @@ SHADES_OPEN = json.dumps({"type": "enum", "name": "Shade", "symbols": ["LIGHT"],
 UNION = record(LONG, ("b", ["null", "string"], None))
 
 
+SUBJECT = "/subjects/peer-value"
+TEST = "/compatibility/subjects/peer-value/versions"
+
+
 @dataclass(frozen=True)
 class Call:
     """``known``: how Apicurio differs here and why, or nothing."""
@@ -48,9 +52,18 @@ class Call:
 
 
 def calls() -> Iterator[Call]:
-    """All of them."""
-    s = "/subjects/peer-value"
-    test = "/compatibility/subjects/peer-value/versions"
+    """All of them, in their order: each part goes on from what those before have left."""
+    yield from _levels_of_all()
+    yield from _nothing_there()
+    yield from _registered()
+    yield from _versions()
+    yield from _compatible()
+    yield from _elsewhere()
+    yield from _level_of_one()
+    yield from _deleted()
+
+
+def _levels_of_all() -> Iterator[Call]:
     yield Call(
         "types",
         "GET",
@@ -61,49 +74,67 @@ def calls() -> Iterator[Call]:
     yield Call("the level of all", "GET", "/config")
     yield Call("a level that is none", "PUT", "/config", body={"compatibility": "SIDEWAYS"})
     yield Call("the mode of all", "GET", "/mode")
-    yield Call("a subject that is not there", "GET", f"{s}/versions")
-    yield Call("its latest version", "GET", f"{s}/versions/latest")
-    yield Call("looking up in it", "POST", s, ONE)
+
+
+def _nothing_there() -> Iterator[Call]:
+    yield Call("a subject that is not there", "GET", f"{SUBJECT}/versions")
+    yield Call("its latest version", "GET", f"{SUBJECT}/versions/latest")
+    yield Call("looking up in it", "POST", SUBJECT, ONE)
     yield Call("an id that is not there", "GET", "/schemas/ids/99999999")
-    yield Call("no schema", "POST", f"{s}/versions", '{"type": "nothing"}')
-    yield Call("no JSON", "POST", f"{s}/versions", "{")
-    yield Call("the first version", "POST", f"{s}/versions", ONE)
-    yield Call("the same again", "POST", f"{s}/versions", ONE)
-    yield Call("the same in another layout", "POST", f"{s}/versions", REORDERED)
-    yield Call("the same with a full name", "POST", f"{s}/versions", FULL_NAME)
-    yield Call("looking it up", "POST", s, ONE)
-    yield Call("looking it up in another layout", "POST", s, REORDERED)
-    yield Call("looking up another", "POST", s, WIDENED)
-    yield Call("one that cannot read it", "POST", f"{s}/versions", WITHOUT)
-    yield Call("one of another type", "POST", f"{s}/versions", RETYPED)
-    yield Call("one with a default", "POST", f"{s}/versions", WITH_DEFAULT)
-    yield Call("one that promotes", "POST", f"{s}/versions", WIDENED)
-    yield Call("versions", "GET", f"{s}/versions")
-    yield Call("version 1", "GET", f"{s}/versions/1")
-    yield Call("latest", "GET", f"{s}/versions/latest")
-    yield Call("the text of latest", "GET", f"{s}/versions/latest/schema")
-    yield Call("version 9", "GET", f"{s}/versions/9")
+    yield Call("no schema", "POST", f"{SUBJECT}/versions", '{"type": "nothing"}')
+    yield Call("no JSON", "POST", f"{SUBJECT}/versions", "{")
+
+
+def _registered() -> Iterator[Call]:
+    yield Call("the first version", "POST", f"{SUBJECT}/versions", ONE)
+    yield Call("the same again", "POST", f"{SUBJECT}/versions", ONE)
+    yield Call("the same in another layout", "POST", f"{SUBJECT}/versions", REORDERED)
+    yield Call("the same with a full name", "POST", f"{SUBJECT}/versions", FULL_NAME)
+    yield Call("looking it up", "POST", SUBJECT, ONE)
+    yield Call("looking it up in another layout", "POST", SUBJECT, REORDERED)
+    yield Call("looking up another", "POST", SUBJECT, WIDENED)
+    yield Call("one that cannot read it", "POST", f"{SUBJECT}/versions", WITHOUT)
+    yield Call("one of another type", "POST", f"{SUBJECT}/versions", RETYPED)
+    yield Call("one with a default", "POST", f"{SUBJECT}/versions", WITH_DEFAULT)
+    yield Call("one that promotes", "POST", f"{SUBJECT}/versions", WIDENED)
+
+
+def _versions() -> Iterator[Call]:
+    yield Call("versions", "GET", f"{SUBJECT}/versions")
+    yield Call("version 1", "GET", f"{SUBJECT}/versions/1")
+    yield Call("latest", "GET", f"{SUBJECT}/versions/latest")
+    yield Call("the text of latest", "GET", f"{SUBJECT}/versions/latest/schema")
+    yield Call("version 9", "GET", f"{SUBJECT}/versions/9")
     yield Call(
         "version 0",
         "GET",
-        f"{s}/versions/0",
+        f"{SUBJECT}/versions/0",
         known="Confluent's documentation: 422 with 42202 for a version that is no valid one.",
     )
     yield Call(
         "version x",
         "GET",
-        f"{s}/versions/x",
+        f"{SUBJECT}/versions/x",
         known="Confluent's documentation: 422 with 42202 for a version that is no valid one.",
     )
+
+
+def _compatible() -> Iterator[Call]:
     yield Call("subjects", "GET", "/subjects")
-    yield Call("is one readable", "POST", f"{test}/latest", FEWER)
-    yield Call("is one not", "POST", f"{test}/latest", WITHOUT)
-    yield Call("is one not, against all", "POST", test, RETYPED)
-    yield Call("against version 9", "POST", f"{test}/9", FEWER)
+    yield Call("is one readable", "POST", f"{TEST}/latest", FEWER)
+    yield Call("is one not", "POST", f"{TEST}/latest", WITHOUT)
+    yield Call("is one not, against all", "POST", TEST, RETYPED)
+    yield Call("against version 9", "POST", f"{TEST}/9", FEWER)
+
+
+def _elsewhere() -> Iterator[Call]:
     yield Call("the same schema elsewhere", "POST", "/subjects/second-value/versions", ONE)
     yield Call("an enum", "POST", "/subjects/shade-value/versions", SHADES)
     yield Call("an enum with more", "POST", "/subjects/shade-value/versions", SHADES_MORE)
     yield Call("an enum with fewer and a default", "POST", "/subjects/shade-value/versions", SHADES_OPEN)
+
+
+def _level_of_one() -> Iterator[Call]:
     yield Call(
         "a level of one subject that has none",
         "GET",
@@ -117,28 +148,34 @@ def calls() -> Iterator[Call]:
     yield Call("level none", "PUT", "/config/second-value", body={"compatibility": "NONE"})
     yield Call("anything goes", "POST", "/subjects/second-value/versions", RETYPED)
     yield Call("clear the level", "DELETE", "/config/second-value")
+
+
+def _deleted() -> Iterator[Call]:
     yield Call(
         "permanent before soft",
         "DELETE",
-        f"{s}/versions/1?permanent=true",
+        f"{SUBJECT}/versions/1?permanent=true",
         known="Same code; Confluent's documentation knows 404 here, and no 409.",
     )
-    yield Call("delete version 1", "DELETE", f"{s}/versions/1")
-    yield Call("versions after it", "GET", f"{s}/versions")
+    yield Call("delete version 1", "DELETE", f"{SUBJECT}/versions/1")
+    yield Call("versions after it", "GET", f"{SUBJECT}/versions")
     yield Call(
-        "delete it again", "DELETE", f"{s}/versions/1", known="Same code; Confluent's documentation knows 404 here, and no 409."
+        "delete it again",
+        "DELETE",
+        f"{SUBJECT}/versions/1",
+        known="Same code; Confluent's documentation knows 404 here, and no 409.",
     )
-    yield Call("delete version 9", "DELETE", f"{s}/versions/9")
+    yield Call("delete version 9", "DELETE", f"{SUBJECT}/versions/9")
     yield Call(
         "delete the subject",
         "DELETE",
-        s,
+        SUBJECT,
         known="Version 1 was deleted before: Confluent deletes and tells the versions that live.",
     )
     yield Call("subjects after it", "GET", "/subjects")
     yield Call("deleted subjects too", "GET", "/subjects?deleted=true")
-    yield Call("delete it for good", "DELETE", f"{s}?permanent=true")
-    yield Call("it is gone", "GET", f"{s}/versions")
+    yield Call("delete it for good", "DELETE", f"{SUBJECT}?permanent=true")
+    yield Call("it is gone", "GET", f"{SUBJECT}/versions")
 
 
 COMPARED = ("subject", "version", "is_compatible", "compatibility", "compatibilityLevel", "mode")

@@ -20,7 +20,7 @@ from streams.signing import Signer, Verifier, load_or_create_signer
 from streams.vault.sealing import open_keys
 from tests.identity import member
 from tests.integration.serving.broker import SIGNER, log_writer
-from tests.integration.serving.test_gateway import FIRST, GENESIS, with_free_ports
+from tests.integration.serving.live import FIRST, GENESIS, with_free_ports
 from tests.serving_fakes import FakeEmbedder
 from tests.steps import step_new
 from tests.unit.serving.world import upsert

@@ -140,8 +140,8 @@ class World:
         self.memories = memories or FakeMemoryStore()
         self.index = index or FakeVectorStore()
         self.embedder = FakeEmbedder()
-        signer = Signer(signing_key)
-        self.access = FakeAccess(signer)
+        self.signer = Signer(signing_key)
+        self.access = FakeAccess(self.signer)
         self.clock = 1_800_000_000.0
         self.tokens = Tokens(OPERATOR_TOKEN, PLACE.installation, lambda: self.clock)
         self.commands = FakeCommandLog(self.memories, self.access)
@@ -149,19 +149,41 @@ class World:
         self.sessions = FakeSessions()
         self.edges = FakeGraph()
         self.progress = FakeProgress()
-        self.vectors = QueryVectors(self.embedder)
         self.facts = Facts()
+        self._find(rag or RagSettings())
+        self.prover = Prover(self.reads, self.memories, self.roots, KEY, patience)
+        self.processes: list[Process] = []
+        self.probes = self._probes()
+        self._folder = tempfile.TemporaryDirectory()
+        folder = Path(self._folder.name)
+        self.keys = FileKeyStore(folder / "agents.keys", lambda: MasterKey(bytes(32)))
+        self.erasures = self.commands
+        self.eraser = self._eraser(folder / "erasures")
+        self.feeds = Feeds(self.facts.feed(), self.reads, quiet=0.2)
+        self.stored = StoreFacts(self.memories, self.chain)
+        self.board = Board()
+        self.dashboard = Dashboard(self.board, self.chain.view, self.roots, lambda: cache_state(self.cached), lambda: "")
+        self.live = Live(self.dashboard, self.changed, pause=0.02)
+        self.services = self._services()
+        self.blocks = [block(0, 0, bytes(32))]
+        self.chain.view.apply(step_new(0, self.blocks[0]))
+
+    def _find(self, rag: RagSettings) -> None:
+        """What answers questions, over the stores."""
+        self.vectors = QueryVectors(self.embedder)
         self.reads = MemoryReads(self.chain, self.memories)
         self.indexes = AgentIndexes(self.memories, self.index, self.chain, self.embedder.dimension, 64 << 20)
         self.nearest = Nearest(self.reads, self.index, self.vectors)
         self.ranking = Hybrid(self.reads, self.indexes, self.vectors, self.nearest)
-        self.finder = ContextFinder(self.reads, self.ranking, self.vectors, rag or RagSettings())
+        self.finder = ContextFinder(self.reads, self.ranking, self.vectors, rag)
         freshness = Freshness(self.chain, self.memories, [self.index])
         self.now = 0.0
         self.cached = CachedFinder(self.finder, self.reads, freshness, Limits(1 << 20, 64, 300), clock=lambda: self.now)
-        self.prover = Prover(self.reads, self.memories, self.roots, KEY, patience)
-        self.processes: list[Process] = []
-        self.probes = Probes(
+        self.zones = ContextFinder(self.reads, ZoneRanking(self.reads, self.index, self.vectors), self.vectors, rag)
+        self.shared = SharedFinder(self.reads, Pooled(self.reads, self.indexes, self.vectors, None), self.vectors, rag)
+
+    def _probes(self) -> Probes:
+        return Probes(
             {
                 "broker": broker_probe(self.chain),
                 "chain_view": chain_view_probe(self.chain),
@@ -171,11 +193,9 @@ class World:
                 "graph_view": graph_probe(self.edges),
             }
         )
-        self._folder = tempfile.TemporaryDirectory()
-        folder = Path(self._folder.name)
-        self.keys = FileKeyStore(folder / "agents.keys", lambda: MasterKey(bytes(32)))
-        self.erasures = self.commands
-        self.eraser = Eraser(
+
+    def _eraser(self, folder: Path) -> Eraser:
+        return Eraser(
             commands=self.commands,
             erasures=self.erasures,
             roots=self.roots,
@@ -183,26 +203,21 @@ class World:
             vectors=self.index,
             dimension=self.embedder.dimension,
             keys=self.keys,
-            signer=signer,
-            folder=folder / "erasures",
+            signer=self.signer,
+            folder=folder,
             installation="test",
         )
-        self.feeds = Feeds(self.facts.feed(), self.reads, quiet=0.2)
-        self.stored = StoreFacts(self.memories, self.chain)
-        self.board = Board()
-        self.dashboard = Dashboard(self.board, self.chain.view, self.roots, lambda: cache_state(self.cached), lambda: "")
-        self.live = Live(self.dashboard, self.changed, pause=0.02)
-        self.services = Services(
+
+    def _services(self) -> Services:
+        return Services(
             chain=self.chain,
             reads=self.reads,
             finder=self.cached,
-            zones=ContextFinder(
-                self.reads, ZoneRanking(self.reads, self.index, self.vectors), self.vectors, rag or RagSettings()
-            ),
+            zones=self.zones,
             commands=self.commands,
             proofs=self.prover,
             sessions=self.sessions,
-            packages=Packages(self.prover, self.commands, signer, Verifier([signer.public])),
+            packages=Packages(self.prover, self.commands, self.signer, Verifier([self.signer.public])),
             logs=LogProver(self.roots),
             probes=self.probes,
             health=SystemHealth(Settings(), stream_agents(), self.probes, self.processes),
@@ -219,13 +234,9 @@ class World:
             live=self.live,
             registry=FakeRegistry(),
             gate=Gate(OPERATOR_TOKEN, tokens=self.tokens, access=self.access),
-            shared=SharedFinder(
-                self.reads, Pooled(self.reads, self.indexes, self.vectors, None), self.vectors, rag or RagSettings()
-            ),
+            shared=self.shared,
             doors=Doorkeeping(self.access, self.tokens, Attempts(lambda: self.clock), self.access.authority),
         )
-        self.blocks = [block(0, 0, bytes(32))]
-        self.chain.view.apply(step_new(0, self.blocks[0]))
 
     def grow(self, fork: int = 0, time: int = 0) -> BlockRef:
         """One block more, seen by the view."""
