@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.asking import source, when
-from streams.serving.wire import Context, ContextItem, MemoryList, MemoryView
+from streams.cli.asking import print_json, source, when
+from streams.serving.wire import Context, ContextItem, MemoryList, MemoryView, Receipt
 
 
 def show_context(context: Context) -> None:
@@ -61,3 +61,11 @@ def show_memory(found: MemoryView) -> None:
 def content(found: MemoryView) -> str:
     """The text, or the bytes in base64."""
     return found.text if found.text is not None else f"{found.media_type}, base64 {found.content_base64}"
+
+
+def show_receipt(receipt: Receipt, done: str, as_json: bool, *, meanwhile: str = "reads do not show it yet") -> None:
+    """``done`` where reads show the command's effect; else that it is accepted, and what reads do ``meanwhile``."""
+    if as_json:
+        print_json(receipt)
+    else:
+        click.echo(f"{receipt.memory_id}  {done if receipt.visible else f'accepted; {meanwhile}'}")

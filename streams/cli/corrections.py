@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import click
 
-from streams.cli.asking import gateway_client, gateway_option, json_option, print_json, wait_option
-from streams.serving.wire import Receipt
+from streams.cli.answers import show_receipt
+from streams.cli.asking import gateway_client, gateway_option, json_option, wait_option
 from streams.settings import Settings
 
 ids_argument = click.argument("memory_ids", nargs=-1, required=True)
-
-
-def _show(receipt: Receipt, done: str, as_json: bool) -> None:
-    if as_json:
-        print_json(receipt)
-    else:
-        click.echo(f"{receipt.memory_id}  {done if receipt.visible else 'accepted; reads do not show it yet'}")
 
 
 @click.command()
@@ -36,7 +29,7 @@ def supersede(  # noqa: PLR0917  (click passes options by name)
       monmouth memory supersede 0x7099... 0x5ca1... --text "prefers DAI over ETH"
     """
     with gateway_client(settings, url) as client:
-        _show(client.supersede(agent, memory_ids, text, wait=wait), "stored in their place", as_json)
+        show_receipt(client.supersede(agent, memory_ids, text, wait=wait), "stored in their place", as_json)
 
 
 @click.command()
@@ -57,7 +50,7 @@ def merge(  # noqa: PLR0917  (click passes options by name)
       monmouth memory merge 0x7099... 0x5ca1... 0x77b0... --text "likes tea, green above all"
     """
     with gateway_client(settings, url) as client:
-        _show(client.merge(agent, memory_ids, text, wait=wait), "stored in their place", as_json)
+        show_receipt(client.merge(agent, memory_ids, text, wait=wait), "stored in their place", as_json)
 
 
 @click.command()
@@ -78,7 +71,7 @@ def invalidate(  # noqa: PLR0917  (click passes options by name)
       monmouth memory invalidate 0x7099... 0x5ca1... --reason "moved away"
     """
     with gateway_client(settings, url) as client:
-        _show(client.invalidate(agent, memory_ids, reason, wait=wait), "no longer true", as_json)
+        show_receipt(client.invalidate(agent, memory_ids, reason, wait=wait), "no longer true", as_json)
 
 
 @click.command()
@@ -109,4 +102,4 @@ def link(  # noqa: PLR0917  (click passes options by name)
       monmouth memory link 0x7099... 0x5ca1... 0x77b0... --relation causes
     """
     with gateway_client(settings, url) as client:
-        _show(client.link(agent, source, target, relation, strength=strength, wait=wait), "linked", as_json)
+        show_receipt(client.link(agent, source, target, relation, strength=strength, wait=wait), "linked", as_json)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import click
 
 from schemas.records import MEMORY_TYPES, MemoryType
-from streams.cli.answers import show_memories, show_memory
+from streams.cli.answers import show_memories, show_memory, show_receipt
 from streams.cli.asking import gateway_client, gateway_option, json_option, moment_options, print_json, wait_option
 from streams.cli.corrections import invalidate, link, merge, supersede
-from streams.cli.options import command_id_option, importance_option, limit_option, tags_option
+from streams.cli.options import limit_option, store_options
 from streams.errors import ConfigurationError
 from streams.serving.wire import CONTENT_LIMIT
 from streams.settings import Settings
@@ -42,27 +42,19 @@ for correction in (supersede, merge, invalidate, link):
 @click.argument("text", required=False)
 @click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="Store the bytes of a file instead; - is stdin.")
 @click.option("--media-type", help="What the content is (default: text/plain; with --file application/octet-stream).")
-@click.option("--type", "kind", default="LONG_TERM", show_default=True, type=click.Choice(MEMORY_TYPES, case_sensitive=False))
-@importance_option
-@tags_option
-@command_id_option
-@wait_option
+@store_options("LONG_TERM")
 @gateway_option
 @json_option
 @click.pass_obj
 def store(  # noqa: PLR0917  (click passes options by name)
     settings: Settings,
+    /,
     agent: str,
     text: str | None,
     file: Path | None,
-    media_type: str | None,
-    kind: str,
-    importance: float,
-    tags: tuple[str, ...],
-    command_id: str | None,
-    wait: float,
     url: str | None,
     as_json: bool,
+    **said: Any,
 ) -> None:
     """Keep TEXT, or a file, as a memory of AGENT.
 
@@ -75,20 +67,8 @@ def store(  # noqa: PLR0917  (click passes options by name)
         raise click.UsageError("give TEXT or --file, one of them")
     data: str | bytes = text if text is not None else _read(cast("Path", file))
     with gateway_client(settings, url) as client:
-        receipt = client.store(
-            agent,
-            data,
-            type=cast("MemoryType", kind.upper()),
-            importance=importance,
-            tags=tags,
-            media_type=media_type,
-            command_id=command_id,
-            wait=wait,
-        )
-    if as_json:
-        print_json(receipt)
-    else:
-        click.echo(f"{receipt.memory_id}  {'stored' if receipt.visible else 'accepted; reads do not show it yet'}")
+        receipt = client.store(agent, data, **said)
+    show_receipt(receipt, "stored", as_json)
 
 
 @memory.command("list")
@@ -109,6 +89,7 @@ def store(  # noqa: PLR0917  (click passes options by name)
 @click.pass_obj
 def list_memories(  # noqa: PLR0917  (click passes options by name)
     settings: Settings,
+    /,
     agent: str,
     kinds: tuple[str, ...],
     tags: tuple[str, ...],
@@ -118,12 +99,9 @@ def list_memories(  # noqa: PLR0917  (click passes options by name)
     max_age: int | None,
     limit: int,
     order: Literal["newest", "oldest"],
-    as_of_block: int | None,
-    as_of_time: int | None,
-    valid_at: int | None,
-    include_invalid: bool,
     url: str | None,
     as_json: bool,
+    **moment: Any,
 ) -> None:
     """Memories of AGENT.
 
@@ -144,10 +122,7 @@ def list_memories(  # noqa: PLR0917  (click passes options by name)
             max_age=max_age,
             limit=limit,
             order=order,
-            as_of_block=as_of_block,
-            as_of_time=as_of_time,
-            valid_at=valid_at,
-            include_invalid=include_invalid,
+            **moment,
         )
     if as_json:
         print_json(found)
@@ -162,16 +137,14 @@ def list_memories(  # noqa: PLR0917  (click passes options by name)
 @gateway_option
 @json_option
 @click.pass_obj
-def get_memory(  # noqa: PLR0917  (click passes options by name)
+def get_memory(
     settings: Settings,
+    /,
     agent: str,
     memory_id: str,
-    as_of_block: int | None,
-    as_of_time: int | None,
-    valid_at: int | None,
-    include_invalid: bool,
     url: str | None,
     as_json: bool,
+    **moment: Any,
 ) -> None:
     """One memory of AGENT.
 
@@ -181,14 +154,7 @@ def get_memory(  # noqa: PLR0917  (click passes options by name)
       monmouth memory get 0x7099... 0x5ca1... --as-of-time 1767225600
     """
     with gateway_client(settings, url) as client:
-        found = client.get(
-            agent,
-            memory_id,
-            as_of_block=as_of_block,
-            as_of_time=as_of_time,
-            valid_at=valid_at,
-            include_invalid=include_invalid,
-        )
+        found = client.get(agent, memory_id, **moment)
     if as_json:
         print_json(found)
         return
@@ -213,10 +179,7 @@ def forget(  # noqa: PLR0917  (click passes options by name)
     """
     with gateway_client(settings, url) as client:
         receipt = client.forget(agent, memory_id, wait=wait)
-    if as_json:
-        print_json(receipt)
-    else:
-        click.echo(f"{receipt.memory_id}  {'forgotten' if receipt.visible else 'accepted; reads may still show it'}")
+    show_receipt(receipt, "forgotten", as_json, meanwhile="reads may still show it")
 
 
 @memory.command("proof")

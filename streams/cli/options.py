@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 
-importance_option = click.option("--importance", default=0.5, show_default=True, type=click.FloatRange(0, 1))
-tags_option = click.option("--tag", "tags", multiple=True, help="A label; repeat for several.")
-command_id_option = click.option("--command-id", help="UUID; repeat it to be sure that a retry stores nothing twice.")
+from schemas.records import MEMORY_TYPES
+from streams.cli.asking import wait_option
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_importance = click.option("--importance", default=0.5, show_default=True, type=click.FloatRange(0, 1))
+_tags = click.option("--tag", "tags", multiple=True, help="A label; repeat for several.")
+_command_id = click.option("--command-id", help="UUID; repeat it to be sure that a retry stores nothing twice.")
 limit_option = click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
 max_results_option = click.option("-n", "--max-results", default=5, show_default=True, type=click.IntRange(1, 100))
 min_similarity_option = click.option(
@@ -14,3 +22,20 @@ min_similarity_option = click.option(
 )
 max_tokens_option = click.option("--max-tokens", type=click.IntRange(min=1), help="Bound on the tokens of all texts.")
 render_option = click.option("--render", type=click.Choice(["plain", "cited"]), help="Print one text for a prompt.")
+
+
+def store_options(kind: str) -> Callable[[F], F]:
+    """How a memory is stored: ``type`` (``kind`` unless told), ``importance``, ``tags``, ``command_id``, ``wait``."""
+
+    def decorated(command: F) -> F:
+        for option in (
+            wait_option,
+            _command_id,
+            _tags,
+            _importance,
+            click.option("--type", default=kind, show_default=True, type=click.Choice(MEMORY_TYPES, case_sensitive=False)),
+        ):
+            command = option(command)
+        return command
+
+    return decorated

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from schemas.records import MEMORY_TYPES, MemoryType
-from streams.cli.answers import show_context, show_memories
+from streams.cli.answers import show_context, show_memories, show_receipt
 from streams.cli.asking import gateway_client, gateway_option, json_option, moment_options, print_json, wait_option, when
 from streams.cli.options import (
-    command_id_option,
-    importance_option,
     limit_option,
     max_results_option,
     max_tokens_option,
     min_similarity_option,
     render_option,
-    tags_option,
+    store_options,
 )
 from streams.serving.wire import SessionView
 from streams.settings import Settings
@@ -128,27 +125,20 @@ def list_sessions(settings: Settings, agent: str, url: str | None, as_json: bool
 @session_argument
 @click.argument("text")
 @owner_option
-@click.option("--type", "kind", default="WORKING", show_default=True, type=click.Choice(MEMORY_TYPES, case_sensitive=False))
-@importance_option
-@tags_option
-@command_id_option
-@wait_option
+@store_options("WORKING")
 @gateway_option
 @json_option
 @click.pass_obj
 def store(  # noqa: PLR0917  (click passes options by name)
     settings: Settings,
+    /,
     agent: str,
     session_id: str,
     text: str,
     owner: str | None,
-    kind: str,
-    importance: float,
-    tags: tuple[str, ...],
-    command_id: str | None,
-    wait: float,
     url: str | None,
     as_json: bool,
+    **said: Any,
 ) -> None:
     """Keep TEXT in a SESSION; it shows there alone until the session ends.
 
@@ -157,22 +147,12 @@ def store(  # noqa: PLR0917  (click passes options by name)
       monmouth session store 0x7099... 5e55... "the USDC pool is thin today"
       monmouth session store 0x3c44... 5e55... "gas is dear" --owner 0x7099...
     """
-    said: dict[str, Any] = {
-        "type": cast("MemoryType", kind.upper()),
-        "importance": importance,
-        "tags": tags,
-        "command_id": command_id,
-        "wait": wait,
-    }
     with gateway_client(settings, url) as client:
         if owner is not None:
             receipt = client.store_in_shared_session(agent, owner, session_id, text, **said)
         else:
             receipt = client.store_in_session(agent, session_id, text, **said)
-    if as_json:
-        print_json(receipt)
-    else:
-        click.echo(f"{receipt.memory_id}  {'stored' if receipt.visible else 'accepted; reads do not show it yet'}")
+    show_receipt(receipt, "stored", as_json)
 
 
 @session.command("read")
