@@ -34,65 +34,81 @@ def report_page(state: DashboardState) -> bytes:
         f'<p class="quiet">As of {_time(state.at_ms)}, version {escape(state.version)}. Health score {score}.</p>',
         _list("What is wrong", health.causes),
         _table("In short", ("Measure", "Value"), _pairs(state)),
-        _table(
-            "Processes",
-            ("Component", "Instance", "State", "Score", "Last heard", "Details"),
-            (
-                (
-                    process.component,
-                    process.instance,
-                    process.status,
-                    _number(process.score),
-                    _time(process.seen_ms),
-                    "; ".join(f"{part.name} {part.status} {part.detail}".strip() for part in process.parts),
-                )
-                for process in state.components
-            ),
-        ),
-        _table(
-            "Stream agents",
-            ("Stream agent", "State", "Records waiting", "Seconds behind", "Rewinds", "Block"),
-            (
-                (
-                    agent.name,
-                    agent.status or "no reports",
-                    _number(agent.lag),
-                    _number(agent.seconds_behind),
-                    _number(agent.rewinds),
-                    _number(agent.block),
-                )
-                for agent in state.pipeline.agents
-            ),
-        ),
-        _table(
-            "Reorganisations",
-            ("Time", "Depth", "Severity", "Healed after, ms", "Waits for"),
-            (
-                (_time(one.at_ms), str(one.depth), one.severity, _number(one.heal_ms), ", ".join(one.waits_for))
-                for one in state.chain.reorgs
-            ),
-        ),
-        _table(
-            "Alerts",
-            ("Rule", "State", "Severity", "Since", "Labels", "Summary"),
-            (
-                (
-                    alert.rule,
-                    alert.state,
-                    alert.severity,
-                    _time(alert.since_ms),
-                    ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items())),
-                    alert.summary,
-                )
-                for alert in (*state.alerts.firing, *state.alerts.resolved)
-            ),
-        ),
+        _processes(state),
+        _stream_agents(state),
+        _reorganisations(state),
+        _alerts(state),
         _slo(state),
         "<h2>Series</h2>",
         _series(state.series),
         "</body></html>\n",
     ]
     return "\n".join(parts).encode()
+
+
+def _processes(state: DashboardState) -> str:
+    return _table(
+        "Processes",
+        ("Component", "Instance", "State", "Score", "Last heard", "Details"),
+        (
+            (
+                process.component,
+                process.instance,
+                process.status,
+                _number(process.score),
+                _time(process.seen_ms),
+                "; ".join(f"{part.name} {part.status} {part.detail}".strip() for part in process.parts),
+            )
+            for process in state.components
+        ),
+    )
+
+
+def _stream_agents(state: DashboardState) -> str:
+    return _table(
+        "Stream agents",
+        ("Stream agent", "State", "Records waiting", "Seconds behind", "Rewinds", "Block"),
+        (
+            (
+                agent.name,
+                agent.status or "no reports",
+                _number(agent.lag),
+                _number(agent.seconds_behind),
+                _number(agent.rewinds),
+                _number(agent.block),
+            )
+            for agent in state.pipeline.agents
+        ),
+    )
+
+
+def _reorganisations(state: DashboardState) -> str:
+    return _table(
+        "Reorganisations",
+        ("Time", "Depth", "Severity", "Healed after, ms", "Waits for"),
+        (
+            (_time(one.at_ms), str(one.depth), one.severity, _number(one.heal_ms), ", ".join(one.waits_for))
+            for one in state.chain.reorgs
+        ),
+    )
+
+
+def _alerts(state: DashboardState) -> str:
+    return _table(
+        "Alerts",
+        ("Rule", "State", "Severity", "Since", "Labels", "Summary"),
+        (
+            (
+                alert.rule,
+                alert.state,
+                alert.severity,
+                _time(alert.since_ms),
+                ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items())),
+                alert.summary,
+            )
+            for alert in (*state.alerts.firing, *state.alerts.resolved)
+        ),
+    )
 
 
 def _head(state: DashboardState) -> str:
