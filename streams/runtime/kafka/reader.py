@@ -27,6 +27,7 @@ from streams.settings import KafkaSettings
 
 POLL_MS = 200
 MAX_RECORDS = 5_000
+HELD = "A transaction that nobody has ended holds it back: see 'nothing readable' in docs/troubleshooting.md."
 
 
 class KafkaReader:
@@ -108,7 +109,7 @@ class KafkaReader:
             elif source.topic in client._client.cluster.unauthorized_topics:
                 raise hidden(source.topic)
             elif loop.time() - moved > self._patience:
-                raise LogError(f"{partition.topic}/{partition.partition}: nothing readable at {position}, {stop} was due")
+                raise LogError(f"{partition.topic}/{partition.partition}: nothing readable at {position}, {stop} was due", HELD)
         client.pause(source)  # or it would go on fetching for nobody
 
     async def close(self) -> None:
