@@ -101,12 +101,14 @@ class KafkaProducer:
     async def _send_partition(
         self, target: TopicPartition, records: Iterable[KeyValue], headers: Mapping[bytes, Headers]
     ) -> None:
-        topic, partition = self._names.to_kafka(target)
+        topic, partition = target_place = self._names.to_kafka(target)
         acknowledged: list[asyncio.Future[Any]] = []
 
         async def hand_over() -> None:
             sent = await self._producer.send_batch(batch, topic, partition=partition)
             sent.add_done_callback(_seen)
+            for waiting in self._producer._message_accumulator._batches.get(target_place, ()):
+                waiting._drain_waiter.add_done_callback(_seen)  # it fails with the batch, and only who comes next looks at it
             acknowledged.append(sent)
 
         batch = self._producer.create_batch()
