@@ -46,7 +46,13 @@ def acls(settings: Settings, principal: str | None) -> None:
 )
 @click.pass_obj
 def print_command(settings: Settings, commands: bool) -> None:
-    """Show every grant. Asks no broker."""
+    """Show every grant. Asks no broker.
+
+    \b
+    Examples:
+      monmouth acls print
+      monmouth acls print --commands > grants.sh
+    """
     for grant in _wanted(settings.kafka):
         click.echo(_command(grant) if commands else str(grant))
     _say_if_one_for_all(settings.kafka)
@@ -57,7 +63,13 @@ def print_command(settings: Settings, commands: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.pass_obj
 def apply(settings: Settings, prune: bool, dry_run: bool) -> None:
-    """Add missing grants. Exit code 1 if differences remain."""
+    """Add missing grants. Exit code 1 if differences remain.
+
+    \b
+    Examples:
+      monmouth acls apply --dry-run
+      monmouth acls apply --prune
+    """
     differences = asyncio.run(_differences(settings.kafka))
     missing = [entry.grant for entry in differences if entry.kind == "missing"]
     extra = [entry.grant for entry in differences if entry.kind == "extra"] if prune else []
@@ -81,7 +93,12 @@ def apply(settings: Settings, prune: bool, dry_run: bool) -> None:
 @acls.command()
 @click.pass_obj
 def check(settings: Settings) -> None:
-    """Say where the brokers' list differs. Exit code 1 if it does."""
+    """Say where the brokers' list differs. Exit code 1 if it does.
+
+    \b
+    Example:
+      monmouth acls check
+    """
     differences = asyncio.run(_differences(settings.kafka))
     for entry in differences:
         click.echo(str(entry))

@@ -73,14 +73,24 @@ def key() -> None:
 @key.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def new(file: Path) -> None:
-    """Make a BLS key in FILE, mode 0600, and print its public key. A file that is there is left alone."""
+    """Make a BLS key in FILE, mode 0600, and print its public key. A file that is there is left alone.
+
+    \b
+    Example:
+      monmouth agent key new alice.key
+    """
     click.echo(to_hex(make_key(file).public))
 
 
 @key.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def show(file: Path) -> None:
-    """Print the public key of the key in FILE."""
+    """Print the public key of the key in FILE.
+
+    \b
+    Example:
+      monmouth agent key show alice.key
+    """
     click.echo(to_hex(load_key(file).public))
 
 

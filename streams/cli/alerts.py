@@ -61,7 +61,12 @@ def alerts() -> None:
 @alerts.command()
 @_rules
 def check(file: Path | None) -> None:
-    """Check a rules file and show what is in it."""
+    """Check a rules file and show what is in it.
+
+    \b
+    Example:
+      monmouth alerts check --rules rules.toml
+    """
     for rule in _load(file):
         state = "" if rule.enabled else "  (disabled)"
         click.echo(f"{rule.severity:<9} {rule.name:<24} {rule.condition}{state}")
@@ -70,10 +75,22 @@ def check(file: Path | None) -> None:
 @alerts.command()
 @_rules
 @click.option("--objectives", "objectives_file", type=_file, help="Objectives file (default: as for `monmouth slo`).")
-@click.option("--interval", default=5.0, show_default=True, help="Seconds between two looks of Prometheus at the rules.")
+@click.option(
+    "--interval",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="Seconds between two looks of Prometheus at the rules.",
+)
 @click.pass_obj
 def prometheus(settings: Settings, file: Path | None, objectives_file: Path | None, interval: float) -> None:
-    """Print the rules as a rule file of Prometheus (JSON, which is YAML), and what records the burn rates of objectives."""
+    """Print the rules as a rule file of Prometheus (JSON, which is YAML), and what records the burn rates of objectives.
+
+    \b
+    Examples:
+      monmouth alerts prometheus > rules.json
+      monmouth alerts prometheus --rules rules.toml --interval 15
+    """
     recording = recording_group(objectives_in_use(settings, objectives_file), max(interval, SLO_SECONDS))
     written = rule_group(_load(file), interval)
     click.echo(json.dumps({"groups": [recording, *written["groups"]]}, indent=2))
@@ -83,7 +100,12 @@ def prometheus(settings: Settings, file: Path | None, objectives_file: Path | No
 @_rules
 @_channels_file
 def alertmanager(file: Path | None, channels_file: Path | None) -> None:
-    """Print the channels as a configuration of Alertmanager (JSON, which is YAML)."""
+    """Print the channels as a configuration of Alertmanager (JSON, which is YAML).
+
+    \b
+    Example:
+      monmouth alerts alertmanager --channels channels.toml > alertmanager.json
+    """
     said = _tables(channels_file)
     rules = _load(file, said)
     _demand_channels(rules, {LOG, *said})
@@ -113,6 +135,11 @@ def watch(  # noqa: PLR0917  (click passes options by name)
 
     With --from-log every process is watched without being named, and a watch that begins anew goes on where the last one ended.
     Two at a time make no sense: the newer one ends the older.
+
+    \b
+    Examples:
+      monmouth alerts watch --target http://127.0.0.1:9090/metrics
+      monmouth alerts watch --from-log --channels channels.toml
     """
     if from_log and targets:
         raise click.UsageError("--from-log watches all processes: leave out --target")
@@ -149,7 +176,13 @@ async def _watch(settings: Settings, watching: Watch | LogWatch, health: Health,
 @click.option("--json", "as_json", is_flag=True, help="Print each as one line of JSON.")
 @click.pass_obj
 def list_(settings: Settings, everything: bool, as_json: bool) -> None:
-    """Show what fires, as ops.alerts says; `alerts watch --from-log` writes it there."""
+    """Show what fires, as ops.alerts says; `alerts watch --from-log` writes it there.
+
+    \b
+    Examples:
+      monmouth alerts list
+      monmouth alerts list --all --json
+    """
     former = asyncio.run(read_alerts(KafkaClient(settings.kafka)))
     records = [record for record in former.newest.values() if everything or record.state == "firing"]
     for record in sorted(records, key=lambda record: record.at_ms):

@@ -32,7 +32,12 @@ def archive() -> None:
 @folder_argument
 @click.pass_obj
 def write_command(settings: Settings, folder: Path) -> None:
-    """Copy what stream agents read to FOLDER: the topics they fold, as they lie in the log. Goes on where FOLDER ends."""
+    """Copy what stream agents read to FOLDER: the topics they fold, as they lie in the log. Goes on where FOLDER ends.
+
+    \b
+    Example:
+      monmouth archive write /backup/monmouth
+    """
     asyncio.run(_write(settings, folder))
 
 
@@ -52,7 +57,12 @@ async def _write(settings: Settings, folder: Path) -> None:
 @folder_argument
 @click.pass_obj
 def check_command(settings: Settings, folder: Path) -> None:
-    """Read all of FOLDER, and say whether it is what was written: every file, and the signed manifest."""
+    """Read all of FOLDER, and say whether it is what was written: every file, and the signed manifest.
+
+    \b
+    Example:
+      monmouth archive check /backup/monmouth
+    """
     pipeline = open_pipeline(settings)
     found = Archive.open(folder, pipeline.verifier, settings.kafka.prefix)
     console.print(f"{folder}: {found.check()} records in {len(found.pieces)} files; nothing was altered")

@@ -62,7 +62,9 @@ def moment_options(command: F) -> F:
     return command
 
 
-wait_option = click.option("--wait", default=10.0, show_default=True, help="Seconds to wait until reads show the effect.")
+wait_option = click.option(
+    "--wait", default=10.0, show_default=True, type=click.FloatRange(min=0), help="Seconds to wait until reads show the effect."
+)
 
 
 def gateway_client(settings: Settings, url: str | None) -> Client:

@@ -55,7 +55,13 @@ def checkpoint() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each.")
 @click.pass_obj
 def list_command(settings: Settings, agent: str | None, partition: int | None, every: bool, as_json: bool) -> None:
-    """List checkpoints: partition, block, offset, state digest, what triggered it, time of the block."""
+    """List checkpoints: partition, block, offset, state digest, what triggered it, time of the block.
+
+    \b
+    Examples:
+      monmouth checkpoint list --agent memory
+      monmouth checkpoint list --agent memory --partition 0 --all --json
+    """
     agents = list(STREAM_AGENTS) if agent is None else [agent]
     found = asyncio.run(listed(open_pipeline(settings), agents, _numbers(settings, partition)))
     ring = [each for each in found if each.slot.isdigit()]
@@ -82,7 +88,12 @@ def _line(each: Listed) -> str:
 @partition_option
 @click.pass_obj
 def create_command(settings: Settings, name: str, agent: str, partition: int | None) -> None:
-    """Write down, as NAME, where a stream agent stands now."""
+    """Write down, as NAME, where a stream agent stands now.
+
+    \b
+    Example:
+      monmouth checkpoint create before-upgrade --agent memory
+    """
     for made in asyncio.run(create(open_pipeline(settings), agent, name, _numbers(settings, partition))):
         console.print(f"{agent}/{made.partition}: {made.slot} at block {made.at.block}")
 
@@ -93,7 +104,12 @@ def create_command(settings: Settings, name: str, agent: str, partition: int | N
 @partition_option
 @click.pass_obj
 def delete_command(settings: Settings, name: str, agent: str, partition: int | None) -> None:
-    """Remove a checkpoint that was made with `create`."""
+    """Remove a checkpoint that was made with `create`.
+
+    \b
+    Example:
+      monmouth checkpoint delete before-upgrade --agent memory
+    """
     gone = asyncio.run(delete(open_pipeline(settings), agent, name.removeprefix(NAMED), _numbers(settings, partition)))
     console.print(f"{NAMED}{name.removeprefix(NAMED)} is gone from {gone} partitions of {agent}")
 
@@ -103,7 +119,12 @@ def delete_command(settings: Settings, name: str, agent: str, partition: int | N
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_obj
 def save_command(settings: Settings, agent: str, file: Path) -> None:
-    """Write what AGENT (an address) remembers to FILE, sealed and signed: a base for an incremental recovery."""
+    """Write what AGENT (an address) remembers to FILE, sealed and signed: a base for an incremental recovery.
+
+    \b
+    Example:
+      monmouth checkpoint save 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 alice.state
+    """
     name = parse_agent(agent)
     count = asyncio.run(_save(settings, name, file))
     console.print(f"{count} facts of agent 0x{name.hex()} are in {file}")
@@ -136,6 +157,10 @@ def restore_command(  # noqa: PLR0917  (click passes options by name)
     """Go back to the checkpoint SLOT and do all that came after it again: a replay from its block.
 
     The state digest after taking the blocks back must be the checkpoint's.
+
+    \b
+    Example:
+      monmouth checkpoint restore m.before-upgrade --agent memory --dry-run
     """
     start = Start(checkpoint=slot)
     numbers = _numbers(settings, partition)

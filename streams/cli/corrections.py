@@ -79,7 +79,7 @@ def invalidate(  # noqa: PLR0917  (click passes options by name)
 @click.argument("source")
 @click.argument("target")
 @click.option("--relation", default="", help="What the first is to the second.")
-@click.option("--strength", default=1.0, show_default=True, type=click.FloatRange(0, 1))
+@click.option("--strength", default=1.0, show_default=True, type=click.FloatRange(0, 1), help="How strongly.")
 @wait_option
 @gateway_option
 @json_option

@@ -33,12 +33,18 @@ def dashboard(ctx: click.Context, url: str | None) -> None:
 
 
 @dashboard.command()
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="json", show_default=True)
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="json", show_default=True, help="Of the file.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write (default: standard output).")
 @gateway_option
 @click.pass_context
 def export(ctx: click.Context, format_: str, out: Path | None, url: str | None) -> None:
-    """Write what the dashboard shows now, as the gateway gives it: JSON, CSV, or a page that opens without a network."""
+    """Write what the dashboard shows now, as the gateway gives it: JSON, CSV, or a page that opens without a network.
+
+    \b
+    Examples:
+      monmouth dashboard export --format html --out state.html
+      monmouth dashboard export --format csv > state.csv
+    """
     named = ctx.parent.params["url"] if ctx.parent is not None else None
     with gateway_client(ctx.obj, url or named) as client:
         content = client.export_dashboard(format_)

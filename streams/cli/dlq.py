@@ -53,7 +53,13 @@ def _chosen(command: Command) -> Command:
 @click.option("--json", "as_json", is_flag=True, help="Print each letter as one line of JSON.")
 @click.pass_obj
 def list_(settings: Settings, topic: str | None, stream_agent: str | None, limit: int, as_json: bool) -> None:
-    """Show open letters."""
+    """Show open letters.
+
+    \b
+    Examples:
+      monmouth dlq list
+      monmouth dlq list --stream-agent memory --json
+    """
     found = _matching(asyncio.run(_read(settings.kafka)), topic, stream_agent)
     shown = found[-limit:]
     if as_json:
@@ -76,7 +82,12 @@ def list_(settings: Settings, topic: str | None, stream_agent: str | None, limit
 )
 @click.pass_obj
 def show(settings: Settings, id_: str, raw: Path | None) -> None:
-    """Show one letter: cause, origin, and whether its record can be sent again."""
+    """Show one letter: cause, origin, and whether its record can be sent again.
+
+    \b
+    Example:
+      monmouth dlq show monmouth.memory.commands/2/1041 --raw value.bin
+    """
 
     async def find() -> tuple[Letter, bytes]:
         async with _log(settings.kafka) as (_, reader):
@@ -107,6 +118,11 @@ def replay(settings: Settings, ids: tuple[str, ...], everything: bool, topic: st
     """Send records once more to where they came from, once the cause was mended, and close their letters.
 
     A record that is refused again becomes a new letter.
+
+    \b
+    Examples:
+      monmouth dlq replay monmouth.memory.commands/2/1041
+      monmouth dlq replay --all --stream-agent memory
     """
 
     async def run() -> int:
@@ -125,7 +141,13 @@ def replay(settings: Settings, ids: tuple[str, ...], everything: bool, topic: st
 def drop(  # noqa: PLR0917  (click passes options by name)
     settings: Settings, ids: tuple[str, ...], everything: bool, topic: str | None, stream_agent: str | None, yes: bool
 ) -> None:
-    """Close letters without sending anything: their records stay left out, and the topic keeps what it holds."""
+    """Close letters without sending anything: their records stay left out, and the topic keeps what it holds.
+
+    \b
+    Examples:
+      monmouth dlq drop monmouth.memory.commands/2/1041
+      monmouth dlq drop --all --topic monmouth.memory.commands --yes
+    """
     letters = _picked(asyncio.run(_read(settings.kafka)), ids, everything, topic, stream_agent)
     if letters and not yes:
         click.confirm(f"Close {len(letters)} letters?", abort=True)

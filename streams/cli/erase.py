@@ -35,14 +35,21 @@ def erase() -> None:
 @erase.command("agent", hidden=True)
 @click.argument("agent")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the receipt here.")
-@click.option("--wait", default=30.0, show_default=True, help="Seconds to wait until everything is gone.")
+@click.option(
+    "--wait", default=30.0, show_default=True, type=click.FloatRange(min=0), help="Seconds to wait until everything is gone."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @gateway_option
 @click.pass_obj
 def agent_(  # noqa: PLR0917  (click passes options by name)
     settings: Settings, agent: str, output: Path | None, wait: float, yes: bool, url: str | None
 ) -> None:
-    """Erase AGENT."""
+    """Erase AGENT.
+
+    \b
+    Example:
+      monmouth erase 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 -o receipt.json
+    """
     if not yes:
         click.confirm(f"Erase everything of {agent} for good?", abort=True)
     with gateway_client(settings, url) as client:
@@ -65,7 +72,12 @@ def agent_(  # noqa: PLR0917  (click passes options by name)
 @click.argument("receipt", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_obj
 def verify(settings: Settings, receipt: Path) -> None:
-    """Check a receipt: signed by a key that is trusted here, and saying that nothing was left."""
+    """Check a receipt: signed by a key that is trusted here, and saying that nothing was left.
+
+    \b
+    Example:
+      monmouth erase verify receipt.json
+    """
     signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
     trusted = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
     try:

@@ -17,7 +17,9 @@ from streams.settings import Settings
 A = TypeVar("A", bound=Answer)
 
 as_of_option = click.option("--as-of", metavar="BLOCK", type=click.IntRange(min=0), help="As it was at this height.")
-limit_option = click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 200))
+limit_option = click.option(
+    "-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 200), help="Most nodes to show."
+)
 
 
 @click.group()
@@ -47,7 +49,9 @@ def _print(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 @graph.command()
 @click.argument("node")
-@click.option("--depth", default=1, show_default=True, type=click.IntRange(1, 3))
+@click.option(
+    "--depth", default=1, show_default=True, type=click.IntRange(1, 3), help="Most edges between NODE and a node shown."
+)
 @limit_option
 @as_of_option
 @gateway_option
@@ -56,7 +60,12 @@ def _print(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def neighbours(  # noqa: PLR0917  (click passes options by name)
     settings: Settings, node: str, depth: int, limit: int, as_of: int | None, url: str | None, as_json: bool
 ) -> None:
-    """List the nodes around NODE, nearest and strongest first."""
+    """List the nodes around NODE, nearest and strongest first.
+
+    \b
+    Example:
+      monmouth graph neighbours 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --depth 2 -n 50
+    """
     found = _ask(settings, url, lambda graph: graph.neighbours(node, depth=depth, limit=limit, as_of_block=as_of))
     if as_json:
         print_json(found)
@@ -77,7 +86,12 @@ def neighbours(  # noqa: PLR0917  (click passes options by name)
 def path(  # noqa: PLR0917  (click passes options by name)
     settings: Settings, node: str, other: str, as_of: int | None, url: str | None, as_json: bool
 ) -> None:
-    """Show the strongest way from NODE to OTHER, and what OTHER is to NODE."""
+    """Show the strongest way from NODE to OTHER, and what OTHER is to NODE.
+
+    \b
+    Example:
+      monmouth graph path 0x7099... 0x3c44... --as-of 1200
+    """
     found = _ask(settings, url, lambda graph: graph.path(node, other, as_of_block=as_of))
     if as_json:
         print_json(found)
@@ -94,7 +108,12 @@ def path(  # noqa: PLR0917  (click passes options by name)
 @json_option
 @click.pass_obj
 def profile(settings: Settings, agent: str, as_of: int | None, url: str | None, as_json: bool) -> None:
-    """Show AGENT's reputation, counts and identities."""
+    """Show AGENT's reputation, counts and identities.
+
+    \b
+    Example:
+      monmouth graph profile 0x7099... --json
+    """
     found = _ask(settings, url, lambda graph: graph.profile(agent, as_of_block=as_of))
     if as_json:
         print_json(found)
@@ -119,7 +138,13 @@ def profile(settings: Settings, agent: str, as_of: int | None, url: str | None, 
 def top(  # noqa: PLR0917  (click passes options by name)
     settings: Settings, seeds: tuple[str, ...], limit: int, as_of: int | None, url: str | None, as_json: bool
 ) -> None:
-    """List the nodes that rank highest, by trust from seeds or by PageRank."""
+    """List the nodes that rank highest, by trust from seeds or by PageRank.
+
+    \b
+    Examples:
+      monmouth graph top
+      monmouth graph top --seed 0x7099... --seed 0x3c44...
+    """
     found = _ask(settings, url, lambda graph: graph.top(seeds=seeds, limit=limit, as_of_block=as_of))
     if as_json:
         print_json(found)

@@ -88,7 +88,12 @@ def _why(component: ComponentHealth) -> str:
 @click.option("--seed", default=1, show_default=True, help="Where the series come from.")
 @json_option
 def backtest(tries: int, seed: int, as_json: bool) -> None:
-    """Count how often predictions were right on generated series of many shapes, and how often noise was taken for a trend."""
+    """Count how often predictions were right on generated series of many shapes, and how often noise was taken for a trend.
+
+    \b
+    Example:
+      monmouth health backtest --tries 50 --seed 7
+    """
     trends = [tried(shape, tries, seed) for shape in TRENDS]
     noise = [falsely_said(shape, tries, seed) for shape in NOISE]
     said, right = sum(one.said for one in trends), sum(one.right for one in trends)

@@ -57,7 +57,13 @@ infra.add_command(milvus)
 @bootstrap_option
 @click.pass_obj
 def up(settings: Settings, port: int | None, bootstrap: str | None) -> None:
-    """Start the broker and wait until it answers. The first time this fetches its jars (43 MB)."""
+    """Start the broker and wait until it answers. The first time this fetches its jars (43 MB).
+
+    \b
+    Examples:
+      monmouth infra up
+      monmouth infra up --port 29092
+    """
     outside = bootstrap or _outside(settings)
     if outside:
         _check_outside(settings.kafka.model_copy(update={"bootstrap": outside}))
@@ -76,7 +82,12 @@ def up(settings: Settings, port: int | None, bootstrap: str | None) -> None:
 @bootstrap_option
 @click.pass_obj
 def down(settings: Settings, bootstrap: str | None) -> None:
-    """Stop the broker. Its data stay."""
+    """Stop the broker. Its data stay.
+
+    \b
+    Example:
+      monmouth infra down
+    """
     outside = bootstrap or _outside(settings)
     if outside:
         console.print(f"{outside} is not ours to stop")
@@ -89,7 +100,13 @@ def down(settings: Settings, bootstrap: str | None) -> None:
 @bootstrap_option
 @click.pass_obj
 def status(settings: Settings, bootstrap: str | None) -> None:
-    """Say whether the broker runs and answers. Exit code 1 if not."""
+    """Say whether the broker runs and answers. Exit code 1 if not.
+
+    \b
+    Examples:
+      monmouth infra status
+      monmouth infra status --bootstrap kafka.example:9092
+    """
     outside = bootstrap or _outside(settings)
     if outside:
         _check_outside(settings.kafka.model_copy(update={"bootstrap": outside}))
@@ -126,6 +143,11 @@ def apply_command(settings: Settings, fix: bool, dry_run: bool) -> None:
     """Create missing topics and register their schemas. Exit code 1 if differences remain.
 
     A partition count is never changed: keys would move to other partitions, and the order of one agent's records would be lost.
+
+    \b
+    Examples:
+      monmouth topics apply --dry-run
+      monmouth topics apply --fix
     """
     done = asyncio.run(apply_topics(settings.kafka, fix=fix, dry_run=dry_run))
     _print_applied(done, "would be " if dry_run else "")
@@ -142,6 +164,10 @@ def carry_command(settings: Settings, from_prefix: str) -> None:
     """Copy the commands of a pipeline to a new one under another prefix.
 
     Commands are nowhere but in their topic; all else follows from them and the chain. Refused if anything was commanded there.
+
+    \b
+    Example:
+      monmouth topics carry --from-prefix monmouth.
     """
     copied = asyncio.run(carry_commands(settings.kafka, from_prefix))
     console.print(f"{copied} commands copied from {from_prefix}* to {settings.kafka.prefix}*", highlight=False)
@@ -150,7 +176,12 @@ def carry_command(settings: Settings, from_prefix: str) -> None:
 @topics.command("list")
 @click.pass_obj
 def list_command(settings: Settings) -> None:
-    """Show every topic of the pipeline and how the cluster has it."""
+    """Show every topic of the pipeline and how the cluster has it.
+
+    \b
+    Example:
+      monmouth topics list
+    """
     found = asyncio.run(states(settings.kafka))
     table = Table(Column("topic", no_wrap=True), "partitions", "cleanup", "records", "written by")
     for spec in TOPICS.values():
@@ -167,7 +198,12 @@ def list_command(settings: Settings) -> None:
 @topics.command("drift")
 @click.pass_obj
 def drift_command(settings: Settings) -> None:
-    """Say where the cluster differs from the topic map. Exit code 1 if it does."""
+    """Say where the cluster differs from the topic map. Exit code 1 if it does.
+
+    \b
+    Example:
+      monmouth topics drift
+    """
     differences = asyncio.run(topic_drift(settings.kafka))
     for entry in differences:
         console.print(f"{entry}{'' if entry.fixable else ' (not fixable in place)'}", highlight=False)

@@ -34,7 +34,13 @@ def cassandra() -> None:
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; default: that of the settings.")
 @click.pass_obj
 def up(settings: Settings, port: int | None) -> None:
-    """Start the node and wait until it takes connections. The first time this fetches its jars (56 MB)."""
+    """Start the node and wait until it takes connections. The first time this fetches its jars (56 MB).
+
+    \b
+    Examples:
+      monmouth infra cassandra up
+      monmouth infra cassandra up --port 19042
+    """
     _demand_local(settings)
     running = CassandraNode(settings.state_dir).pid is not None
     with jar_progress(console, "Cassandra's") as on_jar:
@@ -51,7 +57,12 @@ def up(settings: Settings, port: int | None) -> None:
 @cassandra.command()
 @click.pass_obj
 def down(settings: Settings) -> None:
-    """Stop the node. Its data stay."""
+    """Stop the node. Its data stay.
+
+    \b
+    Example:
+      monmouth infra cassandra down
+    """
     _demand_local(settings)
     stopped = CassandraNode(settings.state_dir, say=console.print).stop()
     console.print("Cassandra is down" if stopped else "Cassandra was not running")
@@ -60,7 +71,12 @@ def down(settings: Settings) -> None:
 @cassandra.command()
 @click.pass_obj
 def status(settings: Settings) -> None:
-    """Say whether the node runs and takes connections. Exit code 1 if not."""
+    """Say whether the node runs and takes connections. Exit code 1 if not.
+
+    \b
+    Example:
+      monmouth infra cassandra status
+    """
     _demand_local(settings)
     node = CassandraNode(settings.state_dir)
     found = node.status()

@@ -32,7 +32,13 @@ def milvus() -> None:
 @click.option("--exposed", is_flag=True, help="Where it cannot be shut off from the network, let it listen on all interfaces.")
 @click.pass_obj
 def up(settings: Settings, port: int, exposed: bool) -> None:
-    """Start the server and wait until it is healthy. The first time this fetches it (58 MB; Linux, x86-64)."""
+    """Start the server and wait until it is healthy. The first time this fetches it (58 MB; Linux, x86-64).
+
+    \b
+    Examples:
+      monmouth infra milvus up
+      monmouth infra milvus up --port 19531
+    """
     server = LocalMilvus(settings.state_dir, port=port, exposed=exposed, say=console.print)
     started = server.start()
     console.print(f"Milvus {'is up' if started else 'was up already'} at {server.url} (pid {server.pid})", highlight=False)
@@ -43,7 +49,12 @@ def up(settings: Settings, port: int, exposed: bool) -> None:
 @milvus.command()
 @click.pass_obj
 def down(settings: Settings) -> None:
-    """Stop the server. Its data stay."""
+    """Stop the server. Its data stay.
+
+    \b
+    Example:
+      monmouth infra milvus down
+    """
     stopped = LocalMilvus(settings.state_dir, say=console.print).stop()
     console.print("Milvus is down" if stopped else "Milvus was not running")
 
@@ -51,7 +62,12 @@ def down(settings: Settings) -> None:
 @milvus.command()
 @click.pass_obj
 def status(settings: Settings) -> None:
-    """Say whether the server runs and answers. Exit code 1 if not."""
+    """Say whether the server runs and answers. Exit code 1 if not.
+
+    \b
+    Example:
+      monmouth infra milvus status
+    """
     found = LocalMilvus(settings.state_dir).status()
     if not found.running:
         console.print("Milvus is not running; start it with 'monmouth infra milvus up'")

@@ -31,7 +31,12 @@ def keys() -> None:
 @click.argument("agent")
 @click.pass_obj
 def rotate(settings: Settings, agent: str) -> None:
-    """Seal what is written of AGENT with a new key from now on; what was sealed before stays readable."""
+    """Seal what is written of AGENT with a new key from now on; what was sealed before stays readable.
+
+    \b
+    Example:
+      monmouth keys rotate 0x70997970c51812dc3a010c7d01b50e0d17dc79c8
+    """
     made = open_keys(settings).rotate(parse_agent(agent))
     click.echo(f"version {made.newest.version}, key {made.newest.key_id.hex()}")
 
@@ -43,6 +48,10 @@ def rewrap(settings: Settings) -> None:
 
     The new key takes the place of the old one where that is kept: its file, also if a program wraps it. One that comes from the
     environment is exchanged for that in MONMOUTH_NEW_MASTER_KEY, which must then take its place.
+
+    \b
+    Example:
+      monmouth keys rewrap
     """
     given = os.environ.get(NEW_VARIABLE)
     if given:

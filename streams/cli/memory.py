@@ -11,7 +11,7 @@ import click
 
 from schemas.records import MEMORY_TYPES, MemoryType
 from streams.cli.answers import show_memories, show_memory, show_receipt
-from streams.cli.asking import gateway_client, gateway_option, json_option, moment_options, print_json, wait_option
+from streams.cli.asking import TimeType, gateway_client, gateway_option, json_option, moment_options, print_json, wait_option
 from streams.cli.corrections import invalidate, link, merge, supersede
 from streams.cli.options import limit_option, store_options
 from streams.errors import ConfigurationError
@@ -74,12 +74,18 @@ def store(  # noqa: PLR0917  (click passes options by name)
 @memory.command("list")
 @click.argument("agent")
 @click.option(
-    "--type", "kinds", multiple=True, type=click.Choice(MEMORY_TYPES, case_sensitive=False), help="Repeat for several."
+    "--type",
+    "kinds",
+    multiple=True,
+    type=click.Choice(MEMORY_TYPES, case_sensitive=False),
+    help="Only these; repeat for several.",
 )
 @click.option("--tag", "tags", multiple=True, help="Repeat for several.")
-@click.option("--min-importance", default=0.0, type=click.FloatRange(0, 1))
-@click.option("--since", type=int, help="Unix seconds, inclusive.")
-@click.option("--until", type=int, help="Unix seconds, inclusive.")
+@click.option(
+    "--min-importance", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="Only those at least as important."
+)
+@click.option("--since", metavar="TIME", type=TimeType(), help="From then on, inclusive.")
+@click.option("--until", metavar="TIME", type=TimeType(), help="Up to then, inclusive.")
 @click.option("--max-age", type=click.IntRange(min=0), help="Seconds back from now.")
 @limit_option
 @click.option("--order", default="newest", show_default=True, type=click.Choice(["newest", "oldest"]), help="Which come first.")

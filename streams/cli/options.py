@@ -12,11 +12,21 @@ from streams.cli.asking import wait_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_importance = click.option("--importance", default=0.5, show_default=True, type=click.FloatRange(0, 1))
+_importance = click.option(
+    "--importance",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="What is kept when there is no room for all.",
+)
 _tags = click.option("--tag", "tags", multiple=True, help="A label; repeat for several.")
 _command_id = click.option("--command-id", help="UUID; repeat it to be sure that a retry stores nothing twice.")
-limit_option = click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
-max_results_option = click.option("-n", "--max-results", default=5, show_default=True, type=click.IntRange(1, 100))
+limit_option = click.option(
+    "-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000), help="Most memories to show."
+)
+max_results_option = click.option(
+    "-n", "--max-results", default=5, show_default=True, type=click.IntRange(1, 100), help="Most memories to answer with."
+)
 min_similarity_option = click.option(
     "--min-similarity", type=click.FloatRange(-1, 1), help="Least cosine (default: the gateway's setting)."
 )
@@ -33,7 +43,13 @@ def store_options(kind: str) -> Callable[[F], F]:
             _command_id,
             _tags,
             _importance,
-            click.option("--type", default=kind, show_default=True, type=click.Choice(MEMORY_TYPES, case_sensitive=False)),
+            click.option(
+                "--type",
+                default=kind,
+                show_default=True,
+                type=click.Choice(MEMORY_TYPES, case_sensitive=False),
+                help="What kind of memory it is.",
+            ),
         ):
             command = option(command)
         return command

@@ -38,7 +38,14 @@ def _passphrase(file: Path | None) -> str | None:
 @click.command("export")
 @click.argument("agent")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
-@click.option("--format", "form", type=click.Choice(["lines", "avro"]), default="lines", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["lines", "avro"]),
+    default="lines",
+    show_default=True,
+    help="JSON, a memory a line; or an Avro file.",
+)
 @click.option("--compress/--plain", default=False, help="In an envelope, with zstd.")
 @click.option("--encrypt", is_flag=True, help="In an envelope, with a passphrase (AES-256-GCM).")
 @passphrase_option

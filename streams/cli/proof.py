@@ -14,7 +14,14 @@ from streams.cli.proof_signed import sign, signed
 
 @click.group()
 def proof() -> None:
-    """Check proofs of memories, of the logs of final states, and of roots on the chain."""
+    """Check proofs of memories, of the logs of final states, and of roots on the chain.
+
+    \b
+    Examples:
+      monmouth proof logs
+      monmouth proof verify memory.proof.json --root 3f0c...
+      monmouth proof anchored --agent 0x70997970c51812dc3a010c7d01b50e0d17dc79c8
+    """
 
 
 for command in (logs, entry, consistency, anchor, anchored, sign, signed):

@@ -33,7 +33,12 @@ def _save(document: dict[str, Any], out: Path | None) -> None:
 @gateway_option
 @click.pass_obj
 def logs(settings: Settings, url: str | None) -> None:
-    """Show partition, size and root of every log: what to keep for a later `consistency`."""
+    """Show partition, size and root of every log: what to keep for a later `consistency`.
+
+    \b
+    Example:
+      monmouth proof logs
+    """
     with gateway_client(settings, url) as client:
         found = client.logs()
     for log in found.items:

@@ -36,7 +36,9 @@ console = Console(soft_wrap=True, highlight=False)
 
 @click.command("recover")
 @click.argument("agents", nargs=-1, required=True, metavar="AGENT...")
-@click.option("--strategy", type=click.Choice([each.value for each in Strategy]), default="full", show_default=True)
+@click.option(
+    "--strategy", type=click.Choice([each.value for each in Strategy]), default="full", show_default=True, help="See below."
+)
 @click.option("--part", "parts", multiple=True, type=click.Choice([each.value for each in Part]), help="partial: this part.")
 @click.option("--base", type=click.Path(path_type=Path, dir_okay=False), help="incremental: what `checkpoint save` wrote.")
 @click.option("--replica", "replicas", multiple=True, type=click.Path(path_type=Path), help="Another state folder.")

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from streams.cli.answers import show_item, show_memories, show_memory
 from streams.cli.asking import gateway_client, gateway_option, json_option, print_json
+from streams.cli.options import limit_option, max_results_option, max_tokens_option, min_similarity_option
 from streams.settings import Settings
 
 
@@ -26,9 +27,9 @@ def shared() -> None:
 @click.argument("agent")
 @click.argument("text")
 @click.option("--owner", "owners", multiple=True, metavar="ADDRESS", help="Ask of these, besides AGENT (default: all).")
-@click.option("-n", "--max-results", default=5, show_default=True, type=click.IntRange(1, 100))
-@click.option("--min-similarity", type=click.FloatRange(-1, 1), help="Least cosine (default: the gateway's setting).")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Bound on the tokens of all texts.")
+@max_results_option
+@min_similarity_option
+@max_tokens_option
 @gateway_option
 @json_option
 @click.pass_obj
@@ -72,7 +73,7 @@ def query(  # noqa: PLR0917  (click passes options by name)
 @click.argument("agent")
 @click.argument("owner")
 @click.option("--tag", "tags", multiple=True, help="Repeat for several.")
-@click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
+@limit_option
 @gateway_option
 @json_option
 @click.pass_obj

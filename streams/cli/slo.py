@@ -43,7 +43,13 @@ def slo() -> None:
 @_objectives_file
 @click.pass_obj
 def objectives(settings: Settings, file: Path | None) -> None:
-    """Check the objectives and show them."""
+    """Check the objectives and show them.
+
+    \b
+    Examples:
+      monmouth slo objectives
+      monmouth slo objectives --objectives objectives.toml
+    """
     for objective in objectives_in_use(settings, file):
         click.echo(f"{objective.name:<16} {100 * objective.target:g} %  {objective.description}")
 
@@ -53,7 +59,13 @@ def objectives(settings: Settings, file: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status(settings: Settings, file: Path | None, as_json: bool) -> None:
-    """Show what is left of this month's budgets, and how fast they burn."""
+    """Show what is left of this month's budgets, and how fast they burn.
+
+    \b
+    Examples:
+      monmouth slo status
+      monmouth slo status --json
+    """
     found, ledger, now_ms = objectives_in_use(settings, file), asyncio.run(_read(settings)), round(1000 * time.time())
     report = month_report(ledger, found, Month.at(now_ms), now_ms)
     burns = {objective.name: Burn.at(ledger, objective, now_ms) for objective in found}
@@ -73,10 +85,17 @@ def status(settings: Settings, file: Path | None, as_json: bool) -> None:
 @slo.command()
 @_objectives_file
 @click.option("--month", help="Like 2026-11 (default: this month so far).")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="markdown", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(list(FORMATS)), default="markdown", show_default=True, help="Of the report."
+)
 @click.pass_obj
 def report(settings: Settings, file: Path | None, month: str | None, form: str) -> None:
-    """Print the report of a month: budgets, the worst incidents, days, and what is not known."""
+    """Print the report of a month: budgets, the worst incidents, days, and what is not known.
+
+    \b
+    Example:
+      monmouth slo report --month 2026-11 --format html > november.html
+    """
     now_ms = round(1000 * time.time())
     wanted = Month.at(now_ms) if month is None else Month.of(month)
     found = objectives_in_use(settings, file)

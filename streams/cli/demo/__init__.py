@@ -111,6 +111,12 @@ def integrated_command(ctx: click.Context, *, fast: bool, report: Path | None, s
 
     Ten transactions a second, then thirty while agents ask; a worker is killed; three blocks are undone; every agent recalls,
     decides, remembers, proves and tells; at the end an independent fold of the chain must agree. Exit code 0 only if all held.
+
+    \b
+    Examples:
+      monmouth demo integrated --fast
+      monmouth demo integrated --report report.md
+      monmouth demo integrated --seconds 600 --seed 7
     """
     from streams.cli.demo import integrated as parts  # noqa: PLC0415  (as above)
 
@@ -125,6 +131,11 @@ def performance_command(ctx: click.Context, *, fast: bool, report: Path | None, 
 
     Batches, throughput, cache; unreadable records, a node that goes away, a worker that is killed; metrics, alerts, health.
     Each part acts on the running pipeline and checks what came of it. Exit code 0 only if all held.
+
+    \b
+    Examples:
+      monmouth demo performance --fast
+      monmouth demo performance --report report.md
     """
     from streams.cli.demo.performance import performance as show  # noqa: PLC0415
 
@@ -139,6 +150,11 @@ def sync_command(ctx: click.Context, *, fast: bool, report: Path | None, seed: i
 
     Six questions about a state over messages, checkpoints and recovery, a reorganisation, and a second deployment of the chain
     that is damaged, found out and mended. Exit code 0 only if all held.
+
+    \b
+    Examples:
+      monmouth demo sync --fast
+      monmouth demo sync --report report.md
     """
     from streams.cli.demo.synchronising import synchronising as show  # noqa: PLC0415
 

@@ -52,6 +52,10 @@ def token_(settings: Settings) -> None:
     """Print the token that opens this deployment's digests, and nothing else; made at the first call.
 
     A gateway that runs takes it in when it starts again.
+
+    \b
+    Example:
+      monmouth sync token > ours.token
     """
     click.echo(load_or_create_token(settings.path(settings.security.partner_token_file), "partner token"))
 
@@ -70,6 +74,10 @@ def compare_(  # noqa: PLR0917  (click passes options by name)
 
     \b
     A deployment that is only behind or ahead is equal as far as both go: exit code 0.
+
+    \b
+    Example:
+      monmouth sync compare --peer https://other.example:8080 --token-file other.token
     """
     findings = asyncio.run(compared(settings, url, peer, token_file, limit))
     if as_json:
@@ -96,6 +104,10 @@ def repair_(  # noqa: PLR0917  (click passes options by name)
     \b
     Run it where the store, the keys and chain.rpc_url of this deployment are. Workers and gateway stay up. Nothing the peer
     says ends up in the store: it only tells where to look.
+
+    \b
+    Example:
+      monmouth sync repair --peer https://other.example:8080 --token-file other.token --dry-run
     """
     findings, outcome = asyncio.run(repaired(settings, url, peer, token_file, limit, dry=dry_run))
     if as_json:

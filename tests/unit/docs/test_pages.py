@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
-from streams.cli import COMMANDS
 from streams.serving.wire.changes import CHANGE_TYPES
 from streams.settings import Settings
 from streams.topics import TOPICS
+from tests.calls import calls, misused
 from tests.conftest import ROOT
 
 PAGES = sorted([ROOT / "README.md", ROOT / "perf" / "README.md", *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
-COMMAND = re.compile(r"^(?:.*`)?monmouth ([a-z][^`#\n]*)", re.MULTILINE)
 GROUPS = [group for group, described in Settings.model_fields.items() if hasattr(described.annotation, "model_fields")]
 SETTING = re.compile(rf"`({'|'.join(GROUPS)})\.([a-z_]+)`")
-EXAMPLE = re.compile(r"^[A-Z]+,?$")
-"""Words that stand for a value, as N or FILE."""
 UNREAD = re.compile(r"Not enforced yet|Nothing uses them yet")
 SOURCES = "\n".join(
     file.read_text() for folder in ("streams", "connectors", "infra") for file in ROOT.glob(f"{folder}/**/*.py")
@@ -48,17 +42,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @page
 def test_commands_and_options_are_real(path: Path) -> None:
-    for line in COMMAND.findall(path.read_text().replace("\\\n", " ")):
-        words = [word for word in shlex.split(line.split("  ")[0]) if not EXAMPLE.match(word)]
-        if words[0] not in COMMANDS:
-            raise AssertionError(f"{path.name}: monmouth {line}")
-        module, attribute = COMMANDS[words[0]][0].split(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        rest = words[1:]
-        if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-            command = command.commands[rest.pop(0)]
-        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        assert {word for word in rest if word.startswith("--")} <= known, line
+    assert {call: said for call in calls(path.read_text()) if (said := misused(call)) is not None} == {}
 
 
 @page
