@@ -46,9 +46,11 @@ class KafkaAccessSettings(Group):
     Paths are absolute or from the working directory; files are read anew for each connection, so they may be exchanged.
     """
 
-    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="SSL: encrypted; SASL: with a login."
+    )
     allow_unencrypted: bool = Field(False, description="Speak to brokers beyond this machine without TLS.")
-    mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("SCRAM-SHA-512", description="Of the login.")
     user: str = Field("", description="Name to log in with, under SASL.")
     password: SecretStr = Field(SecretStr(""), description="From the environment; better is a file.")
     password_file: str = Field("", description="File of mode 0600 that holds the password.")
@@ -82,12 +84,16 @@ class KafkaAccessSettings(Group):
 
 
 class KafkaSettings(Group):
-    """Where the log is and how its topics are laid out. ``role``: as whom a client comes; each program sets its own."""
+    """Where the log is and how its topics are laid out."""
 
-    bootstrap: str = "127.0.0.1:19092"
-    prefix: str = "monmouth."
-    partitions: int = Field(4, ge=1, le=1024)
-    replication: int = Field(1, ge=1, le=7)
+    bootstrap: str = Field("127.0.0.1:19092", description="Brokers, HOST:PORT[,HOST:PORT]; by default the local one.")
+    prefix: str = Field(
+        "monmouth.", description="Of the names of all topics, groups and transactional ids; one for each pipeline."
+    )
+    partitions: int = Field(
+        4, ge=1, le=1024, description="Partitions of each topic by agent: most workers of a stream agent. Never changed later."
+    )
+    replication: int = Field(1, ge=1, le=7, description="Copies of each topic, for topics that are made; 3 on a cluster.")
     session_timeout_ms: int = Field(
         6_000, description="A worker silent for so long is given up; brokers may refuse less than 6000."
     )
@@ -100,14 +106,14 @@ class KafkaSettings(Group):
     request_timeout_ms: int = Field(
         10_000, ge=1_000, description="Longest wait for a broker's answer; then it counts as lost and another one is asked."
     )
-    transaction_timeout_ms: int = 30_000
+    transaction_timeout_ms: int = Field(30_000, description="A transaction open for so long is ended by the brokers.")
     fetch_mib: int = Field(16, ge=1, le=1024, description="Most that one answer of a broker holds; some are held in memory.")
     partition_fetch_mib: int = Field(4, ge=1, le=1024, description="Most of one partition in such an answer.")
     newest_schema: int | None = Field(
         None, ge=1, description="Highest schema id to write, while processes of an older version read; None: the newest known."
     )
     access: KafkaAccessSettings = KafkaAccessSettings()
-    role: str = OPERATOR
+    role: str = Field(OPERATOR, description="As whom a client comes; each program sets its own.")
 
     def as_role(self, role: str) -> Self:
         """The same, for a client that comes as ``role``."""
@@ -139,7 +145,7 @@ class WorkerSettings(Group):
 class ProbeSettings(Group):
     """Metrics and probes of a worker or producer. The gateway has its own, in ``gateway``."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int | None = Field(None, ge=0, le=65_535, description="None: nowhere; several of them may run on one machine.")
     live_seconds: float = Field(60.0, gt=0, description="An event loop that had no turn for so long is dead.")
     rewind_seconds: float = Field(5.0, ge=0, description="A rewind that takes longer makes a worker not ready.")
@@ -148,8 +154,8 @@ class ProbeSettings(Group):
 class ChainSettings(Group):
     """The node and how far it is trusted."""
 
-    chain_id: int | None = None
-    rpc_url: str = "http://127.0.0.1:8545"
+    chain_id: int | None = Field(None, description="A node of another chain is refused; None: the node says which it is.")
+    rpc_url: str = Field("http://127.0.0.1:8545", description="The node, by JSON-RPC over HTTP.")
     rpc_urls: list[str] = Field(
         default_factory=list, description="More nodes of the chain: they share reads by hash, and take over if the first fails."
     )
@@ -157,16 +163,18 @@ class ChainSettings(Group):
         default_factory=list, description="For weighted: of chain.rpc_url, then of each of chain.rpc_urls."
     )
     balance: Strategy = Field("adaptive", description="How reads by hash are shared among several nodes.")
-    ws_url: str | None = None
+    ws_url: str | None = Field(None, description="Its WebSocket, whose pushes are hints to look; None: polls alone.")
     allow_unencrypted: bool = Field(False, description="Show a login in rpc_url or ws_url beyond this machine without TLS.")
     poll_interval: float = Field(1.0, gt=0, description="Seconds between polls of the node.")
-    start_block: int = Field(0, ge=0)
+    start_block: int = Field(0, ge=0, description="First block of a log that is empty.")
     finality_depth: int = Field(64, ge=1, description="Blocks below the tip that are final, where the node knows no tag.")
     rewind_confirmations: int = Field(
         3, ge=1, description="Polls that must agree before a lower head, or one that left what was final, undoes blocks."
     )
-    batch_blocks: int = Field(50, ge=1)
-    verify: Literal["header", "roots", "senders"] = "roots"
+    batch_blocks: int = Field(50, ge=1, description="Final blocks written in one transaction while it catches up.")
+    verify: Literal["header", "roots", "senders"] = Field(
+        "roots", description="What is checked of each block: its hash; also the roots of its contents; also every signature."
+    )
     agents: list[str] = Field(default_factory=list, description="Registered agents: recorded as counterparties too.")
 
 
@@ -177,11 +185,13 @@ class ReorgSettings(Group):
 
 
 class MemorySettings(Group):
-    """Agent memories (README names)."""
+    """Agent memories."""
 
-    db_path: Path = Path("memory_store")
+    db_path: Path = Field(Path("memory_store"), description="Embedded store, in the state folder.")
     store_gib: int = Field(64, ge=1, le=16_384, description="Address space of an embedded store; files grow with content.")
-    max_memory_per_agent: int = Field(10_000, ge=1, description="Above it the least important, then the oldest are evicted.")
+    max_memory_per_agent: int = Field(
+        10_000, ge=1, description="Most memories; above it the least important, then the oldest are evicted."
+    )
     checkpoint_interval: int = Field(300, ge=1, description="Seconds of block time between checkpoints kept for history.")
     checkpoint_blocks: int = Field(1_000, ge=1, description="Blocks between checkpoints kept for history.")
 
@@ -193,19 +203,19 @@ class CassandraSettings(Group):
     """Memories in Cassandra, where ``contact_points`` names some of its nodes; else in the embedded store."""
 
     contact_points: list[str] = Field(default_factory=list, description="Addresses of some nodes; empty: the embedded store.")
-    port: int = Field(9042, ge=1, le=65_535)
+    port: int = Field(9042, ge=1, le=65_535, description="Of all nodes.")
     keyspace: str = Field("monmouth", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="One for each pipeline.")
     local_datacenter: str = Field("datacenter1", description="The datacentre whose nodes are asked.")
     replication: dict[str, int] = Field(
         default_factory=dict, description="Copies by datacentre, for a keyspace that is made; empty: one in the local one."
     )
     buckets: int = Field(4, ge=1, le=256, description="Partitions of each agent, for a keyspace that is made.")
-    read_consistency: Consistency = "LOCAL_QUORUM"
-    write_consistency: Consistency = "LOCAL_QUORUM"
+    read_consistency: Consistency = Field("LOCAL_QUORUM", description="Copies that must answer a read.")
+    write_consistency: Consistency = Field("LOCAL_QUORUM", description="Copies that must acknowledge a write.")
     max_in_flight: int = Field(256, ge=1, le=32_768, description="Most requests under way at once.")
     timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for an answer.")
-    username: str = ""
-    password: SecretStr = SecretStr("")
+    username: str = Field("", description="Name to log in with; empty: no login.")
+    password: SecretStr = Field(SecretStr(""), description="From the environment; better is a file.")
     password_file: Path | None = Field(None, description="Holds the password, instead of it standing here.")
     tls_ca_file: Path | None = Field(None, description="Certificates that sign the nodes'; set: TLS is used.")
     tls_cert_file: Path | None = Field(None, description="This client's certificate, where nodes ask for one.")
@@ -229,13 +239,15 @@ class RagSettings(Group):
     vector_index: Literal["FLAT", "HNSW", "IVF_FLAT"] = Field(
         "FLAT", description="Of a collection that is made in Milvus. FLAT is exact; the others are for millions of vectors."
     )
-    embedding_model: str = "sentence-transformers/all-MiniLM-L6-v2"
-    models_path: Path = Path("models")
-    embedding_backend: Literal["onnx", "onnx-int8", "torch"] = "onnx"
+    embedding_model: str = Field("sentence-transformers/all-MiniLM-L6-v2", description="What makes vectors of texts.")
+    models_path: Path = Field(Path("models"), description="Where its files are, in the state folder.")
+    embedding_backend: Literal["onnx", "onnx-int8", "torch"] = Field(
+        "onnx", description="What runs it; onnx-int8 is quicker and less exact, torch may use a GPU. The same everywhere."
+    )
     embedding_niceness: int = Field(
         5, ge=0, le=19, description="How far a worker's embedding yields the processors to other programs, on Linux; 0: not."
     )
-    max_context_tokens: int = Field(32_000, ge=1)
+    max_context_tokens: int = Field(32_000, ge=1, description="Most tokens of the texts of one context.")
     index_mib: int = Field(
         512, ge=1, description="Memory for indexes of agents in the gateway; an agent that needs more is searched by vectors."
     )
@@ -245,7 +257,7 @@ class RagSettings(Group):
 class CacheSettings(Group):
     """Answers that the gateway keeps."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="False: every question is answered anew.")
     size_mb: int = Field(256, ge=1, le=1_048_576, description="Memory for kept answers; a quarter of it for the hot ones.")
     ttl_seconds: float = Field(300, gt=0, description="Longest life of a kept answer, even if nothing changes.")
     l1_entries: int = Field(1_024, ge=0, description="Most hot answers held ready to be sent.")
@@ -254,10 +266,10 @@ class CacheSettings(Group):
 class GatewaySettings(Group):
     """REST and metrics."""
 
-    host: str = "127.0.0.1"
-    port: int = 8080
-    metrics_host: str = "127.0.0.1"
-    metrics_port: int = 9090
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65_535, description="Of REST, MCP and the dashboard.")
+    metrics_host: str = Field("127.0.0.1", description="Address for metrics and probes.")
+    metrics_port: int = Field(9090, ge=0, le=65_535, description="Of metrics and probes.")
     auth: Literal["required", "off"] = Field("required", description="off: everybody may do everything; loopback only.")
     allow_unencrypted: bool = Field(False, description="Commands show a token to a gateway beyond this machine without TLS.")
     messages: bool = Field(True, description="Answer requests in exex.messages too; one gateway of several is enough.")
@@ -269,8 +281,8 @@ class RegistrySettings(Group):
     """An external schema registry that speaks Confluent's REST API; the gateway serves one in any case."""
 
     url: str = Field("", description="Where `monmouth topics apply` also registers the schemas; empty: nowhere else.")
-    user: str = ""
-    password: SecretStr = SecretStr("")
+    user: str = Field("", description="Name to log in with; empty: no login.")
+    password: SecretStr = Field(SecretStr(""), description="From the environment; better is a file.")
     password_file: Path | None = Field(None, description="File that holds the password, instead.")
     ca_file: Path | None = Field(None, description="Certificates that are believed, instead of the system's.")
     allow_unencrypted: bool = Field(False, description="Log in to a registry beyond this machine without TLS.")
@@ -298,9 +310,9 @@ class BridgeSettings(Group):
 class IntegrationSettings(Group):
     """Addresses and keys of outside services. Nothing uses them yet."""
 
-    eigenlayer_avs: str = ""
-    eigenda_endpoint: str = ""
-    composio_api_key: SecretStr = SecretStr("")
+    eigenlayer_avs: str = Field("", description="Not used yet.")
+    eigenda_endpoint: str = Field("", description="Not used yet.")
+    composio_api_key: SecretStr = Field(SecretStr(""), description="Not used yet.")
 
 
 class OpsSettings(Group):
@@ -336,11 +348,11 @@ class HealthSettings(Group):
     )
     cpu_percent: float = Field(80.0, gt=0, le=100, description="Used processor from which on a machine is degraded.")
     memory_percent: float = Field(85.0, gt=0, le=100, description="Used memory from which on a machine is degraded.")
-    memory_failed_percent: float = Field(95.0, gt=0, le=100, description="And has failed.")
+    memory_failed_percent: float = Field(95.0, gt=0, le=100, description="From which on it has failed.")
     disk_percent: float = Field(85.0, gt=0, le=100, description="Used disk from which on it is degraded.")
-    disk_failed_percent: float = Field(95.0, gt=0, le=100, description="And has failed.")
+    disk_failed_percent: float = Field(95.0, gt=0, le=100, description="From which on it has failed.")
     head_seconds: float = Field(60.0, gt=0, description="Age of the node's newest block from which on it is degraded.")
-    head_failed_seconds: float = Field(300.0, gt=0, description="And has failed.")
+    head_failed_seconds: float = Field(300.0, gt=0, description="From which on it has failed.")
     needs: dict[str, list[str]] = Field(
         default_factory=dict, description="What a component needs, where that differs from what topics and stores say."
     )
@@ -364,10 +376,14 @@ class SecuritySettings(Group):
     )
     installation: str = Field("monmouth", description="Name in what accounts sign to register a key; all workers' the same.")
 
-    signing_key_file: Path = Path("keys/signing.key")
-    trusted_keys_file: Path = Path("keys/trusted.txt")
-    master_key_file: Path = Path("keys/master.key")
-    operator_token_file: Path = Path("keys/operator.token")
+    signing_key_file: Path = Field(
+        Path("keys/signing.key"), description="Signs markers, roots and commands; made if not there."
+    )
+    trusted_keys_file: Path = Field(
+        Path("keys/trusted.txt"), description="Public keys that are believed, one a line, and the own."
+    )
+    master_key_file: Path = Field(Path("keys/master.key"), description="Wraps the keys of agents; made if not there.")
+    operator_token_file: Path = Field(Path("keys/operator.token"), description="Opens everything; made if not there.")
     partner_token_file: Path = Field(
         Path("keys/partner.token"), description="Opens digests alone; for another deployment of the chain. None if not there."
     )
@@ -384,7 +400,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
 
-    state_dir: Path = Path(".monmouth")
+    state_dir: Path = Field(Path(".monmouth"), description="Folder of stores, local state, keys, models and logs.")
     kafka: KafkaSettings = KafkaSettings()
     worker: WorkerSettings = WorkerSettings()
     probes: ProbeSettings = ProbeSettings()

@@ -17,6 +17,9 @@ from tests.conftest import ROOT
 
 PAGES = sorted([ROOT / "README.md", ROOT / "perf" / "README.md", *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]*)\)")
+MODULE = re.compile(r"python3? -m ((?:perf|tests|streams|infra)[\w.]*)([^`\n#]*)")
+FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 GROUPS = [group for group, described in Settings.model_fields.items() if hasattr(described.annotation, "model_fields")]
 SETTING = re.compile(rf"`({'|'.join(GROUPS)})\.([a-z_]+)`")
 UNREAD = re.compile(r"Not enforced yet|Nothing uses them yet")
@@ -40,9 +43,48 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert missing == []
 
 
+def anchors(text: str) -> set[str]:
+    """Names of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", FENCED.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower().strip()).replace(" ", "-") for heading in headings}
+
+
+@page
+def test_links_lead_to_a_heading(path: Path) -> None:
+    missing = []
+    for target, anchor in ANCHOR.findall(path.read_text()):
+        leads = (path.parent / target) if target else path
+        if leads.suffix == ".md" and anchor not in anchors(leads.read_text()):
+            missing.append(f"{target}#{anchor}")
+    assert missing == []
+
+
+def test_headings_are_named_as_github_names_them() -> None:
+    text = (
+        "# A page\n## What's in `it`, and (why)?\n```sh\n# no heading\n```\n### 5. Deliveries, and what is tried again later\n"
+    )
+    assert anchors(text) == {"a-page", "whats-in-it-and-why", "5-deliveries-and-what-is-tried-again-later"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_readme_names_every_page(path: Path) -> None:
+    assert f"(docs/{path.name})" in (ROOT / "README.md").read_text()
+
+
 @page
 def test_commands_and_options_are_real(path: Path) -> None:
     assert {call: said for call in calls(path.read_text()) if (said := misused(call)) is not None} == {}
+
+
+@page
+def test_modules_and_their_options_are_real(path: Path) -> None:
+    for module, arguments in MODULE.findall(path.read_text()):
+        place = ROOT / module.replace(".", "/")
+        files = [place / "__main__.py", *place.glob("*.py")] if place.is_dir() else [place.with_suffix(".py")]
+        assert files[0].exists(), module
+        shared = [ROOT / "perf" / "__init__.py", *(ROOT / "perf").glob("*.py")] if module.startswith("perf.") else []
+        source = "".join(file.read_text() for file in (*files, *shared))
+        assert [option for option in re.findall(r"--[a-z][\w-]*", arguments) if f'"{option}"' not in source] == [], module
 
 
 @page
