@@ -3,20 +3,31 @@
 Tests of servers mostly wait, share servers that take long to start, and mind what else the machine does; so no two of them
 run at once. The others need a processor and nothing else. Which they are, their markers say, and their folder where it holds
 little else. Invariant: a file's tests stay in one process, in their order.
+
+The process that deals tests out knows their ids and collects none, so it reads the markers in their files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from functools import cache
+from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+ROOT = Path(__file__).resolve().parents[1]
 ALONE = tuple(f"tests/{folder}/" for folder in ("unit", "property", "checker", "sim", "isolation"))
-SERVERS = frozenset({"kafka", "cassandra", "milvus", "node"})
+SERVER = re.compile(r"\bmark\.(kafka|cassandra|milvus|node)\b")
 """Markers of tests that need a server."""
 LANE = "servers"
+
+
+@cache
+def needs_server(file: Path) -> bool:
+    """Whether any test of it does."""
+    return SERVER.search(file.read_text()) is not None
 
 
 class Lanes(LoadScopeScheduling):
@@ -24,16 +35,7 @@ class Lanes(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return file if file.startswith(ALONE) and not nodeid.endswith(f"@{LANE}") else LANE
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Before the scheduler's own, which ends the ids of a group's tests with its name, the one thing it then knows of them."""
-    served = {item.path for item in items if any(mark.name in SERVERS for mark in item.iter_markers())}
-    for item in items:
-        if item.path in served:
-            item.add_marker(pytest.mark.xdist_group(LANE))
+        return file if file.startswith(ALONE) and not needs_server(ROOT / file) else LANE
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,43 +7,30 @@ from typing import cast
 
 import pytest
 
-from tests.lanes import LANE, SERVERS, Lanes, pytest_collection_modifyitems
+from tests.lanes import LANE, Lanes, needs_server
 
 
-class Item:
-    """What the lanes ask of a test."""
-
-    def __init__(self, file: str, *marks: str) -> None:
-        self.path = Path(file)
-        self.own = [getattr(pytest.mark, mark).mark for mark in marks]
-
-    def iter_markers(self) -> list[pytest.Mark]:
-        return self.own
-
-    def add_marker(self, mark: pytest.MarkDecorator) -> None:
-        self.own.append(mark.mark)
-
-    @property
-    def groups(self) -> list[str]:
-        return [mark.args[0] for mark in self.own if mark.name == "xdist_group"]
+@pytest.mark.parametrize("name", ["kafka", "cassandra", "milvus", "node"])
+def test_a_marker_of_one_test_speaks_for_its_file(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "test_a.py"
+    file.write_text(f'KINDS = ["lmdb", pytest.param("other", marks=pytest.{"mark"}.{name})]\n')
+    assert needs_server(file)
 
 
-@pytest.mark.parametrize("mark", sorted(SERVERS))
-def test_a_file_with_one_test_of_a_server_is_grouped_whole(mark: str) -> None:
-    items = [Item("a.py"), Item("a.py", mark, "slow"), Item("b.py", "slow"), Item("b.py")]
-    pytest_collection_modifyitems(cast("list[pytest.Item]", items))
-    assert [item.groups for item in items] == [[LANE], [LANE], [], []]
+def test_other_markers_need_no_server(tmp_path: Path) -> None:
+    file = tmp_path / "test_a.py"
+    file.write_text("@pytest.mark.slow\ndef test_nodes(kafka): ...\n")
+    assert not needs_server(file)
 
 
 @pytest.mark.parametrize(
-    ("nodeid", "scope"),
+    ("file", "served"),
     [
-        ("tests/unit/test_a.py::test_one[x]", "tests/unit/test_a.py"),
-        ("tests/unit/test_a.py::test_other", "tests/unit/test_a.py"),
-        ("tests/unit/test_a.py::test_one[cassandra]@servers", LANE),
-        ("tests/integration/test_a.py::test_one", LANE),
-        ("tests/integration/test_a.py::test_one@servers", LANE),
+        ("tests/unit/test_lanes.py", False),
+        ("tests/unit/stores/test_memory_contract.py", True),
+        ("tests/unit/cli/test_infra_cassandra.py", True),
+        ("tests/integration/test_silence.py", True),
     ],
 )
-def test_a_lane_is_a_file_or_all_servers(nodeid: str, scope: str) -> None:
-    assert Lanes._split_scope(cast("Lanes", None), nodeid) == scope
+def test_a_lane_is_a_file_or_all_servers(file: str, served: bool) -> None:
+    assert Lanes._split_scope(cast("Lanes", None), f"{file}::test_one[x]") == (LANE if served else file)
