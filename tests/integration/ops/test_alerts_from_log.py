@@ -68,7 +68,7 @@ class Process:
         self._kafka = settings.kafka
 
     async def run(self) -> None:
-        async with AIOKafkaProducer(bootstrap_servers=self._kafka.bootstrap) as producer:
+        async with AIOKafkaProducer(bootstrap_servers=self._kafka.bootstrap, enable_idempotence=True) as producer:
             try:
                 while True:
                     if not self.silent:

@@ -86,7 +86,7 @@ async def test_windows_are_those_of_the_fold_and_none_is_lost_where_it_is_killed
     begin = start_of(int(time.time() * 1000), HOUR) - 2 * MINUTE * 1000  # the hour ends in it
     every = [reports(name, begin, 200) for name in PROCESSES]
     in_turn = [report for together in zip(*every, strict=True) for report in together]
-    async with AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap) as producer:
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, enable_idempotence=True) as producer:
         async with running(settings, "ops") as first:
             await send(producer, settings, in_turn[:150])
             await agrees(settings, in_turn[:150], first)

@@ -56,7 +56,7 @@ async def test_every_event_is_counted_once_and_told(kafka_settings: Settings) ->
     settings = kafka_settings
     begin = (round(1000 * time.time()) - MINUTES * MINUTE_MS) // MINUTE_MS * MINUTE_MS
     every = [report for pair in zip(reports("one", begin), reports("two", begin), strict=True) for report in pair]
-    async with AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap) as producer:
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, enable_idempotence=True) as producer:
         async with running(settings, "ops") as first:
             await send(producer, settings, every[:40])
             async with asyncio.timeout(60):

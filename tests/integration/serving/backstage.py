@@ -112,7 +112,7 @@ class Backstage:
 
     async def _say(self, reports: tuple[Report, ...]) -> None:
         if self._producer is None:
-            self._producer = AIOKafkaProducer(bootstrap_servers=self.settings.kafka.bootstrap)
+            self._producer = AIOKafkaProducer(bootstrap_servers=self.settings.kafka.bootstrap, enable_idempotence=True)
             await self._producer.start()
         for report in reports:
             topic = physical(self.settings.kafka.prefix, TOPIC[type(report).__name__])
