@@ -446,7 +446,7 @@ def load_settings(**overrides: Any) -> Settings:
         raise _wrong(file, [f"{'.'.join(map(str, e['loc']))}: {_said(e)}" for e in error.errors()]) from None
     except SettingsError:
         raise _wrong(file, [f"{name}: lists and tables are written as JSON" for name in _no_json()]) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file} is not TOML: {error}") from None
     groups = {name.upper() for name in Settings.model_fields}
     if strange := sorted(name for name in _variables() if name.split("__")[0] not in groups):
