@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ import click
 from streams import loops
 from streams.cli.measured import measured, metrics_port_option
 from streams.cli.wiring import AGENTS
+from streams.cluster.reach import any_listens
 from streams.health import Health
 from streams.ops.recovery.ailments import Kind
 from streams.ops.recovery.decide import Action
@@ -57,7 +59,7 @@ async def watch_over(settings: Settings, programs: list[Program], health: Health
         settings.kafka.session_timeout_ms / 1000,
         settings.reorg.window,
     )
-    supervisor = Supervisor(running, strategies)
+    supervisor = Supervisor(running, strategies, brokers=partial(any_listens, settings.kafka.bootstrap))
     supervisor.told = _tell
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

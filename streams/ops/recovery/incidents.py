@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streams.ops.recovery.ailments import Ailment, Kind
+from streams.ops.recovery.ailments import Ailment, Kind, Symptom
 from streams.ops.recovery.decide import Action, Strategy, decide
 
 ONCE = frozenset({Strategy.RESTART, Strategy.FORCED})
@@ -40,8 +40,9 @@ class Limits:
 
 @dataclass(slots=True)
 class Incident:
-    """``due``: when the next attempt may be made. ``apart``: places that are isolated until a person has looked, which is no
-    attempt at healing them. ``undone``: attempts that could not even be carried out.
+    """``due``: when the next attempt may be made. ``climbed``: of what was ``tried``, what was no start of one that was gone:
+    how far up the ladder it is. ``apart``: places that are isolated until a person has looked, which is no attempt at healing
+    them. ``undone``: attempts that could not even be carried out.
 
     ``closed``: why a person is asked; nothing more is done by itself while the cause is one of those ``given_up``.
     """
@@ -49,6 +50,7 @@ class Incident:
     since: float
     due: float
     tried: list[Strategy] = field(default_factory=list)
+    climbed: list[Strategy] = field(default_factory=list)
     apart: set[str] = field(default_factory=set)
     undone: int = 0
     well_since: float | None = None
@@ -65,6 +67,7 @@ class Incident:
         if self.closed and ailment.cause not in self.given_up:
             self.closed, self.undone = "", 0
             self.tried.clear()
+            self.climbed.clear()
         return bool(self.closed)
 
     def give_up(self, ailment: Ailment, why: str) -> None:
@@ -95,7 +98,9 @@ class Incidents:
     def _decide(self, ailment: Ailment, incident: Incident, now: float) -> Action | None:
         if ailment.waits and not ONCE.isdisjoint(incident.tried):
             return None
-        action = self._limited(decide(ailment, incident.tried, incident.apart), ailment, incident, now)
+        gone = ailment.symptom is Symptom.DEAD
+        wanted = decide(ailment, incident.tried if gone else incident.climbed, incident.apart)
+        action = self._limited(wanted, ailment, incident, now)
         if action is None:
             return None
         if action.strategy is Strategy.ASK:
@@ -106,6 +111,8 @@ class Incidents:
             incident.apart.add(action.target)
         else:
             incident.tried.append(action.strategy)
+            if not gone:
+                incident.climbed.append(action.strategy)
         return action
 
     def _limited(self, action: Action, ailment: Ailment, incident: Incident, now: float) -> Action | None:
@@ -137,8 +144,10 @@ class Incidents:
         incident.undone += 1
         if _for_good(action):
             incident.apart.discard(action.target)
-        elif action.strategy in incident.tried:
-            incident.tried.remove(action.strategy)
+        else:
+            for tried in (incident.tried, incident.climbed):
+                if action.strategy in tried:
+                    tried.remove(action.strategy)
 
     def well(self, program: str, now: float) -> None:
         """It is well: after a while the incident is over."""

@@ -2,7 +2,8 @@
 
 Each second every process is looked at; what is wrong for longer than the patience for it (``watched``) becomes an ailment,
 ``Incidents`` says what to do, ``Strategies`` does it, and it counts as healed only if the process was ready then for a while
-and got on. Invariants: one action at a time on each process; what a strategy may fail of is told and counted, and anything
+and got on. While no broker listens, processes that run are left to wait for them: to start one anew would only take its health
+page away. Invariants: one action at a time on each process; what a strategy may fail of is told and counted, and anything
 else is a defect, which ends the supervisor with that error.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 
@@ -26,6 +27,7 @@ from streams.ops.recovery.observe import Sight, look
 from streams.ops.recovery.programs import Programs
 from streams.ops.recovery.strategies import ActionError, Strategies
 from streams.ops.recovery.watched import Patience, Watched
+from streams.outage import Outage
 
 _log = logging.getLogger(__name__)
 EXPECTED = (MonmouthError, OSError)
@@ -43,14 +45,18 @@ class Supervisor:
         limits: Limits = USUAL_LIMITS,
         patience: Patience = USUAL_PATIENCE,
         *,
+        brokers: Callable[[], Awaitable[bool]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``brokers``: whether one of them listens; None where nobody can tell."""
         self.incidents = Incidents(limits)
         self.told: Callable[[Action, str], None] = lambda _action, _outcome: None
         self._programs = programs
         self._strategies = strategies
         self._limits = limits
         self._patience = patience
+        self._brokers = brokers
+        self._outage = Outage(_log)
         self._clock = clock
         self._watched = {name: Watched() for name in programs.all}
         self._acting: dict[str, asyncio.Task[None]] = {}
@@ -94,12 +100,24 @@ class Supervisor:
         await asyncio.to_thread(self._programs.trim_logs)
         await asyncio.gather(*(self._look(session, name) for name in self._programs.all))
         self._raise_defect()
+        await self._excuse()
         now = self._clock()
         ailments = [found for name in self._programs.all if name not in self._acting and (found := self._ailment(name, now))]
         self._note_well({ailment.program for ailment in ailments}, now)
         self._tend(now)
         if (action := self.incidents.next(ailments, now)) is not None:
             self.begin(action)
+
+    async def _excuse(self) -> None:
+        """Nobody is ill for waiting for the brokers. That is asked only where somebody is not well."""
+        if self._brokers is None or all(watched.sight.ready for watched in self._watched.values()):
+            return
+        if await self._brokers():
+            self._outage.over()
+            return
+        self._outage.failed("no broker listens: processes that wait for one are left to wait")
+        for watched in self._watched.values():
+            watched.excuse()
 
     def _note_well(self, ill: set[str], now: float) -> None:
         for name, watched in self._watched.items():

@@ -54,6 +54,10 @@ class Watched:
         self.ready_since = None if not sight.ready else self.ready_since or now
         self.sight = sight
 
+    def excuse(self) -> None:
+        """That it is not ready, or does nothing, has a cause outside: patience begins anew when that is gone."""
+        self.unready_since = self.idle_since = None
+
     def _got_on(self, sight: Sight, now: float) -> bool:
         further = [agent for agent, count in sight.restored.items() if count > self._restored.get(agent, 0.0)]
         for agent in further:

@@ -61,6 +61,17 @@ def test_a_moment_of_being_well_is_not_enough() -> None:
     assert "worker-1" in incidents.open
 
 
+def test_the_start_of_one_that_was_gone_is_no_step_of_the_ladder() -> None:
+    incidents, done = Incidents(LIMITS), []
+    unready = Ailment("worker-1", Kind.WORKER, Symptom.UNREADY)
+    for number, ailment in enumerate([dead(), unready, unready, unready]):
+        action = incidents.next([ailment], 100.0 * number)
+        assert action is not None
+        done.append(action.strategy)
+        incidents.acted("worker-1", 100.0 * number)
+    assert done == [Strategy.FORCED, Strategy.RESTART, Strategy.FORCED, Strategy.ASK]
+
+
 def test_three_deaths_in_an_incident_are_enough_unless_it_may_pass() -> None:
     for error, expected in ((None, Strategy.ASK), (StoreError("away"), Strategy.FORCED)):
         incidents = Incidents(LIMITS)

@@ -115,6 +115,39 @@ async def test_one_that_gets_on_at_opening_is_left_alone_and_one_that_stands_sti
             task.cancel()
 
 
+async def test_who_waits_for_brokers_that_are_away_is_left_alone_until_they_are_back(
+    tmp_path: Path, health: Health, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    programs, clock = Programs(tmp_path, [Program(NAME, Kind.WORKER, (), port)]), Clock()
+    noted, listening, asked = Noted(programs, tmp_path), [False], []
+
+    async def brokers() -> bool:
+        asked.append(clock.now)
+        return listening[0]
+
+    supervisor = Supervisor(programs, noted, Limits(patience=20), Patience(start=60), brokers=brokers, clock=clock)
+
+    async def looks(count: int, *complaints: str) -> list[Strategy]:
+        for _ in range(count):
+            health.look(Look(True, complaints))
+            await supervisor._turn(session)
+            await asyncio.sleep(0)
+            clock.now += 10
+        return noted.done
+
+    async with aiohttp.ClientSession() as session:
+        assert await looks(2) == []
+        assert not asked, "nobody is unwell"
+        assert await looks(12, "memory: the broker: no answer") == []
+        assert caplog.text.count("no broker listens") == 1
+        listening[0] = True
+        assert await looks(2, "memory: the broker: no answer") == [], "patience begins anew"
+        assert "works again" in caplog.text
+        assert await looks(2, "memory: the broker: no answer") == [Strategy.RESTART], "it is its own trouble then"
+        for task in supervisor._acting.values():
+            task.cancel()
+
+
 class Gone(Programs):
     """One that has died of a lost position, and starts no more."""
 
