@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import sys
 import tomllib
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
@@ -21,7 +23,7 @@ from streams.health import Health, Look
 from streams.health import watch as health_watch
 from streams.loops import run as run_loop
 from streams.ops.alerts.alertmanager import configuration
-from streams.ops.alerts.channels import Channel, LogChannel, body_of, make_channel
+from streams.ops.alerts.channels import Channel, LogChannel, SilentChannel, body_of, make_channel
 from streams.ops.alerts.logwatch import LogWatch, read_alerts
 from streams.ops.alerts.promql import rule_group
 from streams.ops.alerts.rules import Rule, default_rules, load_rules
@@ -134,7 +136,8 @@ def watch(  # noqa: PLR0917  (click passes options by name)
     """Watch metrics until interrupted, and tell what the rules say: on their channels, and here.
 
     With --from-log every process is watched without being named, and a watch that begins anew goes on where the last one ended.
-    Two at a time make no sense: the newer one ends the older.
+    Two at a time make no sense: the newer one ends the older. Where what is printed and the log come to the same place, such as
+    a terminal, the channel `log` is silent, since the event is there already.
 
     \b
     Examples:
@@ -146,6 +149,8 @@ def watch(  # noqa: PLR0917  (click passes options by name)
     said = _tables(channels_file)
     rules = _load(file, said)
     channels = _channels(said, rules)
+    if _one_place():
+        channels[LOG] = SilentChannel()
     gateway = settings.gateway
     found = targets or (f"http://{gateway.metrics_host}:{gateway.metrics_port}/metrics",)
     watching = LogWatch(rules, channels, settings) if from_log else Watch(rules, found, channels, interval=interval)
@@ -155,7 +160,7 @@ def watch(  # noqa: PLR0917  (click passes options by name)
 
 
 async def _watch(settings: Settings, watching: Watch | LogWatch, health: Health, as_json: bool) -> None:
-    watching.told = lambda event: click.echo(json.dumps(body_of(event)) if as_json else event.summary)
+    watching.told = lambda event: click.echo(json.dumps(body_of(event)) if as_json else _line(event.at, event.summary))
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -186,8 +191,19 @@ def list_(settings: Settings, everything: bool, as_json: bool) -> None:
     former = asyncio.run(read_alerts(KafkaClient(settings.kafka)))
     records = [record for record in former.newest.values() if everything or record.state == "firing"]
     for record in sorted(records, key=lambda record: record.at_ms):
-        when = f"{datetime.fromtimestamp(record.at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        click.echo(json.dumps(asdict(record)) if as_json else f"{when}  {record.summary}")
+        click.echo(json.dumps(asdict(record)) if as_json else _line(record.at_ms / 1000, record.summary))
+
+
+def _line(at: float, summary: str) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC  {summary}"
+
+
+def _one_place() -> bool:
+    """Whether what is printed and what is logged come together, as on a terminal: each event would be there twice."""
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except OSError:  # closed, or no file
+        return False
 
 
 def _load(file: Path | None, channels: Collection[str] = ()) -> list[Rule]:

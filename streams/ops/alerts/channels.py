@@ -56,6 +56,7 @@ def body_of(event: Event) -> dict[str, Any]:
         "key": event.key,
         "name": event.rule.name,
         "state": event.state,
+        "gone": event.gone,
         "severity": event.rule.severity,
         "condition": event.rule.condition,
         "description": event.rule.description,
@@ -71,7 +72,14 @@ class LogChannel:
     """The process's own log."""
 
     async def send(self, event: Event) -> None:
-        log.log(logging.INFO if event.state == "resolved" else logging.WARNING, "%s", event.summary)
+        log.log(logging.INFO if event.state == "resolved" and not event.gone else logging.WARNING, "%s", event.summary)
+
+
+class SilentChannel:
+    """Takes what is already said where the log would say it again."""
+
+    async def send(self, event: Event) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)

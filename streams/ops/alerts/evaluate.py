@@ -48,8 +48,8 @@ def evaluate(node: Node, series: Series, now: float) -> float | Vector:
             return value
         case Metric():
             return series.newest(node, now)
-        case Call(function=function, argument=argument):
-            return _call(function, argument, series, now)
+        case Call():
+            return _call(node, series, now)
         case Binary(sign=sign, left=left, right=right):
             return _binary(sign, evaluate(left, series, now), evaluate(right, series, now))
 
@@ -62,15 +62,19 @@ def holding(node: Node, series: Series, now: float) -> Vector:
     return {(): found} if found else {}
 
 
-def _call(function: str, argument: Node, series: Series, now: float) -> float | Vector:
+def _call(call: Call, series: Series, now: float) -> float | Vector:
+    function, argument = call.function, call.argument
     if isinstance(argument, Metric) and argument.seconds is not None:
         if function in QUANTILES:
             return _quantile(QUANTILES[function], argument, series, now)
         over = {labels: _over_time(function, *past) for labels, past in series.window(argument, now).items()}
         return {labels: value for labels, value in over.items() if value is not None}
     inner = evaluate(argument, series, now)
-    values = [value for value in inner.values() if not math.isnan(value)] if isinstance(inner, dict) else [inner]
-    return {(): _ACROSS[function](values)} if values else {}
+    grouped: dict[Labels, list[float]] = {}
+    for labels, value in inner.items() if isinstance(inner, dict) else [((), inner)]:
+        if not math.isnan(value) or not isinstance(inner, dict):
+            grouped.setdefault(tuple(pair for pair in labels if pair[0] in call.by), []).append(value)
+    return {labels: _ACROSS[function](values) for labels, values in grouped.items()}
 
 
 def _over_time(function: str, times: Sequence[float], values: Sequence[float]) -> float | None:

@@ -4,7 +4,7 @@ A subset of what PromQL says, so that one rule serves this product's own watch a
 Grammar, loosest first: ``or``, ``and``, one comparison (``> >= < <= == !=``), ``+ -``, ``* /``, unary ``-``, then a number, a
 parenthesis, a call, or a metric with label matchers in braces (``= != =~ !~``) and a range in brackets. A call has a metric
 with a range (over time: avg min max sum count last delta increase rate p50 p95 p99), or any expression (over series: avg min
-max sum count).
+max sum count; with ``by (label, ...)`` in front of the argument, one value for each set of values of these labels).
 Names are those of /metrics; ``monmouth_`` in front may be left out. A few names stand for a whole expression over the rule's
 window (``SHORT``). Invariant: a text either parses to exactly one tree, or is
 refused with the place of the mistake; texts and trees are bounded.
@@ -84,10 +84,11 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function over time or over series."""
+    """A function over time or over series; ``by``: the labels that are kept of series, in order."""
 
     function: str
     argument: Node
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +219,11 @@ class _Parser:
         name = self._take()
         if name in SHORT:
             return _Parser(SHORT[name].replace("$window", self._window), self._window).whole()
+        if self._accept("by"):
+            return self._call(name, place, self._by())
         return self._call(name, place) if self._accept("(") else self._metric(name)
 
-    def _call(self, name: str, place: int) -> Node:
+    def _call(self, name: str, place: int, by: tuple[str, ...] = ()) -> Node:
         if name not in OVER_TIME:
             raise self._at_place(f"no function is called {name}: {', '.join(sorted(OVER_TIME))}", place)
         argument = self._or()
@@ -228,7 +231,21 @@ class _Parser:
         ranged = isinstance(argument, Metric) and argument.seconds is not None
         if not ranged and name not in OVER_SERIES:
             raise self._at_place(f"{name} needs a metric with a range, such as {name}(requests_total[60s])", place)
-        return Call(name, argument)
+        if ranged and by:
+            raise self._at_place(f"{name} of a range knows no `by`: it keeps all labels", place)
+        return Call(name, argument, by)
+
+    def _by(self) -> tuple[str, ...]:
+        """Labels after ``by``, up to the argument's parenthesis."""
+        labels: list[str] = []
+        self._expect("(")
+        while not labels or self._accept(","):
+            if self._kind != "name":
+                raise self._wrong("a label")
+            labels.append(self._take())
+        self._expect(")")
+        self._expect("(")
+        return tuple(sorted(set(labels)))
 
     def _metric(self, name: str) -> Metric:
         matchers: list[Matcher] = []

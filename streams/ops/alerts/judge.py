@@ -5,10 +5,10 @@ Invariant: only metrics that a rule looks at are held, no longer than the longes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from streams.ops.alerts.evaluate import holding
-from streams.ops.alerts.expression import QUANTILES, Binary, Call, Metric, Node
+from streams.ops.alerts.expression import QUANTILES, Binary, Call, Metric, Node, metrics_of
 from streams.ops.alerts.life import Alerts, Event
 from streams.ops.alerts.rules import ALL, Rule, longest_window
 from streams.ops.alerts.series import Labels, Sample, Series
@@ -38,6 +38,11 @@ class Judge:
         self._series.forget(now)
         return [event for rule in self.rules for event in self._told(rule, now)]
 
+    def recover(self, told: Mapping[tuple[str, Labels], float], now: float) -> list[Event]:
+        """What is to be told after a former one; ``told``: what fires as others know it, of these rules."""
+        rules = {rule.name: rule for rule in self.rules}
+        return self.alerts.recover(rules, told, now, lambda rule, labels: self._gone(rule, labels, now))
+
     def firing(self) -> Iterator[str]:
         """The severity of each alert that fires."""
         return (rule.severity for rule in self.rules for _ in self.alerts.fires(rule.name))
@@ -46,8 +51,17 @@ class Judge:
         muting = [self.alerts.fires(name) for name in self._muters[rule.name]]
         places = {place_of(labels) for found in muting for labels in found}
         return self.alerts.step(
-            rule, holding(rule.expression, self._series, now), now, lambda labels: place_of(labels) in places
+            rule,
+            holding(rule.expression, self._series, now),
+            now,
+            lambda labels: place_of(labels) in places,
+            lambda labels: self._gone(rule, labels, now),
         )
+
+    def _gone(self, rule: Rule, labels: Labels, now: float) -> bool:
+        """Whether nothing that a rule looks at is measured any more of what an alert is about."""
+        metrics = list(metrics_of(rule.expression))
+        return bool(metrics) and not any(self._series.measured(metric, labels, now) for metric in metrics)
 
 
 def muters_of(rule: Rule, rules: Sequence[Rule]) -> list[str]:

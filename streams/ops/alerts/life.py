@@ -3,7 +3,7 @@
 An alert is one rule at one set of labels. Invariants: it fires once it held for the rule's ``hold`` without a break, and is
 told once, not again while it goes on; it resolves when it no longer holds, which is told if its firing was; within ``cooldown``
 of a firing that was told, another one of the same alert is not; one that is muted, or within its cooldown, is told when it is
-so no more, if it still holds.
+so no more, if it still holds. Where nothing is measured any more an alert is over too, but has not got better: it says so.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from streams.ops.alerts.rules import Rule
 from streams.ops.alerts.series import Labels
 
 MOST_ALERTS = 10_000
+GONE = "gone"
+"""Begins the summary of an alert that is over since nobody measures it any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is told. ``state``: firing or resolved. ``since``: when it began to hold; ``at``: when this was decided."""
+    """What is told. ``state``: firing or resolved. ``since``: when it began to hold; ``at``: when this was decided.
+
+    ``gone``: it is over because its series is no longer measured, as when its process was killed; ``value`` is the last one.
+    """
 
     rule: Rule
     labels: Labels
@@ -29,6 +34,7 @@ class Event:
     value: float
     since: float
     at: float
+    gone: bool = False
 
     @property
     def key(self) -> str:
@@ -39,7 +45,10 @@ class Event:
     def summary(self) -> str:
         """One line."""
         where = f" ({', '.join(f'{name}={value}' for name, value in self.labels)})" if self.labels else ""
-        return f"[{self.state}] {self.rule.severity} {self.rule.name}{where}: {self.rule.condition}, value {self.value:g}"
+        said = f"{self.rule.severity} {self.rule.name}{where}: {self.rule.condition}"
+        if self.gone:
+            return f"[{GONE}] {said}, no longer measured; last value {self.value:g}"
+        return f"[{self.state}] {said}, value {self.value:g}"
 
 
 @dataclass(slots=True)
@@ -49,6 +58,10 @@ class _Alert:
     firing: bool = False
     decided: bool = False
     told: bool = False
+
+
+def _nowhere(_: Labels) -> bool:
+    return False
 
 
 class Alerts:
@@ -67,11 +80,24 @@ class Alerts:
         """Where a rule fires now."""
         return [labels for (rule, labels), alert in self._alerts.items() if rule == name and alert.firing]
 
-    def step(self, rule: Rule, holds: Vector, now: float, muted: Callable[[Labels], bool] = lambda _: False) -> list[Event]:
-        """Takes in where a rule holds at ``now``; what is to be told."""
-        return [*self._raised(rule, holds, now, muted), *self._resolved(rule, holds, now)]
+    def step(
+        self,
+        rule: Rule,
+        holds: Vector,
+        now: float,
+        muted: Callable[[Labels], bool] = _nowhere,
+        gone: Callable[[Labels], bool] = _nowhere,
+    ) -> list[Event]:
+        """Takes in where a rule holds at ``now``; what is to be told. ``gone``: where nothing is measured any more."""
+        return [*self._raised(rule, holds, now, muted), *self._resolved(rule, holds, now, gone)]
 
-    def recover(self, rules: Mapping[str, Rule], told: Mapping[tuple[str, Labels], float], now: float) -> list[Event]:
+    def recover(
+        self,
+        rules: Mapping[str, Rule],
+        told: Mapping[tuple[str, Labels], float],
+        now: float,
+        gone: Callable[[Rule, Labels], bool] = lambda *_: False,
+    ) -> list[Event]:
         """Takes over from a former one; what others are to be told. ``told``: all that fires as they know it, with its value.
 
         What held all the time is told by neither again; what began or ended meanwhile is told now.
@@ -86,7 +112,7 @@ class Alerts:
         for (name, labels), value in told.items():
             held = self._alerts.get((name, labels))
             if name in rules and not (held is not None and held.firing):
-                events.append(Event(rules[name], labels, "resolved", value, now, now))
+                events.append(Event(rules[name], labels, "resolved", value, now, now, gone(rules[name], labels)))
         return events
 
     def _raised(self, rule: Rule, holds: Vector, now: float, muted: Callable[[Labels], bool]) -> Iterator[Event]:
@@ -108,12 +134,12 @@ class Alerts:
             self._told[key] = now
             yield Event(rule, labels, "firing", value, alert.since, now)
 
-    def _resolved(self, rule: Rule, holds: Vector, now: float) -> Iterator[Event]:
+    def _resolved(self, rule: Rule, holds: Vector, now: float, gone: Callable[[Labels], bool]) -> Iterator[Event]:
         over = [key for key in self._alerts if key[0] == rule.name and key[1] not in holds]
         for key in over:
             alert = self._alerts.pop(key)
             if alert.told:
-                yield Event(rule, key[1], "resolved", alert.value, alert.since, now)
+                yield Event(rule, key[1], "resolved", alert.value, alert.since, now, gone(key[1]))
         for key in [key for key, at in self._told.items() if key[0] == rule.name and key not in self._alerts]:
             if now - self._told[key] >= rule.cooldown:
                 del self._told[key]

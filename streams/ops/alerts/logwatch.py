@@ -214,7 +214,7 @@ class _Look:
         firing = [record for record in former.newest.values() if record.state == "firing"]
         known = {(record.rule, labels_of(record)): record.value for record in firing if record.rule in rules}
         closed = [replace(record, state="resolved", at_ms=round(1000 * now)) for record in firing if record.rule not in rules]
-        events = self._judge.alerts.recover(rules, known, now)
+        events = self._judge.recover(known, now)
         decided(events, self._judge.firing())
         return events, closed
 

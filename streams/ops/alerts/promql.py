@@ -34,8 +34,8 @@ def promql(node: Node) -> str:
             return repr(value).removesuffix(".0")
         case Metric():
             return _metric(node)
-        case Call(function=function, argument=argument):
-            return _call(function, argument)
+        case Call():
+            return _call(node)
         case Binary(sign=sign, left=left, right=right):
             return _binary(sign, left, right)
 
@@ -68,9 +68,11 @@ def _metric(metric: Metric, suffix: str = "") -> str:
     return name + suffix + (f"{{{matchers}}}" if matchers else "") + ranged
 
 
-def _call(function: str, argument: Node) -> str:
+def _call(call: Call) -> str:
+    function, argument = call.function, call.argument
     if not isinstance(argument, Metric) or argument.seconds is None:
-        return f"{function}({promql(argument)})"
+        grouping = f" by ({', '.join(call.by)}) " if call.by else ""
+        return f"{function}{grouping}({promql(argument)})"
     if function in QUANTILES:
         return f"histogram_quantile({QUANTILES[function]}, increase({_metric(argument, '_bucket')}))"
     name = function if function in _OF_PROMQL else f"{function}_over_time"
@@ -102,8 +104,8 @@ def _constant(node: Node) -> bool:
 def _whole(node: Node) -> bool:
     """Whether it comes to one value without labels: an aggregate over series, or made of such."""
     match node:
-        case Call(function=function, argument=argument):
-            return function in OVER_SERIES and not (isinstance(argument, Metric) and argument.seconds is not None)
+        case Call(function=function, argument=argument, by=by):
+            return function in OVER_SERIES and not by and not (isinstance(argument, Metric) and argument.seconds is not None)
         case Binary(left=left, right=right):
             return (_whole(left) or _constant(left)) and (_whole(right) or _constant(right))
         case _:

@@ -1,11 +1,15 @@
-"""Alerts as records of ops.alerts, and back. Pure."""
+"""Alerts as records of ops.alerts, and back. Pure.
+
+That an alert is over because nobody measures it any more is told by the summary alone, whose beginning says so: in the record
+its state is ``resolved``, which is all that older readers know.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-from streams.ops.alerts.life import Event
+from streams.ops.alerts.life import GONE, Event
 from streams.ops.alerts.rules import Rule
 from streams.ops.alerts.series import Labels
 from streams.ops.reports import AlertRecord
@@ -28,7 +32,8 @@ def event_of(record: AlertRecord, rules: Mapping[str, Rule]) -> Event | None:
     """What to tell of a record; None if its rule is no more."""
     rule = rules.get(record.rule)
     at = record.at_ms / 1000
-    return None if rule is None else Event(rule, labels_of(record), record.state, record.value, at, at)
+    gone = record.summary.startswith(f"[{GONE}]")
+    return None if rule is None else Event(rule, labels_of(record), record.state, record.value, at, at, gone)
 
 
 def labels_of(record: AlertRecord) -> Labels:

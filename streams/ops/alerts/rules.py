@@ -127,8 +127,8 @@ evaluation_window = "2m"
 
 [[rule]]
 name = "FallingBehind"
-description = "A partition waits long for its stream agent."
-condition = "runtime_seconds_behind > 30"
+description = "A partition waits long for its stream agent; `monmouth_runtime_seconds_behind` says which ones."
+condition = "max by (agent) (runtime_seconds_behind) > 30"
 for = "30s"
 
 [[rule]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streams.ops.alerts.expression import PREFIX, Matcher, Metric
 
@@ -123,6 +123,12 @@ class Series:
             if first < len(past.times):
                 found[past.labels] = past.times[first:], past.values[first:]
         return found
+
+    def measured(self, metric: Metric, labels: Labels, now: float) -> bool:
+        """Whether any series that matches and has these labels has a newest value; of a histogram its buckets are meant too."""
+        wanted = set(labels)
+        pasts = [*self._matching(metric), *self._matching(replace(metric, name=f"{metric.name}_bucket"))]
+        return any(past.times[-1] >= now - STALE and wanted.issubset(past.labels) for past in pasts)
 
     def _matching(self, metric: Metric) -> list[_Past]:
         family = self._families.get(metric.name)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +74,58 @@ def test_the_rules_that_come_with_it_are_told_on_every_channel(tmp_path: Path) -
     refused = run("alertmanager", "--rules", str(tmp_path / "rules.toml"), "--channels", str(file))
     assert isinstance(refused.exception, ConfigurationError)
     assert "no rule tells the channel pager" in refused.exception.message
+
+
+SILENT_PROCESS = """[[rule]]
+name = "Down"
+condition = "target_up < 1"
+"""
+
+
+def watched(tmp_path: Path, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+    """A watch of an address where nothing listens."""
+    (tmp_path / "rules.toml").write_text(SILENT_PROCESS)
+    words = ["alerts", "watch", "--rules", str(tmp_path / "rules.toml"), "--target", "http://127.0.0.1:9/metrics"]
+    argv = [sys.executable, "-m", "streams.cli", "--state-dir", str(tmp_path), *words, "--interval", "0.1"]
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+
+
+def ended(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def test_a_terminal_shows_each_event_once(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    process = watched(tmp_path, theirs, theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while b"[firing]" not in shown:
+            shown += os.read(ours, 65_536)
+        ended(process)
+        while True:
+            shown += os.read(ours, 65_536)
+    except OSError:  # the far side is closed, and all is read
+        pass
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    assert shown.count(b"[firing]") == 1, shown
+
+
+def test_apart_both_the_output_and_the_log_have_each_event(tmp_path: Path) -> None:
+    process = watched(tmp_path, subprocess.PIPE, subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    try:
+        printed = process.stdout.readline()
+        logged = process.stderr.readline()
+        ended(process)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+    assert b"UTC  [firing] warning Down" in printed
+    assert b"monmouth.alerts [firing] warning Down" in logged

@@ -48,6 +48,16 @@ def test_functions_over_time(text: str, expected: float) -> None:
     assert value(text, series(a=[1.0, 2.0, 3.0, 4.0])) == {(): expected}
 
 
+def test_an_aggregate_by_labels_has_a_value_for_each_set_of_them() -> None:
+    past = Series(600)
+    for agent, partition, number in [("m", "0", 3.0), ("m", "1", 7.0), ("i", "0", 1.0), ("i", "1", math.nan)]:
+        past.add([Sample("monmouth_a", (("agent", agent), ("partition", partition)), NOW, number)])
+    assert value("max by (agent) (a)", past) == {(("agent", "m"),): 7.0, (("agent", "i"),): 1.0}
+    assert value("count by (partition) (a)", past) == {(("partition", "0"),): 2.0, (("partition", "1"),): 1.0}
+    assert value("max by (other) (a)", past) == {(): 7.0}, "a label that none has"
+    assert value("max by (agent) (none)", past) == {}
+
+
 def test_a_counter_that_falls_began_anew() -> None:
     assert increase([5.0, 7.0, 1.0, 2.0]) == 4.0
 

@@ -33,6 +33,7 @@ def test_a_tree_is_what_the_text_says() -> None:
     assert parse("a > 1 or b > 2 and c > 3") == parse("a > 1 or (b > 2 and c > 3)")
     assert parse("-a < 0") == Binary("<", Binary("-", Number(0.0), Metric("monmouth_a")), Number(0.0))
     assert parse("- - 2") == Number(2.0)
+    assert parse("max by (b, a) (x)") == Call("max", Metric("monmouth_x"), ("a", "b"))
 
 
 def test_short_names_look_at_the_rules_window() -> None:
@@ -51,6 +52,10 @@ def test_short_names_look_at_the_rules_window() -> None:
         ("rate(a) > 1", "rate needs a metric with a range"),
         ("p95(a + b) > 1", "p95 needs a metric with a range"),
         ("a[60] > 1", "a duration such as 60s"),
+        ("max by () (a) > 1", "has `)` where a label"),
+        ("max by (l) a > 1", "has `a` where `(`"),
+        ("max by (l) (a[1m]) > 1", "max of a range knows no `by`"),
+        ("rate by (l) (a) > 1", "rate needs a metric with a range"),
         ('a{x=~"("} > 1', "is no pattern"),
         ("a{x=1} > 1", '`="value"`'),
         ("a{x} > 1", '`="value"`'),
@@ -82,6 +87,8 @@ def test_durations() -> None:
         ("p99(a[1m]) > 1", "(histogram_quantile(0.99, increase(monmouth_a_bucket[60000ms]))) > (1)"),
         ("a > 1 and sum(b) > 2", "((monmouth_a) > (1)) and on() ((sum(monmouth_b)) > (2))"),
         ("sum(b) > 2 and a > 1", "((monmouth_a) > (1)) and on() ((sum(monmouth_b)) > (2))"),
+        ("max by (l,k) (a) > 1", "(max by (k, l) (monmouth_a)) > (1)"),
+        ("max by (l) (a) > 1 and sum(b) > 2", "((max by (l) (monmouth_a)) > (1)) and on() ((sum(monmouth_b)) > (2))"),
         ("target_up < 1", '(up{job=~".*monmouth.*"}) < (1)'),
     ],
 )
@@ -102,6 +109,7 @@ leaves = (
     | st.builds(lambda name: Metric(f"monmouth_{name}"), names)
     | st.builds(lambda name: Metric(f"monmouth_{name}", (Matcher("l", "=~", 'a"b\\\\'),)), names)
     | st.builds(Call, st.sampled_from(["rate", "p95", "max", "delta"]), ranged)
+    | st.builds(lambda name: Call("min", Metric(f"monmouth_{name}"), ("k", "l")), names)
 )
 signs = st.sampled_from([*COMPARISONS, "and", "or", "+", "-", "*", "/"])
 trees = st.recursive(leaves, lambda inner: st.builds(Binary, signs, inner, inner), max_leaves=6)
@@ -118,8 +126,9 @@ def written(node: Node) -> str:
         case Metric(name=name, matchers=matchers, seconds=seconds):
             labels = ",".join(m.label + m.sign + quoted(m.value) for m in matchers)
             return name + (f"{{{labels}}}" if labels else "") + (f"[{seconds:.0f}s]" if seconds else "")
-        case Call(function=function, argument=argument):
-            return f"{function}({written(argument)})"
+        case Call(function=function, argument=argument, by=by):
+            grouping = f" by ({', '.join(by)}) " if by else ""
+            return f"{function}{grouping}({written(argument)})"
         case Binary(sign=sign, left=left, right=right):
             return f"({written(left)}) {sign} ({written(right)})"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from streams.ops.alerts.judge import Judge
+from streams.ops.alerts.life import Event
 from streams.ops.alerts.rules import default_rules, rules_of
-from streams.ops.alerts.series import Sample
+from streams.ops.alerts.series import STALE, Sample
 
 RULES = """
 [[rule]]
@@ -93,3 +94,74 @@ def test_a_cause_mutes_its_consequence_of_the_same_process() -> None:
         )
         found += judge.step(at)
     assert [(event.rule.name, dict(event.labels)["component"]) for event in found] == [("ComponentFailed", "memory")]
+
+
+def waiting(at: float, seconds: float, instance: str = "w") -> list[Sample]:
+    """What a worker says that holds eight partitions of each of two stream agents."""
+    return [
+        Sample(
+            "monmouth_runtime_seconds_behind",
+            (("agent", agent), ("component", "worker"), ("instance", instance), ("partition", str(number))),
+            at,
+            seconds + number,
+        )
+        for agent in ("intent", "memory")
+        for number in range(8)
+    ]
+
+
+def test_partitions_that_wait_are_told_once_for_each_stream_agent() -> None:
+    judge, found = Judge(default_rules(), 1), list[Event]()
+    for at in range(60):
+        judge.take(waiting(at, 40, "before" if at < 20 else "after"))
+        found += judge.step(at)
+    assert [(event.state, dict(event.labels), event.value) for event in found] == [
+        ("firing", {"agent": "intent"}, 47.0),
+        ("firing", {"agent": "memory"}, 47.0),
+    ]
+
+
+def test_what_is_no_longer_measured_did_not_get_better() -> None:
+    judge = Judge(default_rules(), 1)
+    for at in range(31):
+        judge.take(waiting(at, 40))
+        judge.step(at)
+    assert judge.step(30 + STALE) == []
+    first, second = judge.step(31 + STALE)
+    assert (first.state, first.gone, second.gone, first.value) == ("resolved", True, True, 47.0)
+    assert first.summary.startswith("[gone] warning FallingBehind (agent=intent)")
+    assert "no longer measured" in first.summary
+
+
+def test_what_is_measured_and_well_did_get_better() -> None:
+    judge = Judge(default_rules(), 1)
+    for at in range(31):
+        judge.take(waiting(at, 40))
+        judge.step(at)
+    judge.take(waiting(31, 0))
+    events = judge.step(31)
+    assert [(event.state, event.gone) for event in events] == [("resolved", False)] * 2
+    assert events[0].summary.startswith("[resolved]")
+
+
+def test_a_percentile_that_is_measured_is_not_gone() -> None:
+    judge = Judge(default_rules(), 1)
+    bounds = ("50.0", "100.0", "500.0", "+Inf")
+    found = list[Event]()
+    for at in range(100):
+        slow = float(min(at, 10))
+        values = (0.0, 0.0, slow, slow)
+        judge.take(
+            Sample("monmouth_rag_query_latency_ms_bucket", (("le", bound),), at, value)
+            for bound, value in zip(bounds, values, strict=True)
+        )
+        found += judge.step(at)
+    assert [(event.state, event.gone) for event in found] == [("firing", False), ("resolved", False)]
+
+
+def test_a_watch_that_takes_over_tells_what_is_gone_from_what_got_better() -> None:
+    judge = Judge(default_rules(), 1)
+    judge.take(sample for sample in waiting(0, 0) if ("agent", "memory") in sample.labels)
+    judge.step(0)
+    told = {("FallingBehind", (("agent", agent),)): 50.0 for agent in ("intent", "memory")}
+    assert {event.labels[0][1]: event.gone for event in judge.recover(told, 0)} == {"intent": True, "memory": False}

@@ -88,6 +88,14 @@ CASES = [
     Case("HighMemory", {"monmouth_memory_usage_mb": steps(8192)}, fires=False),
     Case("FallingBehind", {'monmouth_runtime_seconds_behind{agent="memory",partition="0"}': steps(0, 31)}),
     Case("FallingBehind", {'monmouth_runtime_seconds_behind{agent="memory",partition="0"}': steps(31, 31, 31, 0)}, fires=False),
+    Case(
+        "FallingBehind",
+        {
+            'monmouth_runtime_seconds_behind{agent="memory",partition="0"}': steps(31, 31, 0),
+            'monmouth_runtime_seconds_behind{agent="memory",partition="1"}': steps(0, 31),
+            'monmouth_runtime_seconds_behind{agent="intent",partition="0"}': steps(0, 0, 99),
+        },
+    ),
     Case("ReorgBelowFinality", {"monmouth_producer_reorgs_below_final_total": steps(0, 0, 1)}),
     Case("ReorgBelowFinality", {"monmouth_producer_reorgs_below_final_total": steps(3)}, fires=False),
     Case("LogIntegrity", {'monmouth_runtime_integrity_stops_total{agent="memory"}': steps(0, 0, 1)}),
@@ -110,6 +118,9 @@ condition = "avg(level[30s]) > 5"
 [[rule]]
 name = "Apart"
 condition = "level - other > 3"
+[[rule]]
+name = "Grouped"
+condition = "sum by (l) (level) > 10"
 [[rule]]
 name = "Matched"
 condition = "max(level{l!='x'}) > 5"

@@ -56,6 +56,10 @@ def test_records_and_events_say_the_same() -> None:
     assert (again.rule, again.labels, again.state, again.value, again.at) == (RULE, labels_of(record), "firing", 2.0, 3.0)
     assert record.key == b'R|instance="w",l="x"'
     assert event_of(record, {}) is None
+    gone = Event(RULE, X, "resolved", 2.0, 1.0, 3.0, gone=True)
+    through = event_of(record_of(gone), RULES)
+    assert through is not None and (through.gone, through.summary) == (True, gone.summary)
+    assert not again.gone
     assert record_of(Event(RULE, X, "resolved", math.nan, 1, 1)).value == 0.0
 
 
