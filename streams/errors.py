@@ -130,5 +130,9 @@ class SourceError(MonmouthError):
     passes = True
 
 
+class NotANodeError(SourceError):
+    """What answers at the address of a node is none: it speaks no JSON-RPC, or does not take the request."""
+
+
 class SourceChangedError(SourceError):
     """Another node answers from now on: what the former one was seen to know says nothing of it."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
-from streams.errors import ConfigurationError, SourceError
+from streams.errors import ConfigurationError, NotANodeError, SourceError
 from streams.near import demand_near
 from streams.policy import SourceOpenError, Terms, policy_for
 from streams.pools import http_session
@@ -24,6 +24,9 @@ Call = tuple[str, list[Any]]
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+BUSY = (408, 425, 429)
+"""HTTP statuses below 500 that a node may answer with: later it answers."""
+NOT_A_NODE = "Is this the address of a node's JSON-RPC?"
 MAX_ANSWER = 256 * 1024 * 1024
 TERMS = Terms(open_seconds=5.0, concurrent=None, call_seconds=None, opened=SourceOpenError)
 """Time is bounded by the session, the number of calls by who asks. Every call is a question, so it may be asked again."""
@@ -121,7 +124,9 @@ class JsonRpc:
                 or not isinstance(answer.get("id"), int)
                 or ("result" in answer) == ("error" in answer)
             ):
-                raise SourceError(f"{self.name} sent something that is no JSON-RPC answer: {self._complaint(answer)}")
+                raise NotANodeError(
+                    f"{self.name} sent something that is no JSON-RPC answer: {self._complaint(answer)}", NOT_A_NODE
+                )
             if answer["id"] in found:
                 raise SourceError(f"{self.name} answered call {answer['id']} twice")
             found[answer["id"]] = answer
@@ -154,13 +159,14 @@ class JsonRpc:
                 f"{self.name} does not answer: {reason}", "Is the node running, and is this its address?"
             ) from None
         if response.status != 200:
-            raise SourceError(f"{self.name} answered HTTP {response.status}: {text[:200].decode(errors='replace')!r}")
+            said = f"{self.name} answered HTTP {response.status}: {text[:200].decode(errors='replace')!r}"
+            raise SourceError(said) if response.status >= 500 or response.status in BUSY else NotANodeError(said, NOT_A_NODE)
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError:
-            raise SourceError(
+            raise NotANodeError(
                 f"{self.name} sent something that is not JSON: {text[:80].decode(errors='replace')!r} ({len(text)} bytes)",
-                "Is this the address of a node's JSON-RPC?",
+                NOT_A_NODE,
             ) from None
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:

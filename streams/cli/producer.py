@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -19,15 +21,18 @@ from streams.collector import relax_collector
 from streams.health import Health, Look, watch
 from streams.ops.health.looks import local, monitored, of_nodes
 from streams.ops.reporter import reporting, this_process
+from streams.outage import Outage
 from streams.ports.chain import ChainSource
+from streams.producer.identity import identify
 from streams.producer.kafka_log import KafkaLog
-from streams.producer.loop import BlockProducer, Progress, identify
+from streams.producer.loop import BlockProducer, Progress
 from streams.producer.records import Stager, parse_agents
 from streams.settings import PRODUCER, Settings
 from streams.signing import load_or_create_signer, load_verifier
 from streams.tracing import traced
 
 MAINNET = 1
+_log = logging.getLogger(__name__)
 
 
 def open_source(settings: Settings, history: Path | None, siblings: bool) -> ChainSource:
@@ -44,12 +49,19 @@ def newest_blocks(settings: Settings) -> list[NewestBlock]:
     return [NewestBlock(url, allow_unencrypted=chain.allow_unencrypted) for url in (chain.rpc_url, *chain.rpc_urls)]
 
 
-async def build(settings: Settings, source: ChainSource, *, once: bool = False, until: int | None = None) -> BlockProducer:
-    """A producer on the Kafka of the settings, ready to run."""
+async def build(
+    settings: Settings,
+    source: ChainSource,
+    *,
+    once: bool = False,
+    until: int | None = None,
+    waiting: Callable[[str], None] | None = None,
+) -> BlockProducer:
+    """A producer on the Kafka of the settings, ready to run. ``waiting``: as in ``identify``."""
     signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
     verifier = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
     agents = parse_agents(settings.chain.agents)
-    chain_id = await identify(source, settings.chain)
+    chain_id = await identify(source, settings.chain, waiting)
     return BlockProducer(
         source,
         KafkaLog(settings, chain_id, verifier),
@@ -63,13 +75,23 @@ async def build(settings: Settings, source: ChainSource, *, once: bool = False, 
 
 async def publish(
     settings: Settings, source: ChainSource, *, once: bool = False, until: int | None = None, health: Health | None = None
-) -> Progress:
-    """Runs the producer until it is done or the process is told to stop. Closes the source. ``health`` is kept true."""
+) -> Progress | None:
+    """Runs the producer until it is done or the process is told to stop; None if that was before its node had answered.
+
+    Closes the source. ``health`` is kept true.
+    """
     loop = asyncio.get_running_loop()
     started: BlockProducer | None = None
+    outage = Outage(_log)
+    complaint = "asks the node which chain it serves"
+
+    def waiting(said: str) -> None:
+        nonlocal complaint
+        complaint = f"waits for its node: {said}"
+        outage.failed(said)
 
     def look() -> Look:
-        return Look(False, ("asks the node which chain it serves",)) if started is None else started.look()
+        return Look(False, (complaint,)) if started is None else started.look()
 
     async with AsyncExitStack() as stack:
         stack.push_async_callback(source.close)
@@ -80,18 +102,31 @@ async def publish(
             monitor = await stack.enter_async_context(monitored(settings, local(settings), nodes))
             as_producer = settings.kafka.as_role(PRODUCER)
             await stack.enter_async_context(reporting(settings, as_producer, PRODUCER, health, monitor=monitor))
-        running = started = await build(settings, source, once=once, until=until)
+        patient = not once and until is None and not source.eager
+        building = asyncio.create_task(build(settings, source, once=once, until=until, waiting=waiting if patient else None))
+        stopped = asyncio.Event()
 
         def stop() -> None:
             if health is not None:
                 health.stopping()
-            running.stop()
+            stopped.set()
+            building.cancel()
+            if started is not None:
+                started.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
         try:
+            await asyncio.wait([building])
+            if building.cancelled():
+                return None
+            running = started = building.result()
+            outage.over()
+            if stopped.is_set():
+                running.stop()
             return await running.run()
         finally:
+            building.cancel()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
@@ -118,7 +153,8 @@ def producer(  # noqa: PLR0917  (click passes options by name)
     """Publish the blocks of a node, or of history files, to chain.blocks and chain.transactions.
 
     \b
-    Goes on where the log ends. One producer a chain: a second one takes over and the first stops.
+    Goes on where the log ends. One producer a chain: a second one takes over and the first stops. A node that does not answer
+    is waited for, unless it is to stop by itself (--once, --until).
     An address that holds a key belongs in MONMOUTH_CHAIN__RPC_URL, not on the command line.
 
     \b
@@ -134,6 +170,9 @@ def producer(  # noqa: PLR0917  (click passes options by name)
     with measured(settings, metrics_port, health):
         source = open_source(settings, history, siblings)
         done = loops.run(publish(settings, source, once=once, until=until, health=health))
+    if done is None:
+        click.echo("stopped before its node had answered")
+        return
     click.echo(
         f"{done.blocks} blocks, {done.transactions} transactions, {done.records} records, "
         f"{done.reorgs} reorgs that lost {done.conflicts} transactions; "

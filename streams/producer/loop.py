@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from streams.core.block import BlockRef
 from streams.core.forkview import ForkView, Severity, Undo, severity, trim
-from streams.errors import ConfigurationError, SourceError
+from streams.errors import SourceError, may_pass
 from streams.health import Look
 from streams.metrics import count_error
 from streams.ports.chain import Block, ChainSource
@@ -33,6 +33,8 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_RECORDS = 10_000
 MAX_STEPS = 500
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
+MOST_DOUBLINGS = 10
+"""Of a pause: an outage may last for days, and its failures beyond what a number holds as a power of two."""
 ATTEMPTS = 5
 REPORT_SECONDS = 5.0
 PATIENCE = 10.0
@@ -223,10 +225,11 @@ class BlockProducer:
         count_error(error)
         self._failures += 1
         self._failure = error.message
-        never_worked = self.progress.appends == 0 and self.progress.view.tip is None
+        awaited = isinstance(error, SourceError) and may_pass(error)
+        never_worked = self.progress.appends == 0 and self.progress.view.tip is None and not awaited
         if self._failures >= ATTEMPTS and (self._once or self._until is not None or never_worked or self._source.eager):
             raise error
-        pause = min(FIRST_PAUSE * 2 ** (self._failures - 1), LONGEST_PAUSE)
+        pause = pause_after(self._failures)
         log.warning("%s; trying again in %.2f s", error.message, pause)
         await self._wait(self._stop, pause)
 
@@ -329,16 +332,6 @@ class BlockProducer:
             blocks, transactions, before = done.blocks, done.transactions, now
 
 
-async def identify(source: ChainSource, settings: ChainSettings) -> int:
-    """The chain id of the source, tried a few times. Raises SourceError, or ConfigurationError if it is not the one set."""
-    for attempt in range(ATTEMPTS):
-        try:
-            found = await source.chain_id()
-            break
-        except SourceError:
-            if attempt == ATTEMPTS - 1:
-                raise
-            await asyncio.sleep(FIRST_PAUSE * 2**attempt)
-    if settings.chain_id not in (None, found):
-        raise ConfigurationError(f"the node is chain {found}, chain.chain_id is set to {settings.chain_id}")
-    return found
+def pause_after(failures: int) -> float:
+    """Seconds before the next try after so many failures in a row."""
+    return min(FIRST_PAUSE * 2.0 ** min(failures - 1, MOST_DOUBLINGS), LONGEST_PAUSE)

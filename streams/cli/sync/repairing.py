@@ -15,7 +15,7 @@ from streams.identity.operator import read_token
 from streams.partitions import partition_of
 from streams.ports.chain import ChainSource
 from streams.ports.stores import MemoryStore
-from streams.producer.loop import identify
+from streams.producer.identity import identify
 from streams.producer.records import parse_agents
 from streams.repair.chain_facts import ChainFacts
 from streams.repair.log_facts import LogFacts

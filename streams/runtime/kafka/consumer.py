@@ -95,7 +95,7 @@ class KafkaConsumer:
         missing = [topic for topic, count in counts.items() if not count]
         if missing:
             await demand_topics(self._consumer._client, missing)
-            raise ConfigurationError(f"no topic {', '.join(missing)}", "Create the topics: monmouth topics apply")
+            raise ConfigurationError(f"no topic {', '.join(missing)}", "Run `monmouth topics apply`, then start it again.")
         inputs = {topic: counts[topic] for topic in self._topics}
         if len(set(inputs.values())) > 1:
             raise ConfigurationError(

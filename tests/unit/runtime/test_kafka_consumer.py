@@ -71,5 +71,5 @@ async def test_unequal_partitions_are_refused_at_once(monkeypatch: pytest.Monkey
 
 
 async def test_topics_that_an_older_version_did_not_have_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigurationError, match=r"no topic p\.checkpoints, p\.replays, p\.dlq"):
+    with pytest.raises(ConfigurationError, match=r"no topic p\.checkpoints, p\.replays, p\.dlq\n.*`monmouth topics apply`"):
         await checked(monkeypatch, [{"p.one": 2, "p.two": 2, "none of ours": 0}])
