@@ -44,7 +44,8 @@ class AgentFactory:
 class Limits:
     """Bounds on memory and time.
 
-    ``poll_records``: most records in hand, of all partitions; ``poll_seconds``, ``poll_least``, ``poll_share``: what a
+    ``poll_records``: most records in hand, of all partitions, and less than twice as many where partitions came and those held
+    before are still at a batch; ``poll_seconds``, ``poll_least``, ``poll_share``: what a
     transaction should take, least records of one, and most of the time that fixed costs may take (see ``batching``).
     ``poll_ms``: longest wait for records. ``rewind_span``: offsets read back in one pass.
     ``state_bytes``/``state_seconds``: changes of local state kept in memory before they are written; the log covers them.

@@ -39,10 +39,13 @@ def main() -> int:
         finally:
             broker.stop()
     print("\n".join(rows(report.samples)))
-    verdict = judge(report.samples)
+    verdict = judge(report.samples, report.changes)
     flat = verdict.flat(IN_HAND)
     most = verdict.most_in_hand
-    print(f"\n{report.records:,} records, all there exactly once; up to {most:,} in hand at a time, allowed {IN_HAND}")
+    print(
+        f"\n{report.records:,} records, all there exactly once; up to {most:,} in hand at a time, allowed {IN_HAND}; "
+        f"{verdict.most_at_changes:,} while a worker came or went, allowed less than {2 * IN_HAND}"
+    )
     print(
         f"memory grew by {verdict.slope:+.1f} MiB an hour, {verdict.growth:+.1f} MiB in the time measured, "
         f"allowed {verdict.allowed:.1f}: {'flat' if flat else 'NOT FLAT'}"

@@ -33,10 +33,14 @@ LEAD = 2_000
 
 @dataclass
 class Report:
-    """``committed``: offset of each partition up to which the slow store had taken everything, when it became quick."""
+    """``committed``: offset of each partition up to which the slow store had taken everything, when it became quick.
+
+    ``changes``: seconds since the beginning at which a second worker came or went.
+    """
 
     samples: list[Sample] = field(default_factory=list)
     committed: list[int] = field(default_factory=list)
+    changes: list[float] = field(default_factory=list)
     records: int = 0
 
 
@@ -86,9 +90,11 @@ class Run:
                 assert worker.poll() is None, (self.folder / "one.log").read_text()[-2000:]
                 if second is None and 0.4 * self.seconds < now < 0.5 * self.seconds:
                     self.say(f"{now:7.0f} s: a second worker joins")
+                    report.changes.append(now)
                     second = self._start("two")
                 elif second is not None and now > 0.7 * self.seconds:
                     self.say(f"{now:7.0f} s: it leaves")
+                    report.changes.append(now)
                     self._end(second)
                     second = None
                 due = self.lead + now * self.rate - self._written

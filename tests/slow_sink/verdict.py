@@ -8,6 +8,8 @@ from dataclasses import dataclass
 ROWS = 20
 WARM = 1 / 3
 """Share of the time after which memory counts: until then buffers fill."""
+SETTLING = 60.0
+"""Seconds after a worker came or went: a batch that was taken as one of fewer partitions is as large as was right for these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +24,29 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``slope``: MiB per hour, by least squares over what is not warm-up. ``growth``: MiB that makes of the time measured."""
+    """``slope``: MiB per hour, by least squares over what is not warm-up. ``growth``: MiB that makes of the time measured.
+
+    ``most_in_hand``: with a share of the partitions that stays; ``most_at_changes``: while that settles.
+    """
 
     slope: float
     growth: float
     allowed: float
     most_in_hand: int
+    most_at_changes: int = 0
 
     def flat(self, in_hand: int) -> bool:
-        """Whether memory did not grow beyond noise, and never more than ``in_hand`` records were in hand."""
-        return self.growth <= self.allowed and self.most_in_hand <= in_hand
+        """Whether memory did not grow beyond noise, and never more than ``in_hand`` records were in hand, or twice as many for
+        a moment when partitions came.
+        """
+        return self.growth <= self.allowed and self.most_in_hand <= in_hand and self.most_at_changes < 2 * in_hand
 
 
-def judge(samples: Sequence[Sample]) -> Verdict:
-    """Growth is allowed up to a tenth of what is resident, or 16 MiB: what an allocator does once, at a rebalance for one."""
+def judge(samples: Sequence[Sample], changes: Sequence[float] = ()) -> Verdict:
+    """Growth is allowed up to a tenth of what is resident, or 16 MiB: what an allocator does once, at a rebalance for one.
+
+    ``changes``: seconds at which a worker came or went.
+    """
     end = samples[-1].seconds
     counted = [sample for sample in samples if sample.seconds >= WARM * end]
     middle = sum(sample.seconds for sample in counted) / len(counted)
@@ -43,7 +54,12 @@ def judge(samples: Sequence[Sample]) -> Verdict:
     spread = sum((sample.seconds - middle) ** 2 for sample in counted)
     slope = sum((sample.seconds - middle) * (sample.rss - mean) for sample in counted) / spread if spread else 0.0
     growth = slope * (counted[-1].seconds - counted[0].seconds)
-    return Verdict(3600 * slope, growth, max(16.0, mean / 10), max(sample.in_hand for sample in samples))
+    settling = [any(0 <= sample.seconds - change < SETTLING for change in changes) for sample in samples]
+    most, at_changes = (
+        max((sample.in_hand for sample, unsettled in zip(samples, settling, strict=True) if unsettled is wanted), default=0)
+        for wanted in (False, True)
+    )
+    return Verdict(3600 * slope, growth, max(16.0, mean / 10), most, at_changes)
 
 
 def rows(samples: Sequence[Sample], most: int = ROWS) -> list[str]:
