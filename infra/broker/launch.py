@@ -44,6 +44,11 @@ class BrokerFolder:
         return self.path / "log4j2.properties"
 
     @property
+    def crashed(self) -> bool:
+        """Whether the last run was not stopped cleanly: a broker notes that it was, and takes the note away when it starts."""
+        return self.log.exists() and not (self.data / ".kafka_cleanshutdown").exists()
+
+    @property
     def log(self) -> Path:
         return self.path / "broker.log"
 

@@ -31,6 +31,8 @@ SPACE = 512 * 1024 * 1024  # bytes free before a start
 START_TIMEOUT = 180.0  # seconds; after a crash the broker reads its whole unflushed log back
 RECORDING_TIMEOUT = 90.0  # more, for a run that writes the start-up cache when it ends
 PORT_ATTEMPTS = 5
+SLOW = "still starting"
+AFTER_A_CRASH = "still starting: it was not stopped cleanly, so it reads its log back first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,10 @@ class LocalBroker(LocalServer):
             self._demand_space(SPACE)
             self._jars.ensure(self._on_jar)
             launcher = self._launcher()
+            slow = AFTER_A_CRASH if self._folder.crashed else SLOW  # before its storage is formatted, which writes the log too
             for attempt in range(1, PORT_ATTEMPTS + 1):
                 try:
-                    self._launch(launcher, timeout)
+                    self._launch(launcher, timeout, slow)
                     return True
                 except PortBusyError:
                     # Between our look and the broker's bind another program may take a port that we chose.
@@ -173,16 +176,16 @@ class LocalBroker(LocalServer):
     def _startup_cache(self, launcher: Launcher) -> StartupCache:
         return StartupCache(self._jars, launcher.java, OPTIONS)
 
-    def _launch(self, launcher: Launcher, timeout: float) -> None:
+    def _launch(self, launcher: Launcher, timeout: float, slow: str) -> None:
         port = self._choose_port()
         self._folder.write_configuration(self._configuration(port))
         cluster_id = launcher.format(self._member.cluster_id if self._member else None, self._format_options)
         options, recording = self._cache_options(launcher)
         # A proxy may stand before the port that clients are told, so a member is asked on its internal one.
-        readiness = self._readiness(self._member.internal_port if self._member else port, cluster_id, timeout)
+        readiness = self._readiness(self._member.internal_port if self._member else port, cluster_id, timeout, slow)
         self._run(partial(launcher.run, options), port, readiness, timeout, recording=recording)
 
-    def _readiness(self, port: int, cluster_id: str, timeout: float) -> Readiness:
+    def _readiness(self, port: int, cluster_id: str, timeout: float, slow: str) -> Readiness:
         log_end = self._folder.log.stat().st_size if self._folder.log.exists() else 0
 
         def answers() -> bool:
@@ -197,7 +200,7 @@ class LocalBroker(LocalServer):
             answers,
             death,
             BrokerTimeoutError(f"the broker did not answer within {timeout:.0f} s", f"Its log: {self._folder.log}"),
-            slow=(10.0, "still starting: after a crash the broker reads its log back first"),
+            slow=(10.0, slow),
         )
 
     def _configuration(self, port: int) -> str:

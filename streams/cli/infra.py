@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from infra.broker import BrokerError, LocalBroker
-from infra.broker.probe import ask
+from infra.broker.probe import ask, listens
 from infra.carry import carry_commands
 from infra.topics import Applied, compare, states
 from infra.topics import apply as apply_topics
@@ -92,8 +92,12 @@ def down(settings: Settings, bootstrap: str | None) -> None:
     if outside:
         console.print(f"{outside} is not ours to stop")
         return
-    stopped = LocalBroker(settings.state_dir, say=console.print).stop()
-    console.print("Kafka is down" if stopped else "Kafka was not running")
+    broker = LocalBroker(settings.state_dir, say=console.print)
+    if broker.stop():
+        console.print("Kafka is down")
+        return
+    console.print(f"Kafka was not running in {broker.folder}", highlight=False)
+    _say_whose(settings)
 
 
 @infra.command()
@@ -116,7 +120,8 @@ def status(settings: Settings, bootstrap: str | None) -> None:
     if not found.running:
         if death := broker.death():
             raise death
-        console.print("Kafka is not running; start it with 'monmouth infra up'")
+        console.print(f"Kafka is not running in {broker.folder}; start it with 'monmouth infra up'", highlight=False)
+        _say_whose(settings)
         raise Exit(1)
     console.print(f"Kafka {'answers' if found.answers else 'does not answer'} at {found.bootstrap} (pid {found.pid})")
     console.print(f"cluster {found.cluster_id}, {found.data_bytes / 2**20:.1f} MiB of data, log {found.log}")
@@ -238,6 +243,16 @@ def _outside(settings: Settings) -> str | None:
     host, _, port = settings.kafka.bootstrap.rpartition(":")
     ours = is_near(host) and port.isdigit() and settings.kafka.access.protocol == "PLAINTEXT"
     return None if ours else settings.kafka.bootstrap
+
+
+def _say_whose(settings: Settings) -> None:
+    """That a broker answers at the address of the settings all the same, if one does."""
+    host, _, port = settings.kafka.bootstrap.rpartition(":")
+    if listens(host.strip("[]"), int(port)) and ask(settings.kafka.bootstrap) is not None:
+        console.print(
+            f"A broker not started from there answers at {settings.kafka.bootstrap}: name its folder with --state-dir",
+            highlight=False,
+        )
 
 
 def _check_outside(kafka: KafkaSettings) -> None:

@@ -31,7 +31,20 @@ def test_status_and_down_without_a_broker(settings: Settings) -> None:
     status = invoke(settings, "infra", "status")
     assert (status.exit_code, "infra up" in status.output) == (1, True)
     down = invoke(settings, "infra", "down")
-    assert (down.exit_code, down.output) == (0, "Kafka was not running\n")
+    folder = settings.state_dir / "broker"
+    assert f"not running in {folder};" in status.output
+    assert (down.exit_code, down.output) == (0, f"Kafka was not running in {folder}\n")
+
+
+def test_a_broker_of_another_state_folder_is_not_passed_over(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        settings.kafka.bootstrap = f"127.0.0.1:{there.getsockname()[1]}"
+        monkeypatch.setattr("streams.cli.infra.ask", lambda *_: Cluster("abc", 1))
+        said = f"A broker not started from there answers at {settings.kafka.bootstrap}: name its folder with --state-dir\n"
+        assert said in invoke(settings, "infra", "down").output
+        assert said in invoke(settings, "infra", "status").output
+        monkeypatch.setattr("streams.cli.infra.ask", lambda *_: None)
+        assert "not started from there" not in invoke(settings, "infra", "down").output
 
 
 def test_a_cluster_elsewhere_is_never_stopped_or_started(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from infra.broker import BrokerError, LocalBroker
 from infra.broker.errors import DiskFullError, NotWritableError
+from infra.broker.local import AFTER_A_CRASH, SLOW
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +49,17 @@ def test_without_a_broker(tmp_path: Path) -> None:
     with pytest.raises(BrokerError, match="no broker runs"):
         _ = local.bootstrap
     assert not (tmp_path / "state").exists(), "looking must not create anything"
+
+
+def test_a_slow_start_speaks_of_a_crash_only_after_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("infra.broker.jars.JarFolder.ensure", lambda *_arguments: 0)
+    monkeypatch.setattr(LocalBroker, "_launcher", lambda _: None)
+    monkeypatch.setattr(LocalBroker, "_launch", lambda _self, _launcher, _timeout, slow: said.append(slow))
+    local = LocalBroker(tmp_path / "state")
+    local.start()  # for the first time
+    (tmp_path / "state/broker/broker.log").write_text("of the run before")
+    local.start()
+    (tmp_path / "state/broker/data/.kafka_cleanshutdown").touch()
+    local.start()
+    assert said == [SLOW, AFTER_A_CRASH, SLOW]
