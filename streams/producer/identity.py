@@ -24,7 +24,7 @@ async def identify(source: ChainSource, settings: ChainSettings, waiting: Callab
 
     ``waiting``: is told why, at each failure, and has it go on asking until the source answers; without it, a few times.
     """
-    failures = 0
+    failures, said = 0, ""
     while True:
         try:
             found = await source.chain_id()
@@ -33,7 +33,8 @@ async def identify(source: ChainSource, settings: ChainSettings, waiting: Callab
             raise
         except SourceError as error:
             failures += 1
-            said = cause(error)
+            if not (said and isinstance(error, CircuitOpenError)):  # that it is not asked for a moment is no news
+                said = cause(error)
             if failures >= ATTEMPTS and not (waiting is not None and may_pass(error)):
                 raise (SourceError(said, HINT) if isinstance(error, CircuitOpenError) else error) from None
             if waiting is not None:

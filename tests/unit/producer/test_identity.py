@@ -17,6 +17,7 @@ from connectors.chain.rpc import RpcSource
 from streams.cli.producer import publish
 from streams.errors import ConfigurationError, NotANodeError, SourceError
 from streams.health import Health
+from streams.policy import SourceOpenError
 from streams.producer.identity import HINT, cause, identify
 from streams.producer.loop import LONGEST_PAUSE, pause_after
 from streams.settings import ChainSettings, KafkaSettings, Settings
@@ -74,6 +75,20 @@ async def test_a_node_that_comes_late_is_waited_for() -> None:
     said: list[str] = []
     assert await identify(LateSource(40), ChainSettings(), said.append) == CHAIN_ID
     assert said == ["it does not answer"] * 40
+
+
+async def test_a_node_that_is_not_asked_for_a_moment_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, said = LateSource(0), list[str]()
+    met = iter([SourceError("silent"), SourceOpenError("node", 5.0, "node does not answer: silent"), SourceError("silent")])
+
+    async def chain_id() -> int:
+        if (error := next(met, None)) is not None:
+            raise error
+        return CHAIN_ID
+
+    monkeypatch.setattr(source, "chain_id", chain_id)
+    assert await identify(source, ChainSettings(), said.append) == CHAIN_ID
+    assert said == ["silent"] * 3
 
 
 async def test_who_does_not_wait_asks_a_few_times() -> None:
