@@ -50,6 +50,11 @@ class MonmouthError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
+    @property
+    def line(self) -> str:
+        """Both in one line, for a log."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 def may_pass(error: BaseException) -> bool:
     """Whether its type says that another try may succeed. What the standard library raises for a lost connection does too."""

@@ -78,10 +78,10 @@ async def gateway(settings: Settings) -> None:
     stores = Stores(open_memory_store(settings), open_vector_store(settings))
     running = Gateway(settings, stores, HashEmbedder(), verifier)
     await running.start()
-    tails = (running.chain.tail, running.roots.tail, running.sessions.tail, running.edges.tail, running.progress.tail)
-    for tail in tails:
-        await tail.barrier(3_600)
-    say(what="ready", url=running.url, roots=len(running.roots._roots))
+    views = running.tails
+    for view in (views.chain, views.roots, views.sessions, views.edges, views.progress):
+        await view.tail.barrier(3_600)
+    say(what="ready", url=running.url, roots=len(views.roots._roots))
     await asyncio.to_thread(sys.stdin.readline)
     say(what="after questions")
     await asyncio.to_thread(sys.stdin.read)

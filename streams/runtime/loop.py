@@ -156,7 +156,7 @@ class AgentLoop:
                 await self._consumer.start(self)
                 await self._poll()
             except LogError as error:
-                self._outage.failed(error.message)
+                self._outage.failed(error.line)
             finally:
                 await self._leave()
             if self._fatal is not None:
@@ -304,7 +304,7 @@ class AgentLoop:
             return
         reason = type(error).__name__
         metrics.REBUILDS.labels(self._job.name, reason).inc()
-        seat.outage.failed(f"{reason}: {error.message if isinstance(error, MonmouthError) else error}")
+        seat.outage.failed(f"{reason}: {error.line if isinstance(error, MonmouthError) else error}")
         self._start(seat, delay)
 
     def _delay(self, seat: Seat, error: Exception) -> float | None:

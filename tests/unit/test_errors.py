@@ -87,3 +87,8 @@ def test_errors_that_are_not_ours() -> None:
     assert may_pass(ConnectionResetError())
     assert not may_pass(ValueError("connection timeout"))
     assert not may_pass(OSError("no space left"))
+
+
+def test_an_error_is_a_line_in_a_log_with_what_can_be_done() -> None:
+    assert MonmouthError("the disk is full", "Free space.").line == "the disk is full (Free space.)"
+    assert MonmouthError("the disk is full").line == "the disk is full"

@@ -109,7 +109,7 @@ class LogWatch:
                 ) from error
             except LogError as error:
                 self.complaint = error.message
-                self._outage.failed(error.message)
+                self._outage.failed(error.line)
             await asyncio.sleep(PAUSE)
 
     async def _session(self) -> None:

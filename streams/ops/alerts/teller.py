@@ -65,7 +65,7 @@ class Teller:
             try:
                 await self._follow(former)
             except LogError as error:
-                self._outage.failed(error.message)
+                self._outage.failed(error.line)
             await asyncio.sleep(PAUSE)
 
     async def _follow(self, former: Former) -> None:
