@@ -16,6 +16,11 @@ def counted(agent: str) -> float:
     return metrics.RESTORED.labels(agent)._value.get()
 
 
+def partitions_held() -> float:
+    """Of the process, in which other tests may have left some."""
+    return metrics.PARTITIONS.labels("tally")._value.get()
+
+
 def test_an_attempt_counts_where_it_gets_further_than_those_before() -> None:
     advances = Advances("once")
     for _ in range(5):
@@ -55,8 +60,8 @@ async def test_rebuilding_lost_state_is_progress(tmp_path: Path) -> None:
         chain.add([1, 2])
     publish(broker, chain)
     for folder in ("one", "two"):
-        before = counted("tally")
+        before, held = counted("tally"), partitions_held()
         async with worker(broker, settings(tmp_path / folder), [factory(Tally)]) as task:
-            await until(lambda: metrics.PARTITIONS.labels("tally")._value.get() == 1 and caught_up(broker, "tally"), task)
+            await until(lambda held=held: partitions_held() > held and caught_up(broker, "tally"), task)
         assert (counted("tally") - before >= 6 * 3) is (folder == "two")
     check_tally(broker, chain)
