@@ -81,6 +81,7 @@ class Run:
 
     async def _slow(self, writer: ChainWriter, worker: subprocess.Popen[bytes], report: Report) -> None:
         clock, second = asyncio.get_running_loop().time, None
+        await wait_for(self._works, seconds=60)  # a busy machine takes long to start it
         memory, began = psutil.Process(worker.pid), clock()
         group = f"{self.settings.kafka.prefix}tally"
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False)
@@ -129,6 +130,9 @@ class Run:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    async def _works(self) -> bool:
+        return self._in_hand() > 0
 
     def _in_hand(self) -> int:
         file = self.folder / "one.samples"
