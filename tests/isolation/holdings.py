@@ -61,8 +61,10 @@ async def _stores(world: World, numbers: Mapping[bytes, int], scan: Scan) -> Non
             scan("memories", memory["content"].decode(), number)
         own = {memory["id"] for memory in held}
         for hit in await world.index.search(agent, vector, MANY):
-            if hit.agent != agent or hit.memory_id not in own:
-                scan("vectors", _stray(number), None)
+            if hit.agent != agent:
+                scan("vectors: of another agent", _stray(number), None)
+            elif hit.memory_id not in own:
+                scan("vectors: of no live memory", _stray(number), None)
 
 
 def _stray(number: int) -> str:

@@ -132,8 +132,11 @@ async def run(
     seed: int = 0,
     share: Share = Share(),
     done: Callable[[], None] = lambda: None,
+    at_rest: Callable[[], object] = lambda: None,
 ) -> Findings:
-    """``operations`` in all places together; those of this one."""
+    """``operations`` in all places together; those of this one. ``at_rest``: returns when no place works any more, since a
+    store that another one writes to meanwhile is not of one piece; called in a thread.
+    """
     findings = Findings()
     async with ground(folder) as (world, door):
         homes = [Household(n, member(n), world.token_of(member(n))) for n in range(agents)]
@@ -145,6 +148,7 @@ async def run(
                 for home in homes:
                     for task in range(share.number, tasks, share.places):
                         group.create_task(_task(place, home, each, Random(f"{seed} {home.number} {task}"), room))
+            await asyncio.to_thread(at_rest)
             await scan_holdings(world, {home.who.agent: home.number for home in homes}, findings.scan)
     return findings
 

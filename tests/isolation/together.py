@@ -9,18 +9,23 @@ import sys
 import tempfile
 import time
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from functools import partial
 from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from tests.isolation.run import Findings, Share, run
 
 TELL_EVERY = 10.0
+REST_SECONDS = 3_600.0
+"""What one part may end before the others."""
 _done: Synchronized[int]
+_resting: Barrier
 
 
-def _begin(counter: Synchronized[int]) -> None:
-    global _done
-    _done = counter
+def _begin(counter: Synchronized[int], resting: Barrier) -> None:
+    global _done, _resting
+    _done, _resting = counter, resting
 
 
 def _count() -> None:
@@ -30,7 +35,18 @@ def _count() -> None:
 
 def _part(folder: Path, wanted: argparse.Namespace, number: int) -> Findings:
     share = Share(number, wanted.processes)
-    return asyncio.run(run(folder, wanted.agents, wanted.tasks, wanted.operations, wanted.seed, share, _count))
+    return asyncio.run(
+        run(
+            folder,
+            wanted.agents,
+            wanted.tasks,
+            wanted.operations,
+            wanted.seed,
+            share,
+            _count,
+            partial(_resting.wait, REST_SECONDS),
+        )
+    )
 
 
 def together(wanted: argparse.Namespace) -> Findings:
@@ -39,7 +55,7 @@ def together(wanted: argparse.Namespace) -> Findings:
     counter: Synchronized[int] = context.Value("q", 0)
     with (
         tempfile.TemporaryDirectory() as folder,
-        ProcessPoolExecutor(wanted.processes, context, _begin, (counter,)) as pool,
+        ProcessPoolExecutor(wanted.processes, context, _begin, (counter, context.Barrier(wanted.processes))) as pool,
     ):
         parts: set[Future[Findings]] = {pool.submit(_part, Path(folder), wanted, number) for number in range(wanted.processes)}
         while wait(parts, TELL_EVERY).not_done:
