@@ -18,6 +18,7 @@ from infra.broker.diagnosis import cause_of_death, tail
 from infra.broker.errors import BrokerDiedError
 from infra.broker.jars import JarFolder
 from infra.broker.java import Java
+from infra.broker.process import detached
 from infra.broker.properties import LOGGING
 
 FORMAT_TIMEOUT = 120  # seconds
@@ -133,16 +134,8 @@ class Launcher:
     def run(self, cache_options: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start the broker, detached from this terminal, its output in ``folder.output``."""
         jvm = ["-Xms64m", f"-Xmx{self.heap}", f"-XX:ErrorFile={self.folder.path}/java-error-%p.log", *cache_options]
-        with self.folder.output.open("wb") as output:
-            return subprocess.Popen(
-                self._command(jvm, ["kafka.Kafka", str(self.folder.properties)]),
-                cwd=self.jars.path,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        line = self._command(jvm, ["kafka.Kafka", str(self.folder.properties)])
+        return detached(line, self.folder.output, cwd=self.jars.path, env=environment())
 
     def _command(self, jvm: Sequence[str], program: Sequence[str]) -> list[str]:
         logging = [f"-Dlog4j.configurationFile={self.folder.logging.as_uri()}", f"-Dmonmouth.log={self.folder.log}"]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +19,22 @@ import psutil
 
 KILL_WAIT = 10.0  # seconds the system gets to remove a killed process
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def detached(
+    line: Sequence[str], output: Path, *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Starts a process that this terminal cannot end, with all that it says in ``output``, made anew."""
+    with output.open("wb") as file:
+        return subprocess.Popen(
+            line,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def start_mark(pid: int) -> str:

@@ -23,6 +23,7 @@ from infra.broker.launch import environment
 from infra.broker.local import jars_folder
 from infra.broker.ports import demand_free, free_port, is_free
 from infra.broker.probe import listens
+from infra.broker.process import detached
 from infra.broker.server import LocalServer, Readiness
 from infra.cassandra.configuration import LOGBACK, Place, node_configuration, opened, options
 from infra.cassandra.java import find_java
@@ -187,16 +188,7 @@ class CassandraNode(LocalServer):
         self._run(launch, place.port, self._readiness(place, timeout), timeout)
 
     def _popen(self, line: Sequence[str]) -> subprocess.Popen[bytes]:
-        with self.log.open("wb") as output:
-            return subprocess.Popen(
-                line,
-                cwd=self._jars.path,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        return detached(line, self.log, cwd=self._jars.path, env=environment())
 
     def _readiness(self, place: Place, timeout: float) -> Readiness:
         return Readiness(

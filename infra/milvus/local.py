@@ -18,6 +18,7 @@ from typing import Any
 from infra.broker.diagnosis import tail
 from infra.broker.ports import free_port, is_free
 from infra.broker.probe import listens
+from infra.broker.process import detached
 from infra.broker.server import LocalServer, Readiness
 from infra.milvus import configuration
 from infra.milvus.configuration import HOST, PRIVATE, Ports, write_configuration
@@ -151,14 +152,7 @@ class LocalMilvus(LocalServer):
         self._run(self._popen, port, readiness, timeout)
 
     def _popen(self) -> subprocess.Popen[bytes]:
-        with self._log.open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", "infra.milvus.keeper", str(self._plan)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        return detached([sys.executable, "-P", "-m", "infra.milvus.keeper", str(self._plan)], self._log)
 
     def _death(self, port: int, status: int) -> MilvusError:
         if status == NOT_PRIVATE:

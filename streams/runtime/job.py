@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streams.agents.base import LocalState, StreamAgent
+from streams.core.batching import Batching
 from streams.core.checkpoint import SlotPolicy
 from streams.core.deferral import PAUSES
 from streams.core.record import MARKER, Record
@@ -76,6 +77,11 @@ class Limits:
     replay_records: int = 20_000
     pauses: tuple[float, ...] = PAUSES
     survey_blocks: int = 1 << 17
+
+    def batching(self, partitions: int) -> Batching:
+        """Of one of so many partitions, of which nothing is known yet."""
+        most = max(1, self.poll_records // partitions)
+        return Batching(most, min(self.poll_least, most), self.poll_seconds, self.poll_share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ class AgentLoop:
         while not self._stop.is_set() and self._fatal is None:
             await self._heed_requests()
             await self._heed_holds()
-            wanted = max((seat.batching.records for seat in self._seats.values()), default=self._batching(1).records)
+            wanted = max((seat.batching.records for seat in self._seats.values()), default=self._job.limits.batching(1).records)
             found = await self._consumer.getmany(timeout_ms=self._job.limits.poll_ms, max_records=wanted)
             for seat, partition, batch in self._share_out(found):  # no await since getmany returned: it is who is seated now
                 self._consumer.hold(self._sources(seat))
@@ -432,7 +432,7 @@ class AgentLoop:
         self._requests.share(numbers)
         _log.info("%s: holds partitions %s", self._job.name, numbers)
         for number in numbers:
-            fresh = self._batching(len(numbers))
+            fresh = self._job.limits.batching(len(numbers))
             kept = self._learned.setdefault(number, fresh)
             kept.most, kept.least = fresh.most, fresh.least
             seat = self._seats[number] = Seat(
@@ -450,12 +450,6 @@ class AgentLoop:
             closing = asyncio.create_task(self._parked.pop(number).close(keep=True))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
-
-    def _batching(self, partitions: int) -> Batching:
-        """Of one of so many partitions, of which nothing is known yet."""
-        limits = self._job.limits
-        most = max(1, limits.poll_records // partitions)
-        return Batching(most, min(limits.poll_least, most), limits.poll_seconds, limits.poll_share)
 
     async def _close_all(self) -> None:
         running = [seat.running for seat in await self._vacated() if seat.running is not None]

@@ -119,14 +119,10 @@ class Ways:
                     raise
 
     def _asked(self, tried: set[int], call: Call[Any], headers: dict[str, str], timeout: float) -> Reply:
-        turn = self._choice.begin(tried)
-        try:
+        with self._choice.turn(tried) as turn:
             reply = self._ways[turn.number].ask(call, headers, timeout)
-        except BaseException as error:
-            self._choice.end(turn, failure=error)
-            raise
-        self._choice.end(turn, reply.status)
-        return reply
+            turn.status = reply.status
+            return reply
 
     def way(self, number: int) -> Way:
         """One of them, in turn."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from streams.core.balance import Balance, Strategy
@@ -20,12 +21,15 @@ TERMS = Terms(failures=3, open_seconds=5.0, successes=1, concurrent=None, call_s
 FAULT = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
-    """One gateway asked once. ``permit``: of its circuit; None where it was open, and there was no other."""
+    """One gateway asked once. ``permit``: of its circuit; None where it was open, and there was no other. ``status``: of its
+    reply, to be set by who asks.
+    """
 
     number: int
     permit: Permit | None
+    status: int = FAULT
     started: float = field(default_factory=time.monotonic)
 
 
@@ -40,8 +44,20 @@ class Choice:
         self._balance = Balance(strategy, weights or [1.0] * len(urls))
         self._lock = threading.Lock()
 
-    def begin(self, tried: set[int]) -> Turn:
-        """The next one, of those that were not ``tried`` for this call, to which it is added; not all of them were."""
+    @contextmanager
+    def turn(self, tried: set[int]) -> Iterator[Turn]:
+        """The next one, of those that were not ``tried`` for this call, to which it is added; not all of them were. What is
+        raised while it is asked is its failure.
+        """
+        turn = self._begin(tried)
+        try:
+            yield turn
+        except BaseException as error:
+            self._end(turn, error)
+            raise
+        self._end(turn)
+
+    def _begin(self, tried: set[int]) -> Turn:
         with self._lock:
             chosen = self._balance.begin(self._able(tried))
         tried.add(chosen)
@@ -54,9 +70,8 @@ class Choice:
         left = [way for way in range(len(self.urls)) if way not in tried]
         return [way for way in left if self.breakers[way].now is not State.OPEN] or left
 
-    def end(self, turn: Turn, status: int = FAULT, failure: BaseException | None = None) -> None:
-        """What became of it: the status of its reply, or the failure."""
+    def _end(self, turn: Turn, failure: BaseException | None = None) -> None:
         with self._lock:
-            self._balance.end(turn.number, time.monotonic() - turn.started, status < FAULT)
+            self._balance.end(turn.number, time.monotonic() - turn.started, turn.status < FAULT)
         if turn.permit is not None:
             self.breakers[turn.number].settle(turn.permit, failure)

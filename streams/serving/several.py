@@ -57,14 +57,10 @@ class OverSeveral:
                     raise
 
     async def _asked(self, tried: set[int], call: Call[Any], headers: dict[str, str], timeout: float) -> Reply:
-        turn = self._choice.begin(tried)
-        try:
+        with self._choice.turn(tried) as turn:
             reply = await self._ways[turn.number](call, headers, timeout)
-        except BaseException as error:
-            self._choice.end(turn, failure=error)
-            raise
-        self._choice.end(turn, reply.status)
-        return reply
+            turn.status = reply.status
+            return reply
 
     def way(self, number: int) -> OverHttp:
         """One of them, in turn."""

@@ -21,14 +21,12 @@ from streams.cluster.refusals import explained
 from streams.core.position import HINT
 from streams.errors import ConfigurationError, PositionLostError
 from streams.ports.log import Message, RebalanceListener, TopicPartition
+from streams.runtime.kafka.known import partition_counts
 from streams.runtime.kafka.membership import Membership
 from streams.runtime.kafka.names import Names, translated
 from streams.settings import KafkaSettings
 
 START_SECONDS = 30.0
-SETTLE_SECONDS = 5.0
-"""How long a topic may be unknown to the nodes asked before it counts as missing."""
-ASK_AGAIN_SECONDS = 0.5
 JOIN_MS = 2_000
 OWN = (topics.CHECKPOINTS, topics.REPLAYS, topics.DLQ)
 """What the runtime itself reads and writes, whatever the stream agent."""
@@ -91,7 +89,7 @@ class KafkaConsumer:
             self._consumer.subscribe(self._topics, listener=_Listener(listener, self._names))
 
     async def _check_topics(self) -> None:
-        counts = await self._partition_counts()
+        counts = await partition_counts(self._consumer._client, [*self._topics, *map(self._names.topic, OWN)])
         missing = [topic for topic, count in counts.items() if not count]
         if missing:
             await demand_topics(self._consumer._client, missing)
@@ -101,17 +99,6 @@ class KafkaConsumer:
             raise ConfigurationError(
                 f"input topics differ in partitions: {inputs}", "They must be equal: monmouth topics apply"
             )
-
-    async def _partition_counts(self) -> dict[str, int]:
-        """Of each topic; 0 only after asking for a while, since a node that has just come up does not know all topics yet."""
-        deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
-        while True:
-            cluster = await self._consumer._client.fetch_all_metadata()
-            needed = [*self._topics, *map(self._names.topic, OWN)]
-            counts = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in needed}
-            if all(counts.values()) or asyncio.get_running_loop().time() > deadline:
-                return counts
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Message]]:
         self._membership.check()

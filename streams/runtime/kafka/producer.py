@@ -107,8 +107,8 @@ class KafkaProducer:
         async def hand_over() -> None:
             sent = await self._producer.send_batch(batch, topic, partition=partition)
             sent.add_done_callback(_seen)
-            for waiting in self._producer._message_accumulator._batches.get(target_place, ()):
-                waiting._drain_waiter.add_done_callback(_seen)  # it fails with the batch, and only who comes next looks at it
+            if waiting := self._producer._message_accumulator._batches.get(target_place):
+                waiting[-1]._drain_waiter.add_done_callback(_seen)  # fails with its batch; only who comes next looks at it
             acknowledged.append(sent)
 
         batch = self._producer.create_batch()

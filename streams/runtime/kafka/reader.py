@@ -21,7 +21,8 @@ from streams.cluster.refusals import explained
 from streams.cluster.words import missing
 from streams.errors import PositionLostError
 from streams.ports.log import LogError, Message, TopicPartition
-from streams.runtime.kafka.consumer import ASK_AGAIN_SECONDS, SETTLE_SECONDS, START_SECONDS
+from streams.runtime.kafka.consumer import START_SECONDS
+from streams.runtime.kafka.known import partition_counts
 from streams.runtime.kafka.names import Names, translated
 from streams.settings import KafkaSettings
 
@@ -73,14 +74,13 @@ class KafkaReader:
         """Of a topic that is not there the client would say no more than that there was no answer in time. A node that has
         just come up does not know all topics yet.
         """
-        deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
         known = client._client.cluster
-        while unknown := sorted(topic for topic in topics if not known.partitions_for_topic(topic)):
-            if asyncio.get_running_loop().time() > deadline:
-                await demand_topics(client._client, unknown)
-                raise LogError(missing(unknown[0]))
-            known = await client._client.fetch_all_metadata()
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
+        if all(known.partitions_for_topic(topic) for topic in topics):
+            return
+        counts = await partition_counts(client._client, sorted(topics))
+        if unknown := [topic for topic, count in counts.items() if not count]:
+            await demand_topics(client._client, unknown)
+            raise LogError(missing(unknown[0]))
 
     async def read_range(self, partition: TopicPartition, start: int, stop: int) -> AsyncIterator[Sequence[Message]]:
         client = await self._client("read_committed")

@@ -11,6 +11,7 @@ from aiokafka.errors import TopicAuthorizationFailedError, UnknownTopicOrPartiti
 
 from streams.errors import ClusterAccessError, ConfigurationError
 from streams.runtime.kafka import consumer as module
+from streams.runtime.kafka import known
 from streams.runtime.kafka.consumer import KafkaConsumer
 from streams.runtime.kafka.names import Names
 from streams.settings import KafkaSettings
@@ -20,8 +21,8 @@ UNKNOWN = UnknownTopicOrPartitionError.errno
 
 async def checked(monkeypatch: pytest.MonkeyPatch, answers: Sequence[dict[str, int]], of_missing: int = UNKNOWN) -> int:
     """How often it asked; ``answers``: partitions by topic, the last one again and again; ``of_missing``: said of others."""
-    monkeypatch.setattr(module, "ASK_AGAIN_SECONDS", 0.001)
-    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(known, "ASK_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(known, "SETTLE_SECONDS", 0.05)
     asked: list[Any] = []
 
     class Client:

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from streams.ports.log import LogError, TopicPartition
-from streams.runtime.kafka import reader as module
+from streams.runtime.kafka import known as module
 from streams.runtime.kafka.names import Names
 from streams.runtime.kafka.reader import HELD, KafkaReader
 from streams.settings import KafkaSettings

@@ -156,6 +156,20 @@ async def test_not_ready_while_the_broker_is_away(broker: FakeBroker, tmp_path: 
         await until(lambda: not health.ready(), task)
 
 
+class Store:
+    """Is away, and refuses or is silent."""
+
+    def __init__(self, answer: str) -> None:
+        self.away = True
+        self._answer = answer
+
+    async def probe(self) -> None:
+        if self.away and self._answer == "refuses":
+            raise StoreError("it is away")
+        if self.away:
+            await asyncio.sleep(60)
+
+
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [("refuses", "tally: its store: it is away"), ("is silent", "tally: its store: no answer within 0.2 s")],
@@ -163,17 +177,10 @@ async def test_not_ready_while_the_broker_is_away(broker: FakeBroker, tmp_path: 
 async def test_not_ready_while_a_store_is_away_and_nothing_is_written(
     broker: FakeBroker, tmp_path: Path, answer: str, complaint: str
 ) -> None:
-    away = True
-
-    async def probe() -> None:
-        if away and answer == "refuses":
-            raise StoreError("it is away")
-        if away:
-            await asyncio.sleep(60)
-
-    async with watched(broker, tmp_path, AgentFactory(Tally, Tally, probe=probe)) as (health, task):
+    store = Store(answer)
+    async with watched(broker, tmp_path, AgentFactory(Tally, Tally, probe=store.probe)) as (health, task):
         await until(lambda: health.ready() == (complaint,), task)
-        away = False
+        store.away = False
         await until(lambda: not health.ready(), task)
 
 
@@ -181,20 +188,13 @@ async def test_not_ready_while_a_store_is_away_and_nothing_is_written(
 async def test_not_started_before_its_store_has_once_answered_and_its_name_is_said(
     broker: FakeBroker, tmp_path: Path, answer: str
 ) -> None:
-    away = True
-
-    async def probe() -> None:
-        if away and answer == "refuses":
-            raise StoreError("it is away")
-        if away:
-            await asyncio.sleep(60)
-
-    async with watched(broker, tmp_path, AgentFactory(Tally, Tally, probe=probe)) as (health, task):
+    store = Store(answer)
+    async with watched(broker, tmp_path, AgentFactory(Tally, Tally, probe=store.probe)) as (health, task):
         await until(lambda: caught_up(broker, "tally"), task)
         await until(lambda: any(said.startswith("tally: its store: ") for said in health.startup()), task)
         assert not health.live(), "it does what it can meanwhile"
-        away = False
+        store.away = False
         await until(lambda: not health.startup(), task)
-        away = True
+        store.away = True
         await until(lambda: bool(health.ready()), task)
         assert not health.startup(), "it has started once"
