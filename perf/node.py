@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 import urllib.request
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from infra.broker.ports import free_port
 from perf.measure import ROOT
 
 ANVIL = "@foundry-rs/anvil@1.7.1"
@@ -19,12 +19,6 @@ BINARY = NODE / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "
 TOPIC = "11" * 32
 RUNTIME = f"7f{TOPIC}60006000a100"
 INIT = f"60{len(RUNTIME) // 2:02x}600c60003960{len(RUNTIME) // 2:02x}6000f3{RUNTIME}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def call(url: str, *requests: tuple[str, list[Any]]) -> list[Any]:

@@ -19,10 +19,11 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from infra.broker.ports import free_port
 from infra.topics import apply
 from perf.marked import local_broker
 from perf.measure import ROOT
-from perf.node import anvil, call, free_port
+from perf.node import anvil, call
 from schemas.codec import codec
 from streams.settings import Settings
 from streams.topics import BLOCKS, CHECKPOINTS, physical

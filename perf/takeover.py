@@ -29,7 +29,8 @@ from pathlib import Path
 
 import lmdb
 
-from perf.node import fill, free_port
+from infra.broker.ports import free_port
+from perf.node import fill
 from perf.pipeline import Pipeline, Watch, mine, pipeline, until, watching
 from streams.ranks import quantile
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from infra.broker import LocalBroker
-from infra.broker.ports import free_port
+from infra.broker.ports import free_ports
 from infra.broker.properties import HOST
 from streams.settings import KafkaAccessSettings, KafkaSettings
 from tests.certificates import Authority, key_store
@@ -99,7 +99,7 @@ def secured_broker(folder: Path, jars: Path, roles: Sequence[str]) -> Iterator[S
         path.touch(mode=0o600)
         path.write_text(password)
         users += ["--add-scram", f"SCRAM-SHA-512=[name={PREFIX}{role},password={password}]"]
-    ports = dict(zip(LISTENERS, _free_ports(len(LISTENERS)), strict=True))
+    ports = dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))
     broker = LocalBroker(
         folder,
         jars=jars,
@@ -127,10 +127,3 @@ def secured_broker(folder: Path, jars: Path, roles: Sequence[str]) -> Iterator[S
     with broker:
         admin = KafkaSettings(bootstrap=broker.bootstrap, prefix=PREFIX, partitions=PARTITIONS)
         yield SecuredBroker(folder, admin, authority, ports)
-
-
-def _free_ports(count: int) -> list[int]:
-    found: set[int] = set()
-    while len(found) < count:
-        found.add(free_port())
-    return list(found)

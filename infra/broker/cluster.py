@@ -27,7 +27,7 @@ from infra.broker.errors import BrokerError, BrokerTimeoutError
 from infra.broker.jars import OnJar
 from infra.broker.launch import new_cluster_id
 from infra.broker.local import START_TIMEOUT, LocalBroker
-from infra.broker.ports import free_port, is_free
+from infra.broker.ports import free_ports, is_free
 from infra.broker.properties import HOST, Member
 from infra.broker.quorum import leader
 
@@ -47,10 +47,7 @@ class Plan:
     @classmethod
     def new(cls, nodes: int, cluster_id: str) -> Plan:
         """On ports that are free now."""
-        free: set[int] = set()
-        while len(free) < 3 * nodes:
-            free.add(free_port())
-        chosen = iter(free)
+        chosen = iter(free_ports(3 * nodes))
         return cls(cluster_id, {node: (next(chosen), next(chosen), next(chosen)) for node in range(1, nodes + 1)})
 
     @classmethod

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.broker.diagnosis import tail
-from infra.broker.ports import free_port, is_free
+from infra.broker.ports import free_port, free_ports, is_free
 from infra.broker.probe import listens
 from infra.broker.process import detached
 from infra.broker.server import LocalServer, Readiness
@@ -132,7 +132,7 @@ class LocalMilvus(LocalServer):
         return last if is_free(last) else free_port()
 
     def _launch(self, port: int, *, private: bool, timeout: float) -> None:
-        ports = PRIVATE if private else Ports.of(tuple(_free_ports(configuration.COUNT)))
+        ports = PRIVATE if private else Ports.of(free_ports(configuration.COUNT))
         environment = write_configuration(self.folder, ports, self._extra)
         libraries = [str(self._programs.path), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
         Plan(
@@ -169,13 +169,6 @@ class LocalMilvus(LocalServer):
 def server_folder(state_dir: Path) -> Path:
     """Where the server's programs lie unless told otherwise: MONMOUTH_MILVUS, else ``state_dir/milvus-server``."""
     return Path(os.environ.get(FOLDER_ENV) or state_dir / "milvus-server")
-
-
-def _free_ports(count: int) -> set[int]:
-    found: set[int] = set()
-    while len(found) < count:
-        found.add(free_port())
-    return found
 
 
 def _busy(port: int) -> MilvusError:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from infra.broker.ports import free_port
 from streams import loops
 from streams.cli.measured import measured, metrics_port_option
 from streams.cli.wiring import AGENTS
@@ -17,7 +18,7 @@ from streams.cluster.reach import any_listens
 from streams.health import Health
 from streams.ops.recovery.ailments import Kind
 from streams.ops.recovery.decide import Action
-from streams.ops.recovery.programs import Program, Programs, alone, free_port
+from streams.ops.recovery.programs import Program, Programs, alone
 from streams.ops.recovery.strategies import Strategies
 from streams.ops.recovery.supervisor import Supervisor
 from streams.ops.reporter import reporting

@@ -22,7 +22,7 @@ QUESTIONS = ("what did it swap last?", "notes to self", "transfers of ether", "w
 
 
 class Reader:
-    """``run`` until cancelled. ``answers``: got so far; ``refusals``: questions that got none."""
+    """``run`` until cancelled. ``answers``: got so far; ``refusals``: questions that got none, ``reason`` of the last."""
 
     def __init__(
         self, url: str, token: str, agents: Sequence[bytes], seed: int, newest: Callable[[], int], say: Callable[[Event], None]
@@ -30,6 +30,7 @@ class Reader:
         """``newest``: sequence of the newest notification that somebody else has read from the log."""
         self.answers = 0
         self.refusals = 0
+        self.reason = ""
         self._url = url
         self._token = token
         self._agents = agents
@@ -51,8 +52,9 @@ class Reader:
                 found: Context | MemoryList = await client.query_context(agent, self._random.choice(QUESTIONS), 20)
             else:
                 found = await client.retrieve(agent, limit=100)
-        except GatewayError:
+        except GatewayError as error:
             self.refusals += 1
+            self.reason = f"{type(error).__name__}: {error}"
             return
         self.answers += 1
         self._say(answer_of(found, before))

@@ -91,7 +91,8 @@ async def run(
         async with beside(tap.run(), watch(at), mending(at), reader.run()):
             stuck = await _course(at, tap, writer, fault, seed, seconds)
         if not stuck and not reader.answers:
-            stuck = ["the gateway answered nothing"]
+            ends = [code for name, code in at.processes.deaths if name == "gateway"]
+            stuck = [f"the gateway answered nothing; the last of {reader.refusals}: {reader.reason}; it ended with {ends}"]
         return await judged(at, fault, seed, stuck, path, reader)
 
 

@@ -22,9 +22,9 @@ from aiokafka.errors import KafkaError
 
 from infra import topics
 from infra.broker import LocalCluster
+from infra.broker.ports import free_port
 from schemas.codec import Codec, codec, use
 from streams import topics as topic_map
-from streams.cli.demo.stage import free_port
 from streams.settings import ChainSettings, KafkaSettings, RagSettings, Settings
 from streams.signing import load_or_create_signer
 from streams.vault.sealing import sealed_records
@@ -88,15 +88,15 @@ class Stage:
 
     def start_worker(self, name: str, agents: Sequence[str] = ()) -> None:
         """``agents``: other ones than the workers of this run have."""
-        port = self.ports[name] = free_port(0)
+        port = self.ports[name] = free_port()
         environment = watch_of(self.clock) if self.clock else {}
         names = ",".join(agents or self.struck)
         self.processes.start(name, "worker", "--agents", names, "--metrics-port", str(port), environment=environment)
 
     def start_gateway(self) -> None:
-        port = free_port(0)
+        port = free_port()
         self.gateway = f"http://127.0.0.1:{port}"
-        self.processes.start("gateway", "gateway", "--port", str(port), "--metrics-port", str(free_port(0)))
+        self.processes.start("gateway", "gateway", "--port", str(port), "--metrics-port", str(free_port()))
 
     async def kill_brokers(self) -> None:
         """kill -9 of all, and up again at once."""

@@ -13,18 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from connectors.chain.jsonrpc import JsonRpc
+from infra.broker.ports import free_port
 from tests.geth.genesis import genesis
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 CONFIG = '[Node.P2P]\nListenAddr = ""\nNoDiscovery = true\nMaxPeers = 0\n'
 Scheme = Literal["hash", "path"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class GethNode:

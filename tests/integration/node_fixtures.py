@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from connectors.chain.jsonrpc import JsonRpc
+from infra.broker.ports import free_port
 from tests.availability import unavailable
 from tests.conftest import ROOT
 
@@ -59,12 +60,6 @@ def anvil_binary() -> Path:
         return find_anvil()
     except NoAnvilError as error:
         unavailable(str(error))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -111,7 +106,7 @@ class Anvil:
 @contextmanager
 def running_anvil(binary: Path) -> Iterator[int]:
     """A fresh chain that mines only when told to; its port."""
-    port = _free_port()
+    port = free_port()
     command = [str(binary), "--host", "127.0.0.1", "--port", str(port), "--no-mining", "--order", "fifo", "--silent"]
     process = subprocess.Popen([*command, "--chain-id", str(CHAIN_ID)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

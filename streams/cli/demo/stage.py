@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from connectors.embedding.model import fetch, locate
 from infra import topics
 from infra.broker import LocalBroker, jars_folder
 from infra.broker.exclusive import exclusive
+from infra.broker.ports import wanted_or_free
 from streams.cli.subjects import register_subjects
 from streams.errors import ConfigurationError
 from streams.settings import Settings
@@ -29,19 +29,6 @@ class Stage:
 
     settings: Settings
     environment: dict[str, str]
-
-
-def free_port(wanted: int) -> int:
-    """``wanted`` if nobody listens there, else a free one."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise ConfigurationError("no free port on 127.0.0.1")
 
 
 @contextmanager
@@ -100,8 +87,8 @@ def stage(base: Settings, rpc_url: str, ws_url: str | None, *, external_kafka: b
         settings.chain.poll_interval = 0.25
         settings.health.providers = [one for one in settings.health.providers if one != "resources"]  # it is to be busy
         settings.registry.url = ""  # what a demo names its topics concerns nobody else
-        settings.gateway.port = free_port(base.gateway.port)
-        settings.gateway.metrics_port = free_port(base.gateway.metrics_port)
+        settings.gateway.port = wanted_or_free(base.gateway.port)
+        settings.gateway.metrics_port = wanted_or_free(base.gateway.metrics_port)
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         yield Stage(settings, environment(settings))
 

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 from connectors.chain.devchain import DevChain, DevNode, Step, StepKind
 from connectors.chain.rpc import RpcSource
 from connectors.stores import open_memory_store
+from infra.broker.ports import free_port
 from streams.cli.demo.check import Verdict, commanded, compare
 from streams.cli.demo.observe import Observation, Observer
 from streams.cli.demo.processes import Children
-from streams.cli.demo.stage import Say, Stage, environment, free_port, in_chain_time, make_topics, stage
+from streams.cli.demo.stage import Say, Stage, environment, in_chain_time, make_topics, stage
 from streams.errors import Category, MonmouthError, Severity
 from streams.identity.operator import load_or_create_token, token_for
 from streams.serving.client import AsyncClient, Client
@@ -91,7 +92,7 @@ class System:
 
     def _start(self, name: str, *command: str) -> None:
         """Under a name it had before it serves its metrics where it did."""
-        address = self.metrics.setdefault(name, f"http://127.0.0.1:{free_port(0)}/metrics")
+        address = self.metrics.setdefault(name, f"http://127.0.0.1:{free_port()}/metrics")
         self.children.start(name, *command, "--metrics-port", str(urlsplit(address).port))
 
     def advance(self, blocks: int = 1) -> None:
@@ -211,7 +212,7 @@ async def beside(first: System, name: str, workers: int = 1) -> AsyncIterator[Sy
     settings = first.settings.model_copy(deep=True)
     settings.state_dir = first.settings.state_dir / name
     settings.kafka.prefix = f"{first.settings.kafka.prefix}{name}."
-    settings.gateway.port, settings.gateway.metrics_port = free_port(0), free_port(0)
+    settings.gateway.port, settings.gateway.metrics_port = free_port(), free_port()
     settings.state_dir.mkdir(parents=True)
     setting = replace(first.stage, settings=settings, environment=environment(settings))
     async with started(setting, first.node, workers) as second:

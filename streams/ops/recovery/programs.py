@@ -11,7 +11,6 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -128,9 +127,3 @@ def alone(folder: Path) -> Iterator[None]:
                 f"{folder} has a supervisor already", "One for each state folder; give another its own: --state-dir."
             ) from None
         yield
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

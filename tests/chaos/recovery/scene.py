@@ -16,8 +16,8 @@ import psutil
 
 from connectors.chain.devchain import DevChain
 from connectors.chain.devchain.steps import Step, StepKind
+from infra.broker.ports import free_port
 from infra.milvus import LocalMilvus
-from streams.cli.demo.stage import free_port
 from streams.cli.supervise import FOLDER, programs_of
 from streams.core.checkpoint import TIP
 from streams.ops.recovery.decide import Action
@@ -42,7 +42,7 @@ ADVANCE = Step(StepKind.ADVANCE)
 
 def vectors_in(settings: Settings, milvus: LocalMilvus) -> dict[str, str]:
     """What the processes are told of the server, and of the gateway's address."""
-    settings.gateway.port, settings.gateway.metrics_port = free_port(0), free_port(0)
+    settings.gateway.port, settings.gateway.metrics_port = free_port(), free_port()
     settings.rag.vector_store_url = milvus.url
     return {
         "MONMOUTH_RAG__VECTOR_STORE_URL": milvus.url,

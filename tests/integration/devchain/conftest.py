@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from connectors.chain.jsonrpc import JsonRpc
+from infra.broker.ports import free_port
 from streams.errors import SourceError
 from tests.integration.node_fixtures import anvil_binary
 
@@ -21,9 +21,7 @@ PATIENCE = 20.0
 @pytest.fixture
 async def anvil(anvil_binary: Path) -> AsyncIterator[JsonRpc]:
     """A client of an empty Prague chain with the development chain's id and no base fee to speak of."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = ("--chain-id", "1337", "--hardfork", "prague", "--base-fee", "1", "--accounts", "1", "--silent")
     process = await asyncio.create_subprocess_exec(
         str(anvil_binary), "--host", "127.0.0.1", "--port", str(port), *options, stdout=asyncio.subprocess.DEVNULL

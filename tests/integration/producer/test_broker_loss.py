@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infra.broker import LocalBroker
+from infra.broker.ports import free_port
 from infra.topics import apply
 from streams.cli.producer import build
 from streams.errors import ConfigurationError
@@ -26,12 +26,6 @@ from tests.chains import CHAIN_ID, ScriptedSource, chain, child, transaction
 from tests.integration.producer.logs import canonical, check_partition, notifications, read
 
 pytestmark = pytest.mark.kafka
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.slow
