@@ -117,27 +117,38 @@ def delete_command(settings: Settings, name: str, agent: str, partition: int | N
 @checkpoint.command("save")
 @click.argument("agent")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--min-importance",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Leave out what memories of less importance say.",
+)
 @click.pass_obj
-def save_command(settings: Settings, agent: str, file: Path) -> None:
+def save_command(settings: Settings, agent: str, file: Path, min_importance: float) -> None:
     """Write what AGENT (an address) remembers to FILE, sealed and signed: a base for an incremental recovery.
 
+    With --min-importance the file says of lesser memories that there are, and not what they say: a recovery then needs these
+    in the store.
+
     \b
-    Example:
+    Examples:
       monmouth checkpoint save 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 alice.state
+      monmouth checkpoint save 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 alice.state --min-importance 0.5
     """
     name = parse_agent(agent)
-    count = asyncio.run(_save(settings, name, file))
+    count = asyncio.run(_save(settings, name, file, min_importance))
     console.print(f"{count} facts of agent 0x{name.hex()} are in {file}")
 
 
-async def _save(settings: Settings, name: bytes, file: Path) -> int:
+async def _save(settings: Settings, name: bytes, file: Path, min_importance: float) -> int:
     pipeline = open_pipeline(settings)
     reader = pipeline.client.reader()
     try:
         with sealed_records(settings):
             standing = StandingLog(pipeline, partition_of(name, settings.kafka.partitions))
             await standing.read(reader)
-            return save(file, standing, name, pipeline.signer)
+            return save(file, standing, name, pipeline.signer, min_importance)
     except OSError as error:
         raise ConfigurationError(f"cannot write {file}: {error.strerror or error}") from None
     finally:

@@ -7,7 +7,9 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import click
 from click.exceptions import Exit
@@ -20,6 +22,7 @@ from streams.settings import Settings
 from streams.upkeep.candidates import RecoveryError
 from streams.upkeep.pipeline import open_pipeline
 from streams.upkeep.recover import (
+    AI_GUIDED,
     CONCURRENT,
     SECONDS,
     THRESHOLD,
@@ -34,15 +37,36 @@ from streams.upkeep.recover import (
 console = Console(soft_wrap=True, highlight=False)
 
 
+class ShareType(click.ParamType):
+    """A share of replicas from a half to all, as ``2/3`` or ``0.75``, to an exact fraction."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        try:
+            share = Fraction(str(value))
+        except (ValueError, ZeroDivisionError):
+            return self.fail(f"{value!r} is no share; give 2/3, or 0.75", param, ctx)
+        if not Fraction(1, 2) <= share <= 1:
+            return self.fail(f"{value} is not between 1/2 and 1", param, ctx)
+        return share
+
+
 @click.command("recover")
 @click.argument("agents", nargs=-1, required=True, metavar="AGENT...")
 @click.option(
-    "--strategy", type=click.Choice([each.value for each in Strategy]), default="full", show_default=True, help="See below."
+    "--strategy",
+    type=click.Choice([*(each.value for each in Strategy), AI_GUIDED], case_sensitive=False),
+    default="full",
+    show_default=True,
+    help="See below.",
 )
 @click.option("--part", "parts", multiple=True, type=click.Choice([each.value for each in Part]), help="partial: this part.")
 @click.option("--base", type=click.Path(path_type=Path, dir_okay=False), help="incremental: what `checkpoint save` wrote.")
 @click.option("--replica", "replicas", multiple=True, type=click.Path(path_type=Path), help="Another state folder.")
-@click.option("--threshold", type=click.FloatRange(0.5, 1), default=THRESHOLD, show_default=True, help="consensus: share.")
+@click.option(
+    "--threshold", type=ShareType(), default=str(THRESHOLD), show_default=True, help="consensus: the share that must agree."
+)
 @click.option("--concurrent", type=click.IntRange(1, 64), default=CONCURRENT, show_default=True, help="Agents at a time.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=SECONDS, show_default=True, help="Seconds for each agent.")
 @click.pass_obj
@@ -53,7 +77,7 @@ def recover_command(  # noqa: PLR0917  (click passes options by name)
     parts: tuple[str, ...],
     base: Path | None,
     replicas: tuple[Path, ...],
-    threshold: float,
+    threshold: Fraction,
     concurrent: int,
     timeout: float,
 ) -> None:
@@ -65,9 +89,11 @@ def recover_command(  # noqa: PLR0917  (click passes options by name)
     full         rows and vectors, from the log
     partial      a part: --part memory (rows), context (vectors), state (the published root)
     incremental  rows from --base FILE and the log since
-    consensus    rows that enough of the --replica folders agree on
+    consensus    rows that enough of the --replica folders agree on: two of three by default; a share is a fraction (2/3) or
+                 a decimal number, taken exactly, so that 0.67 asks for more than two of three
     scored       rows of the replica of the best quality, full if they are wrong; quality is 0.5 for the published root,
                  up to 0.3 for youth (none after a day), up to 0.2 for smallness (none from a MiB on)
+    AIGuided     another name of scored; that sum chooses, no language model
 
     \b
     Examples:

@@ -30,7 +30,7 @@ console = Console(soft_wrap=True, highlight=False)
 @click.option("--from-block", type=click.IntRange(min=0), metavar="N", help="The first block to be done again.")
 @click.option("--from-time", type=TimeType(), metavar="TIME", help="The first block at or after this (unix or ISO 8601, UTC).")
 @click.option("--from-checkpoint", metavar="SLOT", help="The first block after this checkpoint.")
-@click.option("--to", "until", metavar="BLOCK|TIME", help="Wait no longer than until this block, or time, is done again.")
+@click.option("--to", "until", metavar="BLOCK|TIME", help="Wait until this is done again; see below.")
 @click.option("--partition", type=click.IntRange(min=0), metavar="P", help="This partition alone.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one line at a time.")
@@ -50,6 +50,9 @@ def replay(  # noqa: PLR0917  (click passes options by name)
 
     Readers of its outputs see a reorganisation: an UNDO of these blocks, then the blocks again. The workers do it; this command
     asks for it and shows how far it is. End it at any time: the replay goes on, and the same command shows it again.
+
+    --to bounds how long this command waits, not what is done: blocks are taken back from the newest down, since each stands on
+    those before it, so all from the first on are done again.
 
     \b
     Examples:
@@ -127,6 +130,8 @@ async def _watch(pipeline: Pipeline, agent: str, asked: Asked, *, as_json: bool)
             now = time.monotonic()
             _print_progress(agent, asked.id, found, watcher.seconds_left(found, now), as_json=as_json)
             if all(part.reached(asked.until) for part in found):
+                if any(not part.reached(None) for part in found):
+                    click.echo(f"done again up to block {asked.until}; the replay goes on behind it", err=True)
                 break
             if silent and now - began > SILENT_SECONDS and all(part.phase == "REQUESTED" for part in found):
                 silent = False

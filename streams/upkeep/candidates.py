@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 from schemas.codec import SchemaError, codec
@@ -88,9 +89,13 @@ def facts_of(agent: bytes, rows: Mapping[bytes, StandingRow]) -> list[MemoryFact
     ]
 
 
-def save(path: Path, standing: StandingLog, agent: bytes, signer: Signer) -> int:
-    """Writes an agent's rows as of ``standing`` to a file, sealed as in the log; how many. Raises OSError."""
-    facts = [codec().encode("MemoryFact", fact).hex() for fact in facts_of(agent, standing.of_agent(agent))]
+def save(path: Path, standing: StandingLog, agent: bytes, signer: Signer, min_importance: float = 0.0) -> int:
+    """Writes an agent's rows as of ``standing`` to a file, sealed as in the log; how many facts. Raises OSError.
+
+    Of memories below ``min_importance`` the facts alone: which there are stays known, what they say is left out.
+    """
+    rows = {i: _without_unimportant(row, min_importance) for i, row in standing.of_agent(agent).items()}
+    facts = [codec().encode("MemoryFact", fact).hex() for fact in facts_of(agent, rows)]
     said = {"format": FORMAT, "agent": agent.hex(), "partition": standing.partition, "offset": standing.settled}
     said |= {"time": int(time.time()), "facts": facts}
     signed = said | {"signature": signer.sign_bytes(_message(said)).hex()}
@@ -99,6 +104,29 @@ def save(path: Path, standing: StandingLog, agent: bytes, signer: Signer) -> int
     make_new(new, json.dumps(signed) + "\n")
     new.replace(path)
     return len(facts)
+
+
+def _without_unimportant(row: StandingRow, least: float) -> StandingRow:
+    memory = row.memory
+    return row if memory is None or memory["importance"] >= least else StandingRow(row.presence)
+
+
+def completed(base: Candidate, held: Candidate) -> Candidate:
+    """``base`` with the memories it left out, as ``held`` has them. Raises RecoveryError if that lacks one.
+
+    Whether they are the right ones is said by the published root, as for the others.
+    """
+    rows = dict(base.rows)
+    left_out = [memory_id for memory_id, row in rows.items() if row.presence.upserts and row.memory is None]
+    for memory_id in left_out:
+        there = held.rows.get(memory_id)
+        if there is None or there.memory is None:
+            raise RecoveryError(
+                f"memory {memory_id.hex()} is neither in {base.name} nor in {held.name}",
+                "The checkpoint was saved with --min-importance. Take the strategy full.",
+            )
+        rows[memory_id] = StandingRow(rows[memory_id].presence, there.memory)
+    return replace(base, rows=rows) if left_out else base
 
 
 def _message(said: Mapping[str, object]) -> bytes:
@@ -136,17 +164,20 @@ def _add(rows: dict[tuple[bytes, bytes], StandingRow], fact: MemoryFact) -> None
     row.memory = row.memory or fact["memory"]
 
 
-def agreed(candidates: Sequence[Candidate], secrets: Secrets, threshold: float) -> Candidate:
-    """One of those that the largest group agrees on, if that is at least ``threshold`` of all. Raises RecoveryError."""
+def agreed(candidates: Sequence[Candidate], secrets: Secrets, threshold: Fraction) -> Candidate:
+    """One of those that the largest group agrees on, if that is at least ``threshold`` of all. Raises RecoveryError.
+
+    The share is a fraction, so that two of three are two thirds.
+    """
     groups: dict[bytes, list[Candidate]] = {}
     for candidate in candidates:
         root = candidate.root(secrets)
         groups.setdefault(root.merkle_root + root.lattice.checksum(), []).append(candidate)
     largest = max(groups.values(), key=len, default=[])
-    if not largest or len(largest) / len(candidates) < threshold:
+    if not largest or Fraction(len(largest), len(candidates)) < threshold:
         names = "; ".join(", ".join(candidate.name for candidate in group) for group in groups.values())
         raise RecoveryError(
-            f"no consensus: {len(largest)} of {len(candidates)} agree, {threshold:.0%} are needed ({names})",
+            f"no consensus: {len(largest)} of {len(candidates)} agree, {threshold} of them are needed ({names})",
             "Name more replicas, or take the strategy full.",
         )
     return largest[0]

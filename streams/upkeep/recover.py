@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,6 +33,7 @@ from streams.upkeep.candidates import (
     Candidate,
     RecoveryError,
     agreed,
+    completed,
     facts_of,
     from_base,
     from_log,
@@ -45,12 +47,14 @@ Whose: TypeAlias = tuple[bytes, int]
 """Address of an agent, and its partition."""
 CONCURRENT = 5
 SECONDS = 30.0
-THRESHOLD = 0.67
+AI_GUIDED = "AIGuided"
+THRESHOLD = Fraction(2, 3)
 
 
 class Strategy(StrEnum):
     """FULL: rows and vectors from the log. PARTIAL: one part of it. INCREMENTAL: a saved checkpoint and the log since.
     CONSENSUS: what enough of several replicas agree on. SCORED: the replica of the best quality, FULL if that is wrong.
+    AI_GUIDED: another name of SCORED; a sum of three terms chooses, no language model.
     """
 
     FULL = "full"
@@ -58,6 +62,11 @@ class Strategy(StrEnum):
     INCREMENTAL = "incremental"
     CONSENSUS = "consensus"
     SCORED = "scored"
+    AI_GUIDED = "scored"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Strategy | None:
+        return cls.SCORED if isinstance(value, str) and value.lower() == AI_GUIDED.lower() else None
 
 
 class Part(StrEnum):
@@ -88,7 +97,7 @@ class Recovery:
     lane: Callable[[str, int], bytes]
     replicas: Sequence[Replica] = ()
     base: Path | None = None
-    threshold: float = THRESHOLD
+    threshold: Fraction = THRESHOLD
     parts: frozenset[Part] = frozenset(Part)
 
 
@@ -185,7 +194,8 @@ async def _chosen(
     if strategy is Strategy.INCREMENTAL:
         if recovery.base is None:
             raise RecoveryError("an incremental recovery needs a checkpoint", "Name one: --base FILE.")
-        return await from_base(recovery.pipeline, reader, recovery.base, agent, partition)
+        base = await from_base(recovery.pipeline, reader, recovery.base, agent, partition)
+        return completed(base, await from_store("the store", recovery.memories, agent))
     if strategy in (Strategy.CONSENSUS, Strategy.SCORED):
         candidates = [await from_store(each.name, each.store, agent, each.age) for each in recovery.replicas]
         if strategy is Strategy.CONSENSUS:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from streams.ports.log import TopicPartition
 from streams.settings import Settings
 from streams.upkeep.candidates import Candidate, RecoveryError, agreed, from_store, save
 from streams.upkeep.pipeline import open_pipeline
-from streams.upkeep.recover import Part, Recovered, Recovery, Replica, Strategy, recover, recover_all
+from streams.upkeep.recover import THRESHOLD, Part, Recovered, Recovery, Replica, Strategy, recover, recover_all
 from streams.upkeep.standing import StandingLog
 from tests.e2e.finished import Opened, fact_of, opened
 from tests.e2e.pipeline import eventually, working
@@ -145,7 +146,7 @@ async def forget_request(at: Opened) -> None:
     await producer.close()
 
 
-async def saved(at: Opened, path: Path, *, half: bool) -> Path:
+async def saved(at: Opened, path: Path, *, half: bool = False, least: float = 0.0) -> Path:
     """A checkpoint of the agent as of the middle of the log, or of its end."""
     pipeline = open_pipeline(at.settings)
     reader = pipeline.client.reader()
@@ -155,7 +156,7 @@ async def saved(at: Opened, path: Path, *, half: bool) -> Path:
         stop, standing = standing.position // 2, StandingLog(pipeline, at.part)
         await standing.read(reader, stop)
     await reader.close()
-    save(path, standing, at.key[0], pipeline.signer)
+    save(path, standing, at.key[0], pipeline.signer, least)
     return path
 
 
@@ -176,13 +177,27 @@ async def test_incremental_from_a_saved_checkpoint_and_the_log_since(finished: S
                 await recover(recovery(at, base=path), Strategy.INCREMENTAL, at.key[0], at.part)
 
 
+async def test_incremental_from_a_checkpoint_that_left_lesser_memories_out(finished: Settings, tmp_path: Path) -> None:
+    """They come from the store; where it lost one of them, nothing is restored."""
+    async with opened(finished, tmp_path) as at:
+        await lose(at)
+        assert at.row.memory is not None
+        importance = at.row.memory["importance"]
+        lesser = recovery(at, base=await saved(at, tmp_path / "lesser", least=math.nextafter(importance, 2)))
+        with pytest.raises(RecoveryError, match=f"memory {at.key[1].hex()} is neither in"):
+            await recover(lesser, Strategy.INCREMENTAL, at.key[0], at.part)
+        base = await saved(at, tmp_path / "base", least=importance)
+        assert (await restored(at, Strategy.INCREMENTAL, base=base)).put_in == 1
+
+
 @pytest.mark.parametrize(
     ("bad", "threshold", "refused"),
-    [((), 0.67, ""), ((2,), 0.6, ""), ((2,), 0.67, "no consensus: 2 of 3 agree, 67% are needed"),
-     ((0, 1), 0.6, "does not give the root that is published")],
+    [((), THRESHOLD, ""), ((2,), THRESHOLD, ""),
+     ((2,), Fraction("0.67"), "no consensus: 2 of 3 agree, 67/100 of them are needed"),
+     ((0, 1), THRESHOLD, "does not give the root that is published")],
 )  # fmt: skip
 async def test_consensus_of_replicas(
-    finished: Settings, tmp_path: Path, bad: Sequence[int], threshold: float, refused: str
+    finished: Settings, tmp_path: Path, bad: Sequence[int], threshold: Fraction, refused: str
 ) -> None:
     async with opened(finished, tmp_path) as at, replicas(at, tmp_path / "replicas", *bad) as copies:
         await lose(at)
@@ -211,7 +226,7 @@ def test_quality_is_the_documented_sum() -> None:
     assert Candidate("c", rows, age=21_600).quality(valid=True) == pytest.approx(0.5 + 0.3 * 0.75 + 0.2 * 0.5)
     assert Candidate("c", rows, age=1e9).quality(valid=False) == pytest.approx(0.1)
     with pytest.raises(RecoveryError, match="0 of 0"):
-        agreed([], lambda agent: agent, 0.67)
+        agreed([], lambda agent: agent, THRESHOLD)
 
 
 async def test_no_more_at_a_time_than_allowed_and_none_for_longer(
@@ -231,7 +246,7 @@ async def test_no_more_at_a_time_than_allowed_and_none_for_longer(
 
     monkeypatch.setattr("streams.upkeep.recover.recover", slow)
     async with opened(finished, tmp_path) as at:
-        asked = replace(recovery(at), threshold=0.5)
+        asked = recovery(at)
         agents = [(b"%d" % n, n) for n in range(12)]
         found = await recover_all(asked, Strategy.FULL, agents, concurrent=5)
         assert [each.agent for each in found if isinstance(each, Recovered)] == [name for name, _ in agents]

@@ -14,6 +14,7 @@ from click.exceptions import Exit
 
 from streams.agents.base import StreamAgent
 from streams.cli.replay import run
+from streams.core.replay import Phase
 from streams.errors import ConfigurationError
 from streams.upkeep.pipeline import Pipeline, stream_agent
 from streams.upkeep.replay import Progress, ReplayError, Start, Watcher, going_on, plan, request
@@ -105,11 +106,28 @@ async def test_a_replay_is_watched_to_its_end(tmp_path: Path, capsys: pytest.Cap
         assert lines[-1]["seconds_left"] == 0 and lines[-1]["partitions"][0]["done"] == 1
         await asyncio.wait_for(run(at, "tally", Start(block=2), [1], until="5"), 30)
         assert "blocks taken back" in capsys.readouterr().out
+        await until(lambda: over(broker, "tally"), task)
         for last in ("1700000006", "2040-01-01T00:00:00Z"):  # times: of block 6, and of none
             await asyncio.wait_for(run(at, "tally", Start(block=4), [0], until=last), 30)
             await until(lambda: over(broker, "tally"), task)
         await until(lambda: over(broker, "tally") and caught_up(broker, "tally"), task)
     check_tally(broker, chain)
+
+
+@pytest.mark.parametrize(("phase", "goes_on"), [(Phase.REDOING, True), (Phase.DONE, False)])
+async def test_a_bound_is_of_the_wait_alone_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, phase: Phase, goes_on: bool
+) -> None:
+    """What is waited for is done, and more is under way or not."""
+    broker, chain = FakeBroker(), grown()
+    await worked(broker, chain, tmp_path)
+
+    async def look(_: Watcher) -> list[Progress]:
+        return [Progress(0, phase, 3, undone=6, redone=4, total=6, records=1, records_total=2, head=6)]
+
+    monkeypatch.setattr(Watcher, "look", look)
+    await asyncio.wait_for(run(pipeline(broker, tmp_path), "tally", Start(block=3), [0], until="5"), 30)
+    assert ("done again up to block 5; the replay goes on behind it" in capsys.readouterr().err) is goes_on
 
 
 async def test_one_at_a_time_and_the_same_command_goes_on(tmp_path: Path) -> None:
