@@ -23,10 +23,12 @@ from streams.health import Health, Look
 from streams.health import watch as health_watch
 from streams.loops import run as run_loop
 from streams.ops.alerts.alertmanager import configuration
-from streams.ops.alerts.channels import Channel, LogChannel, SilentChannel, body_of, make_channel
+from streams.ops.alerts.channels import Channel, LogChannel, SilentChannel, make_channel
 from streams.ops.alerts.logwatch import LogWatch, read_alerts
+from streams.ops.alerts.post import Poster
 from streams.ops.alerts.promql import rule_group
 from streams.ops.alerts.rules import Rule, default_rules, load_rules
+from streams.ops.alerts.told import body_of
 from streams.ops.alerts.watch import Watch
 from streams.ops.reporter import reporting
 from streams.ops.slo.objectives import objectives_in_use
@@ -148,7 +150,8 @@ def watch(  # noqa: PLR0917  (click passes options by name)
         raise click.UsageError("--from-log watches all processes: leave out --target")
     said = _tables(channels_file)
     rules = _load(file, said)
-    channels = _channels(said, rules)
+    poster = Poster()
+    channels = _channels(said, rules, poster)
     if _one_place():
         channels[LOG] = SilentChannel()
     gateway = settings.gateway
@@ -156,10 +159,10 @@ def watch(  # noqa: PLR0917  (click passes options by name)
     watching = LogWatch(rules, channels, settings) if from_log else Watch(rules, found, channels, interval=interval)
     health = Health(settings.probes.live_seconds)
     with measured(settings, metrics_port, health):
-        run_loop(_watch(settings, watching, health, as_json))
+        run_loop(_watch(settings, watching, health, poster, as_json))
 
 
-async def _watch(settings: Settings, watching: Watch | LogWatch, health: Health, as_json: bool) -> None:
+async def _watch(settings: Settings, watching: Watch | LogWatch, health: Health, poster: Poster, as_json: bool) -> None:
     watching.told = lambda event: click.echo(json.dumps(body_of(event)) if as_json else _line(event.at, event.summary))
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -169,6 +172,7 @@ async def _watch(settings: Settings, watching: Watch | LogWatch, health: Health,
         return Look(not watching.complaint, [watching.complaint] if watching.complaint else [])
 
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(poster.close)
         stack.callback(asyncio.create_task(health_watch(health, look)).cancel)
         if isinstance(watching, LogWatch):  # the other one needs no brokers
             reports_as = settings.kafka.as_role(OPS)
@@ -213,9 +217,9 @@ def _load(file: Path | None, channels: Collection[str] = ()) -> list[Rule]:
     return [replace(rule, channels=(*rule.channels, *channels)) for rule in default_rules()]
 
 
-def _channels(said: Mapping[str, dict[str, Any]], rules: list[Rule]) -> dict[str, Channel]:
+def _channels(said: Mapping[str, dict[str, Any]], rules: list[Rule], poster: Poster) -> dict[str, Channel]:
     channels: dict[str, Channel] = {LOG: LogChannel()}
-    channels |= {name: make_channel(name, fields) for name, fields in said.items()}
+    channels |= {name: make_channel(name, fields, poster) for name, fields in said.items()}
     _demand_channels(rules, channels)
     return channels
 

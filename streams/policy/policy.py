@@ -27,7 +27,10 @@ T = TypeVar("T")
 
 
 class Policy:
-    """``clock``, both sleeps and ``draw`` (0 to 1) are given in tests."""
+    """``clock``, both sleeps and ``draw`` (0 to 1) are given in tests.
+
+    ``asked``: seconds that the place itself asked for before the next try, by its error; the pause is not shorter than that.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Policy:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         sleep_sync: Callable[[float], None] = time.sleep,
         draw: Callable[[], float] = random.random,
+        asked: Callable[[Exception], float | None] = lambda _: None,
     ) -> None:
         self.name = name
         self.terms = terms
@@ -46,6 +50,7 @@ class Policy:
         self._sleep = sleep
         self._sleep_sync = sleep_sync
         self._draw = draw
+        self._asked = asked
         waits = backoff.expo(base=2, factor=terms.first_pause, max_value=terms.longest_pause)
         next(waits)  # its first word is none
         self._pauses = list(itertools.islice(waits, max(0, terms.tries - 1)))
@@ -120,4 +125,4 @@ class Policy:
         """Seconds before the next try. ``details``: what backoff says of the last one."""
         metrics.ATTEMPTS.labels(self.name).inc()
         pause: float = self._pauses[details["tries"] - 1]
-        return pause * (1 + self.terms.jitter * (2 * self._draw() - 1))
+        return max(pause * (1 + self.terms.jitter * (2 * self._draw() - 1)), self._asked(details["exception"]) or 0.0)

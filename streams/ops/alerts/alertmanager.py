@@ -13,6 +13,7 @@ from typing import Any
 
 from streams.errors import ConfigurationError
 from streams.ops.alerts.channels import make_channel
+from streams.ops.alerts.post import Poster
 from streams.ops.alerts.rules import ALL, SEVERITIES, Rule
 
 AGAIN = {"critical": "1h", "warning": "4h", "info": "1d"}
@@ -26,7 +27,7 @@ def configuration(rules: Sequence[Rule], channels: Mapping[str, Fields]) -> dict
     """For ``amtool check-config``; ``channels``: the tables of the channels' file. Raises ConfigurationError."""
     used = sorted({name for rule in rules if rule.enabled for name in rule.channels})
     for name in set(used) - {SILENT}:
-        make_channel(name, channels[name])
+        make_channel(name, channels[name], Poster())
     receivers = [{"name": SILENT}, *(_receiver(name, channels[name]) for name in used if name != SILENT)]
     return {
         "route": {
@@ -104,6 +105,8 @@ def _email(name: str, fields: Fields) -> tuple[str, dict[str, Any]]:
         "smarthost": f"{fields['host']}:{fields['port']}",
         "require_tls": security == "starttls",
     }
+    if "ca_file" in fields:
+        found["tls_config"] = {"ca_file": str(fields["ca_file"])}
     if "user" in fields:
         found |= {"auth_username": fields["user"], "auth_password_file": str(fields["password_file"])}
     return "email_configs", found

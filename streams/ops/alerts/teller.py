@@ -1,8 +1,8 @@
 """Tells one channel what is in ops.alerts, and remembers in the log how far it came.
 
 Tellers of one channel are a consumer group, so of two watches one tells. Invariants: the position is committed after the
-channel took an event, so none is forgotten, and one is told again only where a crash came between, under the same key and
-time; a channel that is new is told what fires at that moment, and nothing of the past.
+channel took an event or gave it up (``delivery``), so none is forgotten, and one is told again only where a crash came between,
+under the same key and time; a channel that is new is told what fires at that moment, and nothing of the past.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import backoff
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.codec import SchemaError
 from streams.cluster.arguments import client_arguments
 from streams.cluster.ending import ended
 from streams.cluster.refusals import explained
-from streams.ops.alerts.channels import Channel, ChannelError
-from streams.ops.alerts.lanes import tell
+from streams.ops.alerts.channels import Channel
+from streams.ops.alerts.delivery import LONGEST, Delivery
 from streams.ops.alerts.records import event_of
 from streams.ops.alerts.rules import Rule
 from streams.ops.reports import AlertRecord
@@ -35,8 +34,6 @@ from streams.topics import OPS_ALERTS, physical
 _log = logging.getLogger(__name__)
 GROUP = "ops-alerts"
 """Begins the names of the groups that hold positions, one for each channel."""
-GIVE_UP = 3_600.0
-"""Seconds that one event is tried; others of the channel wait, since its receiver is what fails."""
 PAUSE = 1.0
 
 
@@ -57,7 +54,7 @@ class Teller:
         self._outage = Outage(_log, f"channel {name}")
         self._rules = rules
         self._source = TopicPartition(physical(kafka.prefix, OPS_ALERTS), 0)
-        self._send = backoff.on_exception(backoff.expo, ChannelError, max_time=GIVE_UP, max_value=30, logger=None)(channel.send)
+        self._delivery = Delivery(name, channel)
 
     async def run(self, former: Former) -> None:
         """Until cancelled."""
@@ -78,6 +75,7 @@ class Teller:
             isolation_level="read_committed",
             session_timeout_ms=self._kafka.session_timeout_ms,
             heartbeat_interval_ms=self._kafka.heartbeat_interval_ms,
+            max_poll_interval_ms=round(2_000 * LONGEST),  # it is still a member after an event that was tried again and again
             request_timeout_ms=max(self._kafka.request_timeout_ms, self._kafka.session_timeout_ms + JOIN_MS),
         )
         try:
@@ -88,7 +86,7 @@ class Teller:
             self._outage.over()
             while True:
                 with translated(f"telling channel {self._name}"):
-                    found = await consumer.getmany(timeout_ms=1_000, max_records=100)
+                    found = await consumer.getmany(timeout_ms=1_000, max_records=1)
                 for record in found.get(self._source, ()):
                     if not is_new or record.offset >= former.end or _stands(record, former):
                         await self._tell(record)
@@ -105,7 +103,7 @@ class Teller:
             return
         if event is None or self._name not in event.rule.channels:
             return
-        await tell(self._name, self._send, event)
+        await self._delivery.tell(event)
 
 
 def _stands(record: Any, former: Former) -> bool:

@@ -234,3 +234,10 @@ async def test_the_newest_hundred_times_are_kept() -> None:
     seconds = policy.breaker.view().seconds
     assert len(seconds) == 100
     assert seconds[-1] == pytest.approx(119.0)
+
+
+async def test_a_place_that_asks_for_time_is_given_it() -> None:
+    time = Time()
+    policy = Policy("busy", USUAL, clock=time, sleep=time.sleep, draw=lambda: 0.5, asked=lambda _: 0.15)
+    assert await policy.call(Place(AWAY, AWAY)) == "answer"
+    assert time.slept == [pytest.approx(0.15), pytest.approx(0.2)]

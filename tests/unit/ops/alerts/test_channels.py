@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from email.message import Message
-from email.parser import BytesParser
 from hashlib import sha256
 from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import Any
 
 import pytest
 from aiohttp import web
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from infra.broker.ports import free_port
-from streams.errors import ConfigurationError
-from streams.ops.alerts.channels import Channel, ChannelError, Email, LogChannel, PagerDuty, Slack, Webhook, make_channel
+from streams.errors import ConfigurationError, may_pass
+from streams.ops.alerts.channels import Channel, LogChannel, PagerDuty, Slack, Webhook, make_channel
+from streams.ops.alerts.errors import ChannelError, RefusedEventError
 from streams.ops.alerts.expression import parse
 from streams.ops.alerts.life import Event
+from streams.ops.alerts.post import Poster, seconds_asked
 from streams.ops.alerts.rules import Rule
+from tests.certificates import Authority
 
 RULE = Rule("Slow", "a > 1", parse("a > 1"), severity="critical", description="Too <slow> & so on")
 FIRING = Event(RULE, (("target", "x"),), "firing", 2.5, 100.0, 101.0)
@@ -35,55 +34,70 @@ class Receiver:
     status: int = 200
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     url: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    peers: set[object] = field(default_factory=set)
 
     async def take(self, request: web.Request) -> web.Response:
         self.got.append((dict(request.headers), await request.read()))
-        return web.Response(status=self.status, headers={"Location": self.url} if self.status == 302 else None)
+        assert request.transport is not None
+        self.peers.add(request.transport.get_extra_info("peername"))
+        return web.Response(
+            status=self.status, headers={**self.headers, **({"Location": self.url} if self.status == 302 else {})}
+        )
 
     def body(self, at: int = -1) -> Any:
         return json.loads(self.got[at][1])
 
 
 @asynccontextmanager
-async def receiving(status: int) -> AsyncIterator[Receiver]:
+async def receiving(status: int, tls: SSLContext | None = None) -> AsyncIterator[Receiver]:
     receiver = Receiver(status)
     app = web.Application()
     app.router.add_post("/hook", receiver.take)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/hook"
     try:
         yield receiver
     finally:
         await runner.cleanup()
 
 
+@asynccontextmanager
+async def posting() -> AsyncIterator[Poster]:
+    poster = Poster()
+    try:
+        yield poster
+    finally:
+        await poster.close()
+
+
 async def test_a_webhook_is_signed_over_the_very_bytes() -> None:
-    async with receiving(204) as receiver:
-        await Webhook(receiver.url, b"secret").send(FIRING)
+    async with receiving(204) as receiver, posting() as poster:
+        await Webhook(receiver.url, b"secret", poster).send(FIRING)
         headers, body = receiver.got[0]
         expected = hmac.new(b"secret", body, sha256).hexdigest()
         assert headers["X-Monmouth-Signature"] == f"sha256={expected}"
         assert receiver.body()["labels"] == {"target": "x"}
         assert receiver.body()["key"] == "Slow,target=x"
-        await Webhook(receiver.url).send(RESOLVED)
+        await Webhook(receiver.url, poster=poster).send(RESOLVED)
         assert "X-Monmouth-Signature" not in receiver.got[1][0]
         assert receiver.body()["state"] == "resolved"
 
 
 async def test_slack_gets_text_that_is_no_markup() -> None:
-    async with receiving(200) as receiver:
-        await Slack(receiver.url).send(FIRING)
+    async with receiving(200) as receiver, posting() as poster:
+        await Slack(receiver.url, poster).send(FIRING)
         assert receiver.body() == {
             "text": "[firing] critical Slow (target=x): a &gt; 1, value 2.5\nToo &lt;slow&gt; &amp; so on"
         }
 
 
 async def test_pagerduty_is_triggered_and_resolved_under_one_key() -> None:
-    async with receiving(202) as receiver:
-        channel = PagerDuty("R0UT1NG", "here", receiver.url)
+    async with receiving(202) as receiver, posting() as poster:
+        channel = PagerDuty("R0UT1NG", "here", receiver.url, poster)
         await channel.send(FIRING)
         await channel.send(RESOLVED)
         trigger, resolve = receiver.body(0), receiver.body(1)
@@ -93,69 +107,89 @@ async def test_pagerduty_is_triggered_and_resolved_under_one_key() -> None:
         assert trigger["payload"]["source"] == "here"
 
 
-@pytest.mark.parametrize("status", [302, 400, 404, 500])
-async def test_a_receiver_that_did_not_take_it_is_an_error_that_hides_its_address(status: int) -> None:
-    async with receiving(status) as receiver:
-        for channel in (Webhook(receiver.url), Slack(receiver.url), PagerDuty("R", "s", receiver.url)):
-            with pytest.raises(ChannelError, match=str(status)):
-                await channel.send(FIRING)
-        assert len(receiver.got) == 3, "no redirect is followed"
-    with pytest.raises(ChannelError) as refused:
-        await Slack(receiver.url).send(FIRING)
-    assert "127.0.0.1" not in str(refused.value)
+async def test_a_key_that_is_too_long_for_pagerduty_stays_one_of_its_own() -> None:
+    long = "x" * 300
+    events = [
+        Event(RULE, (("target", f"{long}{end}"),), state, 2.5, 100.0, 101.0) for end in "ab" for state in ("firing", "resolved")
+    ]
+    async with receiving(202) as receiver, posting() as poster:
+        for event in events:
+            await PagerDuty("R", "s", receiver.url, poster).send(event)
+        keys = [receiver.body(at)["dedup_key"] for at in range(4)]
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+    assert {len(key) for key in keys} == {255}
 
 
-class Mailbox:
-    """A real SMTP server's handler. ``refusing``: answers recipients with 550."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[list[str], Message]] = []
-        self.refusing = False
-
-    async def handle_RCPT(  # noqa: N802  (the library's name)  # noqa: PLR0917
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if self.refusing:
-            return "550 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        assert isinstance(envelope.content, bytes)
-        self.messages.append((envelope.rcpt_tos, BytesParser().parsebytes(envelope.content)))
-        return "250 OK"
-
-
-@pytest.fixture
-def mail() -> Iterator[tuple[Mailbox, int]]:
-    box = Mailbox()
-    port = free_port()
-    server = Controller(box, hostname="127.0.0.1", port=port)
-    server.start()
-    try:
-        yield box, port
-    finally:
-        server.stop()
+@pytest.mark.parametrize(
+    ("status", "passes"),
+    [(302, False), (400, False), (401, False), (404, False), (410, False), (408, True), (429, True), (500, True), (503, True)],
+)
+async def test_a_receiver_that_did_not_take_it_is_an_error_that_hides_its_address(status: int, passes: bool) -> None:
+    async with posting() as poster:
+        async with receiving(status) as receiver:
+            channels = (
+                Webhook(receiver.url, poster=poster),
+                Slack(receiver.url, poster),
+                PagerDuty("R", "s", receiver.url, poster),
+            )
+            for channel in channels:
+                with pytest.raises(ChannelError, match=str(status)) as refused:
+                    await channel.send(FIRING)
+                assert may_pass(refused.value) is passes
+                assert isinstance(refused.value, RefusedEventError) is not passes
+            assert len(receiver.got) == 3, "no redirect is followed"
+        with pytest.raises(ChannelError) as away:
+            await Slack(receiver.url, poster).send(FIRING)
+        assert may_pass(away.value)
+        assert "127.0.0.1" not in str(away.value)
 
 
-async def test_email_is_a_message_of_its_own_to_each_recipient(mail: tuple[Mailbox, int]) -> None:
-    box, port = mail
-    await Email("127.0.0.1", port, "monmouth@example.org", ("a@example.org", "b@example.org"), "none").send(FIRING)
-    ((recipients, message),) = box.messages
-    assert recipients == ["a@example.org", "b@example.org"]
-    assert message["Subject"] == FIRING.summary
-    assert message["X-Monmouth-Alert"] == "Slow,target=x"
-    assert "Too <slow>" in str(message.get_payload())
+@pytest.mark.parametrize("url", ["nonsense", "gopher://127.0.0.1/x", "http://"])
+async def test_what_is_no_address_is_refused_for_good(url: str) -> None:
+    async with posting() as poster:
+        with pytest.raises(RefusedEventError):
+            await Slack(url, poster).send(FIRING)
 
 
-async def test_email_that_is_refused_or_goes_nowhere_is_an_error(mail: tuple[Mailbox, int]) -> None:
-    box, port = mail
-    box.refusing = True
-    with pytest.raises(ChannelError, match="did not take it"):
-        await Email("127.0.0.1", port, "m@example.org", ("a@example.org",), "none").send(FIRING)
-    with pytest.raises(ChannelError):
-        await Email("127.0.0.1", port, "m@example.org", ("a@example.org",), "starttls").send(FIRING)
-    assert box.messages == []
+async def test_a_certificate_that_nobody_trusts_is_refused_for_good(tmp_path: Path) -> None:
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*Authority(tmp_path).issue("hook"))
+    async with receiving(200, context) as receiver, posting() as poster:
+        with pytest.raises(RefusedEventError, match="Certificate"):
+            await Webhook(receiver.url, poster=poster).send(FIRING)
+        assert receiver.got == []
+
+
+async def test_a_receiver_says_when_it_wants_to_be_asked_again() -> None:
+    async with receiving(429) as receiver, posting() as poster:
+        receiver.headers["Retry-After"] = "17"
+        with pytest.raises(ChannelError) as refused:
+            await Webhook(receiver.url, poster=poster).send(FIRING)
+    assert refused.value.retry_after == 17
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("30", 30),
+        ("Thu, 01 Jan 1970 00:02:00 GMT", 20),
+        ("Thu, 01 Jan 1970 00:00:01 GMT", 0),
+        ("soon", None),
+        ("-1", None),
+        ("", None),
+    ],
+)
+def test_when_to_ask_again_is_seconds_or_a_date(text: str | None, seconds: float | None) -> None:
+    assert seconds_asked(text, 100.0) == seconds
+
+
+async def test_all_events_go_over_one_connection() -> None:
+    async with receiving(200) as receiver, posting() as poster:
+        for _ in range(5):
+            await Webhook(receiver.url, poster=poster).send(FIRING)
+            await Slack(receiver.url, poster).send(FIRING)
+        assert (len(receiver.got), len(receiver.peers)) == (10, 1)
 
 
 def test_secrets_come_from_files_and_variables_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,10 +197,10 @@ def test_secrets_come_from_files_and_variables_alone(tmp_path: Path, monkeypatch
     file.write_text("R0UT1NG\n")
     monkeypatch.setenv("HOOK", "http://127.0.0.1/x")
     made: list[Channel] = [
-        make_channel("a", {"type": "log"}),
-        make_channel("b", {"type": "slack", "url_env": "HOOK"}),
-        make_channel("c", {"type": "pagerduty", "routing_key_file": str(file)}),
-        make_channel("d", {"type": "webhook", "url": "http://127.0.0.1/x", "secret_env": "HOOK"}),
+        make_channel("a", {"type": "log"}, Poster()),
+        make_channel("b", {"type": "slack", "url_env": "HOOK"}, Poster()),
+        make_channel("c", {"type": "pagerduty", "routing_key_file": str(file)}, Poster()),
+        make_channel("d", {"type": "webhook", "url": "http://127.0.0.1/x", "secret_env": "HOOK"}, Poster()),
     ]
     assert isinstance(made[0], LogChannel)
     assert made[1] == Slack("http://127.0.0.1/x")
@@ -188,11 +222,14 @@ EMAIL = {"type": "email", "host": "h", "port": 25, "sender": "s", "recipients": 
         ({"type": "webhook", "url": "http://x", "colour": "red"}, "colour"),
         ({**EMAIL, "security": "maybe"}, "security is"),
         ({**EMAIL, "user": "u", "security": "none", "password_env": "PATH"}, "in clear"),
+        ({**EMAIL, "recipients": "ops@example.org"}, "no list of addresses"),
+        ({**EMAIL, "recipients": []}, "no list of addresses"),
+        ({**EMAIL, "ca_file": "/nowhere"}, "ca_file /nowhere"),
         ({**EMAIL, "user": "u"}, "password_env or password_file"),
     ],
 )
 def test_a_channel_that_is_wrong_is_refused(said: dict[str, Any], reason: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        make_channel("x", said)
+        make_channel("x", said, Poster())
     assert reason in refused.value.message
     assert "channel x" in refused.value.message

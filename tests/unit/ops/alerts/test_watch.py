@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from streams.ops.alerts.channels import ChannelError
+from streams.ops.alerts.errors import ChannelError
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.rules import Rule, rules_of
 from streams.ops.alerts.watch import Watch
