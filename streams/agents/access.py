@@ -18,6 +18,7 @@ from schemas.codec import codec
 from schemas.records import AgentAccess, Grant, MemoryCommand, StandingGrant
 from streams import topics
 from streams.agents.base import Emit, LocalState, Record
+from streams.agents.expiry import says_expired
 from streams.errors import PoisonError
 from streams.identity import bls, commands
 from streams.identity.binding import SIGNATURE_BYTES, Place, signer_of
@@ -35,7 +36,8 @@ BY_ACCOUNT = SIGNATURE_BYTES + bls.SIGNATURE_BYTES
 @dataclass(frozen=True, slots=True)
 class Authority:
     """What is asked of a command. ``open``: nothing, for logs that only this installation can write; ``gateway``: the signature
-    of a trusted gateway or of the agent; ``signed``: of the agent. ``signer``: stands behind what is published of the outcome.
+    of a trusted gateway or of the agent; ``signed``: of the agent, but for the close of a session whose time is over, which a
+    trusted gateway may sign too. ``signer``: stands behind what is published of the outcome.
     """
 
     policy: Policy = "open"
@@ -123,7 +125,8 @@ def check(authority: Authority, access: AgentAccess, command: MemoryCommand, raw
             raise PoisonError("the command is not signed by the agent's key", "Register the key, or sign with the new one.")
         _demand_claim(command)
         return
-    if authority.policy != "gateway" or not commands.by_gateway(authority.gateways, command, raw):
+    by_any_gateway = authority.policy == "gateway" or says_expired(command)
+    if not by_any_gateway or not commands.by_gateway(authority.gateways, command, raw):
         raise PoisonError("the command's signature is by nobody who may give it", "Is the gateway's key a trusted one here?")
     in_session = command["op"] == "STORE" and command["session"] is not None
     if foreign and not in_session:  # who stores in a session, its own rules say

@@ -184,14 +184,15 @@ class MemoryAgent(StreamAgent):
 
     def _facts(self, record: Record) -> list[MemoryFact]:
         if record.type == "MemoryCommand":
-            return self._commanded(record.key, record.value)
+            return self._commanded(record)
         if record.type == "MemoryFact":
             return evicted(record.key, record.value)
         if record.type == "ChainTransaction":
             return transaction_facts(record.value, self._reader.read(record.value))
         raise PoisonError(f"{record.topic} holds a {record.type}, which is no input of the memory agent")
 
-    def _commanded(self, key: bytes | None, command: MemoryCommand) -> list[MemoryFact]:
+    def _commanded(self, record: Record) -> list[MemoryFact]:
+        key, command = record.key, record.value
         if not self._sessions.concern(command):
             return command_facts(key, command)
         stored = [] if command["op"].startswith("SESSION_") else command_facts(key, command)
@@ -199,7 +200,7 @@ class MemoryAgent(StreamAgent):
             raise PoisonError(
                 "a command must have its agent as the record key", "Write it with the agent's 20 bytes as the key."
             )
-        return self._sessions.facts(command, stored)
+        return self._sessions.facts(command, stored, record.appended)
 
     def _touched(self, facts: Iterable[MemoryFact]) -> Iterator[Emit]:
         for owner, memory_id in dict.fromkeys((fact["owner"], fact["memory_id"]) for fact in facts):

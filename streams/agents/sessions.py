@@ -4,7 +4,8 @@ Keys of local state: ``s`` + agent (20) + session id (16): the Session record in
 (8, big-endian, in order of arrival): a Memory the session holds, in wire form; ``o`` + agent + memory id (32): where it lies,
 or session id and GONE for one that it held and lost; ``g`` + agent + session id + memory id: which of these there are.
 Invariants:
-  * what a session holds is a function of the commands of its agent in log order: no clock, no block;
+  * what a session holds is a function of the commands of its agent in log order, and of when the broker took a close for being
+    over its time (``expiry``): no clock, no block;
   * a memory that a session takes lives in the log as any other, marked with the session; when the session ends with promotion,
     a copy that is no session's takes its place in the same transaction, else it is deleted; nothing else is left behind;
   * a command sent again takes nothing a second time, also of what the session has lost meanwhile.
@@ -20,6 +21,7 @@ from schemas.codec import codec
 from schemas.records import Memory, MemoryCommand, MemoryFact, MemoryType, Session
 from streams import topics
 from streams.agents.base import Emit, LocalState
+from streams.agents.expiry import is_due, says_expired
 from streams.agents.memory_facts import delete_fact, upsert_fact
 from streams.agents.memory_limits import MAX_TAGS, MAX_TIMESTAMP
 from streams.core import session as rules
@@ -60,11 +62,14 @@ class Sessions:
         wire = self._state.get(b"s" + agent + session_id)
         return None if wire is None else cast("Session", codec().decode(wire)[1])
 
-    def facts(self, command: MemoryCommand, stored: list[MemoryFact]) -> list[MemoryFact]:
-        """Facts of a command that concerns a session. ``stored``: those it leads to without one. Raises PoisonError."""
+    def facts(self, command: MemoryCommand, stored: list[MemoryFact], appended: int = 0) -> list[MemoryFact]:
+        """Facts of a command that concerns a session. ``stored``: those it leads to without one. Raises PoisonError.
+
+        ``appended``: when the broker took it, in unix seconds; 0: not known.
+        """
         before = dict(self._touched)
         try:
-            return list(self._facts(command, stored))
+            return list(self._facts(command, stored, appended))
         except SessionRefused as refused:
             self._touched = before
             raise PoisonError(f"{command['op']}: {refused}", "Open a session, or leave the session out.") from None
@@ -86,7 +91,7 @@ class Sessions:
             yield Emit(topics.SESSIONS, key, "Session", signed_row("Session", session, self._signer))
         self._touched = {}
 
-    def _facts(self, command: MemoryCommand, stored: list[MemoryFact]) -> Iterator[MemoryFact]:
+    def _facts(self, command: MemoryCommand, stored: list[MemoryFact], appended: int) -> Iterator[MemoryFact]:
         agent, session_id, now = command["agent"], command["session"], command["timestamp"]
         if command["op"] == "FORGET":
             self._forget(agent, command["memory_id"] or b"")
@@ -110,7 +115,8 @@ class Sessions:
             case "SESSION_MERGE":
                 yield from self._merge(command, session, terms.get("merge_from"))
             case "SESSION_CLOSE":
-                if session["state"] == rules.OPEN:
+                due = not says_expired(command) or is_due(command, session, appended)
+                if session["state"] == rules.OPEN and due:
                     keep = terms.get("promote")
                     yield from self._end(command, session, session["promote"] if keep is None else bool(keep))
             case other:

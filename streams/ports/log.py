@@ -43,7 +43,9 @@ class Message(Protocol):
 
     @property
     def timestamp(self) -> int:
-        """Milliseconds since 1970, when it was written. Tells how old it is, nothing else: no fold may look at it."""
+        """Milliseconds since 1970, when the broker took it (the topics say LogAppendTime): the same in every reading. 0 or
+        less: not known, as in an archive of an earlier version.
+        """
 
 
 KeyValue = tuple[bytes | None, bytes | None]

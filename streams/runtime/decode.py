@@ -34,5 +34,6 @@ def decode(source: TopicPartition, messages: Iterable[Message]) -> list[Record]:
             kind, value = "", str(error)
         if kind == "MemoryCommand" and is_erased(value):
             kind, value = ERASED, ""
-        add(_record((topic, partition, message.offset, message.key, kind, value, raw or b"")))
+        appended = max(0, message.timestamp) // 1000
+        add(_record((topic, partition, message.offset, message.key, kind, value, raw or b"", appended)))
     return records

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from schemas.codec import codec
 from schemas.defaults import plain_command
 from schemas.records import MemoryCommand, MemoryType
+from streams.agents.expiry import says_expired
 from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.denials import denial
 from streams.identity.commands import sign_as_gateway
@@ -76,7 +77,9 @@ class KafkaCommandLog:
     """A CommandLog on Kafka: one idempotent producer, connected at the first command."""
 
     def __init__(self, settings: KafkaSettings, signer: Signer | None = None, *, strict: bool = False) -> None:
-        """``signer``: stands behind the commands that nobody else has signed. ``strict``: none that needs it is taken."""
+        """``signer``: stands behind the commands that nobody else has signed. ``strict``: none that needs it is taken, but
+        that a session's time is over.
+        """
         self._settings = settings
         self._signer = signer
         self._strict = strict
@@ -89,7 +92,7 @@ class KafkaCommandLog:
 
     async def send(self, command: MemoryCommand) -> Acknowledged:
         if command["signature"] is None and command["op"] != "REGISTER_KEY":  # which proves itself
-            if self._strict:
+            if self._strict and not says_expired(command):
                 raise ForbiddenError(
                     "agents sign their commands themselves here", "Sign the record, and send it to POST /v1/commands."
                 )

@@ -2,7 +2,8 @@
 
 Order: a note that it began (with the root as it was), the ERASE command, the removal by the stream agents (memories and access
 by the memory agent, vectors by the embedding agent, the root by the lattice agent), the keys, caches, the receipt. Each step
-may be done twice, and who finds a note goes on from there: a crash anywhere loses nothing but time.
+may be done twice, and who finds a note goes on from there: a crash anywhere loses nothing but time. What nobody asks about any
+more goes on by itself, since an agent that signs its ERASE has no token to ask with once its key is gone.
 Invariant: a receipt is written only after the log says that the ERASE was carried out, no store holds a row or vector of the
 agent, the published root is the empty one, and the keys are destroyed. What was sealed is unreadable from then on, wherever
 copies of it lie: in segments of topics, free pages of stores, on other machines. Vectors in Milvus are not sealed: they are
@@ -24,8 +25,9 @@ from typing import Any
 import numpy as np
 from blake3 import blake3
 
+from schemas.codec import codec
 from schemas.defaults import plain_command
-from schemas.records import Erasure
+from schemas.records import Erasure, MemoryCommand
 from streams.core.presence import everything
 from streams.errors import MonmouthError, StoreError
 from streams.ports.stores import Catching, Clearable, MemoryStore, VectorStore
@@ -33,6 +35,7 @@ from streams.private_file import make_once
 from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.commands import CommandLog
 from streams.serving.erasures import ErasureTable
+from streams.serving.faults import ForbiddenError
 from streams.serving.roots import Root, RootTable
 from streams.signing import Signer
 from streams.vault.keys import KeyStore
@@ -42,12 +45,16 @@ log = logging.getLogger(__name__)
 
 SEALED = "deleted; they were sealed"
 PAUSE = 0.1
-RESUME_SECONDS = 600.0
+RESUME_SECONDS = 1.0
+"""How long what was begun is waited for at a time; who asks meanwhile waits for that."""
+RESUME_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Eraser:
-    """``folder``: where notes and receipts are kept, the latter for good. ``purges``: caches, to be told of an agent."""
+    """``folder``: where notes and receipts are kept, the latter for good. ``purges``: caches, to be told of an agent.
+    ``strict``: only the agent itself can say that it is to be erased.
+    """
 
     commands: CommandLog
     erasures: ErasureTable
@@ -60,6 +67,7 @@ class Eraser:
     folder: Path
     installation: str
     purges: Sequence[Callable[[bytes], object]] = ()
+    strict: bool = False
     _busy: dict[bytes, asyncio.Lock] = field(default_factory=dict)
 
     def receipt(self, agent: bytes) -> dict[str, Any] | None:
@@ -71,18 +79,25 @@ class Eraser:
         """Whether somebody asked for it."""
         return self._path(agent, "begun.json").exists()
 
-    async def erase(self, agent: bytes, patience: float) -> dict[str, Any] | None:
-        """The receipt; None if the stream agents are not done after ``patience`` seconds: ask again.
+    async def erase(self, agent: bytes, patience: float, said: MemoryCommand | None = None) -> dict[str, Any] | None:
+        """The receipt; None if the stream agents are not done after ``patience`` seconds: ask again. ``said``: the ERASE, where
+        the agent has signed it; without it the gateway says so.
 
-        Raises UnavailableError, StoreError.
+        Raises UnavailableError, StoreError, ForbiddenError.
         """
         async with self._busy.setdefault(agent, asyncio.Lock()):
             found = self.receipt(agent)
             if found is None:
-                found = await self._erase(agent, time.monotonic() + patience)
+                found = await self._erase(agent, time.monotonic() + patience, said)
         if found is not None:
             self._busy.pop(agent, None)
         return found
+
+    async def run(self) -> None:
+        """Goes on with what was begun until cancelled."""
+        while True:
+            await self.resume()
+            await asyncio.sleep(RESUME_EVERY)
 
     async def resume(self) -> None:
         """Goes on with what was begun and is not done."""
@@ -93,10 +108,9 @@ class Eraser:
             except MonmouthError as error:
                 log.warning("the erasure of %s waits: %s", to_hex(agent), error)
 
-    async def _erase(self, agent: bytes, deadline: float) -> dict[str, Any] | None:
-        note = await self._note(agent)
-        command_id = blake3(b"monmouth erase" + agent).digest(length=16)
-        await self.commands.send(plain_command(command_id, agent, "ERASE", note["requested_at"]))
+    async def _erase(self, agent: bytes, deadline: float, said: MemoryCommand | None) -> dict[str, Any] | None:
+        note = await self._note(agent, said)
+        await self._say(agent, note)
         while (done := await self._removed(agent)) is None:
             if time.monotonic() + PAUSE > deadline:
                 return None
@@ -123,14 +137,34 @@ class Eraser:
         self._path(agent, "begun.json").unlink(missing_ok=True)
         return self.receipt(agent)
 
-    async def _note(self, agent: bytes) -> dict[str, Any]:
-        if not self.begun(agent):
+    async def _note(self, agent: bytes, said: MemoryCommand | None) -> dict[str, Any]:
+        note = self._noted(agent)
+        if said is None and self.strict and not (note and note["command"]):
+            raise ForbiddenError("an agent is erased here by its own word alone", "Sign an ERASE: POST /v1/commands.")
+        if note is None:
             root = await self.roots.fresh(agent)
             name = self.vectors.name_of(agent) if isinstance(self.vectors, Clearable) else ""
-            begun = {"requested_at": int(time.time()), "root_before": _said(root), "vectors": name}
-            self._write(agent, "begun.json", begun)
-        note: dict[str, Any] = json.loads(self._path(agent, "begun.json").read_text())
-        return {"vectors": "", **note}
+            note = {"requested_at": int(time.time()), "root_before": _said(root), "vectors": name, "command": None}
+        elif said is None or note["command"]:
+            return note
+        raw = None if said is None else codec().encode_open("MemoryCommand", said).hex()
+        self._path(agent, "begun.json").unlink(missing_ok=True)  # what there was said nothing of the agent's own word
+        self._write(agent, "begun.json", {**note, "command": raw})
+        return self._noted(agent) or note
+
+    def _noted(self, agent: bytes) -> dict[str, Any] | None:
+        if not self.begun(agent):
+            return None
+        return {"vectors": "", "command": None, **json.loads(self._path(agent, "begun.json").read_text())}
+
+    async def _say(self, agent: bytes, note: dict[str, Any]) -> None:
+        """Has the log hold the ERASE, as often as it takes."""
+        if note["command"] is None:
+            command_id = blake3(b"monmouth erase" + agent).digest(length=16)
+            await self.commands.send(plain_command(command_id, agent, "ERASE", note["requested_at"]))
+            return
+        raw = bytes.fromhex(note["command"])
+        await self.commands.send_raw(agent, codec().decode(raw)[1]["id"], raw)
 
     async def _removed(self, agent: bytes) -> Erasure | None:
         """What the memory agent says, once nothing is left anywhere."""

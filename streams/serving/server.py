@@ -95,8 +95,10 @@ TEND_EVERY = 60.0
 STARTING = Look(False, ("its parts have not been asked yet",))
 VECTORS_BY = "embedding"
 """The stream agent that writes vectors."""
-NEEDED = frozenset({"http", "probes"})
-"""Tasks without which a gateway is not ready; what else breaks is told, and requests are answered all the same."""
+NEEDED = frozenset({"http", "probes", "sessions", "erasures"})
+"""Tasks without which a gateway is not ready: it would not answer, or leave undone what it has promised, that sessions end and
+agents are erased. What else breaks is told, and requests are answered all the same.
+"""
 ERASURES = Path("erasures")
 """Folder of the receipts of erasures, in the state folder."""
 
@@ -221,7 +223,7 @@ class Gateway:
             asyncio.create_task(Closer(self.tails.sessions, self._commands).run(), name="sessions"),
             asyncio.create_task(self._tend(), name="cache"),
             asyncio.create_task(self.services.live.run(), name="dashboard"),
-            asyncio.create_task(self.services.eraser.resume(), name="erasures"),
+            asyncio.create_task(self.services.eraser.run(), name="erasures"),
         ]
         for task in self._tasks[1:]:
             task.add_done_callback(_told_if_broken)
@@ -363,6 +365,7 @@ class Gateway:
             folder=self._settings.path(ERASURES),
             installation=self._settings.security.installation,
             purges=(finders.cached.purge, finders.indexes.drop),
+            strict=self._settings.security.commands == "signed",
         )
 
     async def _position(self, stream_agent: str, place: TopicPartition) -> int | None:

@@ -9,25 +9,24 @@ Memory: about 300 bytes a session; of an agent's ended ones the log keeps the la
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any, Protocol
 
-from blake3 import blake3
-
 from schemas.codec import SchemaError, codec
-from schemas.defaults import plain_command
-from schemas.records import MemoryCommand, Session
+from schemas.records import Session
+from streams.agents.expiry import expiry_of
 from streams.agents.sessions import vouched_for
 from streams.core.session import OPEN, is_over
+from streams.errors import MonmouthError
 from streams.serving.commands import CommandLog
-from streams.serving.faults import UnavailableError
 from streams.serving.tail import TopicTail, each
 from streams.settings import KafkaSettings
 from streams.signing import Verifier
 from streams.topics import SESSIONS
 
+log = logging.getLogger(__name__)
 AGENT = 20
 CLOSE_EVERY = 5.0
 
@@ -83,13 +82,6 @@ class SessionTail:
         self._rows.setdefault(agent, {})[session_id] = row
 
 
-def close_command(session: Session) -> MemoryCommand:
-    """The close of a session whose time is over: the same command whoever writes it."""
-    name = blake3(b"monmouth/session/expired" + session["agent"] + session["id"]).digest(16)
-    command = plain_command(name, session["agent"], "SESSION_CLOSE", session["expires"])
-    return {**command, "session": session["id"]}
-
-
 class Closer:
     """Closes sessions when their time is over."""
 
@@ -108,7 +100,9 @@ class Closer:
         """Closes what has expired; how many. One that cannot be closed now is tried again next time."""
         closed = 0
         for session in list(self._sessions.expired(self._clock())):
-            with suppress(UnavailableError):
-                await self._commands.send(close_command(session))
+            try:
+                await self._commands.send(expiry_of(session))
                 closed += 1
+            except MonmouthError as error:
+                log.warning("a session that is over its time stays open for now: %s", error)
         return closed

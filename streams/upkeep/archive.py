@@ -1,8 +1,9 @@
 """An archive of the log: topics copied to files, for when the log itself has lost its beginning.
 
-A folder: ``manifest.json`` and, for each partition, Avro container files (deflate) of records {offset, key, value} in log
-order, as they lie in the log: sealed values stay sealed. The manifest names each file with its range of offsets, count and
-BLAKE3, and is signed by the pipeline's key. Writing again goes on where the archive ends.
+A folder: ``manifest.json`` and, for each partition, Avro container files (deflate) of records {offset, key, value, timestamp}
+in log order, as they lie in the log: sealed values stay sealed. Files of earlier versions have no timestamps. The manifest
+names each file with its range of offsets, count and BLAKE3, and is signed by the pipeline's key. Writing again goes on where
+the archive ends.
 Invariants: the files of a partition follow each other without a gap; nothing is read of a file whose hash is not that of the
 manifest, nor of a manifest whose signature does not hold; a manifest is replaced as a whole, after its files are on disk.
 """
@@ -42,6 +43,7 @@ SCHEMA = fastavro.parse_schema(
             {"name": "offset", "type": "long"},
             {"name": "key", "type": ["null", "bytes"]},
             {"name": "value", "type": ["null", "bytes"]},
+            {"name": "timestamp", "type": "long", "default": 0},
         ],
     }
 )
@@ -140,7 +142,8 @@ class Archive:
         if blake3(data).hexdigest() != piece.blake3:
             raise LogIntegrityError(f"{path} was altered: it is not the file that the manifest names")
         for row in fastavro.reader(BytesIO(data)):
-            yield ArchivedRecord(row["offset"], row["key"], row["value"])  # type: ignore[index, arg-type, call-overload]
+            said: dict[str, Any] = row  # type: ignore[assignment]
+            yield ArchivedRecord(said["offset"], said["key"], said["value"], said.get("timestamp", 0))
 
 
 def _check_ranges(folder: Path, pieces: Sequence[Piece]) -> None:
@@ -176,7 +179,8 @@ class Writer:
         size, count, begins = 0, 0, start
         async for messages in reader.read_range(source, start, stop):
             for message in messages:
-                rows.append({"offset": message.offset, "key": message.key, "value": message.value})
+                row = {"offset": message.offset, "key": message.key, "value": message.value, "timestamp": message.timestamp}
+                rows.append(row)
                 size += len(message.value or b"") + len(message.key or b"")
                 if size >= FILE_BYTES:
                     begins, count = self._put(source, begins, message.offset + 1, rows), count + len(rows)

@@ -20,8 +20,6 @@ from schemas.codec import SchemaError, codec
 from schemas.defaults import plain_command
 from schemas.records import AgentAccess, Grant, MemoryCommand
 from streams.agents.access import CHANGES, check, granted, proves_itself, revoked
-from streams.agents.memory_facts import command_facts
-from streams.core.ids import command_memory_id
 from streams.errors import PoisonError
 from streams.identity import bls
 from streams.identity.tokens import CHALLENGE_SECONDS, TOKEN_SECONDS
@@ -29,6 +27,7 @@ from streams.serving.access import Doorkeeping
 from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.faults import BadRequestError, ForbiddenError, UnauthenticatedError
 from streams.serving.services import AgentParam, Served, Services
+from streams.serving.signed_commands import demand_recent, sent
 from streams.serving.wire import Receipt
 from streams.serving.wire.access import (
     AccessReceipt,
@@ -46,8 +45,6 @@ from streams.serving.wire.access import (
 router = APIRouter(prefix="/v1", tags=["access"])
 
 POLL_SECONDS = 0.05
-CLOCK_SECONDS = 600
-"""How far a statement's time may lie from ours: a key set in the future could not be replaced before."""
 WaitParam = Annotated[float, Query(ge=0, le=30, description="Seconds to wait until it counts.")]
 
 GranteeParam = Annotated[str, Query(description="The other agent's address.", max_length=42)]
@@ -81,7 +78,7 @@ async def token(wanted: TokenRequest, served: Served, request: Request) -> Token
 async def register_key(wanted: KeyRequest, served: Served, request: Request) -> AccessReceipt:
     """Registers, or replaces, the key of an agent. The account of the agent must have signed it: no token is needed."""
     agent, key = parse_agent(wanted.agent), _hex(wanted.public_key, bls.PUBLIC_BYTES)
-    _demand_recent(wanted.issued)
+    demand_recent(wanted.issued)
     command: MemoryCommand = {
         **plain_command(_named(agent, key, wanted.issued), agent, "REGISTER_KEY", wanted.issued),
         "public_key": key,
@@ -106,14 +103,7 @@ async def command(request: Request, served: Served) -> Receipt:
     if not codec().is_current("MemoryCommand", raw):  # it could not be sealed without its signature losing its hold
         raise BadRequestError("the record is of another version than this gateway writes", "Use the gateway's own version.")
     await _demand_valid(served.doors, read, raw, request)
-    if read["op"] not in CHANGES:
-        try:
-            command_facts(read["agent"], read)
-        except PoisonError as error:
-            raise BadRequestError(error.message) from None
-    await served.commands.send_raw(read["agent"], read["id"], codec().encode("MemoryCommand", read))
-    memory_id = command_memory_id(read["agent"], read["id"])
-    return Receipt(command_id=str(uuid.UUID(bytes=read["id"])), memory_id=to_hex(memory_id), visible=False)
+    return await sent(served, read)
 
 
 @router.get("/agents/{agent}/key", operation_id="key")
@@ -202,7 +192,7 @@ def _judge(doors: Doorkeeping, access: AgentAccess, command: MemoryCommand, raw:
     authority = replace(doors.authority, policy="signed")
     check(authority, access, command, raw)
     if command["op"] in CHANGES:
-        _demand_recent(command["timestamp"])
+        demand_recent(command["timestamp"])
         CHANGES[command["op"]](authority, access, command, raw)
 
 
@@ -223,11 +213,6 @@ def _after(since: int | None) -> int:
 def _named(agent: bytes, key: bytes, issued: int) -> bytes:
     """The command's id: the same for the same registration, sent again."""
     return blake3(agent + key + issued.to_bytes(8, "big")).digest(16)
-
-
-def _demand_recent(issued: int) -> None:
-    if abs(issued - time.time()) > CLOCK_SECONDS:
-        raise BadRequestError(f"the time {issued} is more than {CLOCK_SECONDS} s from the gateway's clock", "Sign it anew.")
 
 
 def _hex(text: str, size: int) -> bytes:

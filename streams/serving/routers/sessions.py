@@ -14,13 +14,13 @@ from schemas.records import CommandOp, MemoryCommand, Session, SessionTerms
 from streams.agents.memory_limits import MAX_TAGS
 from streams.core import session as rules
 from streams.core.moment import Moment
-from streams.core.session import SessionRefused
 from streams.ports.stores import MemoryFilter
 from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.context.asked import zone_request_of
-from streams.serving.faults import BadRequestError, NotFoundError
+from streams.serving.faults import BadRequestError
 from streams.serving.routers.query import settled
 from streams.serving.services import AgentParam, MomentParam, Served, Services, Waited
+from streams.serving.session_rules import foreseen, known
 from streams.serving.wire import (
     LIST_LIMIT,
     WAIT_LIMIT,
@@ -62,13 +62,10 @@ async def open_session(agent: AgentParam, wanted: OpenRequest, served: Served, r
     """Opens a session. At most five are open; the oldest ends when one more is opened."""
     session_id = uuid.uuid4().bytes if wanted.id is None else _uuid(wanted.id)
     command = _command("SESSION_OPEN", agent, session_id, _terms(wanted))
-    try:
-        ahead = rules.opened(session_id, agent, command["session_terms"], command["timestamp"])
-    except SessionRefused as refused:
-        raise BadRequestError(str(refused)) from None
+    ahead = foreseen(await served.sessions.fresh(agent), command, command["timestamp"])
     found = await _sent(served, command, lambda _: True, wanted.wait)
     response.status_code = 201 if found else 202
-    return SessionView.of(found or ahead, command["timestamp"], visible=found is not None)  # type: ignore[arg-type]
+    return SessionView.of(found or ahead, command["timestamp"], visible=found is not None)
 
 
 @router.get("", operation_id="list_sessions")
@@ -92,12 +89,9 @@ async def change_session(
     """Extends a session, or changes what it is for and who takes part."""
     command = _command("SESSION_CHANGE", agent, session_id, _terms(wanted))
     before = await _known(served, agent, session_id)
-    try:
-        ahead = rules.changed({**before}, {**(command["session_terms"] or {})}, command["timestamp"])
-    except SessionRefused as refused:
-        raise BadRequestError(str(refused)) from None
+    ahead = foreseen(await served.sessions.fresh(agent), command, command["timestamp"])
     said = ("expires", "max_memories", "collaborators", "context", "goal", "promote")
-    found = await _sent(served, command, lambda now: all({**now}[name] == ahead[name] for name in said), wanted.wait)
+    found = await _sent(served, command, lambda now: all({**now}[name] == {**ahead}[name] for name in said), wanted.wait)
     response.status_code = 200 if found else 202
     return SessionView.of(found or before, command["timestamp"], visible=found is not None)
 
@@ -113,11 +107,8 @@ async def merge_session(  # noqa: PLR0917  (path and query)
 ) -> SessionView:
     """Takes the memories of another session of the agent over; that one ends."""
     other = _uuid(other_id)
-    await _known(served, agent, other)
-    before = await _known(served, agent, session_id)
-    if before["state"] != rules.OPEN or other == session_id:
-        raise BadRequestError("memories go from one session into another one that is open")
     command = _command("SESSION_MERGE", agent, session_id, {**NO_TERMS, "merge_from": other})
+    foreseen(await served.sessions.fresh(agent), command, command["timestamp"])
     await served.commands.send(command)
 
     async def gone() -> bool:
@@ -158,14 +149,13 @@ async def stored(  # noqa: PLR0917  (path, body and who asks)
     served: Services, agent: bytes, session_id: bytes, wanted: StoreRequest, author: bytes | None, response: Response
 ) -> Receipt:
     """A memory of ``author`` (None: the owner) in a session. Raises NotFoundError, BadRequestError."""
-    session, now = await _known(served, agent, session_id), int(time.time())
-    if rules.is_over({**session}, now):
-        raise BadRequestError("the session takes nothing more", "It has ended or expired: open another.")
+    sessions, now = await served.sessions.fresh(agent), int(time.time())
     if wanted.timestamp is not None or wanted.links or wanted.subject is not None:
         raise BadRequestError("a memory in a session has the time it comes at, makes no statement and has no links")
     if author is not None and len(wanted.tags) >= MAX_TAGS:
         raise BadRequestError(f"at most {MAX_TAGS - 1} tags: one more will name its author")
     command: MemoryCommand = {**storing(agent, wanted), "session": session_id, "author": author, "timestamp": now}
+    foreseen(sessions, command, now)
     receipt = await remember(served, command, wanted.wait)
     response.status_code = 201 if receipt.visible else 202
     return receipt
@@ -224,10 +214,7 @@ def _command(op: CommandOp, agent: bytes, session_id: bytes, terms: SessionTerms
 
 
 async def _known(served: Services, agent: bytes, session_id: bytes) -> Session:
-    found = (await served.sessions.fresh(agent)).get(session_id)
-    if found is None:
-        raise NotFoundError("the agent has no such session", "It may have ended long ago.")
-    return found
+    return known(await served.sessions.fresh(agent), session_id)
 
 
 async def _sent(served: Services, command: MemoryCommand, seen: Seen, wait: float) -> Session | None:

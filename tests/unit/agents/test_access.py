@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from schemas.codec import codec
-from schemas.defaults import plain_memory
+from schemas.defaults import NO_TERMS, plain_memory
 from schemas.records import MemoryCommand
 from streams import topics
 from streams.agents.access import MAX_GRANTS, Access, Authority, Policy, live_grants, vouched_for
 from streams.agents.base import Record
+from streams.agents.expiry import expiry_of
 from streams.agents.memory import MemoryAgent
 from streams.core.presence import everything
 from streams.errors import PoisonError
@@ -92,6 +93,20 @@ def test_signed_asks_for_the_agents_own_signature() -> None:
     assert taken(at, record(sign_as_agent(ALICE.key, storing()))) == 1
     revocation = ALICE.command("REVOKE", NOW)
     refused(at, gate(revocation), "neither the agent's account")
+
+
+def test_signed_takes_of_a_gateway_that_a_session_is_over_and_nothing_else() -> None:
+    at, session = access("signed"), {"agent": ALICE.agent, "id": b"\x11" * 16, "expires": NOW}
+    close = expiry_of(session)  # type: ignore[arg-type]
+    assert taken(at, gate(close)) == 1
+    refused(at, gate(close, FOREIGN), "by nobody who may")
+    for more in (
+        {"session_terms": {**NO_TERMS, "promote": False}},
+        {"id": bytes(16)},
+        {"op": "SESSION_CHANGE"},
+        {"author": BOB.agent},
+    ):
+        refused(at, gate({**close, **more}), "by nobody who may")  # type: ignore[typeddict-item]
 
 
 def test_open_asks_for_nothing_but_what_a_key_statement_proves() -> None:

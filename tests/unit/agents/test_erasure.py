@@ -35,6 +35,8 @@ BLOCKS = [BlockRef(n, n.to_bytes(32, "big"), (n - 1).to_bytes(32, "big")) for n 
 
 
 class Message:
+    timestamp = 0
+
     def __init__(self, offset: int, key: bytes | None, value: bytes) -> None:
         self.offset, self.key, self.value = offset, key, value
 

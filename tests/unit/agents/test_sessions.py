@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from schemas.codec import codec
 from schemas.defaults import NO_TERMS, plain_command
 from schemas.records import MemoryCommand, MemoryFact, Session
+from streams.agents.expiry import expiry_of
 from streams.agents.memory_facts import command_facts
 from streams.agents.sessions import MOST_ENDED, Sessions, promoted_id, vouched_for
 from streams.core.ids import command_memory_id
@@ -142,6 +143,21 @@ def test_extension_counts_from_the_command(zone: Zone) -> None:
         zone.say("SESSION_CHANGE", 5, now=NOW + 160, terms={"seconds": 60})
     zone.say("SESSION_CLOSE", 6, now=NOW + 500)
     assert len(zone.live) == 1, "what it held when it expired is promoted when it is closed"
+
+
+def test_that_it_is_over_is_judged_by_the_log(zone: Zone) -> None:
+    zone.say("STORE", 2)
+    close = expiry_of(zone.session())
+    assert zone.sessions.facts(close, [], NOW + SECONDS - 1) == [] and zone.session()["state"] == "OPEN", "too early"
+    zone.say("SESSION_CHANGE", 3, now=NOW + 10, terms={"seconds": SECONDS})
+    assert zone.sessions.facts(close, [], NOW + 2 * SECONDS) == [] and zone.session()["state"] == "OPEN", "it was extended"
+    late = expiry_of(zone.session())
+    assert zone.sessions.facts(late, [], NOW + 10 + SECONDS) and not list(zone.state.scan(b"n"))
+    assert zone.sessions.facts(late, [], NOW + 11 + SECONDS) == [], "of all gateways the first"
+
+
+def test_a_log_that_does_not_know_its_times_believes_the_close(zone: Zone) -> None:
+    assert zone.take(expiry_of(zone.session())) == [] and zone.session()["state"] == "CLOSED"
 
 
 def test_merged_sessions_keep_order_and_limit(zone: Zone) -> None:

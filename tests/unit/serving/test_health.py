@@ -213,9 +213,10 @@ async def test_a_gateway_whose_probes_broke_is_not_ready_however_well_it_was() -
     gateway = Gateway.__new__(Gateway)
     gateway._looked, gateway._tasks = Look(True), []
     assert gateway._look() == Look(True)
-    gateway._tasks = [asyncio.create_task(breaks(), name=name) for name in ("probes", "dashboard")]
+    gateway._tasks = [asyncio.create_task(breaks(), name=name) for name in ("probes", "dashboard", "sessions", "erasures")]
     await asyncio.wait(gateway._tasks)
-    assert gateway._look().complaints == ("probes broke: ZeroDivisionError",), "the dashboard is no reason to serve nobody"
+    told = tuple(f"{name} broke: ZeroDivisionError" for name in ("probes", "sessions", "erasures"))
+    assert gateway._look().complaints == told, "the dashboard is no reason to serve nobody"
 
 
 async def test_what_breaks_in_a_gateway_is_told(caplog: pytest.LogCaptureFixture) -> None:

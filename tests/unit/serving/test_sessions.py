@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from schemas.codec import codec
+from streams.agents.expiry import expiry_of
 from streams.core.session import zones
-from streams.serving.sessions import Closer, SessionTail, close_command
+from streams.serving.sessions import Closer, SessionTail
 from streams.settings import KafkaSettings
 from streams.signing import Verifier
 from tests.unit.serving.folding import SIGNER, opened
@@ -110,7 +111,7 @@ async def test_a_session_whose_time_is_over_is_closed_by_all_gateways_once(folde
         assert (await http.get(f"{A}/sessions/{session}")).json()["state"] == "CLOSED"
         assert await texts(http, f"{A}/memories") == ["kept"]
         row = folded.sessions.rows[ALICE][uuid.UUID(session).bytes]
-        assert close_command(row) == close_command(row)
+        assert expiry_of(row) == expiry_of(row)
 
 
 async def test_records_nobody_vouches_for_do_not_count(folded: World) -> None:

@@ -34,9 +34,9 @@ async def written(broker: FakeBroker, folder: Path) -> list[int]:
     return [await writer.add(broker.reader(), source) for source in SOURCES]
 
 
-async def everything(reader: ArchivedReader, source: TopicPartition) -> list[tuple[int, bytes | None, bytes | None]]:
+async def everything(reader: ArchivedReader, source: TopicPartition) -> list[tuple[int, bytes | None, bytes | None, int]]:
     first, stop = (await reader.bounds([source]))[source]
-    return [(m.offset, m.key, m.value) async for batch in reader.read_range(source, first, stop) for m in batch]
+    return [(m.offset, m.key, m.value, m.timestamp) async for batch in reader.read_range(source, first, stop) for m in batch]
 
 
 async def test_it_holds_the_log_and_grows_by_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,8 @@ async def test_it_holds_the_log_and_grows_by_what_is_new(tmp_path: Path, monkeyp
     assert found.check() == sum(first) + sum(again) and sum(again) > 0
     assert len(found.pieces) > 4
     for source in SOURCES[:2]:
-        live = [(e.offset, e.key, e.value) for e in broker.visible(source, 0, 1 << 60)]
+        live = [(e.offset, e.key, e.value, e.timestamp) for e in broker.visible(source, 0, 1 << 60)]
+        assert all(entry[3] for entry in live), "when the broker took each is kept too"
         broker.cut(source, 25)
         assert await everything(ArchivedReader(found, broker.reader()), source) == live
         assert await everything(ArchivedReader(Archive(folder, "t.", []), broker.reader()), source) == live[25:]
