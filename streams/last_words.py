@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from streams.classification import classified, is_counted
 from streams.errors import Category, MonmouthError, Severity, may_pass
 
 VARIABLE = "MONMOUTH_LAST_WORDS"
@@ -28,7 +29,9 @@ _PLACE = "__monmouth_place__"
 
 @dataclass(frozen=True, slots=True)
 class LastWords:
-    """``place``: AGENT/PARTITION where it happened, if it was one. ``ours``: not a defect."""
+    """``place``: AGENT/PARTITION where it happened, if it was one. ``ours``: of a type of the product, so not a defect.
+    ``counted``: the process counted it itself (monmouth_errors_total), before its last report.
+    """
 
     error: str
     category: Category
@@ -38,16 +41,17 @@ class LastWords:
     message: str = ""
     place: str = ""
     lineage: tuple[str, ...] = ()
+    counted: bool = False
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
         """What an error says."""
         place = str(getattr(error, _PLACE, ""))
         lineage = tuple(kind.__name__ for kind in type(error).__mro__ if issubclass(kind, Exception))
-        if isinstance(error, MonmouthError):
-            message = error.message[:LONGEST]
-            return cls(lineage[0], error.category, error.severity, error.passes, True, message, place, lineage)
-        return cls(type(error).__name__, Category.UNKNOWN, Severity.HIGH, may_pass(error), False, "", place, lineage)
+        ours = isinstance(error, MonmouthError)
+        message = error.message[:LONGEST] if isinstance(error, MonmouthError) else ""
+        name, passes, counted = type(error).__name__, may_pass(error), is_counted(error)
+        return cls(name, *classified(error), passes, ours, message, place, lineage, counted)
 
     def is_a(self, kind: type[BaseException]) -> bool:
         """Whether the error was of this type."""

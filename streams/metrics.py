@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 from prometheus_client import REGISTRY as DEFAULT_REGISTRY
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from streams.errors import MonmouthError, Severity
+from streams.classification import Filing, classified, is_counted, mark_counted
+from streams.errors import Category, Severity
 
 REGISTRY = CollectorRegistry()
 REGISTRY.register(DEFAULT_REGISTRY)
@@ -26,8 +28,14 @@ _PROCESS = psutil.Process()
 _PROCESS.cpu_percent()  # the first call starts the measuring interval
 
 ERRORS = Counter(
-    "monmouth_errors_total", "Failures, by what failed and how bad it is.", ["category", "severity"], registry=REGISTRY
+    "monmouth_errors_total",
+    "Errors that cost something, each counted once by the process that met it, by what failed and how bad it is.",
+    ["category", "severity"],
+    registry=REGISTRY,
 )
+for _category in Category:
+    for _severity in Severity:
+        ERRORS.labels(_category.value, _severity.value)  # a first 1 is no increase, and no series is not no error
 UPTIME = Gauge("monmouth_uptime_seconds", "Seconds since this process loaded the metrics.", registry=REGISTRY)
 MEMORY = Gauge("monmouth_memory_usage_mb", "Resident memory of this process, MiB.", registry=REGISTRY)
 CPU = Gauge(
@@ -61,11 +69,25 @@ UPTIME.set_function(uptime)
 
 
 def count_error(error: BaseException) -> None:
-    """Counts a failure under its category, or as unknown if it is not one of ours."""
-    if isinstance(error, MonmouthError):
-        ERRORS.labels(error.category.value, error.severity.value).inc()
-    else:
-        ERRORS.labels("unknown", Severity.HIGH.value).inc()
+    """Counts an error where it was met, unless it was counted before, itself or as the one that it translates."""
+    if not is_counted(error):
+        mark_counted(error)
+        count_filed(classified(error))
+
+
+def count_filed(filing: Filing) -> None:
+    """Counts an error that is not at hand itself, as the last one of another process."""
+    ERRORS.labels(filing.category.value, filing.severity.value).inc()
+
+
+@contextmanager
+def counting_errors() -> Iterator[None]:
+    """A block whose error is counted on its way."""
+    try:
+        yield
+    except Exception as error:
+        count_error(error)
+        raise
 
 
 def measure_disk(folder: Path) -> None:

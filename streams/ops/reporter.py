@@ -27,7 +27,7 @@ from streams.cancellation import stray_cancellation_is_an_error
 from streams.cluster.arguments import client_arguments
 from streams.cluster.words import spoken
 from streams.health import Health
-from streams.metrics import REGISTRY
+from streams.metrics import REGISTRY, counting_errors
 from streams.ops.health.monitor import Monitor
 from streams.ops.reports import ENDED, MOST_BYTES, MOST_SAMPLES, HealthPart, HealthReport, MetricReport, MetricSample
 from streams.runtime.kafka.producer import ended
@@ -272,16 +272,18 @@ async def reporting(
     monitor: Monitor | None = None,
 ) -> AsyncIterator[None]:
     """Reports for the block, where the settings want it. ``kafka``: as whom; ``instance``: the process's name if it has one;
-    ``monitor``: what it knows is reported too.
+    ``monitor``: what it knows is reported too. An error that ends the block is counted, and in the last report.
     """
     if not settings.ops.enabled:
-        yield
+        with counting_errors():
+            yield
         return
     reporter = Reporter(settings, kafka, component, instance or this_process(), parts_of(health, monitor))
     task = asyncio.create_task(reporter.run(), name="reports")
     orderly = False
     try:
-        yield
+        with counting_errors():
+            yield
         orderly = True
     finally:
         reporter.end(orderly=orderly)

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import backoff
 
 from streams.errors import may_pass
+from streams.metrics import count_error
 from streams.policy import metrics
 from streams.policy.breaker import Breaker
 from streams.policy.errors import CircuitOpenError, LateCallError
@@ -93,12 +94,17 @@ class Policy:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """A block that is one call through the breaker: the cheapest way, which neither bounds its time nor tries again."""
+        """A block that is one call through the breaker: the cheapest way, which neither bounds its time nor tries again.
+
+        A failure of the place is counted here, each time; any other error where it is met.
+        """
         permit = self.breaker.admit()
         try:
             yield
         except BaseException as error:
             self.breaker.settle(permit, error)
+            if may_pass(error):
+                count_error(error)
             raise
         self.breaker.settle(permit, None)
 

@@ -19,6 +19,7 @@ from streams.agents.base import StreamAgent
 from streams.core.deferral import MOST, Name, Waiting, next_tier
 from streams.core.record import Record
 from streams.errors import Category, ConfigurationError, MonmouthError, PoisonError, Severity, may_pass
+from streams.metrics import count_error
 from streams.policy.errors import CircuitOpenError
 from streams.ports.log import LogReader, TopicPartition
 from streams.runtime import metrics
@@ -119,6 +120,7 @@ class Deferral:
         if tier is None:
             self._dead(again, error, outbox)
         else:
+            count_error(error)
             self._aside(again, tier, outbox)
 
     def _aside(self, one: _Try, tier: int, outbox: Outbox) -> None:
@@ -133,7 +135,7 @@ class Deferral:
 
     def _dead(self, one: _Try, error: Exception, outbox: Outbox) -> None:
         said = error.message if isinstance(error, MonmouthError) else type(error).__name__
-        outbox.dead_letter(one.record, type(error).__name__, said, attempts=max(1, one.attempts))
+        outbox.dead_letter(one.record, type(error).__name__, said, attempts=max(1, one.attempts), cause=error)
         self.waiting.settle(one.name, one.record.offset)
 
     def _source(self, record: Record) -> str:

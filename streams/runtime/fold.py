@@ -165,7 +165,7 @@ class Fold:
             except PoisonError as error:
                 if self._store:
                     self._store.rollback()
-                self.outbox.dead_letter(record, type(error).__name__, error.message)
+                self.outbox.dead_letter(record, type(error).__name__, error.message, cause=error)
                 continue
             if self._store:
                 self._store.end()

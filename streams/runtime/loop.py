@@ -31,6 +31,7 @@ from streams.core.deferral import Waiting
 from streams.errors import FencedError, LogIntegrityError, MonmouthError, PoisonError, may_pass
 from streams.health import REWINDS
 from streams.last_words import happened_at
+from streams.metrics import count_error
 from streams.outage import Outage
 from streams.ports.log import LogConsumer, LogError, Message, TopicPartition
 from streams.runtime import metrics
@@ -156,6 +157,7 @@ class AgentLoop:
                 await self._consumer.start(self)
                 await self._poll()
             except LogError as error:
+                count_error(error)
                 self._outage.failed(error.line)
             finally:
                 await self._leave()
@@ -296,6 +298,8 @@ class AgentLoop:
     def _reopen(self, seat: Seat, error: Exception) -> None:
         """Decides what an error means for a partition that was closed because of it."""
         delay = self._delay(seat, error)
+        if delay is None or not isinstance(error, PoisonError):  # a poison record is counted as the dead letter that it becomes
+            count_error(error)
         if delay is None:
             if isinstance(error, LogIntegrityError):
                 metrics.INTEGRITY_STOPS.labels(self._job.name).inc()

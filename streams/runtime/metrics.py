@@ -69,6 +69,6 @@ STALL_SECONDS = Histogram(
 
 
 def count_from_zero(agent: str) -> None:
-    """Shows the alarms of a stream agent before the first one: from nothing to 1 is no increase to who reads a series."""
-    for alarm in (DEAD_LETTERS, INTEGRITY_STOPS):
+    """Shows alarms and rewinds of a stream agent before the first one: from nothing to 1 is no increase to a reader."""
+    for alarm in (DEAD_LETTERS, INTEGRITY_STOPS, REWINDS):
         alarm.labels(agent)

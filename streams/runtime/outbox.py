@@ -17,7 +17,7 @@ from streams.core.checkpoint import Checkpoint
 from streams.core.marker import Marker
 from streams.core.record import MARKER, Record
 from streams.core.replay import Replay
-from streams.errors import Category, MonmouthError, Severity
+from streams.errors import Category, MonmouthError, PoisonError, Severity
 from streams.ports.log import KeyValue, TopicPartition
 from streams.runtime.deadletter import dead_letter, dead_letter_key
 from streams.signing import Signer
@@ -47,7 +47,7 @@ class Outbox:
         self._block_values: dict[str, list[bytes]] = {topic: [] for topic in spec.logs}
         self._rows: dict[str, dict[bytes, bytes | None]] = {topic: {} for topic in spec.tables}
         self._slots: dict[str, Checkpoint] = {}
-        self.dead = 0
+        self.dead: list[Exception] = []
         self.lead = 0
         self.traced: Mapping[bytes, Headers] = {}
         self.headers: dict[bytes, Headers] = {}
@@ -130,12 +130,14 @@ class Outbox:
         """Writes a copy of a record that is to be tried again to a retry topic."""
         self._to(topic, self._partition).append((key, copy))
 
-    def dead_letter(self, record: Record, error: str, reason: str, *, attempts: int = 1) -> None:
-        """Writes a record to the dead letters."""
+    def dead_letter(
+        self, record: Record, error: str, reason: str, *, attempts: int = 1, cause: Exception | None = None
+    ) -> None:
+        """Writes a record to the dead letters. ``cause``: the error itself, where there was one."""
         source = topics.physical(self._prefix, record.topic)
         letter = dead_letter(record, source, self._spec.name, error, reason, attempts=attempts)
         self._to(topics.DLQ, 0).append((dead_letter_key(source, record), codec().encode("DeadLetter", letter)))
-        self.dead += 1
+        self.dead.append(cause or PoisonError(reason))
 
     def _to(self, topic: str, partition: int) -> list[KeyValue]:
         return self._records.setdefault(TopicPartition(topic, partition), [])
@@ -151,7 +153,7 @@ class Outbox:
                 self._to(topic, self._partition).extend(rows.items())
                 rows.clear()
         records = {target: written for target, written in self._records.items() if written}
-        self._records, self._slots, self.dead = {}, {}, 0
+        self._records, self._slots, self.dead = {}, {}, []
         return records, slots
 
 
@@ -175,5 +177,7 @@ class Shadow(Outbox):
     def again(self, topic: str, key: bytes | None, copy: bytes) -> None:
         pass
 
-    def dead_letter(self, record: Record, error: str, reason: str, *, attempts: int = 1) -> None:
+    def dead_letter(
+        self, record: Record, error: str, reason: str, *, attempts: int = 1, cause: Exception | None = None
+    ) -> None:
         pass

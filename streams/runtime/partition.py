@@ -21,6 +21,7 @@ from streams.core.replay import Replay
 from streams.core.segment import Block, Outside, Unit
 from streams.core.undo import UndoPlan
 from streams.core.watermark import Watermark
+from streams.metrics import count_error
 from streams.ports.log import LogProducer, Message, TopicPartition
 from streams.runtime import metrics
 from streams.runtime.decode import decode
@@ -190,7 +191,7 @@ class Partition:
             self._slots = {}
         self._written = self._clock()
 
-    def _count(self, settled: int, outputs: int, dead: int, blocks: int) -> None:
+    def _count(self, settled: int, outputs: int, dead: Sequence[Exception], blocks: int) -> None:
         name, number = self._job.name, str(self.number)
         metrics.COMMITS.labels(name).inc()
         metrics.RECORDS.labels(name).inc(settled)
@@ -198,7 +199,9 @@ class Partition:
         metrics.BLOCKS.labels(name).inc(blocks)
         self._fold.blocks = 0
         if dead:
-            metrics.DEAD_LETTERS.labels(name).inc(dead)
+            metrics.DEAD_LETTERS.labels(name).inc(len(dead))
+        for error in dead:
+            count_error(error)
         for topic, mark in self._marks.items():
             metrics.POSITION.labels(name, topic, number).set(mark.position)
         if self._fold.chain.head is not None:

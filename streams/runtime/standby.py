@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from streams.core.checkpoint import TIP
 from streams.core.position import can_reach
 from streams.errors import FencedError, PoisonError, may_pass
+from streams.metrics import count_error
 from streams.ports.log import LogConsumer, LogError, LogReader, TopicPartition
 from streams.runtime import metrics
 from streams.runtime.catchup import catch_up
@@ -181,6 +182,7 @@ class Standbys:
             self._forget(standby.number)
             self._standbys[standby.number] = Standby(standby.number, due=self._clock() + OCCUPIED_SECONDS)
             return
+        count_error(error)
         standby.failures += 1
         delay = min(longest, first * 2.0 ** min(standby.failures - 1, 16))
         if isinstance(error, PoisonError) and not standby.manner.careful:

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from streams.errors import ConfigurationError
-from streams.policy import Policy, Terms
+from streams.policy import Terms, policy_for
 from streams.private_file import make_once, read_secret
 from streams.settings import Settings
 from streams.vault.errors import KeyServiceError, VaultError
@@ -88,7 +88,7 @@ class ProgramWrapper:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
-        self._policy = Policy(f"key program {self._command[0]}", TERMS)
+        self._policy = policy_for(circuit_name(self._command), TERMS)
 
     def wrap(self, key: bytes) -> bytes:
         return self._policy.call_sync(lambda: self._call("wrap", key))
@@ -109,6 +109,12 @@ class ProgramWrapper:
                 "It reads stdin and writes the key to stdout; see 'Keys' in docs/security.md.",
             )
         return done.stdout
+
+
+def circuit_name(command: Sequence[str]) -> str:
+    """Of one command: the program, and eight digits that stand for its arguments, which are nobody's business."""
+    name = f"key program {command[0]}"
+    return f"{name} {blake3(chr(0).join(command[1:]).encode()).hexdigest()[:8]}" if command[1:] else name
 
 
 def open_master_key(settings: Settings) -> MasterKey:

@@ -9,6 +9,7 @@ import pytest
 from streams.cli import main
 from streams.errors import Category, ConfigurationError, LogIntegrityError, Severity, StoreError
 from streams.last_words import VARIABLE, LastWords, happened_at, heard, leave
+from streams.metrics import count_error
 
 
 def test_what_is_left_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,6 +31,26 @@ def test_what_is_left_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_defect_is_told_apart_and_its_text_left_out() -> None:
     words = LastWords.of(KeyError("a secret of somebody"))
     assert (words.error, words.ours, words.message) == ("KeyError", False, "")
+    assert (words.category, words.severity) == (Category.UNKNOWN, Severity.HIGH)
+
+
+def test_an_error_that_is_not_ours_is_filed_by_its_type() -> None:
+    words = LastWords.of(MemoryError())
+    assert (words.category, words.severity, words.passes) == (Category.MEMORY, Severity.CRITICAL, False)
+    words = LastWords.of(ConnectionResetError())
+    assert (words.category, words.severity, words.passes) == (Category.NETWORK, Severity.MEDIUM, True)
+
+
+def test_they_say_whether_the_process_counted_its_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "words"))
+    for counts in (False, True):
+        error = StoreError("away")
+        if counts:
+            count_error(error)
+        leave(error)
+        found = heard(tmp_path / "words")
+        assert found is not None
+        assert found.counted is counts
 
 
 def test_the_command_leaves_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ class Judge:
         self.wanted = frozenset(name for rule in self.rules for name in names_of(rule.expression))
         self.alerts = Alerts()
         self._series = Series(longest_window(self.rules) + 2 * interval + 60)
+        self._refusals = {"alert": 0, "sample": 0}
 
     def take(self, samples: Iterable[Sample]) -> None:
         """Takes newer samples in."""
@@ -46,6 +47,13 @@ class Judge:
     def firing(self) -> Iterator[str]:
         """The severity of each alert that fires."""
         return (rule.severity for rule in self.rules for _ in self.alerts.fires(rule.name))
+
+    def refused(self) -> dict[str, int]:
+        """What there was no room for since this was last asked: alerts at a look at the rules, samples of further series."""
+        counts = {"alert": self.alerts.refused, "sample": self._series.refused}
+        grown = {what: count - self._refusals[what] for what, count in counts.items()}
+        self._refusals = counts
+        return grown
 
     def _told(self, rule: Rule, now: float) -> list[Event]:
         muting = [self.alerts.fires(name) for name in self._muters[rule.name]]

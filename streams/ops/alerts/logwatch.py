@@ -215,7 +215,7 @@ class _Look:
         known = {(record.rule, labels_of(record)): record.value for record in firing if record.rule in rules}
         closed = [replace(record, state="resolved", at_ms=round(1000 * now)) for record in firing if record.rule not in rules]
         events = self._judge.recover(known, now)
-        decided(events, self._judge.firing())
+        decided(events, self._judge.firing(), self._judge.refused())
         return events, closed
 
     def live(self, reports: Sequence[Timed]) -> list[Event]:
@@ -227,6 +227,6 @@ class _Look:
         now = self._clock.now()
         self._judge.take(self._processes.ups(now))
         events = self._judge.step(now)
-        decided(events, self._judge.firing())
+        decided(events, self._judge.firing(), self._judge.refused())
         self.took = time.monotonic() - began
         return events

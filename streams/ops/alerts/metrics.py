@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -28,10 +28,19 @@ TELLING = Histogram(
     registry=REGISTRY,
 )
 GARBAGE = Counter("monmouth_alerts_unreadable_reports_total", "Records of ops.metrics that are no reports.", registry=REGISTRY)
+REFUSED = Counter(
+    "monmouth_alerts_refused_total",
+    "What a watch has no room for, so that rules say nothing of it: a sample of one series too many; an alert too many, at "
+    "each look at the rules.",
+    ["what"],
+    registry=REGISTRY,
+)
 
 
-def decided(events: Sequence[Event], firing: Iterable[str]) -> None:
-    """What a look at the rules came to; ``firing``: the severity of each alert that fires."""
+def decided(events: Sequence[Event], firing: Iterable[str], refused: Mapping[str, int]) -> None:
+    """What a look at the rules came to; ``firing``: the severity of each alert that fires; ``refused``: since the last look."""
+    for what, count in refused.items():
+        REFUSED.labels(what).inc(count)
     for event in events:
         if event.state == "firing":
             FIRED.labels(event.rule.severity).inc()

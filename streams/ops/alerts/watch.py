@@ -100,7 +100,7 @@ class Watch:
         """Seconds it took."""
         began = time.monotonic()
         events = self._judge.step(now)
-        decided(events, self._judge.firing())
+        decided(events, self._judge.firing(), self._judge.refused())
         for event in events:
             self.told(event)
             self._lanes.add(event)

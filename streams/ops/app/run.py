@@ -18,6 +18,7 @@ from streams.cluster.refusals import demand_access
 from streams.cluster.words import spoken
 from streams.errors import Category, ConfigurationError, MonmouthError, Severity
 from streams.health import Health, Look, watch
+from streams.metrics import count_error
 from streams.ops.app.declared import OpsApp
 from streams.ops.app.parts import PARTS
 from streams.outage import Outage
@@ -90,6 +91,7 @@ async def _found_topics(kafka: KafkaSettings, stop: asyncio.Event, health: Healt
             try:
                 await _demand_topics(kafka)
             except (KafkaError, OSError) as error:
+                count_error(error)
                 outage.failed(spoken(error))
                 complaints = [spoken(error)]
             else:

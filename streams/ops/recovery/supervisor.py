@@ -16,8 +16,10 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
+from streams.classification import Filing
 from streams.errors import MonmouthError
 from streams.health import Health, Look
+from streams.metrics import count_error, count_filed
 from streams.ops.recovery import metrics
 from streams.ops.recovery.ailments import Ailment, Symptom
 from streams.ops.recovery.decide import Action, Strategy
@@ -138,6 +140,7 @@ class Supervisor:
                 try:
                     self._tend_to(degraded, now)
                 except ActionError as error:
+                    count_error(error)
                     _log.warning("%s", error)
 
     def _tend_to(self, degraded: Degraded, now: float) -> None:
@@ -162,12 +165,21 @@ class Supervisor:
 
     def _ailment(self, name: str, now: float) -> Ailment | None:
         program, watched = self._programs.all[name], self._watched[name]
-        if self._programs.ended(name) is not None:
-            return Ailment(name, program.kind, Symptom.DEAD, self._programs.words(name), peers=self._peers(name))
+        if (code := self._programs.ended(name)) is not None:
+            dead = Ailment(name, program.kind, Symptom.DEAD, self._programs.words(name), peers=self._peers(name))
+            self._mourn(watched, dead, code)
+            return dead
         symptom = watched.symptom(now, self._patience, self._limits.patience)
         if symptom is None:
             return None
         return Ailment(name, program.kind, symptom, places=watched.sight.places, peers=self._peers(name))
+
+    @staticmethod
+    def _mourn(watched: Watched, dead: Ailment, code: int) -> None:
+        """Counts the error that a process ended with, unless it could do so itself; once. A killed one could not."""
+        if code and not watched.mourned and not (dead.words is not None and dead.words.counted):
+            count_filed(Filing(dead.category, dead.severity))
+        watched.mourned = True
 
     def _peers(self, name: str) -> int:
         kind = self._programs.all[name].kind
@@ -201,6 +213,7 @@ class Supervisor:
         try:
             healed = await self._attempt(action)
         except EXPECTED as error:
+            count_error(error)
             healed, failure = False, f": {error}"
         finally:
             del self._acting[action.program]

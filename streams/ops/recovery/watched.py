@@ -32,7 +32,10 @@ class Patience:
 
 @dataclass(slots=True)
 class Watched:
-    """Times are of one clock; None: not so now. ``restored_at``: when each stream agent last got on at opening partitions."""
+    """Times are of one clock; None: not so now. ``restored_at``: when each stream agent last got on at opening partitions.
+
+    ``mourned``: its end was counted.
+    """
 
     sight: Sight = field(default_factory=Sight)
     answered: bool = False
@@ -40,6 +43,7 @@ class Watched:
     unready_since: float | None = None
     idle_since: float | None = None
     ready_since: float | None = None
+    mourned: bool = False
     restored_at: dict[str, float] = field(default_factory=dict)
     _restored: dict[str, float] = field(default_factory=dict)
 

@@ -188,7 +188,7 @@ class Measures:
 
     def growth(self, name: str, span: int) -> dict[str, float] | None:
         """In the last ``span`` seconds; None if no process that lives counts it."""
-        if not any(name in process.counted or (process.metrics_ms and name in named.EVENTS) for process in self._live):
+        if not any(name in process.counted for process in self._live):
             return None
         return self._processes.growth[name].over(self._second, span)
 

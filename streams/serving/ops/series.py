@@ -36,8 +36,6 @@ GAUGES = frozenset(
 )
 SUMS = frozenset(f"{name}{end}" for name in (REQUEST_LATENCY, BLOCK_LATENCY, QUERY_LATENCY) for end in ("_sum", "_count"))
 COUNTERS = frozenset({RECORDS, QUERIES, ERRORS, REWINDS}) | SUMS
-EVENTS = frozenset({ERRORS, REWINDS})
-"""Counters that a process has no sample of before the first event: there was nothing to count then."""
 HISTOGRAMS = frozenset(f"{name}_bucket" for name in (QUERY_LATENCY, BLOCK_LATENCY, REQUEST_LATENCY))
 
 

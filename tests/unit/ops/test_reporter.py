@@ -12,7 +12,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.errors import StoreError
 from streams.health import Health, Look
+from streams.metrics import REGISTRY
 from streams.ops import reporter
 from streams.ops.health.finding import Finding, Level
 from streams.ops.health.monitor import Monitor, Prediction
@@ -168,3 +170,14 @@ async def test_a_write_that_is_given_up_is_no_error_in_the_log(caplog: pytest.Lo
     gc.collect()
     await asyncio.sleep(0)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_an_error_that_ends_a_process_is_counted_before_its_last_report(enabled: bool) -> None:
+    labels = {"category": "database", "severity": "high"}
+    before = REGISTRY.get_sample_value("monmouth_errors_total", labels) or 0.0
+    settings = NOWHERE.model_copy(update={"ops": OpsSettings(enabled=enabled)})
+    with pytest.raises(StoreError):
+        async with reporting(settings, settings.kafka, "worker", Health(60)):
+            raise StoreError("away")
+    assert REGISTRY.get_sample_value("monmouth_errors_total", labels) == before + 1

@@ -9,6 +9,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from streams.errors import ConfigurationError, LogIntegrityError, StoreError
+from streams.metrics import REGISTRY as METRICS
+from streams.metrics import count_error
 from streams.policy import CircuitOpenError, CrowdedError, LateCallError, Policy, State, StoreOpenError, Terms
 from streams.policy.terms import USUAL
 
@@ -241,3 +243,22 @@ async def test_a_place_that_asks_for_time_is_given_it() -> None:
     policy = Policy("busy", USUAL, clock=time, sleep=time.sleep, draw=lambda: 0.5, asked=lambda _: 0.15)
     assert await policy.call(Place(AWAY, AWAY)) == "answer"
     assert time.slept == [pytest.approx(0.15), pytest.approx(0.2)]
+
+
+def counted(category: str, severity: str) -> float:
+    return METRICS.get_sample_value("monmouth_errors_total", {"category": category, "severity": severity}) or 0.0
+
+
+async def test_each_failed_try_is_an_error_and_what_is_no_failure_of_the_place_is_none() -> None:
+    before, time = counted("database", "high"), Time()
+    with pytest.raises(StoreError) as raised:
+        await policy_at(time).call(Place(*(StoreError("away") for _ in range(3))))
+    assert counted("database", "high") == before + 3
+    count_error(raised.value)
+    assert counted("database", "high") == before + 3, "who meets the last one knows that it was counted"
+    refused = counted("configuration", "high")
+    with pytest.raises(ConfigurationError) as wrong:
+        await policy_at(time).call(Place(ConfigurationError("wrong")))
+    assert counted("configuration", "high") == refused
+    count_error(wrong.value)
+    assert counted("configuration", "high") == refused + 1

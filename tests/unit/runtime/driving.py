@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from streams import topics
+from streams.errors import MonmouthError
+from streams.metrics import REGISTRY
 from streams.ports.log import TopicPartition
 from streams.runtime.job import AgentFactory, Limits
 from streams.runtime.worker import run_worker
@@ -67,6 +69,12 @@ def caught_up(broker: FakeBroker, group: str, *inputs: str) -> bool:
     return True
 
 
+def count(kind: type[MonmouthError]) -> float:
+    """Errors counted of its category and severity."""
+    labels = {"category": kind.category.value, "severity": kind.severity.value}
+    return REGISTRY.get_sample_value("monmouth_errors_total", labels) or 0.0
+
+
 def check_tally(broker: FakeBroker, chain: ChainLog) -> None:
     """Everything Tally left behind is what the canonical chain demands."""
     for partition in range(broker.partitions):
@@ -82,4 +90,4 @@ def check_copy(broker: FakeBroker, chain: ChainLog) -> None:
         assert output == expected_output(chain, partition, counted=False)
 
 
-__all__ = ["FAST", "Copy", "Tally", "caught_up", "check_copy", "check_tally", "publish", "settings", "until", "worker"]
+__all__ = ["FAST", "Copy", "Tally", "caught_up", "check_copy", "check_tally", "count", "publish", "settings", "until", "worker"]

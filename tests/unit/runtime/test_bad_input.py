@@ -9,7 +9,7 @@ import pytest
 
 from schemas.codec import codec
 from streams import topics
-from streams.errors import LogIntegrityError, OutdatedError, PositionLostError
+from streams.errors import LogIntegrityError, OutdatedError, PoisonError, PositionLostError
 from streams.ports.log import TopicPartition
 from streams.runtime import metrics
 from streams.signing import Signer
@@ -17,7 +17,7 @@ from tests.chainlog import ChainLog, KeyValue, address
 from tests.fakelog import FakeBroker
 from tests.samples import SAMPLES
 from tests.toys import POISON, expected_output, factory, live_output
-from tests.unit.runtime.driving import Tally, caught_up, check_tally, publish, settings, until, worker
+from tests.unit.runtime.driving import Tally, caught_up, check_tally, count, publish, settings, until, worker
 
 TX = TopicPartition(topics.TRANSACTIONS, 0)
 COMMANDS = TopicPartition(topics.COMMANDS, 0)
@@ -42,9 +42,11 @@ async def test_garbage_commands_become_dead_letters(tmp_path: Path) -> None:
     bad = [(b"k", b"junk"), (b"k", unknown), (b"k", big), (b"k", wrong_type), (b"k", None), command(content=POISON)]
     broker.append(COMMANDS, [command(), *bad, command()])
     counted = metrics.DEAD_LETTERS.labels("tally")._value.get()
+    errors = count(PoisonError)
     async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
         await until(lambda: caught_up(broker, "tally", topics.TRANSACTIONS, topics.COMMANDS), task)
     assert metrics.DEAD_LETTERS.labels("tally")._value.get() == counted + 6
+    assert count(PoisonError) == errors + 6, "each once, though the last one closed the partition first"
     found = letters(broker)
     assert sorted(letter["offset"] for letter in found) == [1, 2, 3, 4, 5, 6]
     by_offset = {letter["offset"]: letter for letter in found}

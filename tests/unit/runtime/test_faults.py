@@ -15,7 +15,7 @@ from streams.ports.log import LogError, TopicPartition
 from tests.chainlog import ChainLog
 from tests.fakelog import FakeBroker, FakeConsumer
 from tests.toys import factory
-from tests.unit.runtime.driving import Tally, caught_up, check_tally, publish, settings, until, worker
+from tests.unit.runtime.driving import Tally, caught_up, check_tally, count, publish, settings, until, worker
 
 STEPS = ["producer.start", "begin", "send", "send_offsets", "commit", "committed", "read"]
 
@@ -47,6 +47,16 @@ def failing(step: str, nth: int, error: Callable[[], Exception]) -> Callable[[st
                 raise error()
 
     return fault
+
+
+async def test_a_partition_that_an_error_closed_counts_it_once(tmp_path: Path) -> None:
+    broker, chain = FakeBroker(), stormy()
+    publish(broker, chain)
+    broker.fault = failing("commit", 2, lambda: LogError("timeout"))
+    errors = count(LogError)
+    async with worker(broker, settings(tmp_path), [factory(Tally)]) as task:
+        await until(lambda: caught_up(broker, "tally"), task)
+    assert count(LogError) == errors + 1
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -13,9 +13,17 @@ import pytest
 from pydantic import SecretStr
 
 from streams.errors import ConfigurationError
+from streams.policy import views
 from streams.settings import Settings
 from streams.vault.errors import VaultError
-from streams.vault.master import MasterKey, ProgramWrapper, load_or_create_master_key, load_or_create_wrapped, open_master_key
+from streams.vault.master import (
+    MasterKey,
+    ProgramWrapper,
+    circuit_name,
+    load_or_create_master_key,
+    load_or_create_wrapped,
+    open_master_key,
+)
 
 AGENT, OTHER = b"a" * 20, b"b" * 20
 
@@ -63,6 +71,9 @@ def test_a_program_keeps_the_key_that_wraps_the_master_key(tmp_path: Path) -> No
     first = load_or_create_wrapped(path, wrapper)
     assert load_or_create_wrapped(path, wrapper).mark(AGENT) == first.mark(AGENT)
     assert calls.read_text().split() == ["wrap", "unwrap", "unwrap"]
+    name = circuit_name([sys.executable, str(program), str(calls)])
+    assert name in [view.name for view in views()], "its circuit is in the register while somebody holds the program"
+    assert str(calls) not in name
     with pytest.raises(VaultError):  # what lies in the file is not the key itself
         load_or_create_master_key(path).unwrap(first.wrap(b"secret", AGENT), AGENT)
 

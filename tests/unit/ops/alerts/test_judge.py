@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from streams.metrics import REGISTRY
+from streams.ops.alerts import life, series
 from streams.ops.alerts.judge import Judge
 from streams.ops.alerts.life import Event
+from streams.ops.alerts.metrics import decided
 from streams.ops.alerts.rules import default_rules, rules_of
 from streams.ops.alerts.series import STALE, Sample
 
@@ -165,3 +170,19 @@ def test_a_watch_that_takes_over_tells_what_is_gone_from_what_got_better() -> No
     judge.step(0)
     told = {("FallingBehind", (("agent", agent),)): 50.0 for agent in ("intent", "memory")}
     assert {event.labels[0][1]: event.gone for event in judge.recover(told, 0)} == {"intent": True, "memory": False}
+
+
+def refusals(what: str) -> float:
+    return REGISTRY.get_sample_value("monmouth_alerts_refused_total", {"what": what}) or 0.0
+
+
+def test_what_there_is_no_room_for_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(life, "MOST_ALERTS", 2)
+    judge = Judge(rules_of(MUTING, "here"), 1)
+    judge._series = series.Series(60, limit=3)
+    before = refusals("alert"), refusals("sample")
+    judge.take(Sample("monmouth_level", (("instance", str(number)),), 0, 9.0) for number in range(5))
+    decided(judge.step(0), judge.firing(), judge.refused())
+    assert (refusals("alert"), refusals("sample")) == (before[0] + 2, before[1] + 2), "of Mild two of three, and Whole"
+    decided([], judge.firing(), judge.refused())
+    assert (refusals("alert"), refusals("sample")) == (before[0] + 2, before[1] + 2), "each once"

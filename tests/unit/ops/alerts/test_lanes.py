@@ -50,8 +50,8 @@ async def test_what_there_is_no_room_for_is_counted() -> None:
 
 def test_what_fires_is_counted_by_severity() -> None:
     fired = FIRED.labels("critical")._value.get()
-    decided([EVENT, Event(RULE, (), "resolved", 2.0, 0.0, 1.0)], ["critical", "critical", "info"])
+    decided([EVENT, Event(RULE, (), "resolved", 2.0, 0.0, 1.0)], ["critical", "critical", "info"], {})
     assert FIRED.labels("critical")._value.get() == fired + 1
     assert [FIRING.labels(severity)._value.get() for severity in ("critical", "warning", "info")] == [2, 0, 1]
-    decided([], [])
+    decided([], [], {})
     assert FIRING.labels("critical")._value.get() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +13,7 @@ import pytest
 from streams.errors import PositionLostError
 from streams.health import Health, Look
 from streams.last_words import LastWords, happened_at
+from streams.metrics import REGISTRY
 from streams.ops.recovery.ailments import Kind
 from streams.ops.recovery.decide import Action, Strategy
 from streams.ops.recovery.incidents import Limits
@@ -223,3 +225,39 @@ async def test_one_that_cannot_be_started_at_first_ends_it_with_a_typed_error(tm
     supervisor = Supervisor(programs, Noted(programs, tmp_path))
     with pytest.raises(StartError, match="worker-1 cannot be started"):
         await supervisor.run(asyncio.Event())
+
+
+@pytest.mark.parametrize(("counted", "grown"), [(False, 1), (True, 0)])
+async def test_the_error_that_a_process_ended_with_is_counted_once(tmp_path: Path, counted: bool, grown: int) -> None:
+    class Ended(Gone):
+        def words(self, name: str) -> LastWords:
+            return replace(super().words(name), counted=counted)
+
+    programs = Ended(tmp_path, [Program(NAME, Kind.WORKER, (), 1)])
+    strategies = Strategies(programs, tmp_path / FILE, lambda: pytest.fail("not asked"), 1.0, 1)
+    lost = {"category": "processing", "severity": "critical"}
+    before = REGISTRY.get_sample_value("monmouth_errors_total", lost) or 0.0
+    supervisor = Supervisor(programs, strategies, Limits(pause=0.0))
+    told = await told_of(supervisor, 6)
+    assert len(told) > 1, "it failed to start again and again"
+    assert REGISTRY.get_sample_value("monmouth_errors_total", lost) == before + grown
+
+
+async def test_one_that_was_killed_counts_as_unknown_and_one_that_ended_well_as_nothing(tmp_path: Path) -> None:
+    class Killed(Gone):
+        code = -9
+
+        def ended(self, name: str) -> int | None:
+            return self.code
+
+        def words(self, name: str) -> None:  # type: ignore[override]
+            return None
+
+    unknown = {"category": "unknown", "severity": "high"}
+    before = REGISTRY.get_sample_value("monmouth_errors_total", unknown) or 0.0
+    for code, grown in ((-9, 1), (0, 1)):
+        programs = Killed(tmp_path, [Program(NAME, Kind.WORKER, (), 1)])
+        programs.code = code
+        strategies = Strategies(programs, tmp_path / FILE, lambda: pytest.fail("not asked"), 1.0, 1)
+        await told_of(Supervisor(programs, strategies, Limits(pause=0.0)), 2)
+        assert REGISTRY.get_sample_value("monmouth_errors_total", unknown) == before + grown

@@ -118,11 +118,21 @@ def test_growth_counts_from_the_second_report_on_and_through_restarts() -> None:
     assert board.measures().rate(named.RECORDS) is None
 
 
+def test_errors_that_no_process_reports_are_not_none_at_all() -> None:
+    board = Board()
+    board.take_metrics(metrics("worker", NOW, gauge(named.CPU, 1.0)), NOW)
+    board.advance(NOW + 1_000)
+    assert series(board, "error_rate", 60).latest is None
+    assert gateway_metrics(board, summary(board, []), slo(board)).error_rate is None
+    board.take_metrics(metrics("worker", NOW + 1_000, counter(named.ERRORS, 0, category="network")), NOW + 1_000)
+    board.advance(NOW + 2_000)
+    assert series(board, "error_rate", 60).latest == 0.0
+
+
 def test_a_counter_that_appears_later_counts_from_nought() -> None:
     board = Board()
     board.take_metrics(metrics("worker", NOW, gauge(named.CPU, 1.0)), NOW)
     board.advance(NOW + 1_000)
-    assert series(board, "error_rate", 60).latest == 0.0
     board.take_metrics(metrics("worker", NOW + 1_000, counter(named.ERRORS, 5, category="network")), NOW + 1_000)
     board.advance(NOW + 2_000)
     assert series(board, "error_rate", 60).latest == 0.5
