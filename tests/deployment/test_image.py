@@ -6,15 +6,20 @@ import os
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from infra.docker.pin import images
 from tests.conftest import ROOT
 from tests.deployment.tools import hadolint
 
 FILE = ROOT / "infra" / "docker" / "Dockerfile"
+LOCKS = ("run", "stores", "ops")
+"""Of which the image is made, in their order in the Dockerfile."""
 FAKE = """#!/bin/sh
 [ "$1 $2 $3" = "buildx imagetools inspect" ] || exit 9
 for image; do :; done
@@ -74,7 +79,34 @@ def test_the_clients_of_the_stores_are_in_the_image_and_nothing_is_there_twice()
     stores = pins("stores")
     for client in ("cassandra-driver", "pymilvus"):
         assert stores[client] == asked[client]
-    assert not stores.keys() & pins("run").keys()
+    names = [name for lock in LOCKS for name in pins(lock)]
+    assert len(names) == len(set(names))
+
+
+def lacking(extra: str, installed: set[str]) -> set[str]:
+    """What an extra of the project needs, by what the packages of this environment say of themselves, and is not ``installed``."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    seen: set[str] = set()
+    waiting = [Requirement(line) for line in extras[extra]]
+    while waiting:
+        wanted = waiting.pop()
+        name = canonicalize_name(wanted.name)
+        if name in seen:
+            continue
+        seen.add(name)
+        said = map(Requirement, metadata.requires(name) or ())
+        waiting += [each for each in said if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return seen - installed
+
+
+def test_what_ops_and_traces_need_is_in_the_image() -> None:
+    installed = {name for lock in LOCKS for name in pins(lock)}
+    copied = [word for words, rest in instructions() if words == "COPY" for word in rest.split() if word.endswith(".txt")]
+    assert copied == [f"infra/lock/{lock}.txt" for lock in LOCKS]
+    assert lacking("ops", installed) == lacking("tracing", installed) == set()
+    assert "venusian" in lacking("ops", installed - {"venusian"})
+    tested = pins("dev")
+    assert {name: version for name, version in pins("ops").items() if tested[name] != version} == {}
 
 
 def check_of_the_base() -> str:
