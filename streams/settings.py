@@ -323,6 +323,8 @@ class OpsSettings(Group):
     max_processes: int = Field(500, ge=1, description="Processes that `monmouth ops` keeps windows of; more are refused.")
     max_series: int = Field(2_000, ge=1, description="Series that it keeps of each process; more are refused.")
     slo_file: Path | None = Field(None, description="Objectives of service levels (TOML); None: those that come with it.")
+    rules_file: Path | None = Field(None, description="Alert rules (TOML); None: those that come with it.")
+    channels_file: Path | None = Field(None, description="Channels of alerts (TOML); None: the log alone.")
 
 
 HealthProviders = Literal["broker", "node", "stores", "disk", "resources", "breakers", "store_folders"]

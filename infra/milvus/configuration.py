@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 HOST = "127.0.0.1"
+CONFIGS = "configs"
+"""Folder of the server's files, below its base."""
 COMPONENTS = ("rootCoord", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode")
 GC_SECONDS = 10
 MISSING_SECONDS = 600
@@ -52,24 +54,36 @@ PRIVATE = Ports.of(tuple(range(19_530, 19_530 + COUNT)))
 
 def write_configuration(base: Path, ports: Ports, extra: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Writes the server's files below ``base``; the environment it needs beside them. ``extra``: dotted name to value."""
-    etcd = base / "configs" / "etcd.yaml"
-    etcd.parent.mkdir(parents=True, exist_ok=True)
-    # JSON is YAML.
-    etcd.write_text(json.dumps(_etcd(base, ports), indent=1))
-    tree = _server(base, ports, etcd)
+    folder = base / CONFIGS
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in configuration_files(base, ports, extra).items():
+        (folder / name).write_text(text)
+    return environment(base, ports)
+
+
+def environment(base: Path, ports: Ports) -> dict[str, str]:
+    """What a server with these files is to find in its environment."""
+    return {
+        "DEPLOY_MODE": "STANDALONE",
+        "METRICS_PORT": str(ports.health),
+        "MILVUSCONF": str(base / CONFIGS),
+        "MILVUS_RUN_DIR": str(base / "run"),
+    }
+
+
+def configuration_files(base: Path, ports: Ports, extra: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Text by name, of files in ``base`` / CONFIGS. JSON is YAML."""
+    tree = _server(base, ports, base / CONFIGS / "etcd.yaml")
     for name, value in (extra or {}).items():
         *path, last = name.split(".")
         place = tree
         for part in path:
             place = place.setdefault(part, {})
         place[last] = value
-    (base / "configs" / "glog.conf").write_text(_NATIVE_LOG)
-    (base / "configs" / "milvus.yaml").write_text(json.dumps(tree, indent=1))
     return {
-        "DEPLOY_MODE": "STANDALONE",
-        "METRICS_PORT": str(ports.health),
-        "MILVUSCONF": str(base / "configs"),
-        "MILVUS_RUN_DIR": str(base / "run"),
+        "etcd.yaml": json.dumps(_etcd(base, ports), indent=1),
+        "glog.conf": _NATIVE_LOG,
+        "milvus.yaml": json.dumps(tree, indent=1),
     }
 
 

@@ -42,9 +42,14 @@ LOG = "log"
 """The channel that is always there."""
 _file = click.Path(path_type=Path, dir_okay=False)
 _channels_file = click.option(
-    "--channels", "channels_file", type=_file, help="Channels file; without it there is only the channel `log`."
+    "--channels",
+    "channels_file",
+    type=_file,
+    help="Channels file (default: `ops.channels_file`; without one there is only the channel `log`).",
 )
-_rules = click.option("--rules", "file", type=_file, help="Rules file (default: the rules that come with it).")
+_rules = click.option(
+    "--rules", "file", type=_file, help="Rules file (default: `ops.rules_file`, or the rules that come with it)."
+)
 
 
 @click.group()
@@ -64,14 +69,15 @@ def alerts() -> None:
 
 @alerts.command()
 @_rules
-def check(file: Path | None) -> None:
+@click.pass_obj
+def check(settings: Settings, file: Path | None) -> None:
     """Check a rules file and show what is in it.
 
     \b
     Example:
       monmouth alerts check --rules rules.toml
     """
-    for rule in _load(file):
+    for rule in _load(_in_use(settings, settings.ops.rules_file, file)):
         state = "" if rule.enabled else "  (disabled)"
         click.echo(f"{rule.severity:<9} {rule.name:<24} {rule.condition}{state}")
 
@@ -96,22 +102,23 @@ def prometheus(settings: Settings, file: Path | None, objectives_file: Path | No
       monmouth alerts prometheus --rules rules.toml --interval 15
     """
     recording = recording_group(objectives_in_use(settings, objectives_file), max(interval, SLO_SECONDS))
-    written = rule_group(_load(file), interval)
+    written = rule_group(_load(_in_use(settings, settings.ops.rules_file, file)), interval)
     click.echo(json.dumps({"groups": [recording, *written["groups"]]}, indent=2))
 
 
 @alerts.command()
 @_rules
 @_channels_file
-def alertmanager(file: Path | None, channels_file: Path | None) -> None:
+@click.pass_obj
+def alertmanager(settings: Settings, file: Path | None, channels_file: Path | None) -> None:
     """Print the channels as a configuration of Alertmanager (JSON, which is YAML).
 
     \b
     Example:
       monmouth alerts alertmanager --channels channels.toml > alertmanager.json
     """
-    said = _tables(channels_file)
-    rules = _load(file, said)
+    said = _tables(_in_use(settings, settings.ops.channels_file, channels_file))
+    rules = _load(_in_use(settings, settings.ops.rules_file, file), said)
     _demand_channels(rules, {LOG, *said})
     click.echo(json.dumps(configuration(rules, said), indent=2))
 
@@ -148,8 +155,8 @@ def watch(  # noqa: PLR0917  (click passes options by name)
     """
     if from_log and targets:
         raise click.UsageError("--from-log watches all processes: leave out --target")
-    said = _tables(channels_file)
-    rules = _load(file, said)
+    said = _tables(_in_use(settings, settings.ops.channels_file, channels_file))
+    rules = _load(_in_use(settings, settings.ops.rules_file, file), said)
     poster = Poster()
     channels = _channels(said, rules, poster)
     if _one_place():
@@ -208,6 +215,11 @@ def _one_place() -> bool:
         return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
     except OSError:  # closed, or no file
         return False
+
+
+def _in_use(settings: Settings, said: Path | None, asked: Path | None) -> Path | None:
+    """The file that the command line names, else the one that the settings say."""
+    return asked if asked is not None or said is None else settings.path(said)
 
 
 def _load(file: Path | None, channels: Collection[str] = ()) -> list[Rule]:

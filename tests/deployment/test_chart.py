@@ -13,9 +13,13 @@ from typing import Any
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
 
-from streams.cli import COMMANDS
+from streams.cli import COMMANDS, cli
+from streams.cli.alerts import _channels, _tables
 from streams.cli.wiring import AGENTS
+from streams.ops.alerts.rules import load_rules
+from streams.ops.slo.objectives import DEFAULTS
 from streams.runtime import metrics
 from streams.settings import load_settings
 from tests.conftest import ROOT
@@ -24,6 +28,8 @@ from tests.deployment.tools import helm
 
 CHART = ROOT / "infra" / "helm" / "monmouth"
 DIGEST = "sha256:" + "a" * 64
+RULES = '[[rule]]\nname = "Slow"\ncondition = "latency_p95_ms > 100"\nchannels = ["chat"]\n'
+CHANNELS = '[chat]\ntype = "slack"\nurl_file = "/run/keys/slack"\n'
 LEAST: dict[str, Any] = {
     "image": {"repository": "registry.example/monmouth", "digest": DIGEST},
     "kafka": {"bootstrap": "kafka-0:9092,kafka-1:9092"},
@@ -39,15 +45,19 @@ FULL: dict[str, Any] = {
     "keys": {**LEAST["keys"], "more": ["kafka-clients"]},
     "secretEnvironment": {"MONMOUTH_RAG__VECTOR_STORE_TOKEN": {"secret": "milvus", "key": "token"}},
     "agents": {"memory": {"standby": True, "storage": "50Gi", "storageClass": "fast"}, "graph": {}},
+    "ops": {"replicas": 2, "objectives": DEFAULTS},
+    "alerts": {"rules": RULES, "channels": CHANNELS, "secrets": ["receivers"]},
     "network": {
         "kafka": {"to": [{"ipBlock": {"cidr": "10.0.0.0/24"}}], "ports": [9092, 9093]},
         "stores": {"to": [{"namespaceSelector": {"matchLabels": {"name": "stores"}}}], "ports": [9042, 19530]},
         "chain": {"to": [{"ipBlock": {"cidr": "10.1.0.0/24"}}], "ports": [8545]},
+        "receivers": {"to": [{"ipBlock": {"cidr": "10.2.0.0/24"}}], "ports": [443]},
         "clients": [{"podSelector": {"matchLabels": {"app": "shop"}}}],
         "metrics": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
     },
 }
-CASES = {"least": LEAST, "scaled": SCALED, "full": FULL}
+OFF = {**LEAST, "ops": {"enabled": False}, "alerts": {"enabled": False}}
+CASES = {"least": LEAST, "scaled": SCALED, "full": FULL, "off": OFF}
 pytestmark = pytest.mark.usefixtures("tools")
 _RENDERED: dict[str, list[Manifest]] = {}
 
@@ -129,6 +139,12 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("worker.resources", {"requests": {"cpu": "much"}}),
         ("autoscaling.prometheus", ""),
         ("autoscaling.minReplicas", 0),
+        ("ops.replicas", 0),
+        ("ops.enabled", "yes"),
+        ("alerts.replicas", 2),
+        ("alerts.channels", {"chat": {"url": "https://hooks.example/word"}}),
+        ("alerts.secrets", [""]),
+        ("network.receivers", {"ports": [0]}),
         ("colour", "blue"),
     ],
 )
@@ -271,6 +287,9 @@ def test_nothing_is_let_through_but_what_is_named() -> None:
     assert egress(least, "worker-memory") == egress(least, "gateway") == egress(least, "producer") == [53, 9092]
     assert egress(full, "worker-memory") == egress(full, "gateway") == [53, 9042, 9092, 9093, 19530]
     assert egress(full, "producer") == [53, 8545, 9092, 9093]
+    assert egress(least, "ops") == egress(least, "alerts") == [53, 9092]
+    assert egress(full, "ops") == [53, 9092, 9093]
+    assert egress(full, "alerts") == [53, 443, 9092, 9093]
     for objects, expected in ((least, []), (full, [{"podSelector": {"matchLabels": {"app": "shop"}}}])):
         ingress = of(objects, "NetworkPolicy", "prod-gateway")["spec"]["ingress"]
         assert [peer for rule in ingress for peer in rule["from"]] == expected
@@ -282,6 +301,8 @@ NEEDED = {
     "producer": {"signing.key"},
     "worker": {"signing.key", "master.key"},
     "gateway": {"signing.key", "master.key", "operator.token"},
+    "ops": set(),
+    "alerts": set(),
 }
 
 
@@ -292,7 +313,7 @@ def keys_of(pod: Manifest) -> set[str]:
     for secret in (source["secret"] for source in sources):
         names = {item["key"] for item in secret.get("items", [])}
         assert all(item["key"] == item["path"] for item in secret.get("items", []))
-        if secret["name"] == "kafka-clients":
+        if secret["name"] in {"kafka-clients", "receivers"}:
             assert not names  # all of it
         elif secret.get("optional"):
             assert names <= {"trusted.txt", "partner.token"}
@@ -336,3 +357,57 @@ def test_secrets_are_referred_to_and_keys_end_where_the_settings_say() -> None:
         declared = {volume["name"] for volume in pod["volumes"]}
         declared |= {claim["metadata"]["name"] for claim in found["spec"].get("volumeClaimTemplates", [])}
         assert {mount["name"] for mount in container["volumeMounts"]} <= declared
+
+
+def files_of(objects: list[Manifest], component: str) -> dict[str, str]:
+    """Text of each file that a setting of this program's pod names."""
+    (pod,) = [pod for found, pod in pods(objects) if found["metadata"]["name"] == f"prod-{component}"]
+    (container,) = pod["containers"]
+    mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume.get("configMap", {}).get("name") for volume in pod["volumes"]}
+    said = {each["name"]: Path(each["value"]) for each in container["env"] if each["name"].startswith("MONMOUTH_OPS__")}
+    return {
+        name: of(objects, "ConfigMap", volumes[mounted[str(file.parent)]])["data"][file.name] for name, file in said.items()
+    }
+
+
+def test_windows_and_alerts_read_the_files_of_the_values(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    objects = rendered("full")
+    for component in ("ops", "alerts"):
+        found = files_of(objects, component)
+        assert {name.removeprefix("MONMOUTH_OPS__") for name in found} == {"SLO_FILE", "RULES_FILE", "CHANNELS_FILE"}
+    (tmp_path / "slack").write_text("https://hooks.example/word")
+    for name, text in found.items():
+        (tmp_path / name).write_text(text.replace("/run/keys", str(tmp_path)))
+        monkeypatch.setenv(name, str(tmp_path / name))
+    said = CliRunner().invoke(cli, ["alerts", "check"], catch_exceptions=False).output
+    assert "latency_p95_ms > 100" in said
+    assert CliRunner().invoke(cli, ["slo", "objectives"], catch_exceptions=False).exit_code == 0
+    rules, channels = load_rules(tmp_path / "MONMOUTH_OPS__RULES_FILE"), _tables(tmp_path / "MONMOUTH_OPS__CHANNELS_FILE")
+    assert _channels(channels, rules).keys() == {"log", "chat"}
+    assert files_of(rendered("least"), "alerts") == {}
+    assert not [each for each in rendered("least") if each["metadata"]["name"] == "prod-files"]
+
+
+def test_alerts_begin_anew_when_a_file_changes_and_workers_do_not() -> None:
+    def sums(values: dict[str, Any]) -> dict[str, Any]:
+        found = manifests(helm(CHART, values))
+        return {each["metadata"]["name"]: each["spec"]["template"]["metadata"]["annotations"] for each, _ in pods(found)}
+
+    before, after = sums(FULL), sums({**FULL, "alerts": {**FULL["alerts"], "rules": RULES.replace("100", "200")}})
+    assert {name for name in before if before[name] != after[name]} == {"prod-ops", "prod-alerts"}
+
+
+def test_secrets_of_receivers_are_the_watch_s_alone() -> None:
+    for found, pod in pods(rendered("full")):
+        (sources,) = [volume["projected"]["sources"] for volume in pod["volumes"] if "projected" in volume]
+        has = "receivers" in [source["secret"]["name"] for source in sources]
+        assert has == (found["metadata"]["name"] == "prod-alerts")
+
+
+def test_windows_and_alerts_can_be_left_out_and_there_is_one_watch() -> None:
+    names = {each["metadata"]["name"] for each in rendered("off")}
+    assert not [name for name in names if name.endswith(("-ops", "-alerts"))]
+    watch = of(rendered("full"), "Deployment", "prod-alerts")["spec"]
+    assert (watch["replicas"], watch["strategy"]["type"]) == (1, "Recreate")
+    assert of(rendered("full"), "Deployment", "prod-ops")["spec"]["replicas"] == 2

@@ -1,10 +1,11 @@
-"""docker-compose.yml and what it mounts, held against the Compose Specification and our own rules. Needs no docker."""
+"""docker-compose.yml, alone and with stores.yml, and what it mounts, held against the Compose Specification and our own rules.
+Needs no docker.
+"""
 
 from __future__ import annotations
 
 import copy
 import json
-import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,75 +14,27 @@ import click
 import jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from infra.broker.properties import SERVER
 from infra.docker.pin import images
-from streams.cli import COMMANDS
+from streams.cli import COMMANDS, cli
 from streams.cli.wiring import AGENTS
 from streams.settings import load_settings
 from tests.conftest import ROOT
+from tests.deployment.compose import DIGESTS, UnsetError, complaints, composed
 
 WORKERS = {f"worker-{agent}" for agent in AGENTS}
-PROGRAMS = {"topics", "devchain", "producer", "gateway"} | WORKERS
-OTHERS = {"kafka", "prometheus", "grafana", "cassandra", "milvus"}
+PROBED = {"producer", "gateway", "ops", "alerts"} | WORKERS
+PROGRAMS = {"topics", "devchain"} | PROBED
+OTHERS = {"kafka", "prometheus", "grafana"}
+SERVERS = {"cassandra", "milvus"}
 SPECIFICATION = json.loads((Path(__file__).with_name("schemas") / "compose-spec.json").read_text())
-OURS = "monmouth:0.1.0"
-DIGESTS = {variable: f"{image}@sha256:{'a' * 64}" for variable, image in images().items()}
-VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
-Service = dict[str, Any]
 
 
-class UnsetError(Exception):
-    """A variable that must be given is not."""
-
-
-def interpolated(found: Any, variables: dict[str, str]) -> Any:
-    """As docker compose does it, for the two forms in use."""
-    if isinstance(found, dict):
-        return {name: interpolated(part, variables) for name, part in found.items()}
-    if isinstance(found, list):
-        return [interpolated(part, variables) for part in found]
-    if not isinstance(found, str):
-        return found
-
-    def value(match: re.Match[str]) -> str:
-        name, sign, rest = match.groups()
-        if variables.get(name):
-            return variables[name]
-        if sign != "-":
-            raise UnsetError(f"{name}: {rest}")
-        return str(rest)
-
-    return VARIABLE.sub(value, found)
-
-
-def complaints(compose: dict[str, Any]) -> list[str]:
-    """What our rules say of a file whose variables are filled in."""
-    found = []
-    for name, service in compose["services"].items():
-        image = service.get("image", "")
-        if image != OURS and not re.fullmatch(r"[a-z0-9/._-]+:[\w.-]+@sha256:[0-9a-f]{64}", image):
-            found.append(f"{name}: image {image} has no digest")
-        if image == OURS and service["build"]["args"].keys() != {"PYTHON_IMAGE"}:
-            found.append(f"{name}: built from an image of no digest")
-        found += [f"{name}: port {port} is open to others" for port in service.get("ports", []) if port[:10] != "127.0.0.1:"]
-        found += [f"{name}: {key}" for key in ("privileged", "cap_add", "devices") if key in service]
-        if service.get("network_mode") == "host" or service.get("pid") == "host":
-            found.append(f"{name}: the host's own")
-        if service.get("security_opt") != ["no-new-privileges:true"]:
-            found.append(f"{name}: may get new privileges")
-        if service.get("user", "").split(":")[0] in {"root", "0"}:
-            found.append(f"{name}: is root")
-        for variable, value in service.get("environment", {}).items():
-            if re.search(r"(TOKEN|PASSWORD|SECRET|_KEY)$", variable) and value:
-                found.append(f"{name}: {variable} is no file")
-    return found
-
-
-@pytest.fixture(scope="module")
-def compose() -> dict[str, Any]:
-    found: dict[str, Any] = interpolated(yaml.safe_load((ROOT / "docker-compose.yml").read_text()), DIGESTS)
-    return found
+@pytest.fixture(scope="module", params=["embedded", "stores"])
+def compose(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return composed(stores=request.param == "stores")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +47,7 @@ def test_it_is_what_compose_takes_and_keeps_our_rules(compose: dict[str, Any]) -
     jsonschema.Draft7Validator.check_schema(SPECIFICATION)
     jsonschema.validate(compose, SPECIFICATION)
     assert complaints(compose) == []
-    assert set(compose["services"]) == PROGRAMS | OTHERS
+    assert set(compose["services"]) - SERVERS == PROGRAMS | OTHERS
 
 
 @pytest.mark.parametrize(
@@ -130,10 +83,9 @@ def test_our_rules_say_no(compose: dict[str, Any], key: str, value: Any, complai
 
 @pytest.mark.parametrize("variable", sorted(images()))
 def test_no_image_is_started_without_its_digest(variable: str) -> None:
-    text = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     without = {name: value for name, value in DIGESTS.items() if name != variable}
     with pytest.raises(UnsetError, match=rf"{variable}: run python3 infra/docker/pin\.py"):
-        interpolated(text, without)
+        composed(stores=True, variables=without)
 
 
 def test_no_port_is_bound_twice(services: dict[str, Any]) -> None:
@@ -213,6 +165,25 @@ def test_each_program_is_a_real_command_with_real_options(services: dict[str, An
     command.make_context(first, list(rest), resilient_parsing=False, obj=None)
 
 
+def test_windows_and_alerts_are_there_unless_told_otherwise_and_find_their_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = composed(stores=False)["services"]
+    assert (usual["ops"]["command"], usual["alerts"]["command"]) == (["ops"], ["alerts", "watch", "--from-log"])
+    (folder,) = {text.removesuffix(":/etc/monmouth/alerts:ro") for text in usual["alerts"]["volumes"] if "alerts" in text}
+    channels = Path(usual["alerts"]["environment"]["MONMOUTH_OPS__CHANNELS_FILE"])
+    monkeypatch.setenv("MONMOUTH_OPS__CHANNELS_FILE", str(ROOT / folder / channels.name))
+    assert CliRunner().invoke(cli, ["alerts", "alertmanager"], catch_exceptions=False).exit_code == 0
+    for name in ("ops", "alerts"):
+        assert usual[name]["scale"] == "1"
+        assert not {"MONMOUTH_OPS__RULES_FILE", "MONMOUTH_OPS__SLO_FILE"} & usual[name]["environment"].keys()
+    own = {"MONMOUTH_ALERTS": "./mine", "MONMOUTH_RUN_OPS": "0", "MONMOUTH_RUN_ALERTS": "0"}
+    said = {f"MONMOUTH_OPS__{name}_FILE": f"/etc/monmouth/alerts/{name}" for name in ("RULES", "SLO")}
+    told = composed(stores=False, variables=DIGESTS | own | said)["services"]
+    for name in ("ops", "alerts"):
+        assert told[name]["scale"] == "0"
+        assert told[name]["volumes"][-1] == "./mine:/etc/monmouth/alerts:ro"
+        assert said.items() <= told[name]["environment"].items()
+
+
 def test_there_is_a_worker_with_a_name_for_each_stream_agent(services: dict[str, Any]) -> None:
     for agent in AGENTS:
         service = services[f"worker-{agent}"]
@@ -229,11 +200,11 @@ def test_program_settings_are_known(services: dict[str, Any], monkeypatch: pytes
             for part in variable.removeprefix("MONMOUTH_").lower().split("__"):
                 assert hasattr(settings, part), f"{name}: {variable} is no setting"
                 settings = getattr(settings, part)
-            assert str(settings) == value
+            assert (json.dumps(settings) if isinstance(settings, list) else str(settings)) == value
 
 
 def test_health_is_asked_where_it_is_answered(services: dict[str, Any]) -> None:
-    for name in WORKERS | {"producer", "gateway"}:
+    for name in PROBED:
         environment = services[name]["environment"]
         assert environment["MONMOUTH_PROBES__PORT"] == "9090"
         assert "http://127.0.0.1:9090/readyz" in services[name]["healthcheck"]["test"][-1]
@@ -250,4 +221,4 @@ def test_prometheus_scrapes_services_that_exist(services: dict[str, Any]) -> Non
     scrape = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())["scrape_configs"]
     targets = [target for job in scrape for group in job["static_configs"] for target in group["targets"]]
     shared = services["producer"]["network_mode"].removeprefix("service:")
-    assert set(targets) == {f"{name}:9090" for name in (*WORKERS, "gateway", shared)}
+    assert set(targets) == {f"{name}:9090" for name in PROBED - {"producer"} | {shared}}

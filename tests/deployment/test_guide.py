@@ -1,21 +1,26 @@
-"""docs/deploy.md and docs/tuning.md as a reader would use them: what needs neither docker nor a cluster is run."""
+"""docs/deploy.md and docs/tuning.md as a reader would use them: what makes files is run, programs read their lines."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
 import yaml
 
+from streams.cli import cli
+from streams.cli.alerts import _channels, _load, _tables
 from streams.identity.operator import load_or_create_operator_token
 from streams.settings import load_settings
 from streams.signing import load_or_create_signer
 from streams.vault.master import load_or_create_master_key
 from tests.conftest import ROOT
+from tests.deployment.compose import DIGESTS, composed, merged
 from tests.deployment.manifests import faults, manifests, pods
 from tests.deployment.test_chart import CHART, of
 from tests.deployment.tools import helm
@@ -53,6 +58,57 @@ def test_the_digest_of_the_base_gets_to_the_build(tmp_path: Path) -> None:
     said = (tmp_path / "said").read_text().splitlines()
     assert said[said.index("--build-arg") + 1] == "PYTHON_IMAGE=python:3@sha256:00"
     assert (ROOT / said[said.index("-f") + 1]).exists()
+
+
+def read(line: str) -> str:
+    """The command that reads this line, as far as it would before it starts. Raises click.UsageError."""
+    context = cli.make_context("monmouth", shlex.split(line, comments=True)[1:])
+    command, words, name = cli, context.protected_args + context.args, ["monmouth"]
+    while isinstance(command, click.Group):
+        said, found, words = command.resolve_command(context, words)
+        assert found is not None
+        command = found
+        name.append(str(said))
+        with_values = command.make_context(str(said), words, parent=context)
+        context, words = with_values, with_values.protected_args + with_values.args
+    return " ".join(name)
+
+
+def test_each_program_takes_its_line() -> None:
+    lines = [line for line in block("processes").splitlines() if line]
+    assert [read(line).removeprefix("monmouth ") for line in lines] == [
+        *("infra up", "topics apply", "model fetch", "producer", "worker", "worker", "gateway", "ops", "alerts watch")
+    ]
+    for wrong in ("monmouth produce", "monmouth worker --agent memory", "monmouth gateway --metrics-port many"):
+        with pytest.raises(click.UsageError):
+            read(wrong)
+
+
+def test_the_files_of_alerts_are_a_folder_that_compose_mounts(tmp_path: Path) -> None:
+    (tmp_path / "infra").symlink_to(ROOT / "infra")
+    (tmp_path / "sudo").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "sudo").chmod(0o755)
+    command = ["bash", "-euc", f"PATH=.:$PATH; {block('alert-files')}"]
+    subprocess.run(command, cwd=tmp_path, check=True, input=b"https://hooks.example/word")
+    said = dict(line.split("=") for line in (tmp_path / ".env").read_text().splitlines())
+    alerts = composed(stores=False, variables=DIGESTS | said)["services"]["alerts"]
+    folder, place, _ = alerts["volumes"][-1].split(":")
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in (tmp_path / folder).iterdir()}["slack"] == "0o600"
+    assert (tmp_path / folder).stat().st_mode & 0o077 == 0
+    channels = Path(alerts["environment"]["MONMOUTH_OPS__CHANNELS_FILE"])
+    assert (str(channels.parent), (tmp_path / folder / channels.name).exists()) == (place, True)
+
+
+@pytest.mark.usefixtures("tools")
+def test_channels_of_the_guide_are_told_and_let_out(tmp_path: Path) -> None:
+    told: dict[str, Any] = yaml.safe_load(block("alerts"))
+    values = merged(yaml.safe_load(block("values")), told)
+    policy = of(manifests(helm(CHART, values, name="memory")), "NetworkPolicy", "memory-alerts")["spec"]
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443]
+    (tmp_path / "slack").write_text("https://hooks.example/word")
+    (tmp_path / "channels.toml").write_text(told["alerts"]["channels"].replace("/run/keys", str(tmp_path)))
+    tables = _tables(tmp_path / "channels.toml")
+    assert _channels(tables, _load(None, tables)).keys() == {"log", "chat"}
 
 
 @pytest.mark.usefixtures("tools")

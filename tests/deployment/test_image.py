@@ -84,7 +84,7 @@ def test_the_clients_of_the_stores_are_in_the_image_and_nothing_is_there_twice()
 
 
 def lacking(extra: str, installed: set[str]) -> set[str]:
-    """What an extra of the project needs, by what the packages of this environment say of themselves, and is not ``installed``."""
+    """What an extra of the project needs, by what the packages of this environment say they need, and is not ``installed``."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     seen: set[str] = set()
     waiting = [Requirement(line) for line in extras[extra]]

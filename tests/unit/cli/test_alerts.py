@@ -76,6 +76,27 @@ def test_the_rules_that_come_with_it_are_told_on_every_channel(tmp_path: Path) -
     assert "no rule tells the channel pager" in refused.exception.message
 
 
+def test_the_settings_name_rules_and_channels_and_the_command_line_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rules.toml").write_text(RULES)
+    (tmp_path / "channels.toml").write_text('[pager]\ntype = "webhook"\nurl = "http://127.0.0.1:9/"\n')
+    monkeypatch.setenv("MONMOUTH_OPS__RULES_FILE", str(tmp_path / "rules.toml"))
+    assert "latency_p95_ms > 100" in run("check").output
+    assert json.loads(run("prometheus").output)["groups"][1]["rules"][0]["alert"] == "Slow"
+    refused = run("watch", "--from-log")
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "no channel is called pager" in refused.exception.message
+    monkeypatch.setenv("MONMOUTH_OPS__CHANNELS_FILE", str(tmp_path / "channels.toml"))
+    assert [receiver["name"] for receiver in json.loads(run("alertmanager").output)["receivers"]] == ["log", "pager"]
+    (tmp_path / "others.toml").write_text(RULES.replace("Slow", "Slower"))
+    assert "Slower" in run("check", "--rules", str(tmp_path / "others.toml")).output
+    monkeypatch.setenv("MONMOUTH_OPS__RULES_FILE", str(tmp_path / "gone.toml"))
+    refused = run("check")
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "gone.toml" in refused.exception.message
+
+
 SILENT_PROCESS = """[[rule]]
 name = "Down"
 condition = "target_up < 1"

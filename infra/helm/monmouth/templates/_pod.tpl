@@ -15,14 +15,27 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
+{{/* Files of ops and alerts: by name, none where the values say nothing. */}}
+{{- define "monmouth.files" -}}
+{{- range $name, $text := dict "objectives.toml" .Values.ops.objectives "rules.toml" .Values.alerts.rules "channels.toml" .Values.alerts.channels }}
+{{- with $text }}
+{{ $name }}: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* All that the pods of all programs have in common. Takes root, component, args, resources, grace, spread; claimed: whether state
-     is a claim of its own; ports: by name, none for what runs once; keys, keysIfThere: files of the Secret that it needs. */}}
+     is a claim of its own; ports: by name, none for what runs once; keys, keysIfThere: files of the Secret that it needs; more:
+     Secrets beside keys.more; files: whether it reads those of "monmouth.files". */}}
 {{- define "monmouth.pod" -}}
 metadata:
   labels:
     {{- include "monmouth.allLabels" . | nindent 4 }}
   annotations:
     checksum/settings: {{ include (print .root.Template.BasePath "/settings.yaml") .root | sha256sum }}
+    {{- if .files }}
+    checksum/files: {{ include "monmouth.files" .root | sha256sum }}
+    {{- end }}
     {{- if .ports }}
     prometheus.io/scrape: "true"
     prometheus.io/port: "9090"
@@ -84,6 +97,15 @@ spec:
           valueFrom:
             fieldRef:
               fieldPath: metadata.name
+        {{- if .files }}
+        {{- $operations := .root.Values }}
+        {{- range $setting, $file := dict "SLO" "objectives" "RULES" "rules" "CHANNELS" "channels" }}
+        {{- if or (get $operations.ops $file) (get $operations.alerts $file) }}
+        - name: MONMOUTH_OPS__{{ $setting }}_FILE
+          value: /etc/monmouth/{{ $file }}.toml
+        {{- end }}
+        {{- end }}
+        {{- end }}
         {{- range $name, $from := .root.Values.secretEnvironment }}
         - name: {{ $name }}
           valueFrom:
@@ -120,6 +142,9 @@ spec:
         - {name: agents, mountPath: /var/lib/monmouth-keys}
         - {name: keys, mountPath: /run/keys, readOnly: true}
         - {name: scratch, mountPath: /tmp}
+        {{- if and .files (include "monmouth.files" .root) }}
+        - {name: files, mountPath: /etc/monmouth, readOnly: true}
+        {{- end }}
   volumes:
     - name: mounted
       projected:
@@ -132,7 +157,7 @@ spec:
           {{- range .keysIfThere }}
           - secret: {name: {{ $secret }}, items: [{key: {{ . }}, path: {{ . }}}], optional: true}
           {{- end }}
-          {{- range .root.Values.keys.more }}
+          {{- range concat .root.Values.keys.more (.more | default list) }}
           - secret: {name: {{ . }}}
           {{- end }}
     - name: keys
@@ -142,6 +167,10 @@ spec:
         claimName: {{ .root.Values.keys.claim }}
     - name: scratch
       emptyDir: {sizeLimit: 256Mi}
+    {{- if and .files (include "monmouth.files" .root) }}
+    - name: files
+      configMap: {name: {{ include "monmouth.name" .root }}-files}
+    {{- end }}
     {{- if not .claimed }}
     - name: state
       emptyDir: {sizeLimit: 256Mi}
