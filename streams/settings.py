@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from streams.core.balance import Strategy
 from streams.errors import ConfigurationError
+from streams.webhook_settings import Group, WebhookSettings
 
 CONFIG_ENV = "MONMOUTH_CONFIG"
 DEFAULT_CONFIG = "monmouth.toml"
@@ -31,12 +32,6 @@ PREFIX = "MONMOUTH_"
 UNKNOWN = "there is no such setting"
 OPERATOR, PRODUCER, GATEWAY, SUPERVISOR, OPS = "operator", "producer", "gateway", "supervisor", "ops"
 """Roles beside the stream agents, each of which is one by its name."""
-
-
-class Group(BaseModel):
-    """Settings that belong together. A name that is not known is a slip of whoever wrote it, and is refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class KafkaAccessSettings(Group):
@@ -416,6 +411,7 @@ class Settings(BaseSettings):
     graph: GraphSettings = GraphSettings()
     registry: RegistrySettings = RegistrySettings()
     bridge: BridgeSettings = BridgeSettings()
+    webhook: WebhookSettings = WebhookSettings()
     integrations: IntegrationSettings = IntegrationSettings()
     health: HealthSettings = HealthSettings()
     security: SecuritySettings = SecuritySettings()

@@ -91,7 +91,7 @@ def roles(specs: Iterable[type[StreamAgent]]) -> list[Role]:
 
 def _gateway(specs: tuple[type[StreamAgent], ...]) -> Role:
     """It answers from what others write, and says of every stream agent how far behind its inputs it is."""
-    reads = dict.fromkeys([*_read_by(GATEWAY), *(topic for spec in specs for topic in spec.inputs)])
+    reads = dict.fromkeys([*_read_by(GATEWAY), *(topic for spec in specs for topic in spec.timely())])
     watches = tuple(spec.name for spec in specs)
     return Role(GATEWAY, tuple(reads), _written_by(GATEWAY), transactions=(f"{REGISTRY_WRITER}-",), watches=watches)
 

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 from streams.core.block import BlockRef
 from streams.core.record import Record
+from streams.topics import RETRIES
 
 __all__ = ["MEMORIES", "VECTORS", "Emit", "LocalState", "Record", "StreamAgent"]
 
@@ -78,6 +79,11 @@ class StreamAgent(ABC):
     def __init__(self, partition: int, state: LocalState) -> None:
         self.partition = partition
         self.state = state
+
+    @classmethod
+    def timely(cls) -> tuple[str, ...]:
+        """Inputs whose records are late if they wait; in the others they wait on purpose."""
+        return tuple(topic for topic in cls.inputs if topic not in RETRIES)
 
     async def prepare(self, records: Sequence[Record]) -> None:
         """Called once per poll with all records about to be applied, before any ``apply``: the place for slow batch work."""

@@ -21,6 +21,7 @@ from streams.vault.keys import KeyStore
 from streams.vault.sealing import sealed_records
 
 SLOW_POLL = 512  # texts: a few seconds of embedding on one core
+SLOW_POST = 64  # requests to a place that may be slow: what was posted in a transaction that fails comes again
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,22 @@ def _bridge(wiring: Wiring) -> AgentFactory:
     return AgentFactory(BridgeAgent, make)
 
 
-OPTIONAL: dict[str, Callable[[Wiring], AgentFactory]] = {"bridge": _bridge}
+def _webhook(wiring: Wiring) -> AgentFactory:
+    from connectors.webhook import Webhook, secret_of  # noqa: PLC0415
+    from streams.agents.webhook import WebhookAgent  # noqa: PLC0415
+
+    settings = wiring.settings
+    receiver = Webhook(settings.webhook, secret_of(settings))
+    wiring.stack.push_async_callback(receiver.close)
+    chosen, prefix = settings.webhook.topics, settings.kafka.prefix
+
+    def make(partition: int, state: LocalState) -> WebhookAgent:
+        return WebhookAgent(partition, state, receiver, chosen=chosen, prefix=prefix)
+
+    return AgentFactory(WebhookAgent, make, poll_records=SLOW_POST)
+
+
+OPTIONAL: dict[str, Callable[[Wiring], AgentFactory]] = {"bridge": _bridge, "webhook": _webhook}
 """Stream agents that a worker runs only where it is told to."""
 
 

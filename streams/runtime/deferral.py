@@ -17,7 +17,7 @@ from schemas.codec import codec
 from streams import topics
 from streams.agents.base import StreamAgent
 from streams.core.deferral import MOST, Name, Waiting, next_tier
-from streams.core.record import Record
+from streams.core.record import ERASED, Record
 from streams.errors import Category, ConfigurationError, MonmouthError, PoisonError, Severity, may_pass
 from streams.metrics import count_error
 from streams.policy.errors import CircuitOpenError
@@ -96,7 +96,7 @@ class Deferral:
     async def take(self, record: Record, agent: StreamAgent, outbox: Outbox) -> None:
         """Settles a record, or sets it aside. Raises CircuitOpenError, FullError, and a defect of the stream agent."""
         one = self._try(record) if record.topic in RETRIES else _Try(record)
-        if one is None:
+        if one is None or self._lost(one, outbox):
             return
         tier = self.waiting.place(one.name, one.record.offset)
         if tier is not None:
@@ -112,6 +112,16 @@ class Deferral:
             self._failed(one, error, outbox)
         else:
             self.waiting.settle(one.name, one.record.offset)
+
+    def _lost(self, one: _Try, outbox: Outbox) -> bool:
+        """Whether its key went away while it waited: nobody acts on a record of an erased agent; others are dead letters."""
+        fault = unreadable(one.record)
+        if fault is None:
+            return False
+        if one.record.type != ERASED:
+            outbox.dead_letter(one.record, *fault, attempts=max(1, one.attempts))
+        self.waiting.settle(one.name, one.record.offset)
+        return True
 
     def _failed(self, one: _Try, error: Exception, outbox: Outbox) -> None:
         said = error.message if isinstance(error, MonmouthError) else type(error).__name__

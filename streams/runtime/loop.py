@@ -46,7 +46,6 @@ from streams.runtime.recovery import Manner
 from streams.runtime.requests import Requests
 from streams.runtime.ripening import Ripening
 from streams.runtime.standby import Standbys
-from streams.topics import RETRIES
 
 _log = logging.getLogger(__name__)
 
@@ -262,7 +261,8 @@ class AgentLoop:
             messages = self._ripening.ripe(TopicPartition(topic, number), fetched, self._consumer)
             if messages:
                 batches.setdefault(number, {})[topic] = messages
-                self._late.waits(TopicPartition(topic, number), messages[0].timestamp)
+                if topic in self._job.spec.timely():
+                    self._late.waits(TopicPartition(topic, number), messages[0].timestamp)
                 metrics.RECEIVED.labels(self._job.name, topic, str(number)).set(messages[-1].offset + 1)
         seats = ((self._seats.get(number), batch) for number, batch in batches.items())
         return [(seat, seat.running, batch) for seat, batch in seats if seat is not None and seat.running is not None]
@@ -386,7 +386,7 @@ class AgentLoop:
 
     def _timely(self, seat: Seat) -> list[TopicPartition]:
         """Those whose records are late if they wait."""
-        return [source for source in self._sources(seat) if source.topic not in RETRIES]
+        return [TopicPartition(topic, seat.number) for topic in self._job.spec.timely()]
 
     def _runs(self, number: int) -> bool:
         seat = self._seats.get(number)
@@ -483,7 +483,7 @@ class AgentLoop:
 
 def _delivered(job: Job) -> list[str]:
     """Topics of whose records some may have to wait."""
-    return [topic for topic in job.spec.inputs if job.spec.defers and topic not in (job.marked, *RETRIES)]
+    return list(job.spec.timely()) if job.spec.defers else []
 
 
 def _portion(batch: Batch, batching: Batching, waited: float) -> tuple[Batch, Batch]:

@@ -319,7 +319,7 @@ class Gateway:
         settings = self._settings
         if "broker" not in settings.health.providers:
             return None
-        groups = Groups(settings.kafka, {spec.name: spec.inputs for spec in specs}, self._position, self._rewinding)
+        groups = Groups(settings.kafka, {spec.name: spec.timely() for spec in specs}, self._position, self._rewinding)
         return Broker(groups, settings.health.lag_seconds)
 
     def _system_health(

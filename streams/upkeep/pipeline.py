@@ -24,6 +24,7 @@ STREAM_AGENTS = {
     "lattice": "streams.agents.lattice:LatticeAgent",
     "graph": "streams.agents.graph:GraphAgent",
     "bridge": "streams.agents.bridge:BridgeAgent",
+    "webhook": "streams.agents.webhook:WebhookAgent",
 }
 
 

@@ -3,21 +3,18 @@
 Secrets come from the environment or from files, never from the channels' file itself. Invariants: ``send`` raises ChannelError
 unless the receiver took the event, a RefusedEventError where it never will; every attempt of one event carries the same key, so
 a receiver can tell a repeat; what is sent holds metric names, labels and values, never settings.
-Protocols: a webhook body is signed as ``X-Monmouth-Signature: sha256=HEX`` (HMAC-SHA256 over the bytes sent); Slack's incoming
-webhooks take ``{"text": ...}`` and answer 200; PagerDuty's ``/v2/enqueue`` takes trigger and resolve under a ``dedup_key`` and
-answers 202.
+Protocols: a webhook body is signed as ``webhook_signature`` says; Slack's incoming webhooks take ``{"text": ...}`` and answer
+200; PagerDuty's ``/v2/enqueue`` takes trigger and resolve under a ``dedup_key`` and answers 202.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +23,7 @@ from streams.ops.alerts.life import Event
 from streams.ops.alerts.mail import Email
 from streams.ops.alerts.post import Poster
 from streams.ops.alerts.told import body_of, short_key
+from streams.webhook_signature import signed
 
 KEY_MOST = 255
 """Characters of a ``dedup_key``."""
@@ -66,7 +64,7 @@ class Webhook:
         body = json.dumps(body_of(event), separators=(",", ":")).encode()
         headers = {"Content-Type": "application/json"}
         if self.secret:
-            headers["X-Monmouth-Signature"] = f"sha256={hmac.new(self.secret, body, sha256).hexdigest()}"
+            headers |= signed(self.secret, body)
         await self.poster.post("webhook", self.url, body, headers)
 
 

@@ -128,3 +128,8 @@ def test_a_stream_agent_that_delivers_may_write_to_the_retry_topics() -> None:
     (role,) = [role for role in roles([Post]) if role.name == "post"]
     assert set(RETRIES) <= set(role.writes)
     assert set(RETRIES) <= set(role.reads)
+
+
+def test_only_stream_agents_that_deliver_touch_the_retry_topics() -> None:
+    touch = {role.name for role in roles(SPECS) if set(RETRIES) & {*role.reads, *role.writes}}
+    assert touch == {agent.name for agent in SPECS if agent.defers} == {"webhook"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from prometheus_client import REGISTRY
 
 from schemas.codec import codec
 from schemas.defaults import plain_command
@@ -109,6 +110,21 @@ async def test_what_fails_for_a_while_comes_again_and_nothing_of_its_key_overtak
     assert letters(broker) == {}
     order = [text for _, text in place.got]
     assert max(order.index("2-4"), order.index("3-4")) < order.index("1-0")  # other keys did not wait
+
+
+async def test_what_waits_for_its_next_try_is_not_late_and_counts_as_deferred(tmp_path: Path, place: Place) -> None:
+    broker, chain = FakeBroker(), grown()
+    publish(broker, chain)
+    number = str(partition_of(AGENTS[0], chain.partitions))
+    behind = {"agent": "post", "partition": number}, "monmouth_runtime_seconds_behind"
+    deferred = {"agent": "post", "topic": topics.RETRIES[0]}, "monmouth_runtime_deferred_total"
+    before = REGISTRY.get_sample_value(*reversed(deferred)) or 0.0
+    place.fails["once"] = 1
+    say(broker, chain, AGENTS[0], "once")
+    async with worker(broker, settings(tmp_path), [post()], QUICK) as task:
+        await until(lambda: len(place.got) == 1, task)
+        await until(lambda: REGISTRY.get_sample_value(*reversed(behind)) == 0.0, task)
+    assert REGISTRY.get_sample_value(*reversed(deferred)) == before + 1
 
 
 async def test_after_the_last_pause_it_is_a_dead_letter_and_those_behind_it_go_on(tmp_path: Path, place: Place) -> None:

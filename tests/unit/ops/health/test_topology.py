@@ -20,6 +20,7 @@ def test_what_each_needs() -> None:
         "lattice": {*OF_ALL, "memory"},
         "graph": {*OF_ALL, "producer"},
         "bridge": {*OF_ALL, "memory"},
+        "webhook": {*OF_ALL, "memory"},
         "embedder": set(),
         "chain_view": {"broker"},
         "gateway": {
@@ -30,7 +31,7 @@ def test_what_each_needs() -> None:
 
 
 def test_there_is_no_circle_though_the_gateway_writes_what_the_memory_agent_reads() -> None:
-    assert Dependencies(NEEDS).order[-1] in {"gateway", "bridge", "intent"}
+    assert Dependencies(NEEDS).order[-1] in {"gateway", "bridge", "intent", "webhook"}
 
 
 def test_every_store_that_is_wired_to_a_stream_agent_is_declared_by_it() -> None:
