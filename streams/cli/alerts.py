@@ -10,7 +10,7 @@ import sys
 import tomllib
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,11 @@ from streams.health import watch as health_watch
 from streams.loops import run as run_loop
 from streams.ops.alerts.alertmanager import configuration
 from streams.ops.alerts.channels import Channel, LogChannel, SilentChannel, make_channel
+from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.logwatch import LogWatch, read_alerts
 from streams.ops.alerts.post import Poster
 from streams.ops.alerts.promql import rule_group
-from streams.ops.alerts.rules import Rule, default_rules, load_rules
+from streams.ops.alerts.rules import LOG, AlertRule, load_rules
 from streams.ops.alerts.told import body_of
 from streams.ops.alerts.watch import Watch
 from streams.ops.reporter import reporting
@@ -38,8 +39,6 @@ from streams.settings import OPS, Settings
 
 SLO_SECONDS = 30.0
 """Between two times that Prometheus looks at burn rates, which look back for days."""
-LOG = "log"
-"""The channel that is always there."""
 _file = click.Path(path_type=Path, dir_okay=False)
 _channels_file = click.option(
     "--channels",
@@ -84,6 +83,7 @@ def check(settings: Settings, file: Path | None) -> None:
 
 @alerts.command()
 @_rules
+@_channels_file
 @click.option("--objectives", "objectives_file", type=_file, help="Objectives file (default: as for `monmouth slo`).")
 @click.option(
     "--interval",
@@ -93,16 +93,20 @@ def check(settings: Settings, file: Path | None) -> None:
     help="Seconds between two looks of Prometheus at the rules.",
 )
 @click.pass_obj
-def prometheus(settings: Settings, file: Path | None, objectives_file: Path | None, interval: float) -> None:
+def prometheus(
+    settings: Settings, file: Path | None, channels_file: Path | None, objectives_file: Path | None, interval: float
+) -> None:
     """Print the rules as a rule file of Prometheus (JSON, which is YAML), and what records the burn rates of objectives.
 
     \b
     Examples:
       monmouth alerts prometheus > rules.json
       monmouth alerts prometheus --rules rules.toml --interval 15
+      monmouth alerts prometheus --channels channels.toml > rules.json
     """
     recording = recording_group(objectives_in_use(settings, objectives_file), max(interval, SLO_SECONDS))
-    written = rule_group(_load(_in_use(settings, settings.ops.rules_file, file)), interval)
+    said = _tables(_in_use(settings, settings.ops.channels_file, channels_file))
+    written = rule_group(_load(_in_use(settings, settings.ops.rules_file, file), said), interval)
     click.echo(json.dumps({"groups": [recording, *written["groups"]]}, indent=2))
 
 
@@ -222,14 +226,14 @@ def _in_use(settings: Settings, said: Path | None, asked: Path | None) -> Path |
     return asked if asked is not None or said is None else settings.path(said)
 
 
-def _load(file: Path | None, channels: Collection[str] = ()) -> list[Rule]:
-    """Of a file, whose rules say whom to tell; those that come with the product are told to all ``channels``."""
+def _load(file: Path | None, channels: Mapping[str, dict[str, Any]] | None = None) -> list[AlertRule]:
+    """Of a file, whose rules say whom to tell; those that come with the product tell ``channels`` by their kind."""
     if file is not None:
         return load_rules(file)
-    return [replace(rule, channels=(*rule.channels, *channels)) for rule in default_rules()]
+    return default_rules({name: str(fields.get("type", "")) for name, fields in (channels or {}).items()})
 
 
-def _channels(said: Mapping[str, dict[str, Any]], rules: list[Rule], poster: Poster) -> dict[str, Channel]:
+def _channels(said: Mapping[str, dict[str, Any]], rules: list[AlertRule], poster: Poster) -> dict[str, Channel]:
     channels: dict[str, Channel] = {LOG: LogChannel()}
     channels |= {name: make_channel(name, fields, poster) for name, fields in said.items()}
     _demand_channels(rules, channels)
@@ -248,7 +252,7 @@ def _tables(file: Path | None) -> dict[str, dict[str, Any]]:
     return said
 
 
-def _demand_channels(rules: list[Rule], channels: Collection[str]) -> None:
+def _demand_channels(rules: list[AlertRule], channels: Collection[str]) -> None:
     if unknown := sorted({name for rule in rules if rule.enabled for name in rule.channels if name not in channels}):
         raise ConfigurationError(f"no channel is called {unknown[0]}", "Name it in the file given with --channels.")
     if silent := sorted(set(channels) - {LOG} - {name for rule in rules if rule.enabled for name in rule.channels}):

@@ -14,7 +14,7 @@ from typing import Any
 from streams.errors import ConfigurationError
 from streams.ops.alerts.channels import make_channel
 from streams.ops.alerts.post import Poster
-from streams.ops.alerts.rules import ALL, SEVERITIES, Rule
+from streams.ops.alerts.rules import ALL, SEVERITIES, AlertRule
 
 AGAIN = {"critical": "1h", "warning": "4h", "info": "1d"}
 """After how long an alert that goes on is told again."""
@@ -23,7 +23,7 @@ SILENT = "log"
 Fields = Mapping[str, Any]
 
 
-def configuration(rules: Sequence[Rule], channels: Mapping[str, Fields]) -> dict[str, Any]:
+def configuration(rules: Sequence[AlertRule], channels: Mapping[str, Fields]) -> dict[str, Any]:
     """For ``amtool check-config``; ``channels``: the tables of the channels' file. Raises ConfigurationError."""
     used = sorted({name for rule in rules if rule.enabled for name in rule.channels})
     for name in set(used) - {SILENT}:
@@ -55,7 +55,7 @@ def _route(name: str) -> dict[str, Any]:
     }
 
 
-def _inhibits(rule: Rule) -> list[dict[str, Any]]:
+def _inhibits(rule: AlertRule) -> list[dict[str, Any]]:
     others = [f'alertname!="{rule.name}"'] if ALL in rule.mutes else [f'alertname=~"{"|".join(rule.mutes)}"']
     return [
         {"source_matchers": [f'alertname="{rule.name}"'], "target_matchers": others, "equal": ["job", "instance", "objective"]}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from streams.ops.alerts.evaluate import holding
 from streams.ops.alerts.expression import QUANTILES, Binary, Call, Metric, Node, metrics_of
 from streams.ops.alerts.life import Alerts, Event
-from streams.ops.alerts.rules import ALL, Rule, longest_window
+from streams.ops.alerts.rules import ALL, AlertRule, longest_window
 from streams.ops.alerts.series import Labels, Sample, Series
 
 PLACE = ("instance", "target", "objective")
@@ -21,7 +21,7 @@ PLACE = ("instance", "target", "objective")
 class Judge:
     """``interval``: seconds between two samples of a series."""
 
-    def __init__(self, rules: Sequence[Rule], interval: float) -> None:
+    def __init__(self, rules: Sequence[AlertRule], interval: float) -> None:
         on = [rule for rule in rules if rule.enabled]
         self._muters = {rule.name: muters_of(rule, on) for rule in on}
         self.rules = sorted(on, key=lambda rule: bool(self._muters[rule.name]))  # a rule is looked at after those that mute it
@@ -55,7 +55,7 @@ class Judge:
         self._refusals = counts
         return grown
 
-    def _told(self, rule: Rule, now: float) -> list[Event]:
+    def _told(self, rule: AlertRule, now: float) -> list[Event]:
         muting = [self.alerts.fires(name) for name in self._muters[rule.name]]
         places = {place_of(labels) for found in muting for labels in found}
         return self.alerts.step(
@@ -66,13 +66,13 @@ class Judge:
             lambda labels: self._gone(rule, labels, now),
         )
 
-    def _gone(self, rule: Rule, labels: Labels, now: float) -> bool:
+    def _gone(self, rule: AlertRule, labels: Labels, now: float) -> bool:
         """Whether nothing that a rule looks at is measured any more of what an alert is about."""
         metrics = list(metrics_of(rule.expression))
         return bool(metrics) and not any(self._series.measured(metric, labels, now) for metric in metrics)
 
 
-def muters_of(rule: Rule, rules: Sequence[Rule]) -> list[str]:
+def muters_of(rule: AlertRule, rules: Sequence[AlertRule]) -> list[str]:
     """Names of the rules that mute one."""
     return [other.name for other in rules if other.name != rule.name and {ALL, rule.name} & set(other.mutes)]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from streams.ops.alerts.evaluate import Vector
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import Labels
 
 MOST_ALERTS = 10_000
@@ -28,7 +28,7 @@ class Event:
     ``gone``: it is over because its series is no longer measured, as when its process was killed; ``value`` is the last one.
     """
 
-    rule: Rule
+    rule: AlertRule
     labels: Labels
     state: str
     value: float
@@ -82,7 +82,7 @@ class Alerts:
 
     def step(
         self,
-        rule: Rule,
+        rule: AlertRule,
         holds: Vector,
         now: float,
         muted: Callable[[Labels], bool] = _nowhere,
@@ -93,10 +93,10 @@ class Alerts:
 
     def recover(
         self,
-        rules: Mapping[str, Rule],
+        rules: Mapping[str, AlertRule],
         told: Mapping[tuple[str, Labels], float],
         now: float,
-        gone: Callable[[Rule, Labels], bool] = lambda *_: False,
+        gone: Callable[[AlertRule, Labels], bool] = lambda *_: False,
     ) -> list[Event]:
         """Takes over from a former one; what others are to be told. ``told``: all that fires as they know it, with its value.
 
@@ -115,7 +115,7 @@ class Alerts:
                 events.append(Event(rules[name], labels, "resolved", value, now, now, gone(rules[name], labels)))
         return events
 
-    def _raised(self, rule: Rule, holds: Vector, now: float, muted: Callable[[Labels], bool]) -> Iterator[Event]:
+    def _raised(self, rule: AlertRule, holds: Vector, now: float, muted: Callable[[Labels], bool]) -> Iterator[Event]:
         for labels, value in holds.items():
             key = rule.name, labels
             alert = self._alerts.get(key)
@@ -134,7 +134,7 @@ class Alerts:
             self._told[key] = now
             yield Event(rule, labels, "firing", value, alert.since, now)
 
-    def _resolved(self, rule: Rule, holds: Vector, now: float, gone: Callable[[Labels], bool]) -> Iterator[Event]:
+    def _resolved(self, rule: AlertRule, holds: Vector, now: float, gone: Callable[[Labels], bool]) -> Iterator[Event]:
         over = [key for key in self._alerts if key[0] == rule.name and key[1] not in holds]
         for key in over:
             alert = self._alerts.pop(key)

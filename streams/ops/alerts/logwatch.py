@@ -25,7 +25,7 @@ from streams.ops.alerts.metrics import decided
 from streams.ops.alerts.metrics_log import THIN, MetricsLog, Timed
 from streams.ops.alerts.processes import Processes
 from streams.ops.alerts.records import labels_of, record_of
-from streams.ops.alerts.rules import Rule, longest_window
+from streams.ops.alerts.rules import AlertRule, longest_window
 from streams.ops.alerts.series import Sample
 from streams.ops.alerts.teller import GROUP, Former, Teller
 from streams.ops.alerts.watch import REST, SHORTEST
@@ -72,7 +72,7 @@ class LogWatch:
     ``complaint``: why it does not watch now; empty if it does.
     """
 
-    def __init__(self, rules: Sequence[Rule], channels: Mapping[str, Channel], settings: Settings) -> None:
+    def __init__(self, rules: Sequence[AlertRule], channels: Mapping[str, Channel], settings: Settings) -> None:
         self._on = [rule for rule in rules if rule.enabled]
         self._rules = {rule.name: rule for rule in self._on}
         self._interval = settings.ops.interval_seconds
@@ -207,7 +207,7 @@ class _Look:
         """Samples that are no process's."""
         self._judge.take(sample for sample in samples if sample.name in self._judge.wanted)
 
-    def recover(self, former: Former, rules: Mapping[str, Rule]) -> tuple[list[Event], list[AlertRecord]]:
+    def recover(self, former: Former, rules: Mapping[str, AlertRule]) -> tuple[list[Event], list[AlertRecord]]:
         """What is to be told after a former watch, and the alerts of rules that are no more, which are over."""
         now = self._clock.now()
         self._judge.step(now)

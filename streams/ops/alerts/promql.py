@@ -20,7 +20,7 @@ from streams.ops.alerts.expression import (
     Node,
     Number,
 )
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import UP
 
 JOBS = ".*monmouth.*"
@@ -40,7 +40,7 @@ def promql(node: Node) -> str:
             return _binary(sign, left, right)
 
 
-def rule_group(rules: Sequence[Rule], interval: float) -> dict[str, Any]:
+def rule_group(rules: Sequence[AlertRule], interval: float) -> dict[str, Any]:
     """The rule file (as YAML or JSON, which is YAML) for ``promtool check rules``; ``interval``: seconds between two looks.
 
     The label ``channels`` is what Alertmanager's routes go by.

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from streams.ops.alerts.life import GONE, Event
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import Labels
 from streams.ops.reports import AlertRecord
 
@@ -28,7 +28,7 @@ def record_of(event: Event) -> AlertRecord:
     )
 
 
-def event_of(record: AlertRecord, rules: Mapping[str, Rule]) -> Event | None:
+def event_of(record: AlertRecord, rules: Mapping[str, AlertRule]) -> Event | None:
     """What to tell of a record; None if its rule is no more."""
     rule = rules.get(record.rule)
     at = record.at_ms / 1000

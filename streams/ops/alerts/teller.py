@@ -22,7 +22,7 @@ from streams.cluster.refusals import explained
 from streams.ops.alerts.channels import Channel
 from streams.ops.alerts.delivery import LONGEST, Delivery
 from streams.ops.alerts.records import event_of
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 from streams.ops.reports import AlertRecord
 from streams.outage import Outage
 from streams.ports.log import LogError
@@ -48,7 +48,7 @@ class Former:
 class Teller:
     """One channel's."""
 
-    def __init__(self, kafka: KafkaSettings, name: str, channel: Channel, rules: Mapping[str, Rule]) -> None:
+    def __init__(self, kafka: KafkaSettings, name: str, channel: Channel, rules: Mapping[str, AlertRule]) -> None:
         self._kafka = kafka
         self._name = name
         self._outage = Outage(_log, f"channel {name}")

@@ -21,7 +21,7 @@ from streams.ops.alerts.lanes import Lanes
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.metrics import decided
 from streams.ops.alerts.page import PageReader
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import UP, Sample
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Watch:
     """``channels``: by the names that rules use."""
 
     def __init__(
-        self, rules: Sequence[Rule], targets: Sequence[str], channels: Mapping[str, Channel], *, interval: float = 0.5
+        self, rules: Sequence[AlertRule], targets: Sequence[str], channels: Mapping[str, Channel], *, interval: float = 0.5
     ) -> None:
         self._judge = Judge(rules, interval)
         self._targets = targets

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from infra.grafana.panels import DASHBOARDS, Dashboard
+from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.promql import rule_group
-from streams.ops.alerts.rules import default_rules
 from streams.ops.slo.objectives import default_objectives
 from streams.ops.slo.promql import recording_group
 from tests.conftest import ROOT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 
 from streams.ops.alerts.alertmanager import configuration
+from streams.ops.alerts.defaults import DEFAULTS
 from streams.ops.alerts.promql import rule_group
-from streams.ops.alerts.rules import DEFAULTS, Rule, rules_of
+from streams.ops.alerts.rules import AlertRule, rules_of
 from tests.exporter import Exporter, exporting
 from tests.monitoring import Prometheus, alertmanager, prometheus, until
 
@@ -71,8 +73,8 @@ def hook() -> Iterator[Hook]:
     found.server.server_close()
 
 
-def rules() -> list[Rule]:
-    return rules_of(DEFAULTS.replace("[[rule]]\n", '[[rule]]\nchannels = ["hook"]\n') + OWN, "here")
+def rules() -> list[AlertRule]:
+    return rules_of(re.sub(r"channels = \[.*\]", 'channels = ["hook"]', DEFAULTS) + OWN, "here")
 
 
 def test_rules_and_routes_do_in_both_servers_what_they_say(tmp_path: Path, hook: Hook) -> None:

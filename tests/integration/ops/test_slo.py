@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaProducer
 from click.testing import CliRunner
 
 from streams.cli.slo import slo
+from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.logwatch import LogWatch
-from streams.ops.alerts.rules import default_rules
 from streams.ops.reports import MetricReport, MetricSample, Window
 from streams.ops.slo.minutes import MINUTE_MS
 from streams.settings import Settings

@@ -65,11 +65,13 @@ def test_alertmanager_gets_a_configuration(tmp_path: Path) -> None:
     assert isinstance(refused.exception, ConfigurationError)
 
 
-def test_the_rules_that_come_with_it_are_told_on_every_channel(tmp_path: Path) -> None:
+def test_the_rules_that_come_with_it_are_told_on_the_channels_that_are_there(tmp_path: Path) -> None:
     file = tmp_path / "channels.toml"
     file.write_text('[pager]\ntype = "webhook"\nurl = "http://127.0.0.1:9/"\n')
     found = json.loads(run("alertmanager", "--channels", str(file)).output)
     assert [receiver["name"] for receiver in found["receivers"]] == ["log", "pager"]
+    labelled = json.loads(run("prometheus", "--channels", str(file)).output)["groups"][1]["rules"]
+    assert {rule["labels"]["channels"] for rule in labelled} == {",log,pager,"}
     (tmp_path / "rules.toml").write_text(RULES.replace('"pager"', '"log"'))
     refused = run("alertmanager", "--rules", str(tmp_path / "rules.toml"), "--channels", str(file))
     assert isinstance(refused.exception, ConfigurationError)

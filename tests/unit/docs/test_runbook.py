@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from streams.ops.alerts.defaults import RUNBOOK, default_rules
 from streams.ops.alerts.promql import rule_group
-from streams.ops.alerts.rules import RUNBOOK, default_rules
 from tests.conftest import ROOT
 
 PAGE = (ROOT / RUNBOOK).read_text()

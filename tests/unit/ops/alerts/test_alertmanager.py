@@ -11,8 +11,9 @@ import pytest
 
 from streams.errors import ConfigurationError
 from streams.ops.alerts.alertmanager import configuration
+from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.promql import rule_group
-from streams.ops.alerts.rules import default_rules, rules_of
+from streams.ops.alerts.rules import rules_of
 from tests.monitoring import program
 
 RULES = """

@@ -18,13 +18,12 @@ from aiohttp import web
 from streams.errors import ConfigurationError, may_pass
 from streams.ops.alerts.channels import Channel, LogChannel, PagerDuty, Slack, Webhook, make_channel
 from streams.ops.alerts.errors import ChannelError, RefusedEventError
-from streams.ops.alerts.expression import parse
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.post import Poster, seconds_asked
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 from tests.certificates import Authority
 
-RULE = Rule("Slow", "a > 1", parse("a > 1"), severity="critical", description="Too <slow> & so on")
+RULE = AlertRule("Slow", "a > 1", severity="critical", description="Too <slow> & so on")
 FIRING = Event(RULE, (("target", "x"),), "firing", 2.5, 100.0, 101.0)
 RESOLVED = Event(RULE, (("target", "x"),), "resolved", 2.5, 100.0, 160.0)
 

@@ -8,12 +8,11 @@ import pytest
 
 from streams.ops.alerts.delivery import LONGEST, LONGEST_ASKED, TRIES, Delivery
 from streams.ops.alerts.errors import ChannelError, RefusedEventError
-from streams.ops.alerts.expression import parse
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.metrics import TELLING, TOLD
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 
-RULE = Rule("R", "a > 1", parse("a > 1"), severity="critical", channels=("c",))
+RULE = AlertRule("R", "a > 1", severity="critical", channels=("c",))
 EVENT = Event(RULE, (), "firing", 2.0, 0.0, 1.0)
 
 

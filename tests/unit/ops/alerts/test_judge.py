@@ -6,10 +6,11 @@ import pytest
 
 from streams.metrics import REGISTRY
 from streams.ops.alerts import life, series
+from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.judge import Judge
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.metrics import decided
-from streams.ops.alerts.rules import default_rules, rules_of
+from streams.ops.alerts.rules import rules_of
 from streams.ops.alerts.series import STALE, Sample
 
 RULES = """

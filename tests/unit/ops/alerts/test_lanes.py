@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from streams.ops.alerts.expression import parse
 from streams.ops.alerts.lanes import MOST_WAITING, Lanes
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.metrics import FIRED, FIRING, TOLD, decided
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 
-RULE = Rule("R", "a > 1", parse("a > 1"), severity="critical", channels=("c",))
+RULE = AlertRule("R", "a > 1", severity="critical", channels=("c",))
 EVENT = Event(RULE, (), "firing", 2.0, 0.0, 1.0)
 
 

@@ -7,16 +7,15 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.ops.alerts.expression import parse
 from streams.ops.alerts.life import Alerts, Event
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 
 X, Y = (("l", "x"),), (("l", "y"),)
 HOLDS = {X: 5.0}
 
 
-def rule(hold: float = 0.0, cooldown: float = 0.0) -> Rule:
-    return Rule("R", "a > 1", parse("a > 1"), hold=hold, cooldown=cooldown)
+def rule(hold: float = 0.0, cooldown: float = 0.0) -> AlertRule:
+    return AlertRule("R", "a > 1", hold=hold, cooldown=cooldown)
 
 
 def states(events: list[Event]) -> list[tuple[str, object]]:
@@ -70,7 +69,7 @@ def test_what_goes_on_after_the_cooldown_is_told_then() -> None:
 
 def test_two_rules_do_not_meet() -> None:
     alerts = Alerts()
-    other = Rule("S", "a > 1", parse("a > 1"))
+    other = AlertRule("S", "a > 1")
     alerts.step(rule(), HOLDS, 0)
     assert alerts.step(other, {}, 1) == []
     assert alerts.firing() == 1

@@ -17,13 +17,12 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from infra.broker.ports import free_port
 from streams.errors import may_pass
 from streams.ops.alerts.errors import ChannelError, RefusedEventError
-from streams.ops.alerts.expression import parse
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.mail import Email
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 from tests.certificates import Authority
 
-RULE = Rule("Slow", "a > 1", parse("a > 1"), severity="critical", description="Too <slow> & so on")
+RULE = AlertRule("Slow", "a > 1", severity="critical", description="Too <slow> & so on")
 FIRING = Event(RULE, (("target", "x"),), "firing", 2.5, 100.0, 101.0)
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH")  # it does not see TLS that was there before it
 BOTH = ("a@example.org", "b@example.org")

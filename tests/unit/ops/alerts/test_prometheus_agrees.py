@@ -14,23 +14,24 @@ from typing import Any
 
 import pytest
 
+from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.expression import PREFIX
 from streams.ops.alerts.judge import Judge
 from streams.ops.alerts.promql import rule_group
-from streams.ops.alerts.rules import Rule, default_rules, rules_of
+from streams.ops.alerts.rules import AlertRule, rules_of
 from streams.ops.alerts.series import UP, Labels, Sample
 from tests.monitoring import program
 
 STEP = 5
 """Seconds between two samples, and between two looks."""
-LONG = 24
-"""Samples of a case: two minutes."""
+LONG = 36
+"""Samples of a case: three minutes."""
 JOB = {"job": "monmouth", "instance": "a:1"}
 
 
 @dataclass(frozen=True)
 class Case:
-    """``series``: from name and labels to values, of which the last goes on. ``fires``: somewhere in the two minutes."""
+    """``series``: from name and labels to values, of which the last goes on. ``fires``: somewhere in the three minutes."""
 
     rule: str
     series: dict[str, list[float]]
@@ -60,12 +61,27 @@ def latency(fast: float, slow: float) -> dict[str, list[float]]:
     }
 
 
+def burst(looks: int) -> dict[str, list[float]]:
+    """Slow answers at first, then fast ones alone, and many."""
+    slow = [2.0 * min(at, looks) for at in range(LONG)]
+    return {
+        name: [
+            value * (1 if at <= looks else 10) + (0 if "100.0" in name or "50.0" in name else slow[at])
+            for at, value in enumerate(values)
+        ]
+        for name, values in latency(8, 0).items()
+    }
+
+
 CASES = [
     Case("TargetDown", {"up": steps(1, 1, 1, 0)}),
     Case("TargetDown", {"up": steps(1)}, fires=False),
     Case("HighLatency", latency(8, 2)),
     Case("HighLatency", latency(99, 1), fires=False),
     Case("HighLatency", latency(0, 0), fires=False),
+    Case("LatencyStaysHigh", latency(8, 2)),
+    Case("LatencyStaysHigh", latency(99, 1), fires=False),
+    Case("LatencyStaysHigh", burst(looks=4), fires=False),
     Case("ComponentFailed", {'monmouth_component_failed{component="cassandra"}': steps(0, 1, 1)}),
     Case("ComponentFailed", {'monmouth_component_failed{component="cassandra"}': steps(0, 1, 0)}, fires=False),
     Case("SystemHealthDegraded", {"monmouth_system_health_score": steps(1, 1, 0.5)}),
@@ -75,7 +91,10 @@ CASES = [
     Case("HighErrorRate", answers(grow(95), grow(5)), fires=False),
     Case("HighErrorRate", answers(grow(0), grow(0)), fires=False),
     Case("HighErrorRate", answers(steps(0, 1, 2, 3), steps(0, 0, 0, 1)), fires=False),
-    Case("HighErrorRate", answers([*grow(8)[:5], *grow(8)[:19]], [*grow(2)[:5], *grow(2)[:19]])),
+    Case("HighErrorRate", answers([*grow(8)[:5], *grow(8)[:31]], [*grow(2)[:5], *grow(2)[:31]])),
+    Case("ErrorRateCritical", answers(grow(94), grow(6))),
+    Case("ErrorRateCritical", answers(grow(96), grow(4)), fires=False),
+    Case("ErrorRateCritical", answers(steps(0, 1, 2, 3), steps(0, 0, 0, 1)), fires=False),
     Case("AvailabilityLow", answers(grow(98), grow(2))),
     Case("AvailabilityLow", answers(grow(995), grow(5)), fires=False),
     Case("AvailabilityLow", answers(steps(0, 1, 2, 3), steps(0, 0, 0, 1)), fires=False),
@@ -104,6 +123,8 @@ CASES = [
     Case("DeadLetters", {'monmouth_runtime_dead_letters_total{agent="intent"}': steps(5)}, fires=False),
     Case("DiskFillsUp", {"monmouth_disk_usage_percent": steps(89, 91)}),
     Case("DiskFillsUp", {"monmouth_disk_usage_percent": steps(90)}, fires=False),
+    Case("AlertsNotTold", {'monmouth_alerts_told_total{channel="hook",outcome="refused"}': steps(0, 0, 1)}),
+    Case("AlertsNotTold", {'monmouth_alerts_told_total{channel="hook",outcome="taken"}': grow(1)}, fires=False),
 ]
 FORMS = """
 [[rule]]
@@ -139,7 +160,7 @@ def labels_of(series: str) -> tuple[str, dict[str, str]]:
     return name, {key: value.strip('"') for key, value in pairs}
 
 
-def fires_in_the_watch(rules: list[Rule], series: dict[str, list[float]]) -> list[dict[str, list[Labels]]]:
+def fires_in_the_watch(rules: list[AlertRule], series: dict[str, list[float]]) -> list[dict[str, list[Labels]]]:
     """What fires at each look, by rule."""
     judge, found = Judge(rules, STEP), []
     for at in range(LONG):
@@ -152,7 +173,7 @@ def fires_in_the_watch(rules: list[Rule], series: dict[str, list[float]]) -> lis
     return found
 
 
-def expected(rule: Rule, group: dict[str, Any], found: list[dict[str, list[Labels]]]) -> list[dict[str, Any]]:
+def expected(rule: AlertRule, group: dict[str, Any], found: list[dict[str, list[Labels]]]) -> list[dict[str, Any]]:
     (written,) = (each for each in group["groups"][0]["rules"] if each["alert"] == rule.name)
     return [
         {
@@ -176,7 +197,7 @@ def written(series: dict[str, list[float]]) -> list[dict[str, str]]:
     return rows
 
 
-def judged(folder: Path, rules: list[Rule], tests: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
+def judged(folder: Path, rules: list[AlertRule], tests: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
     (folder / "rules.json").write_text(json.dumps(rule_group(rules, STEP)))
     said = {"rule_files": ["rules.json"], "evaluation_interval": f"{STEP}s", "tests": tests}
     (folder / "tests.json").write_text(json.dumps(said))
@@ -221,7 +242,7 @@ def test_names_are_those_of_the_products_metrics() -> None:
 
 
 @pytest.mark.parametrize("rule", default_rules(), ids=lambda rule: rule.name)
-def test_promtool_takes_each_rule(rule: Rule, tmp_path: Path) -> None:
+def test_promtool_takes_each_rule(rule: AlertRule, tmp_path: Path) -> None:
     (tmp_path / "rules.json").write_text(json.dumps(rule_group([rule], STEP)))
     answer = subprocess.run([program("promtool"), "check", "rules", tmp_path / "rules.json"], capture_output=True, check=False)
     assert answer.returncode == 0, answer.stdout

@@ -7,14 +7,13 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.ops.alerts.expression import parse
 from streams.ops.alerts.life import Alerts, Event
 from streams.ops.alerts.records import event_of, labels_of, record_of
-from streams.ops.alerts.rules import Rule
+from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import Labels
 
 X, Y = (("l", "x"),), (("l", "y"),)
-RULE = Rule("R", "a > 1", parse("a > 1"), cooldown=0.0)
+RULE = AlertRule("R", "a > 1", cooldown=0.0)
 RULES = {"R": RULE}
 
 

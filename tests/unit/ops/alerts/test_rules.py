@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from streams.errors import ConfigurationError
+from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.promql import rule_group
-from streams.ops.alerts.rules import default_rules, load_rules, longest_window, rules_of
+from streams.ops.alerts.rules import load_rules, longest_window, rules_of
 
 GOOD = """
 [[rule]]

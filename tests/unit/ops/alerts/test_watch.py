@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from streams.ops.alerts.errors import ChannelError
 from streams.ops.alerts.life import Event
-from streams.ops.alerts.rules import Rule, rules_of
+from streams.ops.alerts.rules import AlertRule, rules_of
 from streams.ops.alerts.watch import Watch
 
 RULES = """
@@ -52,7 +52,7 @@ class Process:
 
 
 @asynccontextmanager
-async def watched(process: Process, channel: Told, rules: list[Rule]) -> AsyncIterator[None]:
+async def watched(process: Process, channel: Told, rules: list[AlertRule]) -> AsyncIterator[None]:
     app = web.Application()
     app.router.add_get("/metrics", process.metrics)
     runner = web.AppRunner(app)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.promql import rule_group
-from streams.ops.alerts.rules import default_rules
 from streams.ops.slo.budget import WINDOWS, Burn, Count, Ledger
 from streams.ops.slo.minutes import HALF_MS, MINUTE_MS, MINUTES, Half
 from streams.ops.slo.objectives import default_objectives, objectives_of
