@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from streams.cli.asking import gateway_client, gateway_option, json_option, print_json, when
+from streams.cli.asking import TimeType, gateway_client, gateway_option, json_option, print_json, when
 from streams.serving.graph.client import Graph
 from streams.serving.wire import Answer
 from streams.settings import Settings
 
 A = TypeVar("A", bound=Answer)
+F = TypeVar("F", bound=Callable[..., Any])
 
-as_of_option = click.option("--as-of", metavar="BLOCK", type=click.IntRange(min=0), help="As it was at this height.")
+
+def as_of_options(command: F) -> F:
+    """The moment of a question, ``as_of_block`` and ``as_of_time``."""
+    for option in (
+        click.option("--as-of-time", metavar="TIME", type=TimeType(), help="As it was at this time of blocks."),
+        click.option(
+            "--as-of-block", "--as-of", "as_of_block", metavar="N", type=click.IntRange(min=0), help="As it was at this height."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 limit_option = click.option(
     "-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 200), help="Most nodes to show."
 )
@@ -30,7 +43,7 @@ def graph() -> None:
     Examples:
       monmouth graph neighbours 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --depth 2
       monmouth graph profile 0x7099... --json
-      monmouth graph path 0x7099... 0x3c44... --as-of 1200
+      monmouth graph path 0x7099... 0x3c44... --as-of-block 1200
       monmouth graph top --seed 0x7099...            trust as it spreads from there
     """
 
@@ -53,12 +66,19 @@ def _print(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     "--depth", default=1, show_default=True, type=click.IntRange(1, 3), help="Most edges between NODE and a node shown."
 )
 @limit_option
-@as_of_option
+@as_of_options
 @gateway_option
 @json_option
 @click.pass_obj
 def neighbours(  # noqa: PLR0917  (click passes options by name)
-    settings: Settings, node: str, depth: int, limit: int, as_of: int | None, url: str | None, as_json: bool
+    settings: Settings,
+    /,
+    node: str,
+    depth: int,
+    limit: int,
+    url: str | None,
+    as_json: bool,
+    **moment: Any,
 ) -> None:
     """List the nodes around NODE, nearest and strongest first.
 
@@ -66,7 +86,11 @@ def neighbours(  # noqa: PLR0917  (click passes options by name)
     Example:
       monmouth graph neighbours 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --depth 2 -n 50
     """
-    found = _ask(settings, url, lambda graph: graph.neighbours(node, depth=depth, limit=limit, as_of_block=as_of))
+    found = _ask(
+        settings,
+        url,
+        lambda graph: graph.neighbours(node, depth=depth, limit=limit, **moment),
+    )
     if as_json:
         print_json(found)
         return
@@ -79,20 +103,18 @@ def neighbours(  # noqa: PLR0917  (click passes options by name)
 @graph.command()
 @click.argument("node")
 @click.argument("other")
-@as_of_option
+@as_of_options
 @gateway_option
 @json_option
 @click.pass_obj
-def path(  # noqa: PLR0917  (click passes options by name)
-    settings: Settings, node: str, other: str, as_of: int | None, url: str | None, as_json: bool
-) -> None:
+def path(settings: Settings, /, node: str, other: str, url: str | None, as_json: bool, **moment: Any) -> None:
     """Show the strongest way from NODE to OTHER, and what OTHER is to NODE.
 
     \b
     Example:
-      monmouth graph path 0x7099... 0x3c44... --as-of 1200
+      monmouth graph path 0x7099... 0x3c44... --as-of-block 1200
     """
-    found = _ask(settings, url, lambda graph: graph.path(node, other, as_of_block=as_of))
+    found = _ask(settings, url, lambda graph: graph.path(node, other, **moment))
     if as_json:
         print_json(found)
         return
@@ -103,18 +125,18 @@ def path(  # noqa: PLR0917  (click passes options by name)
 
 @graph.command()
 @click.argument("agent")
-@as_of_option
+@as_of_options
 @gateway_option
 @json_option
 @click.pass_obj
-def profile(settings: Settings, agent: str, as_of: int | None, url: str | None, as_json: bool) -> None:
+def profile(settings: Settings, /, agent: str, url: str | None, as_json: bool, **moment: Any) -> None:
     """Show AGENT's reputation, counts and identities.
 
     \b
     Example:
       monmouth graph profile 0x7099... --json
     """
-    found = _ask(settings, url, lambda graph: graph.profile(agent, as_of_block=as_of))
+    found = _ask(settings, url, lambda graph: graph.profile(agent, **moment))
     if as_json:
         print_json(found)
         return
@@ -131,12 +153,18 @@ def profile(settings: Settings, agent: str, as_of: int | None, url: str | None, 
 @graph.command()
 @click.option("--seed", "seeds", multiple=True, help="An address to trust; repeat it. Without: PageRank.")
 @limit_option
-@as_of_option
+@as_of_options
 @gateway_option
 @json_option
 @click.pass_obj
-def top(  # noqa: PLR0917  (click passes options by name)
-    settings: Settings, seeds: tuple[str, ...], limit: int, as_of: int | None, url: str | None, as_json: bool
+def top(
+    settings: Settings,
+    /,
+    seeds: tuple[str, ...],
+    limit: int,
+    url: str | None,
+    as_json: bool,
+    **moment: Any,
 ) -> None:
     """List the nodes that rank highest, by trust from seeds or by PageRank.
 
@@ -145,7 +173,7 @@ def top(  # noqa: PLR0917  (click passes options by name)
       monmouth graph top
       monmouth graph top --seed 0x7099... --seed 0x3c44...
     """
-    found = _ask(settings, url, lambda graph: graph.top(seeds=seeds, limit=limit, as_of_block=as_of))
+    found = _ask(settings, url, lambda graph: graph.top(seeds=seeds, limit=limit, **moment))
     if as_json:
         print_json(found)
         return

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from rich.console import Console
 from rich.text import Text
 
 from streams.cli.answers import show_item, show_memories, show_memory
-from streams.cli.asking import gateway_client, gateway_option, json_option, print_json
+from streams.cli.asking import gateway_client, gateway_option, json_option, moment_options, print_json
 from streams.cli.options import limit_option, max_results_option, max_tokens_option, min_similarity_option
 from streams.settings import Settings
 
@@ -30,11 +32,13 @@ def shared() -> None:
 @max_results_option
 @min_similarity_option
 @max_tokens_option
+@moment_options
 @gateway_option
 @json_option
 @click.pass_obj
 def query(  # noqa: PLR0917  (click passes options by name)
     settings: Settings,
+    /,
     agent: str,
     text: str,
     owners: tuple[str, ...],
@@ -43,6 +47,7 @@ def query(  # noqa: PLR0917  (click passes options by name)
     max_tokens: int | None,
     url: str | None,
     as_json: bool,
+    **moment: Any,
 ) -> None:
     """Ask in words for memories of AGENT and of those that let it read; each is shown with its owner.
 
@@ -53,7 +58,7 @@ def query(  # noqa: PLR0917  (click passes options by name)
     """
     with gateway_client(settings, url) as client:
         found = client.query_shared(
-            agent, text, owners or None, max_results, min_similarity=min_similarity, max_tokens=max_tokens
+            agent, text, owners or None, max_results, min_similarity=min_similarity, max_tokens=max_tokens, **moment
         )
     if as_json:
         print_json(found)
@@ -74,20 +79,29 @@ def query(  # noqa: PLR0917  (click passes options by name)
 @click.argument("owner")
 @click.option("--tag", "tags", multiple=True, help="Repeat for several.")
 @limit_option
+@moment_options
 @gateway_option
 @json_option
 @click.pass_obj
 def list_shared(  # noqa: PLR0917  (click passes options by name)
-    settings: Settings, agent: str, owner: str, tags: tuple[str, ...], limit: int, url: str | None, as_json: bool
+    settings: Settings,
+    /,
+    agent: str,
+    owner: str,
+    tags: tuple[str, ...],
+    limit: int,
+    url: str | None,
+    as_json: bool,
+    **moment: Any,
 ) -> None:
     """Memories of OWNER that AGENT may read, newest first.
 
     \b
     Example:
-      monmouth shared list 0x3c44... 0x7099... --tag team
+      monmouth shared list 0x3c44... 0x7099... --tag team --as-of-block 1200
     """
     with gateway_client(settings, url) as client:
-        found = client.shared_memories(agent, owner, tags=tags, limit=limit)
+        found = client.shared_memories(agent, owner, tags=tags, limit=limit, **moment)
     if as_json:
         print_json(found)
     else:
@@ -98,11 +112,12 @@ def list_shared(  # noqa: PLR0917  (click passes options by name)
 @click.argument("agent")
 @click.argument("owner")
 @click.argument("memory_id")
+@moment_options
 @gateway_option
 @json_option
 @click.pass_obj
 def get_shared(  # noqa: PLR0917  (click passes options by name)
-    settings: Settings, agent: str, owner: str, memory_id: str, url: str | None, as_json: bool
+    settings: Settings, /, agent: str, owner: str, memory_id: str, url: str | None, as_json: bool, **moment: Any
 ) -> None:
     """One memory of OWNER that AGENT may read.
 
@@ -111,7 +126,7 @@ def get_shared(  # noqa: PLR0917  (click passes options by name)
       monmouth shared get 0x3c44... 0x7099... 0x5ca1...
     """
     with gateway_client(settings, url) as client:
-        found = client.shared_memory(agent, owner, memory_id)
+        found = client.shared_memory(agent, owner, memory_id, **moment)
     if as_json:
         print_json(found)
     else:

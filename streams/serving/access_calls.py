@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack
 from urllib.parse import quote
 
 import orjson
@@ -15,7 +15,7 @@ from schemas.records import MemoryCommand, MemoryType
 from streams.identity.binding import Account, Place
 from streams.identity.bls import SecretKey
 from streams.serving.addresses import to_hex
-from streams.serving.calls import Call, Name
+from streams.serving.calls import Call, Name, Then
 from streams.serving.wire import Context, MemoryList, MemoryView, Receipt
 from streams.serving.wire.access import AccessReceipt, Challenge, GrantList, KeyView, Right, Token
 from streams.serving.wire.shared import SharedContext
@@ -102,19 +102,21 @@ def revoke_grant(agent: Name, grantee: Name, namespace: str = "", *, wait: float
     return Call("DELETE", _agent(agent, "grants"), AccessReceipt, params)
 
 
-def shared_memories(agent: Name, owner: Name, *, tags: Iterable[str] = (), limit: int = 100) -> Call[MemoryList]:
+def shared_memories(
+    agent: Name, owner: Name, *, tags: Iterable[str] = (), limit: int = 100, **when: Unpack[Then]
+) -> Call[MemoryList]:
     """Memories that ``owner`` shares with ``agent``."""
-    return Call("GET", _shared(agent, owner, "memories"), MemoryList, {"tag": list(tags), "limit": limit})
+    return Call("GET", _shared(agent, owner, "memories"), MemoryList, {"tag": list(tags), "limit": limit, **when})
 
 
-def shared_memory(agent: Name, owner: Name, memory_id: Name) -> Call[MemoryView]:
+def shared_memory(agent: Name, owner: Name, memory_id: Name, **when: Unpack[Then]) -> Call[MemoryView]:
     """One of them."""
-    return Call("GET", _shared(agent, owner, f"memories/{quote(_text(memory_id), safe='')}"), MemoryView)
+    return Call("GET", _shared(agent, owner, f"memories/{quote(_text(memory_id), safe='')}"), MemoryView, {**when})
 
 
 def shared_query(agent: Name, owner: Name, query: str, max_results: int = 10, **more: Any) -> Call[Context]:
     """The nearest of them."""
-    body = {"query": query, "max_results": max_results, **more}
+    body = {"query": query, "max_results": max_results, **_given(more)}
     return Call("POST", _shared(agent, owner, "query"), Context, body=orjson.dumps(body))
 
 
@@ -123,8 +125,12 @@ def query_shared(
 ) -> Call[SharedContext]:
     """The nearest of all that ``agent`` may read."""
     named = None if owners is None else [_text(owner) for owner in owners]
-    body = {"query": query, "owners": named, "max_results": max_results, **more}
+    body = {"query": query, "owners": named, "max_results": max_results, **_given(more)}
     return Call("POST", _agent(agent, "shared/query"), SharedContext, body=orjson.dumps(body))
+
+
+def _given(more: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in more.items() if value is not None}
 
 
 def shared_store(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from schemas.records import MemoryCommand
 from streams.identity.binding import Account, Place
 from streams.identity.bls import SecretKey
 from streams.serving import access_calls as calls
-from streams.serving.calls import Call, Name
+from streams.serving.calls import Call, Name, Then
 from streams.serving.wire import Answer, Context, MemoryList, MemoryView, Receipt
 from streams.serving.wire.access import AccessReceipt, Challenge, GrantList, KeyView, Right, Token
 from streams.serving.wire.shared import SharedContext
@@ -73,15 +73,15 @@ class AccessMethods:
         return self._send(calls.revoke_grant(agent, grantee, namespace, **more))
 
     def shared_memories(self, agent: Name, owner: Name, **wanted: Any) -> MemoryList:
-        """Memories that ``owner`` lets ``agent`` read, newest first. ``tags, limit``."""
+        """Memories that ``owner`` lets ``agent`` read, newest first. ``tags, limit``, and the moment of a read (``Then``)."""
         return self._send(calls.shared_memories(agent, owner, **wanted))
 
-    def shared_memory(self, agent: Name, owner: Name, memory_id: Name) -> MemoryView:
+    def shared_memory(self, agent: Name, owner: Name, memory_id: Name, **when: Unpack[Then]) -> MemoryView:
         """One memory that ``owner`` lets ``agent`` read."""
-        return self._send(calls.shared_memory(agent, owner, memory_id))
+        return self._send(calls.shared_memory(agent, owner, memory_id, **when))
 
     def shared_query(self, agent: Name, owner: Name, query: str, max_results: int = 10, **more: Any) -> Context:
-        """Of the owner's memories nearest to the question, those that ``agent`` may read. More: ``max_tokens``."""
+        """Of the owner's memories nearest to the question, those that ``agent`` may read. More: ``max_tokens``, moment."""
         return self._send(calls.shared_query(agent, owner, query, max_results, **more))
 
     def query_shared(
@@ -89,7 +89,7 @@ class AccessMethods:
     ) -> SharedContext:
         """The memories nearest to the question: the agent's own, and those that ``owners`` (None: whoever does) let it read.
 
-        Each item names its ``owner``. More: ``min_similarity, max_tokens``.
+        Each item names its ``owner``. More: ``min_similarity, max_tokens``, and the moment (``Then``).
         """
         return self._send(calls.query_shared(agent, query, owners, max_results, **more))
 
@@ -154,9 +154,9 @@ class AsyncAccessMethods:
         """As AccessMethods.shared_memories."""
         return await self._send(calls.shared_memories(agent, owner, **wanted))
 
-    async def shared_memory(self, agent: Name, owner: Name, memory_id: Name) -> MemoryView:
+    async def shared_memory(self, agent: Name, owner: Name, memory_id: Name, **when: Unpack[Then]) -> MemoryView:
         """As AccessMethods.shared_memory."""
-        return await self._send(calls.shared_memory(agent, owner, memory_id))
+        return await self._send(calls.shared_memory(agent, owner, memory_id, **when))
 
     async def shared_query(self, agent: Name, owner: Name, query: str, max_results: int = 10, **more: Any) -> Context:
         """As AccessMethods.shared_query."""

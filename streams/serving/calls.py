@@ -53,16 +53,21 @@ Ends = Name | Iterable[Name] | Mapping[Name, int | None]
 """Memory ids, or for each since when it is not true any more; None: since the new one is."""
 
 
-class When(TypedDict, total=False):
-    """The moment a read asks about (see ``streams.core.moment``), and what it waits for."""
+class Then(TypedDict, total=False):
+    """The moment a read asks about (see ``streams.core.moment``)."""
 
-    wait_for: str | None
-    wait_for_block: int | str | None
-    wait: float | None
     as_of_block: int | None
     as_of_time: int | None
     valid_at: int | None
     include_invalid: bool
+
+
+class When(Then, total=False):
+    """The moment, and what it waits for."""
+
+    wait_for: str | None
+    wait_for_block: int | str | None
+    wait: float | None
 
 
 class Noted(TypedDict, total=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 from streams.core.moment import Moment
 from streams.serving.chain import ChainReader
@@ -33,3 +34,23 @@ async def moment_of(
             )
         known = min(time for time in (at, as_of_time) if time is not None)
     return Moment(int(time.time()), as_of_block, known, valid_at, include_invalid)
+
+
+class Asked(Protocol):
+    """What the body of a question says of the moment."""
+
+    as_of_block: int | None
+    as_of_time: int | None
+    valid_at: int | None
+    include_invalid: bool
+
+
+async def moment_asked(chain: ChainReader, wanted: Asked) -> Moment:
+    """The moment of a question. Raises BadRequestError."""
+    return await moment_of(
+        chain,
+        as_of_block=wanted.as_of_block,
+        as_of_time=wanted.as_of_time,
+        valid_at=wanted.valid_at,
+        include_invalid=wanted.include_invalid,
+    )

@@ -1,8 +1,8 @@
 """One question to the memories of several agents: the asker's own, and those that others let it read.
 
 Who has granted what is the caller's to know, and is said with every question. Invariants, checked after the last wait: every
-item is live, true now, in no open session, of an agent named, and has a tag granted where not all was. What is hidden moves no
-score and is counted nowhere.
+item is live, known and true at the moment asked about, in no open session, of an agent named, and has a tag granted where not
+all was. What is hidden moves no score and is counted nowhere.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ Readable = Mapping[bytes, frozenset[str] | None]
 
 @dataclass(frozen=True, slots=True)
 class SharedRequest:
-    """``agent``: who asks. ``readable``: whose memories it may read; it is the whole of what is looked at."""
+    """``agent``: who asks. ``readable``: whose memories it may read; it is the whole of what is looked at.
+    ``when`` None is now.
+    """
 
     agent: bytes
     query: str
@@ -44,6 +46,7 @@ class SharedRequest:
     max_results: int = 10
     min_similarity: float | None = None
     max_tokens: int | None = None
+    when: Moment | None = None
 
 
 class SharedFinder:
@@ -58,7 +61,7 @@ class SharedFinder:
 
     async def find(self, request: SharedRequest) -> SharedContext:
         """The context. Raises UnavailableError, StoreError."""
-        started, when = time.monotonic(), present()
+        started, when = time.monotonic(), request.when or present()
         least = self._settings.min_similarity if request.min_similarity is None else request.min_similarity
         limit = self._settings.max_context_tokens
         budget = min(limit, request.max_tokens or limit)
@@ -88,7 +91,7 @@ class SharedFinder:
             tokens=sum(item.tokens for item in items),
             tokens_allowed=budget,
             left_out=chosen.over_budget,
-            as_of=self._reads.as_of(),
+            as_of=self._reads.as_of(request.when),
         )
 
     async def _bearing(self, memories: list[Memory], when: Moment) -> dict[bytes, list[StoredMemory]]:

@@ -195,6 +195,9 @@ class SessionTools(Bound):
         max_results: ResultsArg = 10,
         min_similarity: MinSimilarityArg = None,
         max_tokens: TokensArg = None,
+        as_of_block: AsOfBlockArg = None,
+        as_of_time: AsOfTimeArg = None,
+        valid_at: ValidAtArg = None,
     ) -> SharedContext:
         """Find what bears on a question among the agent's own memories and those that others let it read; each names its
         owner. Anybody may share with anybody: trust an item as far as its owner.
@@ -206,6 +209,9 @@ class SessionTools(Bound):
             max_results,
             min_similarity=min_similarity,
             max_tokens=max_tokens,
+            as_of_block=as_of_block,
+            as_of_time=as_of_time,
+            valid_at=valid_at,
         )
 
     def all(self) -> list[tuple[Callable[..., Any], ToolAnnotations]]:

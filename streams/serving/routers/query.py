@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from streams.core.moment import Moment
 from streams.serving.addresses import parse_block
 from streams.serving.context.asked import request_of
-from streams.serving.moments import moment_of
+from streams.serving.moments import moment_asked
 from streams.serving.services import AgentParam, Served, Services
 from streams.serving.waits import Awaited
 from streams.serving.wire import Context, QueryRequest, Terms
@@ -34,10 +34,4 @@ async def settled(served: Services, agent: bytes, wanted: Terms) -> Moment:
     """The moment a question is about, once the stores show what it waits for. Raises LateError, BadRequestError."""
     block = wanted.wait_for_block
     await served.waits.settle(agent, Awaited(wanted.wait_for, None if block is None else parse_block(str(block)), wanted.wait))
-    return await moment_of(
-        served.chain,
-        as_of_block=wanted.as_of_block,
-        as_of_time=wanted.as_of_time,
-        valid_at=wanted.valid_at,
-        include_invalid=wanted.include_invalid,
-    )
+    return await moment_asked(served.chain, wanted)

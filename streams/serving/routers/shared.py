@@ -25,11 +25,13 @@ from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.commands import store_command
 from streams.serving.context.request import EVERYTHING, ContextRequest, Only
 from streams.serving.faults import BadRequestError, ForbiddenError, NotFoundError
-from streams.serving.services import AgentParam, MemoryIdParam, Served, Services
+from streams.serving.moments import moment_asked
+from streams.serving.services import AgentParam, MemoryIdParam, MomentParam, Served, Services
 from streams.serving.wire import LIST_LIMIT, Context, ContextItem, MemoryList, MemoryView, QueryRequest, Receipt
 from streams.serving.wire.access import SharedStoreRequest
 
-ASKED_OF_SHARED = frozenset({"query", "max_results", "min_similarity", "max_tokens"})
+MOMENT = frozenset({"as_of_block", "as_of_time", "valid_at", "include_invalid"})
+ASKED_OF_SHARED = frozenset({"query", "max_results", "min_similarity", "max_tokens"}) | MOMENT
 
 router = APIRouter(prefix="/v1/agents/{agent}/shared/{owner}", tags=["shared"])
 
@@ -68,10 +70,11 @@ def _view(memory: Memory) -> MemoryView:
 
 
 @router.get("/memories", operation_id="shared_memories")
-async def shared_memories(
+async def shared_memories(  # noqa: PLR0917  (path and query)
     agent: AgentParam,
     owner: OwnerParam,
     served: Served,
+    when: MomentParam,
     tag: Annotated[list[str] | None, Query(description="Labels; repeat for several.")] = None,
     limit: Annotated[int, Query(ge=1, le=LIST_LIMIT, description="Most memories.")] = 100,
 ) -> MemoryList:
@@ -79,16 +82,18 @@ async def shared_memories(
     granted = await namespaces(served, owner, agent, "read")
     tags = frozenset(tag) if tag else None if "" in granted else granted
     narrowed = tag is not None and "" not in granted  # by both: the store knows one of them
-    found = await served.reads.list(owner, MemoryFilter(tags=tags, limit=LIST_LIMIT if narrowed else limit))
+    found = await served.reads.list(owner, MemoryFilter(tags=tags, limit=LIST_LIMIT if narrowed else limit), when)
     items = [_view(shown.memory) for shown in found if _shows(granted, shown.memory["tags"])][:limit]
-    return MemoryList(agent=to_hex(owner), items=items, as_of=served.reads.as_of())
+    return MemoryList(agent=to_hex(owner), items=items, as_of=served.reads.as_of(when))
 
 
 @router.get("/memories/{memory_id}", operation_id="shared_memory")
-async def shared_memory(agent: AgentParam, owner: OwnerParam, memory_id: MemoryIdParam, served: Served) -> MemoryView:
+async def shared_memory(
+    agent: AgentParam, owner: OwnerParam, memory_id: MemoryIdParam, served: Served, when: MomentParam
+) -> MemoryView:
     """One memory that the owner lets this agent read."""
     granted = await namespaces(served, owner, agent, "read")
-    shown = await served.reads.get(owner, memory_id)
+    shown = await served.reads.get(owner, memory_id, when)
     if shown is None or in_zone(shown.memory) or not _shows(granted, shown.memory["tags"]):
         raise NotFoundError(f"there is no memory {to_hex(memory_id)} to read here")
     return _view(shown.memory)
@@ -98,10 +103,13 @@ async def shared_memory(agent: AgentParam, owner: OwnerParam, memory_id: MemoryI
 async def shared_query(agent: AgentParam, owner: OwnerParam, wanted: QueryRequest, served: Served) -> Context:
     """Of the owner's memories nearest to the question, those that the owner lets this agent read."""
     if more := sorted(wanted.model_fields_set - ASKED_OF_SHARED):
-        raise BadRequestError(f"{', '.join(more)}: not of what another agent shares", "Ask in words, with limits alone.")
+        raise BadRequestError(f"{', '.join(more)}: not of what another agent shares", "Ask in words, with limits and a moment.")
     granted = await namespaces(served, owner, agent, "read")
     only = EVERYTHING if "" in granted else Only(tags=tuple(sorted(granted)))
-    request = ContextRequest(owner, wanted.query, wanted.max_results, wanted.min_similarity, wanted.max_tokens, only=only)
+    when = await moment_asked(served.chain, wanted)
+    request = ContextRequest(
+        owner, wanted.query, wanted.max_results, wanted.min_similarity, wanted.max_tokens, only=only, when=when
+    )
     found = await served.finder.find(request)
     items = [_bare(item) for item in found.items if _shows(granted, item.tags)]
     return Context(

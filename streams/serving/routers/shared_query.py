@@ -16,6 +16,7 @@ from streams.serving.access import AccessTable
 from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.context.shared import Readable, SharedRequest
 from streams.serving.faults import BadRequestError, ForbiddenError
+from streams.serving.moments import moment_asked
 from streams.serving.services import AgentParam, Served
 from streams.serving.wire.shared import OWNERS_LIMIT, SharedContext, SharedQueryRequest
 
@@ -36,6 +37,7 @@ async def query_shared(agent: AgentParam, wanted: SharedQueryRequest, served: Se
         wanted.max_results,
         wanted.min_similarity,
         wanted.max_tokens,
+        await moment_asked(served.chain, wanted),
     )
     return await served.shared.find(request)
 

@@ -24,6 +24,10 @@ class SharedQueryRequest(Wire):
     )
     max_results: int = Field(10, ge=1, le=RESULTS_LIMIT, description="Most items.")
     min_similarity: float | None = Field(None, ge=-1, le=1, description="Least cosine; None takes the server's setting.")
+    as_of_block: int | None = Field(None, ge=0, description="Answer by what was known at this block.")
+    as_of_time: int | None = Field(None, description="Answer by what was known at this time; unix seconds.")
+    valid_at: int | None = Field(None, description="What was true then; None is now, or the moment of as_of.")
+    include_invalid: bool = Field(False, description="Also what is not true then.")
     max_tokens: int | None = Field(None, ge=1, description="Bound on the tokens of all texts; None takes the server's setting.")
 
 

@@ -71,6 +71,12 @@ def run(*arguments: str) -> str:
     [
         (("neighbours", A, "--depth", "2"), f"/v1/graph/{A}/neighbours?depth=2&limit=20", (B, "0.500")),
         (("path", A, B, "--as-of", "9"), f"/v1/graph/{A}/path/{B}?as_of_block=9", (A, B, "a peer")),
+        (("path", A, B, "--as-of-time", "1970-01-01T00:01:00Z"), f"/v1/graph/{A}/path/{B}?as_of_time=60", (A, B)),
+        (
+            ("top", "--as-of-block", "9", "--as-of-time", "60"),
+            "/v1/graph/top?by=pagerank&limit=20&as_of_block=9&as_of_time=60",
+            (B,),
+        ),
         (("profile", A), f"/v1/graph/{A}/profile", ("reputation 0.500, whale", "1 failed", "mean 0.7 of 2, swap")),
         (("top", "--seed", A, "-n", "5"), f"/v1/graph/top?by=trust&seed={A}&limit=5", (B, "0.2500")),
     ],

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.identity import Member, bearer, member
-from tests.unit.serving.world import World
+from tests.unit.serving.world import World, upsert
 
 ALICE, BOB, CAROL = member(1), member(2), member(3)
 SECRET = "the plan is a secret"
@@ -193,7 +193,46 @@ async def test_what_is_hidden_is_named_nowhere_and_takes_no_room(alice: Asker, b
     assert set(await bob.found(max_tokens=room)) == {"the plan for the team", "the plan for all"}
 
 
-@pytest.mark.parametrize("more", [{"proofs": True}, {"as_of_block": 0}, {"window": {"kind": "temporal", "seconds": 5}}])
+async def test_a_moment_may_be_asked_about(alice: Asker, bob: Asker, world: World) -> None:
+    await grant(alice, ["read"], "team")
+    first, second = world.grow(time=100), world.grow(time=200)
+    for block, text, hidden in (
+        (first, "the plan of old", False),
+        (second, "the plan of new", False),
+        (first, "own old", True),
+    ):
+        fact = upsert(ALICE.agent, block, 0 if not hidden else 1, text, timestamp=100 * block.number)
+        assert fact["memory"] is not None
+        said = {"subject": text if hidden else "plan", "predicate": "is", "tags": ["own"] if hidden else ["team"]}
+        fact["memory"] = {**fact["memory"], **said}  # type: ignore[typeddict-item]
+        await world.remember(fact)
+    name = "0x" + fact_id(world, b"the plan of old").hex()
+    path = "/v1/agents/{me}/shared/{alice}/memories/" + name
+    assert (await bob.send("GET", path)).status_code == 404, "it is no longer true"
+    assert "the plan of old" not in await bob.texts() and "the plan of old" in await bob.texts(include_invalid=True)
+    for moment in ({"as_of_block": first.number}, {"as_of_time": 150}):
+        assert await bob.texts(**moment) == {"the plan of old"}
+        assert await bob.found(min_similarity=-1, **moment) == ["the plan of old"]
+        assert (await bob.send("GET", path, params=moment)).json()["text"] == "the plan of old"
+        everywhere = {"query": "the plan", "min_similarity": -1, **moment}
+        answer = (await bob.send("POST", "/v1/agents/{me}/shared/query", json=everywhere)).json()
+        assert [item["text"] for item in answer["items"]] == ["the plan of old"]
+        assert {name: answer["as_of"][name.replace("as_of", "known")] for name in moment} == moment
+    at = {"valid_at": 150}
+    assert await bob.texts(**at) == {"the plan of old"}
+    assert set(await bob.found(min_similarity=-1, **at)) == {"the plan of old"}
+    for where in ("{alice}/memories", "{alice}/query", "query"):
+        ask = {"json": {"query": "x", "as_of_block": 99}} if where.endswith("query") else {"params": {"as_of_block": 99}}
+        method = "POST" if "json" in ask else "GET"
+        refused = await bob.send(method, "/v1/agents/{me}/shared/" + where, **ask)
+        assert (refused.status_code, refused.json()["error"]) == (400, "bad_request"), where
+
+
+def fact_id(world: World, content: bytes) -> bytes:
+    return next(row.memory["id"] for row in world.memories.rows.values() if row.memory and row.memory["content"] == content)
+
+
+@pytest.mark.parametrize("more", [{"proofs": True}, {"order": "time"}, {"window": {"kind": "temporal", "seconds": 5}}])
 async def test_what_cannot_be_asked_of_another_agent_is_refused(alice: Asker, bob: Asker, more: dict[str, Any]) -> None:
     await grant(alice, ["read"])
     answer = await bob.send("POST", "/v1/agents/{me}/shared/{alice}/query", json={"query": "the plan", **more})
