@@ -14,17 +14,22 @@ from streams.ops.reporter import reporting
 from streams.settings import OPS, Settings
 
 
+def no_faust() -> ConfigurationError:
+    """What is said where the extra is missing."""
+    return ConfigurationError("faust is not installed", "pip install 'monmouth[ops]'")
+
+
 async def fold(settings: Settings, health: Health) -> None:
     """Runs until SIGINT or SIGTERM. Raises MonmouthError."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         from streams.ops.app.run import run_ops  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name not in {"faust", "mode"}:
             raise
-        raise ConfigurationError("faust is not installed", "pip install 'monmouth[ops]'") from None
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        raise no_faust() from None
     async with reporting(settings, settings.kafka.as_role(OPS), OPS, health, settings.kafka.instance_id):
         await run_ops(settings, stop, health)
 

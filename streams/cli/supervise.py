@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -13,6 +15,7 @@ import click
 from infra.broker.ports import free_port
 from streams import loops
 from streams.cli.measured import measured, metrics_port_option
+from streams.cli.ops import no_faust
 from streams.cli.wiring import AGENTS
 from streams.cluster.reach import any_listens
 from streams.health import Health
@@ -28,25 +31,50 @@ from streams.upkeep.pipeline import open_pipeline
 
 FOLDER = Path("supervise")
 COMPONENT = "supervisor"
+TABLES_SECONDS = 240.0
+"""More than others have to start, for `monmouth ops`, which reads its tables first: five minutes in all, as in Kubernetes."""
 
 
-def programs_of(settings: Settings, agents: str, workers: int, *, producer: bool, gateway: bool) -> list[Program]:
+def programs_of(
+    settings: Settings,
+    agents: str,
+    workers: int,
+    *,
+    producer: bool,
+    gateway: bool,
+    ops: bool = False,
+    alerts: bool = False,
+) -> list[Program]:
     """What is to run, each with a port of its own for its probes, and a name in the groups if the settings give one."""
-    found = []
-    shared = {"MONMOUTH_STATE_DIR": str(settings.state_dir), "MONMOUTH_KAFKA__BOOTSTRAP": settings.kafka.bootstrap}
-    if producer:
-        port = free_port()
-        found.append(Program("producer", Kind.PRODUCER, ("producer", "--metrics-port", str(port)), port, shared))
+    found = [_program(settings, "producer", Kind.PRODUCER, "producer")] if producer else []
     for number in range(1, workers + 1):
-        port, named = free_port(), dict(shared)
+        worker = _program(settings, f"worker-{number}", Kind.WORKER, "worker", "--agents", agents)
         if settings.kafka.instance_id is not None:
-            named["MONMOUTH_KAFKA__INSTANCE_ID"] = f"{settings.kafka.instance_id}-{number}"
-        arguments = ("worker", "--agents", agents, "--metrics-port", str(port))
-        found.append(Program(f"worker-{number}", Kind.WORKER, arguments, port, named))
+            named = {"MONMOUTH_KAFKA__INSTANCE_ID": f"{settings.kafka.instance_id}-{number}"}
+            worker = replace(worker, environment={**worker.environment, **named})
+        found.append(worker)
     if gateway:
-        port = free_port() if settings.gateway.metrics_port == 0 else settings.gateway.metrics_port
-        found.append(Program("gateway", Kind.GATEWAY, ("gateway", "--metrics-port", str(port)), port, shared))
+        found.append(_program(settings, "gateway", Kind.GATEWAY, "gateway", port=settings.gateway.metrics_port))
+    if ops:
+        found.append(replace(_program(settings, "ops", Kind.OPS, "ops"), opening=TABLES_SECONDS))
+    if alerts:
+        found.append(_program(settings, "alerts", Kind.ALERTS, "alerts", "watch", "--from-log"))
     return found
+
+
+def _program(settings: Settings, name: str, kind: Kind, *arguments: str, port: int = 0) -> Program:
+    """``port`` 0: any that is free."""
+    port = port or free_port()
+    shared = {"MONMOUTH_STATE_DIR": str(settings.state_dir), "MONMOUTH_KAFKA__BOOTSTRAP": settings.kafka.bootstrap}
+    return Program(name, kind, (*arguments, "--metrics-port", str(port)), port, shared)
+
+
+def runs_ops(asked: bool | None, *, producer: bool) -> bool:
+    """Whether `monmouth ops` is to run: as asked; else beside the producer, if it can. Raises ConfigurationError."""
+    there = find_spec("faust") is not None
+    if asked and not there:
+        raise no_faust()
+    return there and producer if asked is None else asked
 
 
 async def watch_over(settings: Settings, programs: list[Program], health: Health) -> None:
@@ -82,12 +110,25 @@ def _tell(action: Action, outcome: str) -> None:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0, 64), help="How many workers.")
 @click.option("--producer/--no-producer", default=True, show_default=True, help="Run a block producer.")
 @click.option("--gateway/--no-gateway", default=True, show_default=True, help="Run a gateway.")
+@click.option("--ops/--no-ops", default=None, help="Run `monmouth ops` (default: with the producer, if faust is installed).")
+@click.option(
+    "--alerts/--no-alerts",
+    default=None,
+    help="Run `monmouth alerts watch --from-log`, of which a deployment has one (default: with the producer).",
+)
 @metrics_port_option
 @click.pass_obj
 def supervise(  # noqa: PLR0917  (click passes options by name)
-    settings: Settings, agents: str, workers: int, producer: bool, gateway: bool, metrics_port: int | None
+    settings: Settings,
+    agents: str,
+    workers: int,
+    producer: bool,
+    gateway: bool,
+    ops: bool | None,
+    alerts: bool | None,
+    metrics_port: int | None,
 ) -> None:
-    """Run producer, workers and gateway here, and heal those that fail; ends them when it is interrupted.
+    """Run producer, workers, gateway, ops and alerts here, and heal those that fail; ends them when it is interrupted.
 
     What it does by itself, and when it leaves things to a person, is in docs/recovery.md. Logs lie in supervise/ of the state
     folder. kill -HUP says that a person has looked at what it gave up. Where Kubernetes starts processes, it is not needed.
@@ -96,8 +137,17 @@ def supervise(  # noqa: PLR0917  (click passes options by name)
     Examples:
       monmouth supervise --workers 2
       monmouth supervise --no-producer --no-gateway --agents memory,lattice
+      monmouth supervise --no-alerts
     """
-    programs = programs_of(settings, agents, workers, producer=producer, gateway=gateway)
+    programs = programs_of(
+        settings,
+        agents,
+        workers,
+        producer=producer,
+        gateway=gateway,
+        ops=runs_ops(ops, producer=producer),
+        alerts=producer if alerts is None else alerts,
+    )
     health = Health(settings.probes.live_seconds)
     with alone(settings.path(FOLDER)), measured(settings, metrics_port, health):
         loops.run(watch_over(settings, programs, health))

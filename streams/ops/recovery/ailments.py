@@ -10,11 +10,13 @@ from streams.last_words import LastWords
 
 
 class Kind(StrEnum):
-    """What a program of the pipeline is. CORE: without it nothing new comes in."""
+    """What a program of the pipeline is. CORE: without it nothing new comes in. OPS, ALERTS: nothing else needs them."""
 
     PRODUCER = "producer"
     WORKER = "worker"
     GATEWAY = "gateway"
+    OPS = "ops"
+    ALERTS = "alerts"
 
     @property
     def core(self) -> bool:

@@ -19,8 +19,10 @@ from streams.ops.recovery.decide import Action, Strategy, decide
 
 ONCE = frozenset({Strategy.RESTART, Strategy.FORCED})
 """One of these is enough for what waits for a store: if it was not the connection, then it is the store."""
-PRIORITY = {Kind.PRODUCER: 0, Kind.WORKER: 1, Kind.GATEWAY: 2}
-"""Who comes first if several are ill: without new blocks nobody else has work, without workers a gateway answers stale."""
+PRIORITY = {Kind.PRODUCER: 0, Kind.WORKER: 1, Kind.GATEWAY: 2, Kind.ALERTS: 3, Kind.OPS: 4}
+"""Who comes first if several are ill: without new blocks nobody else has work, without workers a gateway answers stale. Then
+comes who tells a person, and last what only looks back.
+"""
 DOUBLINGS = 16
 """Of a pause: what may pass is tried for days, and a float has an end."""
 

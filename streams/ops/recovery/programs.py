@@ -36,13 +36,16 @@ class StartError(MonmouthError):
 
 @dataclass
 class Program:
-    """``port``: of its probes and metrics. ``process`` None: not started yet."""
+    """``port``: of its probes and metrics. ``opening``: seconds beyond the usual that it may take until it has started.
+    ``process`` None: not started yet.
+    """
 
     name: str
     kind: Kind
     arguments: tuple[str, ...]
     port: int
     environment: Mapping[str, str] = field(default_factory=dict)
+    opening: float = 0.0
     process: subprocess.Popen[bytes] | None = None
 
 

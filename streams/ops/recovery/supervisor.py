@@ -169,7 +169,7 @@ class Supervisor:
             dead = Ailment(name, program.kind, Symptom.DEAD, self._programs.words(name), peers=self._peers(name))
             self._mourn(watched, dead, code)
             return dead
-        symptom = watched.symptom(now, self._patience, self._limits.patience)
+        symptom = watched.symptom(now, self._patience, self._limits.patience, program.opening)
         if symptom is None:
             return None
         return Ailment(name, program.kind, symptom, places=watched.sight.places, peers=self._peers(name))
@@ -245,7 +245,8 @@ class Supervisor:
         at opening partitions, it has time.
         """
         began, before = self._clock(), None
-        while self._clock() - self._watched[action.program].progress_at(began) < self._patience.heal:
+        patience = self._patience.heal + self._programs.all[action.program].opening
+        while self._clock() - self._watched[action.program].progress_at(began) < patience:
             await asyncio.sleep(self._patience.look / 2)
             watched, now = self._watched[action.program], self._clock()
             if watched.ready_since is None or not _took(action, watched.sight):

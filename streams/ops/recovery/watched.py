@@ -76,14 +76,15 @@ class Watched:
             return began
         return max(began, min(self.restored_at.get(place.partition("/")[0], began) for place in sight.hindered))
 
-    def symptom(self, now: float, patience: Patience, unready: float) -> Symptom | None:
+    def symptom(self, now: float, patience: Patience, unready: float, opening: float = 0.0) -> Symptom | None:
         """What is wrong with one that runs, if it has been for longer than the patience for it.
 
-        ``unready``: seconds for one that has started and is not ready.
+        ``unready``: seconds for one that has started and is not ready. ``opening``: more of them for one that answers, and has
+        not started yet.
         """
         since = [
             (Symptom.HUNG, self.silent_since, patience.hung if self.answered else patience.start),
-            (Symptom.UNREADY, self.unready_since, unready if self.sight.started else patience.start),
+            (Symptom.UNREADY, self.unready_since, unready if self.sight.started else patience.start + opening),
             (Symptom.STUCK, self.idle_since, patience.stuck),
         ]
         return next((symptom for symptom, began, most in since if began is not None and now - began >= most), None)

@@ -10,11 +10,19 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
-from streams.cli.supervise import FOLDER, programs_of
+from infra.broker.ports import free_port
+from streams.cli import cli
+from streams.cli.supervise import FOLDER, programs_of, runs_ops
 from streams.errors import ConfigurationError
+from streams.health import Health
 from streams.ops.recovery.ailments import Kind
+from streams.ops.recovery.incidents import Limits
 from streams.ops.recovery.programs import Program, Programs, alone
+from streams.ops.recovery.strategies import Strategies
+from streams.ops.recovery.supervisor import Supervisor
+from streams.ops.recovery.watched import Patience
 from streams.settings import KafkaSettings, Settings
 
 
@@ -26,6 +34,82 @@ def test_what_is_started(tmp_path: Path) -> None:
     assert found[1].arguments == ("worker", "--agents", "intent,memory", "--metrics-port", str(found[1].port))
     assert found[2].environment["MONMOUTH_KAFKA__INSTANCE_ID"] == "here-2"
     assert programs_of(settings, "intent", 1, producer=False, gateway=False)[0].kind is Kind.WORKER
+
+
+def test_windows_and_alerts_are_started_where_asked(tmp_path: Path) -> None:
+    found = programs_of(Settings(state_dir=tmp_path), "intent", 0, producer=False, gateway=False, ops=True, alerts=True)
+    assert [(program.name, program.kind) for program in found] == [("ops", Kind.OPS), ("alerts", Kind.ALERTS)]
+    assert found[0].arguments == ("ops", "--metrics-port", str(found[0].port))
+    assert found[1].arguments == ("alerts", "watch", "--from-log", "--metrics-port", str(found[1].port))
+    assert found[0].opening > found[1].opening == 0
+
+
+def test_without_faust_windows_are_left_out_unless_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert [runs_ops(asked, producer=True) for asked in (None, True, False)] == [True, True, False]
+    assert [runs_ops(asked, producer=False) for asked in (None, True)] == [False, True]
+    monkeypatch.setattr("streams.cli.supervise.find_spec", lambda name: None)
+    assert [runs_ops(asked, producer=True) for asked in (None, False)] == [False, False]
+    refused = CliRunner().invoke(cli, ["--state-dir", str(tmp_path), "supervise", "--ops"])
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "faust is not installed" in refused.exception.message
+    assert not (tmp_path / FOLDER).exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], ["ops", "alerts"]),
+        (["--no-producer"], []),
+        (["--no-ops"], ["alerts"]),
+        (["--no-alerts"], ["ops"]),
+        (["--no-producer", "--ops", "--alerts"], ["ops", "alerts"]),
+    ],
+)
+def test_windows_and_alerts_run_beside_the_producer_unless_told_otherwise(
+    words: list[str], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    async def watch_over(_settings: Settings, programs: list[Program], _health: Health) -> None:
+        started.extend(program.name for program in programs)
+
+    monkeypatch.setattr("streams.cli.supervise.watch_over", watch_over)
+    CliRunner().invoke(cli, ["--state-dir", str(tmp_path), "supervise", *words], catch_exceptions=False)
+    assert [name for name in started if name in {"ops", "alerts"}] == expected
+
+
+async def test_windows_and_alerts_are_started_anew_when_they_are_killed(tmp_path: Path) -> None:
+    """The true processes, whose brokers are away: they say that they live, and wait."""
+    settings = Settings(state_dir=tmp_path, kafka=KafkaSettings(bootstrap=f"127.0.0.1:{free_port()}"))
+    programs = Programs(tmp_path / FOLDER, programs_of(settings, "", 0, producer=False, gateway=False, ops=True, alerts=True))
+    strategies = Strategies(programs, tmp_path / "switches.json", lambda: pytest.fail("not asked"), 1.0, 1)
+
+    async def away() -> bool:
+        return False
+
+    supervisor = Supervisor(programs, strategies, Limits(pause=0.1), Patience(look=0.1), brokers=away)
+    stop = asyncio.Event()
+    running = asyncio.create_task(supervisor.run(stop))
+    try:
+        before = {name: await _lives(programs, supervisor, name) for name in programs.all}
+        for pid in before.values():
+            psutil.Process(pid).kill()
+        for name, pid in before.items():
+            assert await _lives(programs, supervisor, name, unlike=pid) != pid
+    finally:
+        stop.set()
+        await running
+    assert {programs.ended(name) for name in programs.all} <= {0, -signal.SIGTERM}  # the latter where it had just begun
+
+
+async def _lives(programs: Programs, supervisor: Supervisor, name: str, unlike: int = 0) -> int:
+    """Its number, once a process with another one than ``unlike`` says that it lives."""
+    async with asyncio.timeout(120):
+        while True:
+            process, sight = programs.all[name].process, supervisor._watched[name].sight
+            if process is not None and process.pid != unlike and sight.live:
+                return process.pid
+            await asyncio.sleep(0.05)
 
 
 def test_one_for_each_state_folder(tmp_path: Path) -> None:

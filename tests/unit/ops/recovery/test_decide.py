@@ -6,6 +6,7 @@ import pytest
 
 from streams.errors import (
     ClusterAccessError,
+    FencedError,
     InstanceFencedError,
     LogIntegrityError,
     OutdatedError,
@@ -52,6 +53,12 @@ FIRST: list[tuple[Ailment, Strategy]] = [
     (ill(Symptom.HUNG, peers=1), S.FAILOVER),
     (ill(Symptom.HUNG, Kind.PRODUCER, peers=1), S.FORCED),
     (ill(Symptom.HUNG, Kind.GATEWAY, peers=1), S.FORCED),
+    (dead(None, Kind.OPS), S.FORCED),
+    (dead(None, Kind.ALERTS), S.FORCED),
+    (dead(FencedError("another watch of alerts has begun"), Kind.ALERTS, place=""), S.ASK),
+    (ill(Symptom.HUNG, Kind.OPS, peers=1), S.FORCED),
+    (ill(Symptom.UNREADY, Kind.OPS), S.RESTART),
+    (ill(Symptom.UNREADY, Kind.ALERTS, "milvus"), S.RESTART),
     (ill(Symptom.UNREADY, Kind.GATEWAY, "milvus"), S.DEGRADE),
     (ill(Symptom.UNREADY, Kind.GATEWAY, "cassandra"), S.RESTART),
     (ill(Symptom.UNREADY, Kind.WORKER, "milvus"), S.RESTART),

@@ -85,14 +85,15 @@ def test_three_deaths_in_an_incident_are_enough_unless_it_may_pass() -> None:
 
 def test_the_producer_comes_first() -> None:
     incidents = Incidents(LIMITS)
-    ill = [dead("gateway", Kind.GATEWAY), dead("worker-1"), dead("producer", Kind.PRODUCER)]
+    ill = [dead(kind, kind) for kind in (Kind.OPS, Kind.ALERTS, Kind.GATEWAY)]
+    ill += [dead("worker-1"), dead("producer", Kind.PRODUCER)]
     order = []
     while ill:
         action = incidents.next(ill, 0.0)
         assert action is not None
         order.append(action.program)
         ill = [ailment for ailment in ill if ailment.program != action.program]
-    assert order == ["producer", "worker-1", "gateway"]
+    assert order == ["producer", "worker-1", "gateway", "alerts", "ops"]
 
 
 def test_an_integrity_stop_is_isolated_once_and_never_restarted() -> None:

@@ -93,6 +93,21 @@ async def test_one_that_never_starts_is_ill_in_the_end(tmp_path: Path, port: int
             task.cancel()
 
 
+async def test_one_that_reads_tables_first_has_as_much_more_time_as_it_says(tmp_path: Path, health: Health, port: int) -> None:
+    programs, clock = Programs(tmp_path, [Program("ops", Kind.OPS, (), port, opening=240.0)]), Clock()
+    noted = Noted(programs, tmp_path)
+    supervisor = Supervisor(programs, noted, Limits(patience=20), Patience(start=60), clock=clock)
+    health.look(Look(False, ["its tables are being read"]))
+    async with aiohttp.ClientSession() as session:
+        for seconds, expected in ((0, []), (0, []), (299, []), (2, [Strategy.RESTART])):
+            clock.now += seconds
+            await supervisor._turn(session)
+            await asyncio.sleep(0)
+            assert noted.done == expected
+        for task in supervisor._acting.values():
+            task.cancel()
+
+
 async def test_one_that_gets_on_at_opening_is_left_alone_and_one_that_stands_still_is_not(
     tmp_path: Path, health: Health, port: int
 ) -> None:
