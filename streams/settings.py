@@ -246,7 +246,7 @@ class RagSettings(Group):
     index_mib: int = Field(
         512, ge=1, description="Memory for indexes of agents in the gateway; an agent that needs more is searched by vectors."
     )
-    min_similarity: float = Field(0.1, ge=-1, le=1, description="Least cosine of a memory in a context.")
+    min_similarity: float = Field(0.1, ge=-1, le=1, description="Least cosine of what a question finds by its vector alone.")
 
 
 class CacheSettings(Group):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from streams.core.validity import start_of, statement_of
+from schemas.records import Memory
+from streams.core.validity import Statement, start_of, statement_of
 from streams.ports.stores import Concern, Counts, StoredMemory
 
 
@@ -12,11 +13,20 @@ def concerning(rows: Iterable[StoredMemory], concerns: Sequence[Concern], counts
     """See ``MemoryStore.concerning``; ``rows``: all of the agent."""
     standing = {row.memory["id"]: row for row in rows if row.memory is not None and counts(row)}
     memories = [row.memory for row in standing.values() if row.memory is not None]
+    named: dict[bytes, set[bytes]] = {}
+    said: dict[Statement, list[Memory]] = {}
+    for memory in memories:
+        for edge in memory["edges"]:
+            for end in (edge["source"], edge["target"]):
+                named.setdefault(end or b"", set()).add(memory["id"])
+        statement = statement_of(memory)
+        if statement is not None:
+            said.setdefault(statement, []).append(memory)
     found: set[bytes] = set()
     for concern in concerns:
-        found |= {m["id"] for m in memories if any(concern.memory_id in (e["source"], e["target"]) for e in m["edges"])}
+        found |= named.get(concern.memory_id, set())
         if concern.statement is not None:
-            history = [m for m in memories if statement_of(m) == concern.statement]
+            history = said.get(concern.statement, [])
             later = min((start_of(m) for m in history if start_of(m) > concern.start), default=None)
             found |= {m["id"] for m in history if start_of(m) in (concern.start, later)}
     return [standing[memory_id] for memory_id in sorted(found)]

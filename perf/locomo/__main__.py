@@ -3,9 +3,10 @@
     .venv/bin/python -m perf.locomo [--data FILE] [--fit]
 
 Prints turn recall R@5/10/25/50 and nDCG@10 per category, session recall, and the evidence within budgets of tokens by the
-model's tokenizer (of the memories' texts), beside plain dense, plain BM25 and a plain sum of both on the same memories. The
-ranking is the one the gateway serves. ``--fit`` fits the weights of the signals anew, prints what they give on each
-conversation that was left out of the fit, and writes ``streams/retrieval/weights.json``.
+model's tokenizer (of the memories' texts), beside plain dense, plain BM25 and a plain sum of both on the same memories. What is
+measured are the gateway's answers, from its stores and by its default settings (``perf.locomo.served``). ``--fit`` fits the
+weights of the signals anew, prints what they give on each conversation that was left out of the fit, and writes
+``streams/retrieval/weights.json``.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from pathlib import Path
 from connectors.embedding import open_embedder
 from perf.locomo.data import DATA, Conversation, Vectors, load
 from perf.locomo.fit import cases_of, fitted
-from perf.locomo.rankings import Ranking, bm25, dense, plain_sum, product
+from perf.locomo.rankings import Ranking, bm25, dense, plain_sum
 from perf.locomo.score import BUDGETS, CATEGORY, KS, SESSIONS, Table
+from perf.locomo.served import gateway
 from perf.measure import ROOT
 from streams.retrieval.weights import WEIGHTS
 from streams.settings import Settings
@@ -39,6 +41,15 @@ def scored(asked: Sequence[Conversation], pool: Sequence[Conversation], rank: Ra
             names = [turn if name == talk.name else f"{name}/{turn}" for name, turn in map(turn_of.__getitem__, found)]
             table.add(question.category, question.evidence, names, [tokens[i] for i in found], turns)
     return table
+
+
+def served(
+    pool: Sequence[Conversation], vectors: Vectors, tokens: Mapping[bytes, int], weights: Mapping[str, float] = WEIGHTS
+) -> Table:
+    """Figures of what a gateway answers."""
+    agents = [talk.agent for talk in pool]
+    with gateway(pool, vectors, weights) as asked:
+        return scored(pool, pool, lambda question: asked.ask(agents, question), tokens)
 
 
 def merged(tables: Sequence[Table]) -> Table:
@@ -71,7 +82,7 @@ def fit(talks: Sequence[Conversation], vectors: Vectors, tokens: Mapping[bytes, 
     print("fitted on the other conversations, measured on the one left out:")
     for talk in talks:
         weights = fitted([part for name, part in cases.items() if name != talk.name])
-        table = scored([talk], [talk], product([talk], vectors, weights), tokens)
+        table = served([talk], vectors, tokens, weights)
         left_out.append(table)
         print(f"  {talk.name:28}{len(talk.questions):>6}" + "".join(f"{x:8.2f}" for x in table.recall()) + f"   {weights}")
     table = merged(left_out)
@@ -109,8 +120,8 @@ def compared(pools: Sequence[Sequence[Conversation]], vectors: Vectors, tokens: 
     """The product and the plain rankings, each pool by itself."""
     tables: dict[str, list[Table]] = {}
     for pool in pools:
+        tables.setdefault("monmouth", []).append(served(pool, vectors, tokens))
         for name, rank in {
-            "monmouth": product(pool, vectors, WEIGHTS),
             "plain dense": dense(pool, vectors),
             "plain BM25": bm25(pool),
             "sum with neighbours": plain_sum(pool, vectors),

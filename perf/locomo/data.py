@@ -97,7 +97,7 @@ class Vectors:
     """Vectors of texts, computed once and kept."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
         self._file = CACHE / f"{embedder.model_hash.hex()[:16]}-{embedder.backend}.npz"
         self._known: dict[str, np.ndarray] = {}
         if self._file.exists():
@@ -110,7 +110,7 @@ class Vectors:
         keys = [blake3(text.encode()).hexdigest() for text in plain]
         missing = {key: text for key, text in zip(keys, plain, strict=True) if key not in self._known}
         if missing:
-            rows = self._embedder.embed(list(missing.values()))
+            rows = self.embedder.embed(list(missing.values()))
             self._known |= dict(zip(missing, rows, strict=True))
             CACHE.mkdir(parents=True, exist_ok=True)
             np.savez(self._file, keys=np.array(list(self._known)), rows=np.stack(list(self._known.values())))

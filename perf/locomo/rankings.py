@@ -1,13 +1,13 @@
-"""Rankings to compare: the product's own, and plain ones over the same memories.
+"""Plain rankings to compare with, over the same memories; and the product's index of them, for the fit.
 
-A ranking of a question is memory ids, best first. The product's is ``streams.retrieval.rank``, which the gateway serves.
+A ranking of a question is memory ids, best first. The product's is what a gateway answers (``perf.locomo.served``).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -15,8 +15,6 @@ import numpy as np
 from perf.locomo.data import Conversation, Vectors
 from streams.retrieval.document import document_of
 from streams.retrieval.index import MemoryIndex
-from streams.retrieval.question import Asked
-from streams.retrieval.rank import arranged, ranked
 
 DEPTH = 400
 Ranking = Callable[[str], list[bytes]]
@@ -31,19 +29,6 @@ def index_of(talk: Conversation, vectors: Vectors) -> MemoryIndex:
         assert document is not None
         index.put(document, row)
     return index
-
-
-def product(talks: Sequence[Conversation], vectors: Vectors, weights: Mapping[str, float]) -> Ranking:
-    indexes = [index_of(talk, vectors) for talk in talks]
-    texts = {memory["id"]: memory["content"].decode() for talk in talks for memory in talk.memories}
-
-    def rank(question: str) -> list[bytes]:
-        asked = Asked.of(question, vectors.of([question])[0])
-        found = ranked(indexes, asked, DEPTH, weights=weights)
-        order = arranged(found, [texts[each.id] for each in found])
-        return [found[at].id for at in order]
-
-    return rank
 
 
 def dense(talks: Sequence[Conversation], vectors: Vectors) -> Ranking:

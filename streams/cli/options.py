@@ -9,6 +9,7 @@ import click
 
 from schemas.records import MEMORY_TYPES
 from streams.cli.asking import wait_option
+from streams.serving.wire import RESULTS_LIMIT
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,7 +26,12 @@ limit_option = click.option(
     "-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000), help="Most memories to show."
 )
 max_results_option = click.option(
-    "-n", "--max-results", default=5, show_default=True, type=click.IntRange(1, 100), help="Most memories to answer with."
+    "-n",
+    "--max-results",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, RESULTS_LIMIT),
+    help="Most memories to answer with.",
 )
 min_similarity_option = click.option(
     "--min-similarity", type=click.FloatRange(-1, 1), help="Least cosine (default: the gateway's setting)."

@@ -34,7 +34,8 @@ Floats = NDArray[np.float32]
 class Scored:
     """``similarity``: the cosine; None for a memory without a vector.
 
-    ``shares``: whether it or a neighbour shares a word with the question, or a number of about the same size, also in a field.
+    ``shares``: whether it or a neighbour shares a word with the question, or a number of about the same size, also in a field,
+    or it lies in a span of time that the question names.
     """
 
     id: bytes
@@ -75,7 +76,7 @@ def ranked(
     if not len(rows):
         return []
     score = fused(scaled(values[rows]), weights) + _band(importance[rows], time[rows])
-    shares = (values[:, SIGNALS.index("words_near")] > 0) | (values[:, SIGNALS.index("structure")] > SAME_NUMBER)
+    shares = _shares(values)
     found = []
     for at in _best(score, [ids[row] for row in rows.tolist()], limit):
         row = int(rows[at])
@@ -94,6 +95,12 @@ def arranged(found: Sequence[Scored], texts: Sequence[str]) -> list[int]:
     vectors = np.stack([each.index.vector(each.id) for each in found[:first]])
     order = spread_out(texts[:first], scores, vectors)
     return order + list(range(first, len(found)))
+
+
+def _shares(values: Floats) -> NDArray[np.bool_]:
+    said = {name: values[:, SIGNALS.index(name)] for name in ("words_near", "structure", "dates")}
+    found: NDArray[np.bool_] = (said["words_near"] > 0) | (said["structure"] > SAME_NUMBER) | (said["dates"] >= 1)
+    return found
 
 
 def _band(importance: Floats, time: NDArray[np.int64]) -> Floats:

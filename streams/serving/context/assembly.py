@@ -33,9 +33,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A candidate with the text that is handed out. ``tokens``: of it, or of about its part of the whole text."""
+    """A candidate with the text that is handed out. ``tokens``: of it, or of about its part of the whole text.
+
+    ``place``: among all, best first: of a question's answers as they were ranked, of a walk by score.
+    """
 
     found: Ranked
+    place: float
     text: str
     tokens: int
     truncated: bool = False
@@ -60,7 +64,7 @@ class Assembler:
 
     async def choose(self, request: ContextRequest, found: Found, budget: int) -> Chosen:
         """The choice. Raises UnavailableError if too many wait for the tokenizer."""
-        pieces = await self._pieces(request, found.ranked)
+        pieces = await self._pieces(request, found)
         tokens = [piece.tokens for piece in pieces]
         if found.walking:
             taken = unbroken(tokens, budget)
@@ -79,12 +83,14 @@ class Assembler:
         passed = 1 if pieces and not kept else 0  # alone too long: the walk must not stand still in front of it
         return Chosen(_arranged(request, kept), total, passed, prompt, _next(found, len(kept) + passed))
 
-    async def _pieces(self, request: ContextRequest, ranked: Sequence[Ranked]) -> list[Piece]:
+    async def _pieces(self, request: ContextRequest, found: Found) -> list[Piece]:
+        ranked = found.ranked
         if request.render is None:
             counts = await self._vectors.count_tokens([c.text for c in ranked])
-            return [Piece(c, c.text, tokens) for c, tokens in zip(ranked, counts, strict=True)]
-        counted = await self._vectors.measure([_shown(request, number, c, c.text) for number, c in enumerate(ranked, 1)])
-        return [Piece(c, c.text, tokens) for c, tokens in zip(ranked, counted, strict=True)]
+        else:
+            counts = await self._vectors.measure([_shown(request, number, c, c.text) for number, c in enumerate(ranked, 1)])
+        places = [-c.score for c in ranked] if found.walking else range(len(ranked))
+        return [Piece(c, place, c.text, tokens) for c, place, tokens in zip(ranked, places, counts, strict=True)]
 
     async def _cut(self, request: ContextRequest, piece: Piece, left: int) -> list[Piece]:
         """The piece shortened to ``left``, if something remains of it."""
@@ -94,18 +100,28 @@ class Assembler:
         if not text.strip():
             return []
         (tokens,) = await self._vectors.measure([text if request.render is None else _shown(request, 1, piece.found, text)])
-        return [Piece(piece.found, text, tokens, truncated=True)] if tokens <= left else []
+        return [Piece(piece.found, piece.place, text, tokens, truncated=True)] if tokens <= left else []
 
     async def _told(self, request: ContextRequest, kept: list[Piece], budget: int) -> tuple[list[Piece], str | None, int]:
         """What stays if all is one text: the last chosen leave until the whole fits."""
         if request.render is None:
             return kept, None, sum(piece.tokens for piece in kept)
-        for stay in range(len(kept), 0, -1):
-            prompt = _prompt(request, _arranged(request, kept[:stay]))
+        while kept:
+            prompt = _prompt(request, _arranged(request, kept))
             (total,) = await self._vectors.measure([prompt])
             if total <= budget:
-                return kept[:stay], prompt, total
+                return kept, prompt, total
+            kept = _without(kept, total - budget)
         return [], "", 0
+
+
+def _without(kept: list[Piece], tokens: int) -> list[Piece]:
+    """All but so many of the last that they have about ``tokens``; one at least."""
+    stay = len(kept)
+    while stay and tokens > 0:
+        stay -= 1
+        tokens -= kept[stay].tokens
+    return kept[:stay]
 
 
 def _next(found: Found, done: int) -> Place | None:
@@ -116,7 +132,7 @@ def _next(found: Found, done: int) -> Place | None:
 
 
 def _arranged(request: ContextRequest, pieces: Sequence[Piece]) -> list[Piece]:
-    best = sorted(pieces, key=lambda piece: -piece.found.score)  # stable: equals stay as they were
+    best = sorted(pieces, key=lambda piece: piece.place)  # stable: equals stay as they were
     return arranged(best, request.order, lambda piece: (piece.found.memory["timestamp"], piece.found.memory["id"]))
 
 

@@ -73,10 +73,10 @@ class ContextFinder:
             held = await members(self._reads, request.agent, request.window or EVER, request.only, start, when=when)
             live = [c for c in held.ranked if self._reads.live(c.row)]
             return Found(live, walking=True, not_text=held.not_text, end=held.end, more=held.more)
-        least = self._settings.min_similarity if request.min_similarity is None else request.min_similarity
+        usual = self._settings.min_similarity
         admits = await admitted(self._reads, request.agent, request.window, request.only, when)
-        question = Question(request.agent, request.query, request.max_results, least, admits, when, request.zone)
-        best = await self._ranking.rank(question)
+        question = Question(request.agent, request.query, request.max_results, usual, admits, when, request.zone)
+        best = await self._ranking.rank(question.bounded(request.min_similarity))
         return Found([c for c in best if self._reads.live(c.row)][: request.max_results], walking=False)
 
     def _validity(

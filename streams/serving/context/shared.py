@@ -62,11 +62,11 @@ class SharedFinder:
     async def find(self, request: SharedRequest) -> SharedContext:
         """The context. Raises UnavailableError, StoreError."""
         started, when = time.monotonic(), request.when or present()
-        least = self._settings.min_similarity if request.min_similarity is None else request.min_similarity
         limit = self._settings.max_context_tokens
         budget = min(limit, request.max_tokens or limit)
         tags = {agent: granted for agent, granted in request.readable.items() if granted is not None}
-        question = Question(request.agent, request.query, request.max_results, least, when=when)
+        question = Question(request.agent, request.query, request.max_results, self._settings.min_similarity, when=when)
+        question = question.bounded(request.min_similarity)
         asked = ContextRequest(request.agent, request.query, request.max_results)
         await self._vectors.vector(request.query)  # the slowest part; done before the view is brought up to date
         await self._reads.chain.barrier()

@@ -14,6 +14,7 @@ from schemas.records import MemoryType, MessageType
 from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.calls import Call
 from streams.serving.faults import BadRequestError, Refusal
+from streams.serving.wire import RESULTS_LIMIT
 
 MemoryTypes = Annotated[list[MemoryType], Field(max_length=6)]
 Height = Annotated[int, Field(ge=0, lt=1 << 63)]
@@ -59,7 +60,7 @@ class ContextRetrieval(_Question):
 
     query: Literal["ContextRetrieval"]
     text: Text | None = None
-    max_results: Annotated[int, Field(ge=1, le=100)] = 10
+    max_results: Annotated[int, Field(ge=1, le=RESULTS_LIMIT)] = 10
     filter: dict[str, Any] = Field(default_factory=dict)
 
     def call(self) -> Call[Any]:

@@ -7,6 +7,7 @@ agent's own. How rare a word is, is counted over what is live now, also where th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -14,8 +15,9 @@ import numpy as np
 from streams.ports.stores import StoredMemory
 from streams.retrieval.index import MemoryIndex
 from streams.retrieval.question import Asked
-from streams.retrieval.rank import Scored, arranged, ranked
+from streams.retrieval.rank import ARRANGED, Scored, arranged, ranked
 from streams.retrieval.ranked import Question, Ranked, Ranking
+from streams.retrieval.weights import WEIGHTS
 from streams.serving.reads import MemoryReads
 from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.vectors import QueryVectors
@@ -30,11 +32,19 @@ INLINE = 512
 class Hybrid:
     """A Ranking. ``otherwise``: the one for agents without an index."""
 
-    def __init__(self, reads: MemoryReads, indexes: AgentIndexes, vectors: QueryVectors, otherwise: Ranking) -> None:
+    def __init__(
+        self,
+        reads: MemoryReads,
+        indexes: AgentIndexes,
+        vectors: QueryVectors,
+        otherwise: Ranking,
+        weights: Mapping[str, float] = WEIGHTS,
+    ) -> None:
         self._reads = reads
         self._indexes = indexes
         self._vectors = vectors
         self._otherwise = otherwise
+        self._weights = weights
 
     async def rank(self, question: Question) -> list[Ranked]:
         asked = Asked.of(question.text, await self._vectors.vector(question.text))
@@ -44,28 +54,41 @@ class Hybrid:
         return await self._otherwise.rank(question)
 
     async def _ranked(self, question: Question, asked: Asked, index: MemoryIndex) -> list[Ranked]:
-        """Candidates above the threshold, ``wanted`` at least if there are so many: looks further as rows drop out."""
-        limit = 2 * question.wanted + SPARE
+        """Candidates that fit, ``wanted`` at least if there are so many: looks further as rows drop out."""
+        depth = depth_of(question)
+        limit = depth + 2 * SPARE
         fit: list[tuple[Scored, Ranked]] = []
         for _ in range(ROUNDS):
-            search = partial(ranked, [index], asked, limit)
+            search = partial(ranked, [index], asked, limit, weights=self._weights)
             found = search() if len(index) <= INLINE else await asyncio.to_thread(search)
             rows = await self._reads.candidates(question.agent, [each.id for each in found], question.when)
             fit = [pair for each, row in zip(found, rows, strict=True) if (pair := fits(question, each, row))]
-            if len(found) < limit or len(fit) >= question.wanted + SPARE // 2:
+            if len(found) < limit or len(fit) >= depth + SPARE // 2:
                 break
             limit *= 4
-        fit = fit[: question.wanted + SPARE]
+        fit = fit[: depth + SPARE]
         order = arranged([each for each, _ in fit], [candidate.text for _, candidate in fit])
         return [fit[at][1] for at in order]
 
 
+def depth_of(question: Question) -> int:
+    """Candidates that are looked for: as many as are put in order even where fewer are wanted, so that the first ones are the
+    same however many are asked for.
+    """
+    return max(question.wanted, ARRANGED)
+
+
 def fits(question: Question, each: Scored, row: StoredMemory | None) -> tuple[Scored, Ranked] | None:
-    """The candidate, if it is near enough, admitted, and a text; ``row``: None if it may not be shown."""
-    # Without a vector, which is still to come, a shared word or number has to do.
-    near = each.shares if each.similarity is None else each.similarity >= question.min_similarity
+    """The candidate, if something speaks for it, it is admitted, and a text; ``row``: None if it may not be shown."""
+    near = _near(question, each)
     memory = row.memory if near and row is not None else None
     if row is None or memory is None or not question.admits(memory) or (text := text_of(memory)) is None:
         return None
     similarity = 0.0 if each.similarity is None else float(np.clip(each.similarity, -1.0, 1.0))
     return each, Ranked(memory, row, text, each.score, similarity)
+
+
+def _near(question: Question, each: Scored) -> bool:
+    if each.similarity is None:  # the vector is still to come
+        return each.shares
+    return each.similarity >= question.least and (each.shares or each.similarity >= question.min_similarity)

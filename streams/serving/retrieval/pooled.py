@@ -2,8 +2,8 @@
 
 The agents are those the caller was granted, named one by one; nothing else is looked at, not even to count how rare a word is:
 of an agent that is granted by tags, what has none of them is in no index used here. Where there are more than ABREAST agents,
-those with the nearest vectors are taken, so that an answer costs no more. Agents without an index, since their store of vectors
-cannot tell what changed (Milvus), are searched by vectors alone, in one search over all of them.
+those with the nearest vectors are taken, so that an answer costs no more. Agents without an index, since it is too large or the
+memory store cannot tell what changed, are searched by vectors alone, in one search over all of them.
 Invariant: every result is live, true at the moment asked about, of an agent that was named, and has one of its tags.
 """
 
@@ -22,7 +22,7 @@ from streams.retrieval.rank import Scored, arranged, ranked
 from streams.retrieval.ranked import Question, Ranked
 from streams.serving.context.nearest import scored
 from streams.serving.reads import MemoryReads
-from streams.serving.retrieval.hybrid import ROUNDS, SPARE, fits
+from streams.serving.retrieval.hybrid import ROUNDS, SPARE, depth_of, fits
 from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.vectors import QueryVectors
 from streams.serving.wire import text_of
@@ -112,14 +112,15 @@ class Pooled:
         self, question: Question, asked: Asked, indexes: Mapping[bytes, MemoryIndex]
     ) -> list[tuple[Scored, Ranked]]:
         """Candidates that may be shown; looks further as rows drop out."""
-        limit = 2 * question.wanted + SPARE
+        depth = depth_of(question)
+        limit = depth + 2 * SPARE
         for _ in range(ROUNDS):
             found = await asyncio.to_thread(ranked, list(indexes.values()), asked, limit)
             fit = await self._shown(question, indexes, found)
-            if len(found) < limit or len(fit) >= question.wanted:
+            if len(found) < limit or len(fit) >= depth:
                 break
             limit *= 4
-        return fit[: question.wanted + SPARE]
+        return fit[: depth + SPARE]
 
     async def _shown(
         self, question: Question, indexes: Mapping[bytes, MemoryIndex], found: list[Scored]

@@ -21,7 +21,7 @@ from streams.retrieval.question import Asked
 from streams.retrieval.rank import Scored, arranged, ranked
 from streams.retrieval.ranked import Question, Ranked
 from streams.serving.reads import MemoryReads
-from streams.serving.retrieval.hybrid import SPARE, fits
+from streams.serving.retrieval.hybrid import SPARE, depth_of, fits
 from streams.serving.vectors import QueryVectors
 
 INLINE = 16
@@ -47,7 +47,7 @@ class ZoneRanking:
         vectors = await self._store.find([(agent, memory["id"]) for memory in held])
         search = partial(_ranked, held, vectors, asked, self._vectors.embedder.dimension)
         found = search() if len(held) <= INLINE else await asyncio.to_thread(search)
-        fit = [pair for each in found if (pair := fits(question, each, rows[each.id]))][: question.wanted + SPARE]
+        fit = [pair for each in found if (pair := fits(question, each, rows[each.id]))][: depth_of(question) + SPARE]
         order = arranged([each for each, _ in fit], [candidate.text for _, candidate in fit])
         return [fit[at][1] for at in order]
 

@@ -11,7 +11,9 @@ from streams.serving.addresses import to_hex
 
 CONTENT_LIMIT = 64 * 1024
 QUERY_LIMIT = 4_096
-RESULTS_LIMIT = 100
+RESULTS_LIMIT = 1_000
+"""Of a question: so many that the budget of tokens is what bounds an answer."""
+LEAST = "Least cosine of all; None takes the server's setting, which binds only what the vector alone speaks for."
 LIST_LIMIT = 1_000
 TAGS_LIMIT = 32
 WAIT_LIMIT = 30.0

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from schemas.records import MemoryType
 from streams.serving.wire.base import (
+    LEAST,
     LIST_LIMIT,
     QUERY_LIMIT,
     RESULTS_LIMIT,
@@ -77,7 +78,12 @@ class Terms(Wire):
     """How a question is to be answered, wherever it is asked."""
 
     max_results: int = Field(10, ge=1, le=RESULTS_LIMIT, description="Of a question; a window has its own size.")
-    min_similarity: float | None = Field(None, ge=-1, le=1, description="Least cosine; None takes the server's setting.")
+    min_similarity: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description=LEAST,
+    )
     as_of_block: int | None = Field(None, ge=0, description="Answer by what was known at this block.")
     as_of_time: int | None = Field(None, description="Answer by what was known at this time; unix seconds.")
     valid_at: int | None = Field(None, description="What was true then; None is now, or the moment of as_of.")

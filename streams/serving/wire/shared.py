@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from streams.serving.wire.base import QUERY_LIMIT, RESULTS_LIMIT, Answer, AsOf, Text, Wire
+from streams.serving.wire.base import LEAST, QUERY_LIMIT, RESULTS_LIMIT, Answer, AsOf, Text, Wire
 from streams.serving.wire.context import ContextItem
 
 OWNERS_LIMIT = 63
@@ -23,7 +23,7 @@ class SharedQueryRequest(Wire):
         description="Whose memories, besides the agent's own; none names all who let it read, of their own accord.",
     )
     max_results: int = Field(10, ge=1, le=RESULTS_LIMIT, description="Most items.")
-    min_similarity: float | None = Field(None, ge=-1, le=1, description="Least cosine; None takes the server's setting.")
+    min_similarity: float | None = Field(None, ge=-1, le=1, description=LEAST)
     as_of_block: int | None = Field(None, ge=0, description="Answer by what was known at this block.")
     as_of_time: int | None = Field(None, description="Answer by what was known at this time; unix seconds.")
     valid_at: int | None = Field(None, description="What was true then; None is now, or the moment of as_of.")

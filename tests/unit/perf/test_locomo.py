@@ -15,10 +15,10 @@ import pytest
 from connectors.embedding import open_embedder
 from perf.locomo import __main__ as locomo
 from perf.locomo.data import DATA, Conversation, Vectors, load
-from perf.locomo.rankings import dense, product
+from perf.locomo.rankings import dense
 from perf.locomo.score import CATEGORY, Table, ndcg, share, within
+from perf.locomo.served import gateway
 from streams.errors import ConfigurationError
-from streams.retrieval.weights import WEIGHTS
 from streams.settings import Settings
 from tests.availability import unavailable
 
@@ -74,11 +74,27 @@ def test_figures_equal_those_of_the_datas_own_scorer(
 @pytest.mark.model
 def test_turns_are_found(talk: Conversation, vectors: Vectors) -> None:
     tokens = {memory["id"]: 1 for memory in talk.memories}
-    ours = locomo.scored([talk], [talk], product([talk], vectors, WEIGHTS), tokens)
+    ours = locomo.served([talk], vectors, tokens)
     plain = locomo.scored([talk], [talk], dense([talk], vectors), tokens)
     assert all(have >= goal for have, goal in zip(ours.recall(), (66, 76, 85, 90), strict=True))
     assert ours.recall("adversarial")[1] >= 80
     assert all(have > other for have, other in zip(ours.recall(), plain.recall(), strict=True))
+
+
+@needs_data
+@pytest.mark.model
+def test_an_answer_of_a_few_is_the_beginning_of_that_of_many_and_a_budget_takes_it_whole(
+    talk: Conversation, vectors: Vectors
+) -> None:
+    cost = {memory["id"]: vectors.embedder.count_tokens(memory["content"].decode()) for memory in talk.memories}
+    with gateway([talk], vectors) as served:
+        for question in talk.questions[::12]:
+            most = served.ask([talk.agent], question.text)
+            assert len(most) == len(talk.memories)
+            assert served.ask([talk.agent], question.text, max_results=10) == most[:10]
+            assert set(within(most, [cost[i] for i in most], 2_000)) <= set(
+                served.ask([talk.agent], question.text, max_tokens=2_000)
+            )
 
 
 PUBLISHED = (33.2, 42.6, 55.2, 66.3)

@@ -49,7 +49,8 @@ async def test_the_nearest_of_what_a_session_holds_and_nothing_beside_it(folded:
         session, other = await opened(http), await opened(http)
         await kept(http, session, "the usdc pool is thin today", "gas is dear")
         await kept(http, other, "the usdc pool of the other task")
-        assert await ask(http, session, "usdc pool") == ["the usdc pool is thin today"]
+        assert await ask(http, session, "usdc pool") == ["the usdc pool is thin today", "gas is dear"]  # it follows on it
+        assert await ask(http, session, "usdc pool", min_similarity=0.1) == ["the usdc pool is thin today"]
         assert await ask(http, other, "usdc pool") == ["the usdc pool of the other task"]
         assert await ask(http, session, "usdc pool", max_results=1, min_similarity=-1) == ["the usdc pool is thin today"]
         outside = (await http.post(f"{A}/query", json={"query": "usdc pool"})).json()

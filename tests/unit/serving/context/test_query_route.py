@@ -49,6 +49,31 @@ async def test_a_prompt_is_measured_as_a_whole_and_cites(world: World, http: htt
         assert world.embedder.count_tokens(plain.prompt) == plain.tokens <= budget
 
 
+async def test_the_budget_of_tokens_is_what_bounds_an_answer(world: World, http: httpx.AsyncClient) -> None:
+    ref = world.grow()
+    await world.remember(*(upsert(ALICE, ref, n, f"swapped {n} eth for dai in pool number {n % 7}") for n in range(256)))
+    for block in range(3):
+        ref = world.grow()
+        said = (f"note {n} of day {block} on gas paid in dai" for n in range(256))
+        await world.remember(*(upsert(ALICE, ref, n, text, timestamp=9_000 + n) for n, text in enumerate(said)))
+    answer = await asked(http, "what was swapped for dai", 1_000, max_tokens=7_000)
+    assert 7_000 - 10 < answer.tokens <= 7_000
+    assert len(answer.items) + answer.left_out == 1_000
+    assert answer.left_out > 0
+    assert all("swapped" in item.text for item in answer.items[:64])
+    told = await asked(http, "what was swapped for dai", 1_000, max_tokens=7_000, render="cited")
+    assert told.prompt is not None
+    assert 7_000 * 0.9 < told.tokens == world.embedder.count_tokens(told.prompt) <= 7_000
+
+
+async def test_an_answer_lists_what_says_the_same_last(world: World, http: httpx.AsyncClient) -> None:
+    ref = world.grow()
+    said = ["swapped 1 ETH for DAI", "Swapped 1 ETH for DAI.", "swapped 2 ETH for DAI", "voted"]
+    await world.remember(*(upsert(ALICE, ref, i, text, timestamp=9_000 * i) for i, text in enumerate(said)))
+    found = [item.text for item in (await asked(http, "swapped 1 ETH for DAI", min_similarity=-1)).items]
+    assert {found[0], found[-1]} == set(said[:2])
+
+
 async def test_an_id_taken_over_by_another_agent_changes_no_budget(world: World, http: httpx.AsyncClient) -> None:
     ref = world.grow()
     mine, memory = upsert(ALICE, ref, 0, "swapped eth for dai and much more"), upsert(BOB, ref, 0, "eth")["memory"]
@@ -92,7 +117,7 @@ async def test_filters_over_rest(world: World, http: httpx.AsyncClient) -> None:
         {"window": {"kind": "yesterday"}},
         {"query": "x", "order": "backwards"},
         {"query": "x", "render": "html"},
-        {"query": "x", "max_results": 101},
+        {"query": "x", "max_results": 1_001},
         {"query": "x", "cursor": "abc"},
         {"query": "x", "filter": {"types": ["NONE"]}},
     ],

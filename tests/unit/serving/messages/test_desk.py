@@ -132,6 +132,8 @@ async def test_what_the_answers_say(topic: Topic) -> None:
     assert [change["merkle_root"] for change in changes] == [root]
     found = (await topic.ask("ContextRetrieval", text="memory 2", max_results=1))["body"]["items"]
     assert [item["text"] for item in found] == ["memory 2"]
+    assert len((await topic.ask("ContextRetrieval", text="memory 2", max_results=1_000))["body"]["items"]) == 2
+    assert (await topic.ask("ContextRetrieval", text="memory 2", max_results=1_001))["status"] == 422
     later = (await topic.ask("CrossAgentSync", mode="Incremental", since=1))["body"]
     assert ([item["text"] for item in later["items"]], len(later["live"])) == (["memory 2"], 2)
     assert len((await topic.ask("CrossAgentSync", mode="Selective", types=["EPISODIC"]))["body"]["items"]) == 2

@@ -67,6 +67,27 @@ async def test_a_memory_whose_vector_is_to_come_is_found_by_its_words(world: Wor
     assert await texts(world, "nothing alike", min_similarity=0.9) == []
 
 
+async def test_what_words_or_a_neighbour_found_is_held_to_no_cosine(world: World) -> None:
+    ref = world.grow()
+    said = [("Swimming in lakes", 1_000), ("gas was dear", 1_060), ("voted for it", 10 * 86_400), ("rent paid", 11 * 86_400)]
+    await world.remember(*(upsert(ALICE, ref, i, text, timestamp=at) for i, (text, at) in enumerate(said)))
+    question = Question(ALICE, "the lake where I swam", 5, 0.9)
+    found = [each.text for each in await world.ranking.rank(question)]
+    assert found == ["Swimming in lakes", "gas was dear"]
+    assert await world.ranking.rank(question.bounded(0.9)) == []
+    assert await texts(world, "what did I do yesterday?", min_similarity=0.9) == ["voted for it"]
+
+
+async def test_who_wants_more_gets_the_same_first_ones(world: World) -> None:
+    ref = world.grow()
+    said = [f"swapped {i % 40} eth {'for dai' * (i % 3)} in pool {i}" for i in range(150)]
+    await world.remember(*(upsert(ALICE, ref, i, text, timestamp=9_000 * i) for i, text in enumerate(said)))
+    most = await texts(world, "swapped 7 eth for dai", 1_000)
+    assert len(most) == 150
+    for wanted in (1, 10, 40, 100):
+        assert (await texts(world, "swapped 7 eth for dai", wanted))[:wanted] == most[:wanted]
+
+
 async def test_only_admitted_ones_however_far_down(world: World) -> None:
     ref = world.grow()
     await world.remember(*(upsert(ALICE, ref, i, f"swapped eth {i}") for i in range(120)))
