@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sys
-import tomllib
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -17,13 +16,14 @@ from typing import Any
 
 import click
 
+from streams.cli.alerts_hand import disable, enable, resolve
 from streams.cli.measured import measured, metrics_port_option
 from streams.errors import ConfigurationError
 from streams.health import Health, Look
 from streams.health import watch as health_watch
 from streams.loops import run as run_loop
 from streams.ops.alerts.alertmanager import configuration
-from streams.ops.alerts.channels import Channel, LogChannel, SilentChannel, make_channel
+from streams.ops.alerts.channels import Channel, LogChannel, SilentChannel, channel_tables, kinds_of, make_channel
 from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.logwatch import LogWatch, read_alerts
 from streams.ops.alerts.post import Poster
@@ -61,9 +61,14 @@ def alerts() -> None:
       monmouth alerts watch --target http://127.0.0.1:9090/metrics
       monmouth alerts watch --from-log --rules rules.toml --channels channels.toml
       monmouth alerts list
+      monmouth alerts resolve HighMemory
       monmouth alerts prometheus > alerts.json
       monmouth alerts alertmanager --channels channels.toml > alertmanager.json
     """
+
+
+for by_hand in (enable, disable, resolve):
+    alerts.add_command(by_hand)
 
 
 @alerts.command()
@@ -105,7 +110,7 @@ def prometheus(
       monmouth alerts prometheus --channels channels.toml > rules.json
     """
     recording = recording_group(objectives_in_use(settings, objectives_file), max(interval, SLO_SECONDS))
-    said = _tables(_in_use(settings, settings.ops.channels_file, channels_file))
+    said = channel_tables(_in_use(settings, settings.ops.channels_file, channels_file))
     written = rule_group(_load(_in_use(settings, settings.ops.rules_file, file), said), interval)
     click.echo(json.dumps({"groups": [recording, *written["groups"]]}, indent=2))
 
@@ -121,7 +126,7 @@ def alertmanager(settings: Settings, file: Path | None, channels_file: Path | No
     Example:
       monmouth alerts alertmanager --channels channels.toml > alertmanager.json
     """
-    said = _tables(_in_use(settings, settings.ops.channels_file, channels_file))
+    said = channel_tables(_in_use(settings, settings.ops.channels_file, channels_file))
     rules = _load(_in_use(settings, settings.ops.rules_file, file), said)
     _demand_channels(rules, {LOG, *said})
     click.echo(json.dumps(configuration(rules, said), indent=2))
@@ -159,7 +164,7 @@ def watch(  # noqa: PLR0917  (click passes options by name)
     """
     if from_log and targets:
         raise click.UsageError("--from-log watches all processes: leave out --target")
-    said = _tables(_in_use(settings, settings.ops.channels_file, channels_file))
+    said = channel_tables(_in_use(settings, settings.ops.channels_file, channels_file))
     rules = _load(_in_use(settings, settings.ops.rules_file, file), said)
     poster = Poster()
     channels = _channels(said, rules, poster)
@@ -230,7 +235,7 @@ def _load(file: Path | None, channels: Mapping[str, dict[str, Any]] | None = Non
     """Of a file, whose rules say whom to tell; those that come with the product tell ``channels`` by their kind."""
     if file is not None:
         return load_rules(file)
-    return default_rules({name: str(fields.get("type", "")) for name, fields in (channels or {}).items()})
+    return default_rules(kinds_of(channels or {}))
 
 
 def _channels(said: Mapping[str, dict[str, Any]], rules: list[AlertRule], poster: Poster) -> dict[str, Channel]:
@@ -238,18 +243,6 @@ def _channels(said: Mapping[str, dict[str, Any]], rules: list[AlertRule], poster
     channels |= {name: make_channel(name, fields, poster) for name, fields in said.items()}
     _demand_channels(rules, channels)
     return channels
-
-
-def _tables(file: Path | None) -> dict[str, dict[str, Any]]:
-    if file is None:
-        return {}
-    try:
-        said = tomllib.loads(file.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"cannot read {file}: {error}") from None
-    if wrong := [name for name, fields in said.items() if not isinstance(fields, dict)]:
-        raise ConfigurationError(f"{file}: {wrong[0]} is no table", "Write one table for each channel: [name].")
-    return said
 
 
 def _demand_channels(rules: list[AlertRule], channels: Collection[str]) -> None:

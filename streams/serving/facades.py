@@ -12,20 +12,27 @@ producer alone, which believes a node; a facade only waits for it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from schemas.records import MemoryType
 from streams.core.ids import chain_memory_id
+from streams.errors import ConfigurationError
 from streams.serving.addresses import parse_agent
 from streams.serving.calls import Name
 from streams.serving.client import Client
 from streams.serving.client_errors import BadRequestError
 from streams.serving.wire import Citation, Context, ContextItem, IntentView, MemoryView, Receipt
-from streams.serving.wire.dashboard import GatewayMetrics, PerformanceMetrics
+from streams.serving.wire.dashboard import AlertView, GatewayMetrics, PerformanceMetrics
+
+if TYPE_CHECKING:  # a client of the gateway needs none of what reads the log
+    from streams.ops.alerts.desk import AlertDesk
+    from streams.ops.alerts.rules import AlertRule
+    from streams.ops.reports import AlertRecord
 
 Sort = Literal["newest", "oldest", "relevance"]
 WAIT = 10.0
@@ -188,10 +195,14 @@ def _memory_id(transaction: Mapping[str, Any]) -> bytes:
 
 
 class Monitoring:
-    """How the deployment is, for the operator; the names of the reference design."""
+    """How the deployment is, for the operator; the names of the reference design.
 
-    def __init__(self, client: Client) -> None:
+    ``desk``: works on the rules file of the watch and on ops.alerts. A watch takes the file up when it starts.
+    """
+
+    def __init__(self, client: Client, desk: AlertDesk | None = None) -> None:
         self._client = client
+        self._given_desk = desk
 
     def get_metrics(self) -> GatewayMetrics:
         """Health, alerts, response times, throughput, errors, in a few numbers; what nobody measures is None."""
@@ -204,3 +215,44 @@ class Monitoring:
     def export_dashboard_data(self, format: str = "json") -> bytes:  # noqa: A002  (the name of the reference)
         """The dashboard as a file: ``json``, ``csv`` or ``html``."""
         return self._client.export_dashboard(format)
+
+    def rules(self) -> list[AlertRule]:
+        """All rules of the file. Raises ConfigurationError, as do the next four."""
+        return self._desk.book.rules()
+
+    def add_rule(self, rule: AlertRule) -> AlertRule:
+        """As it is in the file from now on."""
+        return self._desk.book.add(rule)
+
+    def remove_rule(self, name: str) -> None:
+        """Takes a rule out of the file."""
+        self._desk.book.remove(name)
+
+    def enable(self, name: str) -> None:
+        """Switches a rule on."""
+        self._desk.book.enable(name)
+
+    def disable(self, name: str) -> None:
+        """Switches a rule off; what fires by it is over at the next start of the watch."""
+        self._desk.book.disable(name)
+
+    def resolve(self, name: str, labels: Mapping[str, str] | None = None) -> list[AlertRecord]:
+        """Declares alerts of a rule over, all or those with ``labels``. Raises ConfigurationError if none fires, LogError."""
+        return asyncio.run(self._desk.resolve(name, labels))
+
+    def alerts(self) -> list[AlertView]:
+        """What fires, the worst first."""
+        return self._client.alerts().firing
+
+    def history(self) -> list[AlertView]:
+        """What fires and what is over, the newest first, as far back as the gateway holds it."""
+        found = self._client.alerts()
+        return sorted([*found.firing, *found.resolved], key=lambda alert: alert.since_ms, reverse=True)
+
+    @property
+    def _desk(self) -> AlertDesk:
+        if self._given_desk is None:
+            raise ConfigurationError(
+                "this facade knows no rules file and no brokers", "Make it with Monitoring(client, AlertDesk(settings))."
+            )
+        return self._given_desk

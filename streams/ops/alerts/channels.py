@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import ssl
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,6 +105,24 @@ class PagerDuty:
                 "custom_details": body_of(event),
             }
         await self.poster.post("pagerduty", self.url, json.dumps(said).encode(), {"Content-Type": "application/json"})
+
+
+def channel_tables(file: Path | None) -> dict[str, dict[str, Any]]:
+    """The tables of a channels' file, by name; none without a file. Raises ConfigurationError."""
+    if file is None:
+        return {}
+    try:
+        said = tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"cannot read {file}: {error}") from None
+    if wrong := [name for name, fields in said.items() if not isinstance(fields, dict)]:
+        raise ConfigurationError(f"{file}: {wrong[0]} is no table", "Write one table for each channel: [name].")
+    return said
+
+
+def kinds_of(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Of each channel, as rules that come with the product name them."""
+    return {name: str(fields.get("type", "")) for name, fields in tables.items()}
 
 
 def make_channel(name: str, said: Mapping[str, Any], poster: Poster) -> Channel:

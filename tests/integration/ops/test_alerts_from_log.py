@@ -14,6 +14,7 @@ from aiohttp import web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from streams.errors import FencedError
+from streams.ops.alerts.desk import AlertDesk
 from streams.ops.alerts.errors import ChannelError, RefusedEventError
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.logwatch import LogWatch
@@ -201,6 +202,8 @@ async def test_the_newer_watch_ends_the_older(settings: Settings, process: Proce
         await until(lambda: len(first.told + second.told) > 0)
         await asyncio.sleep(1)
         assert first.told + second.told == [("High", "firing")]
+        await AlertDesk(settings).resolve("High")
+        await until(lambda: second.told[-1:] == [("High", "resolved")])
 
 
 async def test_a_process_that_falls_silent_is_told_and_one_that_ends_is_not(settings: Settings, process: Process) -> None:

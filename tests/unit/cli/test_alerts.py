@@ -99,6 +99,20 @@ def test_the_settings_name_rules_and_channels_and_the_command_line_others(
     assert "gone.toml" in refused.exception.message
 
 
+def test_a_rule_of_the_file_is_switched_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(RULES)
+    refused = run("disable", "Slow")
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "ops.rules_file" in refused.exception.hint
+    monkeypatch.setenv("MONMOUTH_OPS__RULES_FILE", str(file))
+    assert run("disable", "Slow").exit_code == 0
+    assert "(disabled)" in run("check").output
+    assert run("enable", "Slow").exit_code == 0
+    assert "(disabled)" not in run("check").output
+    assert run("resolve", "Slow", "--label", "agent").exit_code == 2
+
+
 SILENT_PROCESS = """[[rule]]
 name = "Down"
 condition = "target_up < 1"

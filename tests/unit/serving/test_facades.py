@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from streams.core.block import BlockRef
+from streams.ops.reports import AlertRecord
 from streams.portability.sniff import read_any
 from streams.serving.app import create_app
 from streams.serving.client import Client
@@ -151,3 +152,12 @@ async def test_monitoring_says_what_is_measured_and_nothing_of_what_is_not(world
     for name in ("json", "csv", "html"):
         state = world.dashboard.state()
         assert await off(lambda name=name: monitoring.export_dashboard_data(name)) == exported(state, name)  # type: ignore[misc]
+
+
+async def test_alerts_and_their_history(world: World, client: Client) -> None:
+    monitoring = Monitoring(client)
+    for at_ms, name, state in ((1_000, "Slow", "firing"), (2_000, "Down", "firing"), (3_000, "Slow", "resolved")):
+        record = AlertRecord(name, {}, "warning", state, at_ms, 1.0, f"[{state}] {name}")
+        world.board.take_alert(record.key, record)
+    assert [alert.rule for alert in await off(monitoring.alerts)] == ["Down"]
+    assert [(alert.rule, alert.state) for alert in await off(monitoring.history)] == [("Slow", "resolved"), ("Down", "firing")]
