@@ -26,7 +26,7 @@ console = Console(soft_wrap=True, highlight=False)
 
 
 @click.command()
-@click.option("--agent", required=True, metavar="NAME", help="The stream agent: intent, memory, embedding, lattice or graph.")
+@click.option("--agent", required=True, metavar="NAME", help="The stream agent, as `monmouth worker` names it.")
 @click.option("--from-block", type=click.IntRange(min=0), metavar="N", help="The first block to be done again.")
 @click.option("--from-time", type=TimeType(), metavar="TIME", help="The first block at or after this (unix or ISO 8601, UTC).")
 @click.option("--from-checkpoint", metavar="SLOT", help="The first block after this checkpoint.")

@@ -71,6 +71,7 @@ def worker(settings: Settings, agents: str, standby: bool, metrics_port: int | N
       monmouth worker --agents memory,lattice
       monmouth worker --agents embedding            where the processors are
       monmouth worker --standby                     on each of two machines
+      monmouth worker --agents webhook              posts records to webhook.url
     """
     settings.worker.standby = settings.worker.standby or standby
     relax_collector()

@@ -45,7 +45,7 @@ FULL: dict[str, Any] = {
     "settings": {"MONMOUTH_RAG__VECTOR_STORE_URL": "http://milvus:19530"},
     "keys": {**LEAST["keys"], "more": ["kafka-clients"]},
     "secretEnvironment": {"MONMOUTH_RAG__VECTOR_STORE_TOKEN": {"secret": "milvus", "key": "token"}},
-    "agents": {"memory": {"standby": True, "storage": "50Gi", "storageClass": "fast"}, "graph": {}},
+    "agents": {"memory": {"standby": True, "storage": "50Gi", "storageClass": "fast"}, "graph": {}, "webhook": {}},
     "ops": {"replicas": 2, "objectives": DEFAULTS},
     "alerts": {"rules": RULES, "channels": CHANNELS, "secrets": ["receivers"]},
     "network": {
@@ -291,6 +291,8 @@ def test_nothing_is_let_through_but_what_is_named() -> None:
     assert egress(least, "ops") == egress(least, "alerts") == [53, 9092]
     assert egress(full, "ops") == [53, 9092, 9093]
     assert egress(full, "alerts") == [53, 443, 9092, 9093]
+    assert egress(full, "worker-webhook") == [53, 443, 9042, 9092, 9093, 19530]
+    assert not [each for each in least if each["metadata"]["name"].endswith("-webhook")], "off unless asked for"
     for objects, expected in ((least, []), (full, [{"podSelector": {"matchLabels": {"app": "shop"}}}])):
         ingress = of(objects, "NetworkPolicy", "prod-gateway")["spec"]["ingress"]
         assert [peer for rule in ingress for peer in rule["from"]] == expected

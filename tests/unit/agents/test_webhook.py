@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from streams import topics
 from streams.agents.base import Record
 from streams.agents.memory_facts import upsert_fact
 from streams.agents.webhook import OFFERED, WebhookAgent
-from streams.cli.wiring import AGENTS
+from streams.cli.wiring import AGENTS, agent_factories
 from streams.core.block import BlockRef
 from streams.core.ids import content_id
+from streams.errors import ConfigurationError
 from streams.ports.log import TopicPartition
 from streams.ports.receiver import ReceiverError
 from streams.runtime.decode import decode
@@ -27,11 +30,13 @@ from streams.settings import Settings
 from streams.vault.sealing import sealed_records
 from streams.webhook_settings import WebhookSettings
 from tests.chainlog import ChainLog, partition_of
+from tests.conftest import ROOT
 from tests.fakelog import Entry, FakeBroker
 from tests.fakes import MemoryState
 from tests.receiver import SECRET, receiving
 from tests.unit.runtime.driving import publish, settings, until, worker
 from tests.unit.runtime.test_deferral import QUICK
+from tests.unit.runtime.test_replay import ask
 
 ALICE = b"\xa1" * 20
 CANARY = "canary-5up3r-pr1vat3"
@@ -137,6 +142,14 @@ async def test_topics_that_were_not_chosen_are_passed_over() -> None:
     assert await sent(record_in(topics.COMMANDS, "MemoryCommand", command()), chosen=(topics.MEMORY_LOG,)) == []
 
 
+async def test_a_worker_that_is_not_told_where_to_or_with_what_secret_does_not_start(tmp_path: Path) -> None:
+    for said in ({}, {"secret": SECRET.decode()}, {"url": "https://example.org/"}):
+        found = Settings(state_dir=tmp_path, webhook=WebhookSettings.model_validate(said))
+        async with AsyncExitStack() as stack:
+            with pytest.raises(ConfigurationError, match="webhook"):
+                agent_factories(found, ["webhook"], stack)
+
+
 def say(broker: FakeBroker, chain: ChainLog, topic: str, kind: str, value: dict[str, Any]) -> None:
     broker.append(TopicPartition(topic, partition_of(ALICE, chain.partitions)), [(ALICE, codec().encode(kind, value))])
 
@@ -154,6 +167,19 @@ async def test_facts_between_blocks_go_out_and_those_of_blocks_do_not(tmp_path: 
     start = len(chain.log(number))
     facts = [name for name, _ in place.got if "memory.log" in name]
     assert facts == [f"t.memory.log/{number}/{start + at}" for at in range(3)]
+
+
+async def test_a_replay_delivers_the_facts_behind_its_block_again_under_their_ids(tmp_path: Path) -> None:
+    broker, chain, place = FakeBroker(), facts_of_blocks(), Place()
+    publish(broker, chain)
+    for _ in range(2):
+        say(broker, chain, topics.MEMORY_LOG, "MemoryFact", fact())
+    factory = AgentFactory(WebhookAgent, lambda number, state: WebhookAgent(number, state, place, chosen=OFFERED))
+    async with worker(broker, settings(tmp_path), [factory], replace(QUICK, replay_seconds=0.02)) as task:
+        await until(lambda: len(place.got) == 2, task)
+        ask(broker, WebhookAgent.name, 3)
+        await until(lambda: len(place.got) == 4, task)
+    assert place.got[:2] == place.got[2:]
 
 
 async def test_where_as_many_wait_as_may_the_topic_with_the_markers_waits_too(
@@ -201,3 +227,18 @@ async def test_a_real_receiver_can_tell_who_sends_and_what(tmp_path: Path) -> No
     (post,) = place.posts
     assert post.genuine
     assert post.id == post.said["id"] == "t.memory.commands/2/7"
+    page = receiver_of_the_page()
+    assert page["take"](post.headers, post.raw) == page["take"](post.headers, post.raw) == 204
+    assert list(page["seen"]) == [post.id]
+    assert page["take"](post.headers, post.raw.replace(b"STORE", b"ERASE")) == 401
+    assert page["take"]({**post.headers, "X-Monmouth-Timestamp": "1700000000"}, post.raw) == 401
+    assert page["take"]({}, post.raw) == 401
+
+
+def receiver_of_the_page() -> dict[str, Any]:
+    """The code that docs/tapping.md gives a receiver, with the secret of this test."""
+    section = (ROOT / "docs" / "tapping.md").read_text().partition("## Without a Kafka client")[2]
+    names: dict[str, Any] = {"__name__": "page"}
+    exec(section.partition("```python\n")[2].partition("```")[0], names)
+    names["SECRET"] = SECRET
+    return names
