@@ -19,6 +19,7 @@ from streams.errors import ConfigurationError
 from streams.identity.operator import token_for
 from streams.private_file import read_secret
 from streams.serving.client import Client
+from streams.serving.transport import TIMEOUT
 from streams.serving.wire import Answer, Citation
 from streams.settings import Settings
 
@@ -67,10 +68,11 @@ wait_option = click.option(
 )
 
 
-def gateway_client(settings: Settings, url: str | None) -> Client:
+def gateway_client(settings: Settings, url: str | None, timeout: float = TIMEOUT) -> Client:
     """A client of the gateway at ``url``, or of the one that the environment or the settings name."""
     address = gateway_url(settings, url)
-    return Client(address, token=token(settings, address), allow_unencrypted=settings.gateway.allow_unencrypted)
+    allowed = settings.gateway.allow_unencrypted
+    return Client(address, timeout, token=token(settings, address), allow_unencrypted=allowed)
 
 
 def gateway_url(settings: Settings, url: str | None) -> str:

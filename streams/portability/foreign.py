@@ -8,9 +8,11 @@ counted, never cut or dropped without a word.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from schemas.defaults import plain_memory
@@ -19,7 +21,15 @@ from streams.agents.memory_limits import MAX_CONTENT, MAX_TAG, MAX_TAGS, MAX_TIM
 from streams.core.ids import content_id
 from streams.portability.errors import PackageError
 
-LONGEST_DOCUMENT = 1 << 26
+ALL = "*"
+"""Chosen where a file holds memories of several, or of another: all of them."""
+LONGEST_DOCUMENT = 1 << 25
+"""Bytes: as objects it may take 25 times the room."""
+GZIP = b"\x1f\x8b"
+MOST_DEPTH = 64
+"""Of lists and objects in each other: many times what any of the products writes."""
+_WORD = 19
+"""Digits of a whole number that surely fits 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +101,57 @@ def seconds(said: object) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
+def expanded(data: bytes) -> bytes:
+    """Without gzip, if it has any. Raises PackageError."""
+    if not data.startswith(GZIP):
+        return data
+    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        content = unpack.decompress(data, LONGEST_DOCUMENT + 1)
+    except zlib.error:
+        raise PackageError("the file cannot be unpacked") from None
+    if len(content) <= LONGEST_DOCUMENT and not unpack.eof:
+        raise PackageError("the file is cut")
+    return content
+
+
 def json_of(data: bytes) -> Any:
     """The JSON document. Raises PackageError."""
-    if len(data) > LONGEST_DOCUMENT:  # which as objects takes many times the room
-        raise PackageError(f"the document has more than {LONGEST_DOCUMENT >> 20} MiB", "Import it in parts.")
+    if len(data) > LONGEST_DOCUMENT:
+        raise PackageError(f"the document has more than {LONGEST_DOCUMENT >> 20} MiB", "Split it into several files.")
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
+        said = json.loads(data, parse_constant=_finite, parse_float=_finite, parse_int=_whole)
+    except RecursionError:
+        raise PackageError(_TOO_DEEP) from None
+    except ValueError:
         raise PackageError("the file is no JSON document") from None
+    _demand_shallow(said)
+    return said
+
+
+_TOO_DEEP = f"the document is nested deeper than {MOST_DEPTH} levels"
+
+
+def _demand_shallow(said: object) -> None:
+    """So that whoever walks through it need not count."""
+    level = [said]
+    for _ in range(MOST_DEPTH):
+        inner = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, (dict, list))]
+        level = [item for items in inner for item in items if isinstance(item, (dict, list))]
+        if not level:
+            return
+    raise PackageError(_TOO_DEEP)
+
+
+def _finite(said: str) -> float:
+    number = float(said)
+    if not isfinite(number):
+        raise PackageError(f"the document has a number that is none: {said[:20]}")
+    return number
+
+
+def _whole(said: str) -> float:
+    return int(said) if len(said) <= _WORD else _finite(said)
 
 
 def objects(said: object, what: str) -> list[dict[str, Any]]:
@@ -107,6 +160,15 @@ def objects(said: object, what: str) -> list[dict[str, Any]]:
         return []
     if not isinstance(said, list) or not all(isinstance(item, dict) for item in said):
         raise PackageError(f"{what} is not a list of objects")
+    return said
+
+
+def names(said: object, what: str) -> list[str]:
+    """A list of names. Raises PackageError, naming it as ``what``."""
+    if said is None:
+        return []
+    if not isinstance(said, list) or not all(isinstance(item, str) for item in said):
+        raise PackageError(f"{what} is not a list of names")
     return said
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from streams.portability.errors import PackageError
-from streams.portability.foreign import Entry, Reading, json_of, objects, reading, seconds, text
+from streams.portability.foreign import ALL, Entry, Reading, objects, reading, seconds, text
 
 PRODUCT = "mem0"
 NAMES = ("user_id", "agent_id", "run_id", "app_id", "actor_id")
@@ -25,14 +25,18 @@ def _is_memory(item: object) -> bool:
     return isinstance(item, Mapping) and isinstance(item.get("memory"), str)
 
 
-def read(data: bytes, agent: bytes) -> Reading:
-    """Raises PackageError if it is not mem0's."""
-    said = json_of(data)
+def read(said: Any, agent: bytes, chosen: str | None = None) -> Reading:
+    """``chosen``: only memories with this user, agent, run, app or actor. Raises PackageError if it is not mem0's."""
     if not sniff(said):
         raise PackageError(
             "the file is not what mem0 exports", "It is a list of objects with a memory each, or has one under results."
         )
-    return reading(PRODUCT, agent, _entries(objects(_list(said), "results")))
+    items = objects(_list(said), "results")
+    if chosen not in (None, ALL):
+        items = [item for item in items if any(item.get(name) == chosen for name in NAMES)]
+        if not items:
+            raise PackageError(f"no memory of the file is of {(chosen or '')[:80]!r}", f"Names stand in {', '.join(NAMES)}.")
+    return reading(PRODUCT, agent, _entries(items))
 
 
 def _list(said: object) -> Any:

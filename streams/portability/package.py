@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from struct import error
 from typing import Any
 
 from blake3 import blake3
@@ -27,7 +28,8 @@ from streams.portability.record_json import canonical, line_of
 
 FORMAT = "monmouth.package/1"
 PACKAGE_KEY = blake3(b"monmouth/package/1").digest()
-MOST_MEMORIES = 1_000_000
+MOST_MEMORIES = 100_000
+"""Ten times what an agent may have by default; with what is computed of them, up to 1 GiB."""
 
 Manifest = Mapping[str, Any]
 Attestation = Mapping[str, Any]
@@ -92,7 +94,10 @@ def demand_whole(package: Package) -> None:
         raise PackageError(
             f"this is {said.get('format')!r}, not {FORMAT}", "A newer version of the product may have written it."
         )
-    computed = manifest_of(package.agent, package.memories)
+    try:
+        computed = manifest_of(package.agent, package.memories)
+    except (ValueError, ArithmeticError, error):
+        raise PackageError("a memory holds what no memory can", ALTERED) from None
     wrong = [name for name in computed if said.get(name) != computed[name]]
     if wrong or set(said) != set(computed):
         names = ", ".join(wrong) or "fields"

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from streams import __version__
 from streams.errors import Category, MonmouthError
 from streams.metrics import count_error
+from streams.portability.envelope import LARGEST
 from streams.serving.described import completed
 from streams.serving.faults import NotFoundError, Refusal, TooLargeError
 from streams.serving.gate import Authentication
@@ -78,8 +79,10 @@ ROUTERS = (
 NAMES = {refusal.status: refusal.error for refusal in (NotFoundError, TooLargeError)}
 
 
-def create_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
-    """The application. ``host``: the address it is served on; requests for other host names are refused."""
+def create_app(services: Services, host: str = "127.0.0.1", package_limit: int = LARGEST) -> FastAPI:
+    """The application. ``host``: the address it is served on; requests for other host names are refused; ``package_limit``:
+    bytes of a package.
+    """
     mcp = McpEndpoint(lambda: app)
     app = FastAPI(
         title="Monmouth gateway",
@@ -101,7 +104,7 @@ def create_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _defect)
     app.add_middleware(Authentication, gate=services.gate)
-    app.add_middleware(Limits, host=host)
+    app.add_middleware(Limits, host=host, package_limit=package_limit)
     return app
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from streams.core.balance import Strategy
 from streams.serving import calls
 from streams.serving.access_client import AsyncAccessMethods
-from streams.serving.calls import Call, Ends, Name, Noted, Said, When
+from streams.serving.calls import Call, Ends, Name, Noted, Said, Taking, When
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import AsyncGraph
@@ -209,9 +209,13 @@ class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
         """As Client.export."""
         return await self._send(calls.export(agent, format=format, compress=compress))
 
-    async def import_package(self, agent: Name, package: bytes, **more: Any) -> ImportView:
+    async def export_file(self, agent: Name, *, format: str = "lines", compress: bool = False) -> bytes:  # noqa: A002
+        """As Client.export_file."""
+        return (await self._send(calls.export_file(agent, format=format, compress=compress))).content
+
+    async def import_package(self, agent: Name, package: bytes, **how: Unpack[Taking]) -> ImportView:
         """As Client.import_package."""
-        return await self._send(calls.import_package(agent, package, **more))
+        return await self._send(calls.import_package(agent, package, **how))
 
     async def proof_document(self, agent: Name, memory_id: Name) -> dict[str, Any]:
         """As Client.proof_document."""

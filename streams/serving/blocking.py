@@ -52,7 +52,7 @@ class Way:
         self._connection.timeout = timeout
         if self._connection.sock is not None:
             self._connection.sock.settimeout(timeout)
-        self._connection.request(call.method, call.target, call.body, headers)
+        self._connection.request(call.method, call.target, call.body, call.headed(headers))
         response = self._connection.getresponse()
         return Reply(response.status, response.read(), response.headers.get("retry-after"))
 

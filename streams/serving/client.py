@@ -27,7 +27,7 @@ from streams.serving import calls
 from streams.serving.access_client import AccessMethods
 from streams.serving.async_client import AsyncClient
 from streams.serving.blocking import over_http
-from streams.serving.calls import Call, Ends, Name, Noted, Said, When
+from streams.serving.calls import Call, Ends, Name, Noted, Said, Taking, When
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import Graph
@@ -228,9 +228,15 @@ class Client(AccessMethods, SessionMethods):
         """All live memories in one signed package. ``format``: lines or avro."""
         return self._send(calls.export(agent, format=format, compress=compress))
 
-    def import_package(self, agent: Name, package: bytes, **more: Any) -> ImportView:
-        """Takes in a package or another product's file. More: ``accept_unknown``, ``wait``."""
-        return self._send(calls.import_package(agent, package, **more))
+    def export_file(self, agent: Name, *, format: str = "lines", compress: bool = False) -> bytes:  # noqa: A002
+        """The same as the file itself, of any size."""
+        return self._send(calls.export_file(agent, format=format, compress=compress)).content
+
+    def import_package(self, agent: Name, package: bytes, **how: Unpack[Taking]) -> ImportView:
+        """Takes in a package or another product's file. More: ``accept_unknown``, ``from_agent`` (whose memories of another
+        product's file, as the file names them, or ``*``), ``wait``.
+        """
+        return self._send(calls.import_package(agent, package, **how))
 
     def proof_document(self, agent: Name, memory_id: Name) -> dict[str, Any]:
         """The proof alone, not verified, for ``monmouth proof verify``."""

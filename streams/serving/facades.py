@@ -122,7 +122,7 @@ class MemoryExEx:
 
     def export(self, agent: Name, format: str = "lines", *, compress: bool = False) -> bytes:  # noqa: A002  (the API's name)
         """All live memories in one attested package: ``lines`` (JSON Lines) or ``avro``. Raises GatewayError."""
-        return b64decode(self._client.export(agent, format=format, compress=compress).package_base64)
+        return self._client.export_file(agent, format=format, compress=compress)
 
     def _relevant(self, agent: Name, wanted: MemoryFilter, query: str) -> list[Recalled]:
         since, until = wanted.time_range

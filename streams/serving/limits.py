@@ -14,6 +14,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from streams.portability.envelope import LARGEST
 from streams.serving import metrics
 from streams.serving.faults import (
     BadRequestError,
@@ -26,8 +27,6 @@ from streams.serving.faults import (
 from streams.serving.registry.shape import error_body, is_registry
 
 BODY_LIMIT = 512 * 1024
-IMPORT_LIMIT = 64 * 1024 * 1024
-"""Of what a package is taken in with."""
 IN_FLIGHT = 256
 PROBES = frozenset({"/livez", "/readyz", "/health"})
 """Asked by machines every few seconds: as requests they would drown those of users, and tell an outage that nobody met."""
@@ -42,8 +41,10 @@ ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
 class Limits:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
+    def __init__(self, app: ASGIApp, host: str, package_limit: int = LARGEST) -> None:
+        """``package_limit``: of what a package is taken in with; its route holds it only once it has a place for it."""
         self._app = app
+        self._package_limit = package_limit
         self._running = 0
         self._hosts: frozenset[str] | None = None if host in ANYWHERE else frozenset((*LOOPBACK, host))
 
@@ -55,7 +56,7 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = IMPORT_LIMIT if scope["path"].endswith("/import") else BODY_LIMIT
+        limit = self._package_limit if scope["path"].endswith("/import") else BODY_LIMIT
         if (refusal := self._refusal(headers, limit)) is not None:
             await refuse(send, refusal, scope["path"])
             return
@@ -134,7 +135,9 @@ class Limits:
 
 
 def _too_large(limit: int) -> TooLargeError:
-    return TooLargeError(f"the body is larger than {limit} bytes", "Contents may have 64 KiB, packages 48 MiB.")
+    return TooLargeError(
+        f"the body is larger than {limit} bytes", "Contents may have 64 KiB; gateway.package_mib is for packages."
+    )
 
 
 def _name(host: str) -> str:

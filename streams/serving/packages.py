@@ -11,6 +11,7 @@ it says of its sources is one: each memory carries the package's digest as ``imp
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,17 +26,23 @@ from streams.core.session import in_zone
 from streams.errors import PoisonError
 from streams.portability import container, lines
 from streams.portability.attest import attested, claims_of, demand_attested
-from streams.portability.envelope import closed
+from streams.portability.envelope import LARGEST, closed
 from streams.portability.errors import PackageError
+from streams.portability.foreign import Reading
 from streams.portability.package import Package, packed
 from streams.portability.sniff import read_any
 from streams.serving.commands import CommandLog
-from streams.serving.faults import BadRequestError, NotFoundError
+from streams.serving.faults import BadRequestError, NotFoundError, TooLargeError
+from streams.serving.places import Places
 from streams.serving.proofs import Prover
 from streams.serving.roots import Root
 from streams.signing import Signer, Verifier
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 64
+PLACES = 2
+"""Packages on their way in, and as many on their way out."""
 WRITERS = {"lines": lines.write, "avro": container.write}
 
 
@@ -54,7 +61,10 @@ class Imported:
 class Packages:
     """Exports and imports."""
 
-    def __init__(self, proofs: Prover, commands: CommandLog, signer: Signer, verifier: Verifier) -> None:
+    def __init__(self, proofs: Prover, commands: CommandLog, signer: Signer, verifier: Verifier, most: int = LARGEST) -> None:
+        """``most``: bytes of a package, expanded."""
+        self.most = most
+        self.incoming, self.outgoing = Places(PLACES), Places(PLACES)
         self._proofs = proofs
         self._commands = commands
         self._signer = signer
@@ -62,7 +72,10 @@ class Packages:
         self._judging = asyncio.Lock()
 
     async def export(self, agent: bytes, form: str = "lines", compress: bool = False) -> tuple[Package, bytes]:
-        """The package and its file. Raises NotFoundError if the agent has no memories, ConflictError as proofs do."""
+        """The package and its file.
+
+        Raises NotFoundError if the agent has no memories, TooLargeError, ConflictError as proofs do.
+        """
         root, held = await self._proofs.settled(agent)
         memories = [memory for memory in held if not in_zone(memory)]
         if not memories:
@@ -73,24 +86,27 @@ class Packages:
         claims = {memory["id"]: origin for memory in memories if (origin := memory["imported_from"]) is not None}
         package = attested(packed(root.agent, memories), self._signer, root.checksum, root.merkle_root, claims)
         data = WRITERS[form](package)
+        if len(data) > self.most:
+            raise TooLargeError(f"the package has more than {self.most >> 20} MiB", "gateway.package_mib says how much may be.")
         return package, closed(data) if compress else data
 
-    async def take_in(self, agent: bytes, data: bytes, passphrase: str | None = None, unknown: bool = False) -> Imported:
-        """Writes what the file holds to the log. ``unknown``: take packages of keys that are not trusted, or unsigned.
+    async def take_in(self, agent: bytes, data: bytes, *, unknown: bool = False, chosen: str | None = None) -> Imported:
+        """Writes what the file holds to the log. ``unknown``: take packages of keys that are not trusted, or unsigned;
+        ``chosen``: whose memories of another product's file.
 
         Returns when the log has acknowledged all of it. Raises BadRequestError, naming what is wrong with the file.
         """
         try:
             async with self._judging:  # one at a time: what was packed takes many times its room
-                found, commands = await asyncio.to_thread(self._judged, agent, data, passphrase, unknown)
+                found, commands = await asyncio.to_thread(self._judged, agent, data, unknown, chosen)
         except PackageError as error:
             raise BadRequestError(error.message, error.hint) from None
         for start in range(0, len(commands), AT_ONCE):
             await asyncio.gather(*map(self._commands.send, commands[start : start + AT_ONCE]))
         return found
 
-    def _judged(self, agent: bytes, data: bytes, passphrase: str | None, unknown: bool) -> tuple[Imported, list[MemoryCommand]]:
-        found = read_any(data, agent, passphrase)
+    def _judged(self, agent: bytes, data: bytes, unknown: bool, chosen: str | None) -> tuple[Imported, list[MemoryCommand]]:
+        found = _read(agent, data, chosen, self.most)
         if isinstance(found, Package):
             if found.agent != agent:
                 raise PackageError(f"the package holds memories of 0x{found.agent.hex()}", "Import it for that agent.")
@@ -108,6 +124,14 @@ class Packages:
             _demand_acceptable(command)
         ids = tuple(memory["id"] for memory in memories)
         return Imported(product, digest, len(ids), skipped, restored, ids), commands
+
+
+def _read(agent: bytes, data: bytes, chosen: str | None, most: int) -> Package | Reading:
+    try:
+        return read_any(data, agent, chosen=chosen, most=most)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        log.warning("a file that no reader refused could not be read", exc_info=error)  # ours to mend, the sender's to change
+        raise PackageError("the file is malformed", f"It broke its reader ({type(error).__name__}).") from None
 
 
 def renamed(agent: bytes, memories: Sequence[Memory]) -> list[Memory]:

@@ -202,7 +202,7 @@ class Gateway:
         measure_disk(self._settings.state_dir)
         self.operations.start()
         self.tails.start()
-        self._app = create_app(self.services, gateway.host)
+        self._app = create_app(self.services, gateway.host, gateway.package_mib << 20)
         if self._messages is not None:
             self._messages.start()
         config = uvicorn.Config(
@@ -271,7 +271,7 @@ class Gateway:
             commands=self._commands,
             proofs=proofs,
             sessions=tails.sessions,
-            packages=Packages(proofs, self._commands, self._signer, self._verifier),
+            packages=Packages(proofs, self._commands, self._signer, self._verifier, most=settings.gateway.package_mib << 20),
             logs=LogProver(tails.roots),
             vectors=self._vectors,
             reader=default_reader(),

@@ -155,7 +155,7 @@ class OverHttp:
     async def _once(self, call: Call[Any], headers: dict[str, str], timeout: float) -> Reply:
         limit = aiohttp.ClientTimeout(total=timeout)
         async with self.session.request(
-            call.method, self._url + call.target, data=call.body, headers=headers, timeout=limit
+            call.method, self._url + call.target, data=call.body, headers=call.headed(headers), timeout=limit
         ) as response:
             return Reply(response.status, await response.read(), response.headers.get("retry-after"))
 
@@ -200,7 +200,7 @@ class InProcess:
     async def __call__(self, call: Call[Any], headers: dict[str, str], timeout: float) -> Reply:
         path, _, query = call.target.partition("?")
         content = call.body or b""
-        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        raw = [(name.encode(), value.encode()) for name, value in call.headed(headers).items()]
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},

@@ -6,7 +6,12 @@ from typing import Any
 
 from pydantic import Field
 
-from streams.serving.wire.base import Answer, Wire
+from streams.serving.wire.base import WAIT_LIMIT, Answer, Wire
+
+ACCEPT_UNKNOWN = "Take a package that no trusted key has signed; its sources stay claims."
+FROM_AGENT = (
+    "Whose memories of another product's file to take, as the file names them: it may hold several, or another's. *: all."
+)
 
 
 class PackageView(Answer):
@@ -24,7 +29,16 @@ class ImportRequest(Wire):
     """A file to take in: a package of this product, the reference design's JSON, a Letta .af file, or mem0's JSON."""
 
     package_base64: str = Field(min_length=1, description="The file, in base64.")
-    accept_unknown: bool = Field(False, description="Take a package that no trusted key has signed; its sources stay claims.")
+    accept_unknown: bool = Field(False, description=ACCEPT_UNKNOWN)
+    from_agent: str | None = Field(None, min_length=1, max_length=256, description=FROM_AGENT)
+
+
+class ImportTerms(Wire):
+    """What is said of a file that is sent as it is."""
+
+    accept_unknown: bool = Field(False, description=ACCEPT_UNKNOWN)
+    from_agent: str | None = Field(None, min_length=1, max_length=256, description=FROM_AGENT)
+    wait: float = Field(0, ge=0, le=WAIT_LIMIT, description="Seconds to wait until reads show all of it.")
 
 
 class ImportView(Answer):

@@ -9,7 +9,7 @@ import pytest
 
 from streams.cli import main
 from streams.portability import lines
-from streams.portability.envelope import MAGIC, opened
+from streams.portability.envelope import MAGIC
 from streams.serving.app import create_app
 from tests.unit.serving.served import served
 from tests.unit.serving.test_packages import populated
@@ -50,7 +50,7 @@ async def test_a_passphrase_locks_and_opens_it(
     monkeypatch.setenv("MONMOUTH_PACKAGE_PASSPHRASE", "correct horse")
     assert await run(world, "export", AGENT, "-o", file, "--encrypt") == 0
     data = Path(file).read_bytes()
-    assert data.startswith(MAGIC) and b"by command" not in opened(data[:0]) + data
+    assert data.startswith(MAGIC) and b"by command" not in data
     assert await run(World(), "import", AGENT, file) == 0
     monkeypatch.setenv("MONMOUTH_PACKAGE_PASSPHRASE", "wrong")
     assert await run(World(), "import", AGENT, file) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from base64 import b64encode
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -14,127 +14,105 @@ from hypothesis import strategies as st
 
 from streams.agents.memory_limits import MAX_CONTENT
 from streams.core.canonical_text import canonical_text
-from streams.portability import letta, lines, mem0, reference
+from streams.portability import lines, mem0, reference
 from streams.portability.envelope import closed
 from streams.portability.errors import PackageError
-from streams.portability.foreign import Reading, seconds
+from streams.portability.foreign import ALL, MOST_DEPTH, Reading, json_of, seconds
 from streams.portability.package import Package, packed
 from streams.portability.sniff import read_any
+from tests.unit.portability.documents import DESCRIBED, DOCUMENTS, MEM0, WRITTEN
 from tests.unit.portability.samples import AGENT, memories
 
-BLOCKS = [
-    {"id": "block-0", "label": "human", "value": "\nName: Chad, likes sailing\n", "limit": 5000, "description": "about"},
-    {"id": "block-1", "label": "persona", "value": "I am Sam.", "limit": 5000},
-    {"id": "block-9", "label": "foreign", "value": "of another agent"},
-]
-WHEN = "2025-10-31T22:56:57+00:00"
-MESSAGES: list[dict[str, Any]] = [
-    {"id": "m0", "role": "system", "content": [{"type": "text", "text": "instructions"}], "created_at": WHEN},
-    {"id": "m1", "role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "image"}], "created_at": WHEN},
-    {"id": "m2", "role": "assistant", "content": "Hello Chad", "created_at": "2025-10-31T22:56:58Z", "tool_calls": []},
-    {"id": "m3", "role": "assistant", "content": [], "tool_calls": [{"function": {}}]},
-]  # fmt: skip
-NEWER = {
-    "agents": [{"name": "a", "id": "agent-0", "block_ids": ["block-0", "block-1"], "messages": MESSAGES}],
-    "blocks": BLOCKS,
-}
-OLDER = {"agent_type": "memgpt_agent", "core_memory": BLOCKS[:2], "messages": MESSAGES, "tools": [], "version": "0.7"}
-MEM0: dict[str, Any] = {
-    "results": [
-        {"id": "a1", "memory": "Likes cricket", "hash": "h", "metadata": {"team": "blue"}, "user_id": "alice",
-         "created_at": "2025-01-02T03:04:05.123456-07:00", "updated_at": None, "categories": ["sports"]},
-        {"id": "a2", "memory": "", "created_at": None},
-    ]
-}  # fmt: skip
-REFERENCE: dict[str, Any] = {
-    "version": "1.0.0", "agent_id": "0x" + "0a" * 20, "timestamp": 1_700_000_100, "memory_count": 2,
-    "memories": [
-        {"id": "1", "content": b64encode(b"swapped").decode(), "memory_type": "LongTerm", "embedding": [0.1],
-         "age_seconds": 100},
-        {"id": "2", "content": b64encode(b"\xff\x00").decode(), "memory_type": "Episodic", "age_seconds": 0},
-    ],
-    "metadata": {"source_chain": "monmouth", "reason": "backup", "compression": "gzip", "encryption": None},
-}  # fmt: skip
+OTHER = b"\x0b" * 20
 
 
 def data_of(said: object) -> bytes:
     return json.dumps(said).encode()
 
 
-@pytest.mark.parametrize("said", [NEWER, OLDER], ids=["agents and blocks", "core memory"])
-def test_an_agent_file_of_letta(said: Any) -> None:
-    found = letta.read(data_of(said), AGENT)
-    texts = {memory["content"].decode(): memory for memory in found.memories}
-    assert set(texts) == {"Name: Chad, likes sailing", "I am Sam.", "Hi", "Hello Chad"}
-    human, hello = texts["Name: Chad, likes sailing"], texts["Hello Chad"]
-    assert (human["type"], human["subject"], human["predicate"]) == ("SEMANTIC", "core_memory", "human")
-    assert (hello["type"], hello["tags"], hello["timestamp"]) == ("EPISODIC", ["assistant"], 1_761_951_418)
-    assert all(memory["source"] == "IMPORT" and memory["agent"] == AGENT for memory in found.memories)
-
-
-def test_files_of_several_agents_are_refused() -> None:
-    with pytest.raises(PackageError, match="2 agents"):
-        letta.read(data_of({**NEWER, "agents": NEWER["agents"] * 2}), AGENT)
-
-
 @pytest.mark.parametrize("said", [MEM0, MEM0["results"][:1]], ids=["results", "bare"])
 def test_memories_of_mem0(said: Any) -> None:
-    found = mem0.read(data_of(said), AGENT)
+    found = mem0.read(said, AGENT)
     (memory,) = found.memories
     assert (memory["content"], memory["timestamp"]) == (b"Likes cricket", 1_735_812_245)
     assert memory["tags"] == ["user:alice", "sports", "team:blue"]
     assert found.skipped == (1 if isinstance(said, dict) else 0)
 
 
+def test_memories_of_one_user_of_mem0() -> None:
+    both = [{"memory": "a", "user_id": "alice"}, {"memory": "b", "user_id": "bob"}]
+    assert [memory["content"] for memory in mem0.read(both, AGENT, "bob").memories] == [b"b"]
+    assert len(mem0.read(both, AGENT, ALL).memories) == 2
+    with pytest.raises(PackageError, match="no memory of the file is of 'carol'"):
+        mem0.read(both, AGENT, "carol")
+
+
+@pytest.mark.parametrize("said", [WRITTEN, DESCRIBED], ids=["written", "described"])
 @pytest.mark.parametrize("pack", [data_of, lambda said: gzip.compress(data_of(said))], ids=["json", "gzip"])
-def test_the_reference_package(pack: Any) -> None:
-    found = reference.read(pack(REFERENCE), AGENT)
+def test_the_reference_package(said: Any, pack: Any) -> None:
+    found = read_any(pack(said), AGENT)
+    assert isinstance(found, Reading)
     by_content = {memory["content"]: memory for memory in found.memories}
-    assert by_content[b"swapped"]["type"] == "LONG_TERM" and by_content[b"swapped"]["timestamp"] == 1_700_000_000
-    assert by_content[b"\xff\x00"]["media_type"] == "application/octet-stream"
-    assert canonical_text(b"\xff", by_content[b"\xff\x00"]["media_type"]) is None
-    camel = {**REFERENCE, "memoryCount": 2, "agentId": REFERENCE["agent_id"]}
-    del camel["memory_count"]
-    assert reference.read(pack(camel), AGENT) == found
+    swapped, other = by_content[b"swapped"], by_content[b"\xff\x00"]
+    assert (swapped["type"], swapped["timestamp"], swapped["importance"]) == ("LONG_TERM", 1_700_000_000, 0.75)
+    assert (other["type"], other["timestamp"], other["media_type"]) == ("EPISODIC", 1_700_000_100, "application/octet-stream")
+    assert canonical_text(b"\xff", other["media_type"]) is None
+    camel = {**said, "memoryCount": 2, "agentId": said["agent_id"]}
+    del camel["memory_count"], camel["agent_id"]
+    assert read_any(pack(camel), AGENT) == found
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": "2.0.0"},
+        {"format_version": "2.0.0"},
+        {"format_version": None},
         {"memory_count": 3},
         {"memories": [{"content": "!", "memory_type": "Working"}]},
         {"memories": [{"content": "", "memory_type": "Dream"}]},
         {"memories": {}},
         {"metadata": {"encryption": "aes"}},
+        {"metadata": 5},
+        {"memoryCount": 2},
+        {"agent_id": "0x" + OTHER.hex()},
+        {"agent_id": 5},
     ],
     ids=str,
 )
 def test_wrong_reference_packages_are_refused(change: dict[str, Any]) -> None:
-    said = {**REFERENCE, "memory_count": len(change["memories"]), **change} if "memories" in change else {**REFERENCE, **change}
+    said = {**WRITTEN, "memory_count": len(change["memories"]), **change} if "memories" in change else {**WRITTEN, **change}
     with pytest.raises(PackageError):
-        reference.read(data_of(said), AGENT)
+        reference.read(said, AGENT)
+
+
+@pytest.mark.parametrize("owner", ["0x" + OTHER.hex(), "alice", "0X" + OTHER.hex().upper()])
+def test_a_reference_package_of_another_is_taken_where_that_is_said(owner: str) -> None:
+    said = {**WRITTEN, "agent_id": owner}
+    with pytest.raises(PackageError, match="holds memories of agent"):
+        read_any(data_of(said), AGENT)
+    for chosen in (owner, ALL):
+        found = read_any(data_of(said), AGENT, chosen=chosen)
+        assert {memory["agent"] for memory in found.memories} == {AGENT}
+    with pytest.raises(PackageError, match="holds memories of agent"):
+        read_any(data_of(said), AGENT, chosen="somebody else")
 
 
 def test_importing_twice_is_importing_once() -> None:
-    assert letta.read(data_of(NEWER), AGENT) == letta.read(data_of(OLDER), AGENT) == letta.read(data_of(NEWER), AGENT)
-    other = letta.read(data_of(NEWER), b"\x0b" * 20)
-    assert not {memory["id"] for memory in other.memories} & {m["id"] for m in letta.read(data_of(NEWER), AGENT).memories}
+    for said in (MEM0, WRITTEN):
+        assert read_any(data_of(said), AGENT) == read_any(data_of(said), AGENT)
 
 
 def test_what_is_too_long_is_counted_not_cut() -> None:
-    found = mem0.read(data_of([{"memory": "x" * (MAX_CONTENT + 1)}, {"memory": "y"}]), AGENT)
+    found = mem0.read([{"memory": "x" * (MAX_CONTENT + 1)}, {"memory": "y"}], AGENT)
     assert ([memory["content"] for memory in found.memories], found.skipped) == ([b"y"], 1)
 
 
-@pytest.mark.parametrize(
-    ("said", "product"), [(NEWER, "letta"), (OLDER, "letta"), (MEM0, "mem0"), (REFERENCE, "reference")], ids=str
-)
-def test_a_file_is_known_by_its_content(said: Any, product: str) -> None:
-    found = read_any(data_of(said), AGENT)
-    assert isinstance(found, Reading) and found.product == product
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_file_is_known_by_its_content(name: str) -> None:
+    found = read_any(data_of(DOCUMENTS[name]), AGENT, chosen=ALL)
+    assert isinstance(found, Reading) and found.product == name.partition(",")[0]
     with pytest.raises(PackageError, match="whose memories"):
-        read_any(data_of(said))
+        read_any(data_of(DOCUMENTS[name]))
 
 
 def test_packages_are_known_by_their_content() -> None:
@@ -149,6 +127,66 @@ def test_files_nobody_knows_are_refused(data: bytes) -> None:
         read_any(data, AGENT)
 
 
+HOSTILE = [
+    "null", "true", "5", "-1", "0.5", "1e308", "1e400", "-1e400", "NaN", "Infinity", "9" * 400, "9" * 5_000, '""', '"x"', '"*"',
+    '"\\ud800"', '"\\u0000"',
+    '"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59-14:00"', "[]", "{}", "[5]", "[[]]", '{"a":5}',
+    "[" * 60 + "]" * 60, "[" * 700 + "]" * 700, '{"a":' * 700 + "1" + "}" * 700,
+]  # fmt: skip
+"""JSON values, as they are spelled, that something may break on wherever they stand."""
+MARK = "@here@"
+
+
+def places(said: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every value of a document, by the way to it."""
+    yield path
+    for key in said if isinstance(said, dict) else range(len(said)) if isinstance(said, list) else ():
+        yield from places(said[key], (*path, key))
+
+
+def replaced(said: Any, path: tuple[Any, ...]) -> Any:
+    if not path:
+        return MARK
+    inner = replaced(said[path[0]], path[1:])
+    return {**said, path[0]: inner} if isinstance(said, dict) else [*said[: path[0]], inner, *said[path[0] + 1 :]]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@given(data=st.data())
+def test_a_document_with_hostile_values_is_read_or_refused(name: str, data: st.DataObject) -> None:
+    said = DOCUMENTS[name]
+    for _ in range(data.draw(st.integers(1, 3))):
+        said = replaced(said, data.draw(st.sampled_from(list(places(said)))))
+    text = json.dumps(said)
+    while f'"{MARK}"' in text:
+        text = text.replace(f'"{MARK}"', data.draw(st.sampled_from(HOSTILE)), 1)
+    with suppress(PackageError):
+        read_any(text.encode(), AGENT, chosen=data.draw(st.sampled_from([None, ALL, "agent-0"])))
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name != "letta, several"])
+def test_no_hostile_value_at_any_place_breaks_a_reader(name: str) -> None:
+    for path in places(DOCUMENTS[name]):
+        text = json.dumps(replaced(DOCUMENTS[name], path))
+        for value in HOSTILE:
+            with suppress(PackageError):
+                read_any(text.replace(f'"{MARK}"', value).encode(), AGENT, chosen=ALL)
+
+
+@pytest.mark.parametrize("value", ["1e400", "-1e400", "NaN", "Infinity", "-Infinity", "9" * 400], ids=lambda value: value[:9])
+def test_a_number_that_is_none_is_refused(value: str) -> None:
+    text = json.dumps({**MEM0, "score": MARK}).replace(f'"{MARK}"', value)
+    with pytest.raises(PackageError, match="a number that is none"):
+        read_any(text.encode(), AGENT)
+
+
+def test_depth_is_limited_and_what_is_within_the_limit_is_read() -> None:
+    assert json_of(b"[" * MOST_DEPTH + b"]" * MOST_DEPTH)
+    for depth in (MOST_DEPTH + 1, 700, 100_000):
+        with pytest.raises(PackageError, match="nested deeper"):
+            json_of(b"[" * depth + b"]" * depth)
+
+
 NAMES = [
     "memory",
     "results",
@@ -157,19 +195,24 @@ NAMES = [
     "text",
     "agents",
     "blocks",
+    "block_ids",
     "core_memory",
     "messages",
+    "tool_calls",
     "label",
     "value",
     "metadata",
     "version",
+    "format_version",
+    "export_timestamp",
     "memories",
+    "Memories",
 ]
 json_values = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @given(json_values)
@@ -188,3 +231,8 @@ def test_a_document_too_large_to_be_held_as_objects_is_refused(monkeypatch: pyte
     for data in (b"[" * (1 << 11), gzip.compress(b"[" * (1 << 11)), closed(b"[" * (1 << 11))):
         with pytest.raises(PackageError, match="has more than"):
             read_any(data, AGENT)
+
+
+def test_a_gzip_file_that_is_cut_is_refused() -> None:
+    with pytest.raises(PackageError, match="is cut"):
+        read_any(gzip.compress(data_of(WRITTEN))[:-20], AGENT)

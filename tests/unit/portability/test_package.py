@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from base64 import b64encode
 from collections.abc import Callable
 from io import BytesIO
 from random import Random
+from typing import Any
 
 import fastavro
 import pytest
+from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
+from zstandard import ZstdCompressionParameters, ZstdCompressor
 
+from schemas.defaults import plain_edge
 from schemas.records import Memory
 from streams.core.leaf import leaf_of
 from streams.core.lthash import LtHash, element
 from streams.portability import container, lines
 from streams.portability.attest import attested, demand_attested
-from streams.portability.envelope import LARGEST, MAGIC, closed, opened
+from streams.portability.envelope import MAGIC, closed, opened, unlocked
 from streams.portability.errors import PackageError
 from streams.portability.package import PACKAGE_KEY, Package, manifest_of, packed
 from streams.portability.record_json import canonical, line_of, memory_of
+from streams.portability.sniff import read_any
 from streams.signing import Signer
 from tests.unit.portability.samples import AGENT, memories
 
@@ -189,14 +195,15 @@ def test_garbage_is_refused(data: bytes) -> None:
 def test_an_envelope_is_opened_and_no_altered_byte_gets_through(passphrase: str | None, compress: bool) -> None:
     content = lines.write(SIGNED)
     data = closed(content, passphrase, compress)
-    assert opened(data, passphrase) == content
+    assert opened(data, passphrase).read() == content
+    assert opened(unlocked(data, passphrase)).read() == content
     assert closed(content, passphrase, compress) == data
     assert (content in data) == (passphrase is None and not compress)
     for place in range(0, len(data), 29 if passphrase is None else 211):
         altered = data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
         if altered.startswith(MAGIC):
             with pytest.raises(PackageError):
-                opened(altered, passphrase)
+                opened(altered, passphrase).read()
 
 
 def test_a_wrong_or_missing_passphrase_is_refused() -> None:
@@ -208,18 +215,72 @@ def test_a_wrong_or_missing_passphrase_is_refused() -> None:
         opened(data, "wrong")
 
 
-def test_what_grows_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.portability.envelope.LARGEST", 1 << 16)
-    assert LARGEST == 1 << 30
-    with pytest.raises(PackageError, match="holds more than"):
-        opened(closed(bytes(1 << 20)))
-    assert len(opened(closed(bytes(1 << 16)))) == 1 << 16
+@pytest.mark.parametrize("size", [0, 1, 1 << 16, (1 << 16) + 1, 1 << 20])
+def test_more_than_may_be_read_is_refused(size: int) -> None:
+    for data in (closed(bytes(size)), closed(bytes(size), compress=False), bytes(size)):
+        if size <= 1 << 16:
+            assert opened(data, most=1 << 16).read() == bytes(size)
+        else:
+            with pytest.raises(PackageError, match="holds more than"):
+                opened(data, most=1 << 16).read()
 
 
-def test_many_lines_of_nothing_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.portability.lines.MOST_MEMORIES", 100)
-    with pytest.raises(PackageError, match="more than 100 memories"):
-        lines.read(b'{"manifest":{}}' + b"\n" * 103)
+def bomb(start: bytes, window: int = 21) -> bytes:
+    """An envelope of some kilobytes that expands to a gigabyte behind ``start``."""
+    parameters = ZstdCompressionParameters.from_level(1, window_log=window)
+    packer = ZstdCompressor(compression_params=parameters).compressobj()
+    megabyte = bytes(1 << 20)
+    payload = packer.compress(start) + b"".join(packer.compress(megabyte) for _ in range(1 << 10)) + packer.flush()
+    head = MAGIC + bytes([1, 1])
+    return head + blake3(head + payload).digest() + payload
+
+
+@pytest.mark.parametrize(
+    ("start", "why"),
+    [(b'{"manifest":', "middle of a line"), (b"Obj\x01", "no Avro container"), (b"[", "document has more than")],
+    ids=["lines", "avro", "another product"],
+)
+def test_a_bomb_is_refused_without_the_memory_it_asks_for(start: bytes, why: str) -> None:
+    data = bomb(start)
+    assert len(data) < 1 << 18
+    tracemalloc.start()
+    try:
+        with pytest.raises(PackageError, match=why):
+            read_any(data, AGENT)
+        assert tracemalloc.get_traced_memory()[1] < 128 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_frame_that_asks_for_a_large_window_is_refused() -> None:
+    with pytest.raises(PackageError, match="cannot be expanded"):
+        opened(bomb(b"", window=27)).read(1)
+
+
+def test_more_memories_than_a_package_may_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [(lines.read, lines.write(SIGNED)), (container.read, container.write(SIGNED))]
+    monkeypatch.setattr("streams.portability.lines.MOST_MEMORIES", 10)
+    monkeypatch.setattr("streams.portability.container.MOST_MEMORIES", 10)
+    for read, data in files:
+        with pytest.raises(PackageError, match="more than 10 memories"):
+            read(data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"importance": float("nan")},
+        {"importance": float("inf")},
+        {"edges": [plain_edge("LINK", b"x" * 32)] * 65},
+        {"tags": ["t"] * 33},
+    ],
+    ids=str,
+)
+def test_a_container_with_what_no_memory_can_hold_is_refused(change: dict[str, Any]) -> None:
+    memory: Any = {**memories(1)[0], **change}
+    data = container.write(Package(packed(AGENT, memories(1)).manifest, (memory,)))
+    with pytest.raises(PackageError):
+        read_any(data, AGENT)
 
 
 def test_a_container_that_could_grow_without_end_is_refused_before_it_does() -> None:
