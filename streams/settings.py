@@ -268,9 +268,7 @@ class GatewaySettings(Group):
     auth: Literal["required", "off"] = Field("required", description="off: everybody may do everything; loopback only.")
     allow_unencrypted: bool = Field(False, description="Commands show a token to a gateway beyond this machine without TLS.")
     messages: bool = Field(True, description="Answer requests in exex.messages too; one gateway of several is enough.")
-    package_mib: int = Field(
-        256, ge=1, le=4_096, description="Largest package in or out, expanded; all take up to 8 times."
-    )
+    package_mib: int = Field(256, ge=1, le=4_096, description="Largest package in or out, expanded; all take up to 8 times.")
     barrier_seconds: float = Field(3.0, gt=0, description="Longest wait until a read has seen the whole log.")
     proof_seconds: float = Field(5.0, gt=0, description="Longest wait until store and published root agree.")
 
