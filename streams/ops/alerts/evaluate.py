@@ -1,7 +1,8 @@
 """What an expression comes to: a number, or one for each series that meets it.
 
 As in PromQL: an arithmetic operation pairs series of equal labels, a comparison keeps the series for which it holds, ``and``
-keeps those of the left side that the right side has too, ``or`` adds those that only the right side has. A number on one side
+keeps those of the left side that the right side has too, ``unless`` those that it has not, ``or`` adds those that only the
+right side has; a side that is a condition on the whole goes with every series of the other. A number on one side
 goes with every series of the other. So a rule holds where anything is left, once per series.
 Where it differs: percentiles are ``histogram_quantile`` of the increase of a histogram's buckets over the range, by the labels
 without ``le``; an increase over a restart of the process starts from zero. What has no data is not there, and never zero.
@@ -11,10 +12,23 @@ from __future__ import annotations
 
 import math
 import operator
+import statistics
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from streams.ops.alerts.expression import COMPARISONS, QUANTILES, Binary, Call, Metric, Node, Number
+from streams.ops.alerts.expression import (
+    ABS,
+    COMPARISONS,
+    GROWTH,
+    JOINTS,
+    QUANTILES,
+    TRENDS,
+    Binary,
+    Call,
+    Metric,
+    Node,
+    Number,
+)
 from streams.ops.alerts.series import Labels, Series
 
 Vector = dict[Labels, float]
@@ -66,15 +80,40 @@ def _call(call: Call, series: Series, now: float) -> float | Vector:
     function, argument = call.function, call.argument
     if isinstance(argument, Metric) and argument.seconds is not None:
         if function in QUANTILES:
-            return _quantile(QUANTILES[function], argument, series, now)
-        over = {labels: _over_time(function, *past) for labels, past in series.window(argument, now).items()}
-        return {labels: value for labels, value in over.items() if value is not None}
+            return _quantile(QUANTILES[function], argument, call.by, series, now)
+        return _ranged(call, argument, series, now)
     inner = evaluate(argument, series, now)
+    if function == ABS:
+        return {labels: abs(value) for labels, value in inner.items()} if isinstance(inner, dict) else abs(inner)
+    if not isinstance(inner, dict):
+        return {(): _ACROSS[function]([inner])}
+    return _across(function, call.by, inner)
+
+
+def _ranged(call: Call, metric: Metric, series: Series, now: float) -> Vector:
+    pasts = series.window(metric, now)
+    if call.function in TRENDS:
+        over = {labels: _trend(*past, now, call.ahead, slope=call.function == "deriv") for labels, past in pasts.items()}
+    else:
+        over = {labels: _over_time(call.function, *past) for labels, past in pasts.items()}
+    found = {labels: value for labels, value in over.items() if value is not None}
+    return _across("sum", call.by, found) if call.by and call.function in GROWTH else found
+
+
+def _across(function: str, by: tuple[str, ...], values: Vector) -> Vector:
     grouped: dict[Labels, list[float]] = {}
-    for labels, value in inner.items() if isinstance(inner, dict) else [((), inner)]:
-        if not math.isnan(value) or not isinstance(inner, dict):
-            grouped.setdefault(tuple(pair for pair in labels if pair[0] in call.by), []).append(value)
-    return {labels: _ACROSS[function](values) for labels, values in grouped.items()}
+    for labels, value in values.items():
+        if not math.isnan(value):
+            grouped.setdefault(tuple(pair for pair in labels if pair[0] in by), []).append(value)
+    return {labels: _ACROSS[function](group) for labels, group in grouped.items()}
+
+
+def _trend(times: Sequence[float], values: Sequence[float], now: float, ahead: float, *, slope: bool) -> float | None:
+    """Of the line that fits best: its slope per second, or its value ``ahead`` of now."""
+    if len(values) < 2 or times[-1] <= times[0]:
+        return None
+    steepness, middle = statistics.linear_regression([at - now for at in times], values)
+    return steepness if slope else middle + steepness * ahead
 
 
 def _over_time(function: str, times: Sequence[float], values: Sequence[float]) -> float | None:
@@ -96,15 +135,16 @@ def increase(values: Sequence[float]) -> float:
     return sum(after - before if after >= before else after for before, after in pairwise(values))
 
 
-def _quantile(wanted: float, metric: Metric, series: Series, now: float) -> Vector:
+def _quantile(wanted: float, metric: Metric, by: tuple[str, ...], series: Series, now: float) -> Vector:
     buckets = Metric(metric.name + "_bucket", metric.matchers, metric.seconds)
-    grouped: dict[Labels, list[tuple[float, float]]] = {}
+    grouped: dict[Labels, dict[float, float]] = {}
     for labels, (_, values) in series.window(buckets, now).items():
         bound = next((float(value) for name, value in labels if name == "le"), None)
         if bound is not None and len(values) > 1:
-            rest = tuple(pair for pair in labels if pair[0] != "le")
-            grouped.setdefault(rest, []).append((bound, increase(values)))
-    found = {labels: _within(wanted, sorted(counts)) for labels, counts in grouped.items()}
+            rest = tuple(pair for pair in labels if pair[0] != "le" and (not by or pair[0] in by))
+            counts = grouped.setdefault(rest, {})
+            counts[bound] = counts.get(bound, 0.0) + increase(values)
+    found = {labels: _within(wanted, sorted(counts.items())) for labels, counts in grouped.items()}
     return {labels: value for labels, value in found.items() if value is not None}
 
 
@@ -124,7 +164,7 @@ def _within(wanted: float, counts: Sequence[tuple[float, float]]) -> float | Non
 
 
 def _binary(sign: str, left: float | Vector, right: float | Vector) -> float | Vector:
-    if sign in {"and", "or"}:
+    if sign in JOINTS:
         return _logical(sign, left, right)
     if isinstance(left, dict) and isinstance(right, dict):
         pairs = {labels: (value, right[labels]) for labels, value in left.items() if labels in right}
@@ -143,10 +183,15 @@ def _binary(sign: str, left: float | Vector, right: float | Vector) -> float | V
 
 def _logical(sign: str, left: float | Vector, right: float | Vector) -> float | Vector:
     if not isinstance(left, dict) and not isinstance(right, dict):
-        return float(bool(left) and bool(right)) if sign == "and" else float(bool(left) or bool(right))
+        both = {"and": bool(left) and bool(right), "or": bool(left) or bool(right), "unless": bool(left) and not right}
+        return float(both[sign])
     one, other = _vector(left), _vector(right)
     if sign == "or":
         return other | one
+    if sign == "unless":
+        if () in other or (other and () in one):
+            return {}
+        return {labels: value for labels, value in one.items() if labels not in other}
     if () in other:  # a condition on the whole goes with every series
         return one
     if () in one:

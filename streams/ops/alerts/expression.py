@@ -1,10 +1,13 @@
 """The expression language of alert rules: ``p95(rag_query_latency_ms[60s]) > 100 and rate(rag_queries_total[60s]) > 1``.
 
 A subset of what PromQL says, so that one rule serves this product's own watch and a Prometheus alike (``promql``).
-Grammar, loosest first: ``or``, ``and``, one comparison (``> >= < <= == !=``), ``+ -``, ``* /``, unary ``-``, then a number, a
-parenthesis, a call, or a metric with label matchers in braces (``= != =~ !~``) and a range in brackets. A call has a metric
-with a range (over time: avg min max sum count last delta increase rate p50 p95 p99), or any expression (over series: avg min
-max sum count; with ``by (label, ...)`` in front of the argument, one value for each set of values of these labels).
+Grammar, loosest first: ``or``, ``and unless``, one comparison (``> >= < <= == !=``), ``+ -``, ``* /``, unary ``-``, then a
+number, a parenthesis, a call, or a metric with label matchers in braces (``= != =~ !~``) and a range in brackets. A call has a
+metric with a range (over time: avg min max sum count last delta increase rate deriv predict_linear p50 p90 p95 p99), or any
+expression (over series: avg min max sum count; of each value: abs). ``by (label, ...)`` stands in front of the argument or
+behind the call, and means one value for each set of values of these labels: over series as the call says, of delta, increase
+and rate their sum, of a percentile that of the histograms taken together. ``deriv`` is the slope per second of the line that
+fits best, ``predict_linear(x[1h], 4h)`` where that line is in four hours.
 Names are those of /metrics; ``monmouth_`` in front may be left out. A few names stand for a whole expression over the rule's
 window (``SHORT``). Invariant: a text either parses to exactly one tree, or is
 refused with the place of the mistake; texts and trees are bounded.
@@ -22,9 +25,13 @@ LONGEST = 2_000
 """Characters of an expression."""
 DEEPEST = 32
 PREFIX = "monmouth_"
-QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-OVER_TIME = frozenset({"avg", "min", "max", "sum", "count", "last", "delta", "increase", "rate", *QUANTILES})
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+GROWTH = frozenset({"delta", "increase", "rate"})
+TRENDS = frozenset({"deriv", "predict_linear"})
 OVER_SERIES = frozenset({"avg", "min", "max", "sum", "count"})
+OVER_TIME = frozenset({*OVER_SERIES, "last", *GROWTH, *TRENDS, *QUANTILES})
+ABS = "abs"
+JOINTS = frozenset({"and", "or", "unless"})
 COMPARISONS = frozenset({">", ">=", "<", "<=", "==", "!="})
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
@@ -84,16 +91,20 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function over time or over series; ``by``: the labels that are kept of series, in order."""
+    """A function over time, over series or of each value; ``by``: the labels that are kept of series, in order.
+
+    ``ahead``: seconds that a prediction looks forward.
+    """
 
     function: str
     argument: Node
     by: tuple[str, ...] = ()
+    ahead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Two sides of ``and``, ``or``, a comparison or arithmetic."""
+    """Two sides of ``and``, ``or``, ``unless``, a comparison or arithmetic."""
 
     sign: str
     left: Node
@@ -178,8 +189,8 @@ class _Parser:
 
     def _and(self) -> Node:
         node = self._comparison()
-        while self._accept("and"):
-            node = Binary("and", node, self._comparison())
+        while (sign := self._accept("and", "unless")) is not None:
+            node = Binary(sign, node, self._comparison())
         return node
 
     def _comparison(self) -> Node:
@@ -213,7 +224,7 @@ class _Parser:
             node = self._or()
             self._expect(")")
             return node
-        if self._kind != "name" or self._word in {"and", "or"}:
+        if self._kind != "name" or self._word in JOINTS:
             raise self._wrong("a number, a metric or a function")
         place = self._tokens[self._at][2]
         name = self._take()
@@ -224,19 +235,39 @@ class _Parser:
         return self._call(name, place) if self._accept("(") else self._metric(name)
 
     def _call(self, name: str, place: int, by: tuple[str, ...] = ()) -> Node:
-        if name not in OVER_TIME:
-            raise self._at_place(f"no function is called {name}: {', '.join(sorted(OVER_TIME))}", place)
+        if name not in OVER_TIME | {ABS}:
+            raise self._at_place(f"no function is called {name}: {', '.join(sorted(OVER_TIME | {ABS}))}", place)
         argument = self._or()
+        ahead = self._ahead() if name == "predict_linear" else 0.0
         self._expect(")")
+        if not by and self._accept("by"):
+            by = self._labels()
         ranged = isinstance(argument, Metric) and argument.seconds is not None
-        if not ranged and name not in OVER_SERIES:
+        if not ranged and name not in OVER_SERIES | {ABS}:
             raise self._at_place(f"{name} needs a metric with a range, such as {name}(requests_total[60s])", place)
-        if ranged and by:
-            raise self._at_place(f"{name} of a range knows no `by`: it keeps all labels", place)
-        return Call(name, argument, by)
+        if name == ABS and (ranged or not any(metrics_of(argument))):
+            raise self._at_place(f"{name} is of the newest values of a metric, or of what is made of such", place)
+        if by and (name == ABS or (ranged and name not in GROWTH | QUANTILES.keys())):
+            said = f"{name} of a range" if ranged else name
+            raise self._at_place(f"{said} knows no `by`: it keeps all labels", place)
+        return Call(name, argument, by, ahead)
+
+    def _ahead(self) -> float:
+        """How far a prediction looks."""
+        self._expect(",")
+        if self._kind == "duration":
+            return duration(self._take())
+        if self._kind != "number":
+            raise self._wrong("a duration such as 4h")
+        return float(self._take())
 
     def _by(self) -> tuple[str, ...]:
         """Labels after ``by``, up to the argument's parenthesis."""
+        labels = self._labels()
+        self._expect("(")
+        return labels
+
+    def _labels(self) -> tuple[str, ...]:
         labels: list[str] = []
         self._expect("(")
         while not labels or self._accept(","):
@@ -244,7 +275,6 @@ class _Parser:
                 raise self._wrong("a label")
             labels.append(self._take())
         self._expect(")")
-        self._expect("(")
         return tuple(sorted(set(labels)))
 
     def _metric(self, name: str) -> Metric:

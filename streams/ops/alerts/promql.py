@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from streams.ops.alerts.expression import (
+    ABS,
     COMPARISONS,
+    GROWTH,
+    JOINTS,
     OVER_SERIES,
     QUANTILES,
+    TRENDS,
     Binary,
     Call,
     ExpressionError,
@@ -24,7 +28,6 @@ from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import UP
 
 JOBS = ".*monmouth.*"
-_OF_PROMQL = frozenset({"delta", "increase", "rate"})
 
 
 def promql(node: Node) -> str:
@@ -71,23 +74,33 @@ def _metric(metric: Metric, suffix: str = "") -> str:
 def _call(call: Call) -> str:
     function, argument = call.function, call.argument
     if not isinstance(argument, Metric) or argument.seconds is None:
-        grouping = f" by ({', '.join(call.by)}) " if call.by else ""
-        return f"{function}{grouping}({promql(argument)})"
+        return f"{function}{_grouping(call.by)}({promql(argument)})"
     if function in QUANTILES:
-        return f"histogram_quantile({QUANTILES[function]}, increase({_metric(argument, '_bucket')}))"
-    name = function if function in _OF_PROMQL else f"{function}_over_time"
-    return f"{name}({_metric(argument)})"
+        counts = f"increase({_metric(argument, '_bucket')})"
+        merged = f"sum{_grouping((*call.by, 'le'))}({counts})" if call.by else counts
+        return f"histogram_quantile({QUANTILES[function]}, {merged})"
+    if function == "predict_linear":
+        return f"{function}({_metric(argument)}, {promql(Number(call.ahead))})"
+    name = function if function in GROWTH | TRENDS else f"{function}_over_time"
+    found = f"{name}({_metric(argument)})"
+    return f"sum{_grouping(call.by)}({found})" if call.by else found
+
+
+def _grouping(by: Sequence[str]) -> str:
+    return f" by ({', '.join(by)}) " if by else ""
 
 
 def _binary(sign: str, left: Node, right: Node) -> str:
-    if _constant(left) and _constant(right) and sign in COMPARISONS | {"and", "or"}:
+    if _constant(left) and _constant(right) and sign in COMPARISONS | JOINTS:
         raise ExpressionError("a condition on numbers alone has no counterpart in PromQL", "Compare a metric with a number.")
-    if sign == "and":
+    if sign in {"and", "unless"}:
         if _constant(left) or _constant(right):
-            raise ExpressionError("`and` with a bare number has no counterpart in PromQL", "Compare a metric with a number.")
-        if _whole(left) and not _whole(right):
+            raise ExpressionError(
+                f"`{sign}` with a bare number has no counterpart in PromQL", "Compare a metric with a number."
+            )
+        if sign == "and" and _whole(left) and not _whole(right):
             left, right = right, left
-        sign = "and on()" if _whole(right) and not _whole(left) else "and"
+        sign = f"{sign} on()" if _whole(right) != _whole(left) else sign
     return f"({promql(left)}) {sign} ({promql(right)})"
 
 
@@ -104,6 +117,8 @@ def _constant(node: Node) -> bool:
 def _whole(node: Node) -> bool:
     """Whether it comes to one value without labels: an aggregate over series, or made of such."""
     match node:
+        case Call(function=function, argument=argument) if function == ABS:
+            return _whole(argument)
         case Call(function=function, argument=argument, by=by):
             return function in OVER_SERIES and not by and not (isinstance(argument, Metric) and argument.seconds is not None)
         case Binary(left=left, right=right):

@@ -40,12 +40,50 @@ def value(text: str, past: Series) -> object:
         ("delta(a[10s])", 3.0),
         ("increase(a[10s])", 3.0),
         ("rate(a[10s])", 1.0),
+        ("deriv(a[10s])", 1.0),
+        ("predict_linear(a[10s], 1m)", 64.0),
+        ("abs(1 - a)", 3.0),
         ("a * 2 + 1", 9.0),
         ("0 - a", -4.0),
     ],
 )
 def test_functions_over_time(text: str, expected: float) -> None:
     assert value(text, series(a=[1.0, 2.0, 3.0, 4.0])) == {(): expected}
+
+
+def test_a_trend_is_the_line_that_fits_best() -> None:
+    past = series(a=[0.0, 4.0, 2.0, 6.0])
+    assert value("deriv(a[10s])", past) == {(): pytest.approx(1.6)}
+    assert value("predict_linear(a[10s], 10s)", past) == {(): pytest.approx(5.4 + 16)}
+    assert value("deriv(a[10s])", series(a=[1.0])) == {}, "one value has no slope"
+
+
+def test_growth_by_labels_is_a_sum_and_a_percentile_is_of_all_together() -> None:
+    past = Series(600)
+    for n, slow in (("1", 0.0), ("2", 1.0)):
+        for at in range(11):
+            for le, count in (("50.0", 10 - 10 * slow), ("100.0", 10.0), ("+Inf", 10.0)):
+                labels = (("kind", "k"), ("le", le), ("n", n))
+                past.add([Sample("monmouth_took_ms_bucket", labels, NOW - 10 + at, count * at)])
+            past.add([Sample("monmouth_done_total", (("kind", "k"), ("n", n)), NOW - 10 + at, 2.0 * at)])
+    together = (("kind", "k"),)
+    assert value("increase(done_total[10s]) by (kind)", past) == {together: 40.0}
+    assert value("rate by (kind) (done_total[10s])", past) == {together: pytest.approx(4.0)}
+    assert value("p90(took_ms[10s]) by (kind)", past) == {together: pytest.approx(90.0)}
+    apart = value("p90(took_ms[10s])", past)
+    assert isinstance(apart, dict)
+    assert sorted(apart.values()) == [pytest.approx(45.0), pytest.approx(95.0)]
+
+
+def test_unless_keeps_what_the_other_side_has_not() -> None:
+    past = series(a={"x": [9.0], "y": [9.0]}, b={"x": [9.0], "y": [1.0]})
+    x, y = (("l", "x"),), (("l", "y"),)
+    assert value("a > 5 unless b > 5", past) == {y: 9.0}
+    assert value("a > 5 unless sum(b) > 5", past) == {}
+    assert value("a > 5 unless sum(b) > 50", past) == {x: 9.0, y: 9.0}
+    assert value("sum(a) > 5 unless b > 5", past) == {}
+    assert value("sum(a) > 5 unless b > 50", past) == {(): 18.0}
+    assert value("1 > 0 unless 2 > 1", past) == 0.0
 
 
 def test_an_aggregate_by_labels_has_a_value_for_each_set_of_them() -> None:

@@ -33,6 +33,10 @@ def test_a_tree_is_what_the_text_says() -> None:
     assert parse("a > 1 or b > 2 and c > 3") == parse("a > 1 or (b > 2 and c > 3)")
     assert parse("-a < 0") == Binary("<", Binary("-", Number(0.0), Metric("monmouth_a")), Number(0.0))
     assert parse("- - 2") == Number(2.0)
+    assert parse("a > 1 unless b > 2 or c > 3") == parse("(a > 1 unless b > 2) or c > 3")
+    assert parse("max(x) by (a, b)") == parse("max by (b, a) (x)")
+    assert parse("rate(x[1m]) by (l)") == Call("rate", Metric("monmouth_x", (), 60.0), ("l",))
+    assert parse("predict_linear(x[1h], 4h)") == parse("predict_linear(x[1h], 14400)")
     assert parse("max by (b, a) (x)") == Call("max", Metric("monmouth_x"), ("a", "b"))
 
 
@@ -55,6 +59,16 @@ def test_short_names_look_at_the_rules_window() -> None:
         ("max by () (a) > 1", "has `)` where a label"),
         ("max by (l) a > 1", "has `a` where `(`"),
         ("max by (l) (a[1m]) > 1", "max of a range knows no `by`"),
+        ("max(a[1m]) by (l) > 1", "max of a range knows no `by`"),
+        ("abs(a) by (l) > 1", "abs knows no `by`"),
+        ("abs(a[1m]) > 1", "abs is of the newest values"),
+        ("abs(2) > 1", "abs is of the newest values"),
+        ("predict_linear(a[1m]) > 1", "has `)` where `,`"),
+        ("predict_linear(a[1m], b) > 1", "a duration such as 4h"),
+        ("predict_linear(a, 4h) > 1", "predict_linear needs a metric with a range"),
+        ("deriv(a) > 1", "deriv needs a metric with a range"),
+        ("sum(a) by (l", "has the end where `)`"),
+        ("a unless unless b", "a number, a metric or a function"),
         ("rate by (l) (a) > 1", "rate needs a metric with a range"),
         ('a{x=~"("} > 1', "is no pattern"),
         ("a{x=1} > 1", '`="value"`'),

@@ -126,6 +126,14 @@ CASES = [
     Case("AlertsNotTold", {'monmouth_alerts_told_total{channel="hook",outcome="refused"}': steps(0, 0, 1)}),
     Case("AlertsNotTold", {'monmouth_alerts_told_total{channel="hook",outcome="taken"}': grow(1)}, fires=False),
 ]
+
+
+def took(kind: str, n: str, fast: float, all_: float) -> dict[str, list[float]]:
+    """So many more at each look within 50 ms, and within 100."""
+    bounds = {"50.0": fast, "100.0": all_, "+Inf": all_}
+    return {f'monmouth_took_ms_bucket{{kind="{kind}",n="{n}",le="{le}"}}': grow(each) for le, each in bounds.items()}
+
+
 FORMS = """
 [[rule]]
 name = "AndWhole"
@@ -145,12 +153,53 @@ condition = "sum by (l) (level) > 10"
 [[rule]]
 name = "Matched"
 condition = "max(level{l!='x'}) > 5"
+[[rule]]
+name = "Unless"
+condition = "level > 5 unless other > 5"
+[[rule]]
+name = "UnlessWhole"
+condition = "level > 5 unless sum(other) > 16"
+[[rule]]
+name = "WholeUnless"
+condition = "sum(level) > 5 unless other{l='y'} > 5"
+[[rule]]
+name = "Abs"
+condition = "abs(level - 12) < 4"
+[[rule]]
+name = "AbsWhole"
+condition = "level > 5 and abs(sum(level) - 30) < 10"
+[[rule]]
+name = "By"
+condition = "sum(level) by (l) > 10"
+[[rule]]
+name = "RateBy"
+condition = "rate(grows_total[60s]) by (kind) > 0"
+[[rule]]
+name = "Deriv"
+condition = "deriv(slope[60s]) > 0.3"
+[[rule]]
+name = "Predict"
+condition = "predict_linear(slope[60s], 5m) > 151"
+[[rule]]
+name = "P90By"
+condition = "p90(took_ms[60s]) by (kind) > 60"
+[[rule]]
+name = "P50By"
+condition = "p50 by (kind) (took_ms[60s]) < 60"
 """.replace("'", '\\"')
 TWO = {
     'monmouth_level{l="x"}': steps(1, 9),
     'monmouth_level{l="y"}': steps(1, 1, 1, 15),
     'monmouth_other{l="y"}': steps(1, 1, 1, 1, 1, 1, 9),
     'monmouth_other{l="z"}': steps(9),
+    'monmouth_grows_total{kind="a",n="1"}': grow(1),
+    'monmouth_grows_total{kind="a",n="2"}': grow(2),
+    'monmouth_grows_total{kind="b",n="1"}': steps(3),
+    'monmouth_slope{l="up"}': grow(2),
+    'monmouth_slope{l="flat"}': steps(5),
+    **took("a", "1", 8, 8),
+    **took("a", "2", 0, 2),
+    **took("b", "1", 9, 9),
 }
 
 
