@@ -2,7 +2,8 @@
 
 Maximises the likelihood of the evidence under a softmax over all turns of the conversation (listwise), with a small L2
 penalty, by Adam with full batches: no random, so the same data give the same weights. No weight falls below its floor: only a
-question may speak against a memory, and what talk among friends hardly has, names and structure, keeps some weight.
+question may speak against a memory, and what talk among friends hardly has, names and structure, keeps some weight. Signals
+whose weights are set take no part.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from perf.locomo.rankings import index_of
 from streams.retrieval.question import Asked
 from streams.retrieval.rank import signals_of
 from streams.retrieval.signals import SIGNALS, scaled
+from streams.retrieval.weights import SET
 
 STEPS = 300
 PENALTY = 1e-3
@@ -43,7 +45,8 @@ def cases_of(talk: Conversation, vectors: Vectors) -> Cases:
 def fitted(conversations: Sequence[Cases]) -> dict[str, float]:
     """Weights, the sum of their sizes 1."""
     cases = [case for part in conversations for case in part]
-    weights = np.full(len(SIGNALS), 2.0)
+    free = np.array([name not in SET for name in SIGNALS])
+    weights = np.where(free, 2.0, 0.0)
     floor = np.array([FLOOR.get(name, 0.0) for name in SIGNALS])
     first, second = np.zeros_like(weights), np.zeros_like(weights)
     for step in range(1, STEPS + 1):
@@ -55,6 +58,6 @@ def fitted(conversations: Sequence[Cases]) -> dict[str, float]:
         first = 0.9 * first + 0.1 * slope
         second = 0.99 * second + 0.01 * slope**2
         weights -= RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.99**step)) + 1e-9)
-        weights = np.maximum(weights, floor * np.abs(weights).sum())
+        weights = free * np.maximum(weights, floor * np.abs(weights).sum())
     weights /= np.abs(weights).sum()
-    return {name: round(float(weight), 4) for name, weight in zip(SIGNALS, weights, strict=True)}
+    return {name: round(float(weight), 4) for name, weight in zip(SIGNALS, weights, strict=True) if name not in SET}

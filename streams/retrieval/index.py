@@ -7,7 +7,7 @@ Invariants: signals depend on the documents that are there, on nothing that was;
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ from streams.retrieval.document import Document
 from streams.retrieval.fields import FieldIndex
 from streams.retrieval.layout import Layout, laid_out
 from streams.retrieval.lexical import LexicalIndex, rarest
+from streams.retrieval.links import BYTES, Link, Linked, joined
 from streams.retrieval.numbers import NumberIndex
 from streams.retrieval.question import Asked
 from streams.retrieval.signals import SIGNALS, Signals
@@ -55,6 +56,7 @@ class MemoryIndex:
         self._numbers = NumberIndex()
         self._fields = FieldIndex()
         self._slots: dict[bytes, int] = {}
+        self._links: dict[bytes, tuple[Link, ...]] = {}
         self._ready: _Ready | None = None
 
     def __len__(self) -> int:
@@ -63,11 +65,15 @@ class MemoryIndex:
     def __contains__(self, memory_id: bytes) -> bool:
         return memory_id in self._slots
 
+    def holds(self, memory_id: bytes) -> bool:
+        """Whether there is anything of this record: a document, or links."""
+        return memory_id in self._slots or memory_id in self._links
+
     @property
     def nbytes(self) -> int:
         """Memory held, Python's objects estimated."""
         parts = self._columns.nbytes + self._words.nbytes + self._entities.nbytes + self._numbers.nbytes + self._fields.nbytes
-        return parts + ENTRY_BYTES * len(self)
+        return parts + ENTRY_BYTES * len(self) + BYTES * sum(map(len, self._links.values()))
 
     def put(self, document: Document, vector: Floats | None) -> None:
         """Adds or replaces one memory."""
@@ -85,8 +91,19 @@ class MemoryIndex:
             self._fields.put(slot, document.fields)
         self._ready = None
 
+    def link(self, record_id: bytes, links: tuple[Link, ...]) -> None:
+        """Sets what a record, a memory here or an amendment, says of memories that belong together."""
+        if links == self._links.get(record_id, ()):
+            return
+        if links:
+            self._links[record_id] = links
+        else:
+            del self._links[record_id]
+        self._ready = None
+
     def remove(self, memory_id: bytes) -> None:
-        """Takes one memory out, if it is there."""
+        """Takes one memory out, and what it says of others, if it is there."""
+        self.link(memory_id, ())
         slot = self._slots.pop(memory_id, None)
         if slot is not None:
             self._columns.give(slot)
@@ -125,8 +142,10 @@ class MemoryIndex:
         column = {
             "dense": cosine,
             "dense_near": layout.around(cosine, DENSE_SHARES),
+            "dense_linked": ready.linked.best(cosine),
             "words": own,
             "words_near": near,
+            "words_linked": ready.linked.best(own),
             "thread": layout.of_thread(near),
             "author": self._authors(asked)[table["author"]],
             "entities": self._shared_entities(asked, rarity, ready),
@@ -183,7 +202,7 @@ class MemoryIndex:
 
     def _made_ready(self) -> _Ready:
         if self._ready is None:
-            self._ready = _ready(self._columns, self._slots)
+            self._ready = _ready(self._columns, self._slots, [link for links in self._links.values() for link in links])
         return self._ready
 
 
@@ -201,9 +220,10 @@ class _Ready:
     table: NDArray[np.void]
     length: Floats
     words: float
+    linked: Linked
 
 
-def _ready(columns: Columns, slots_of: Mapping[bytes, int]) -> _Ready:
+def _ready(columns: Columns, slots_of: Mapping[bytes, int], links: Sequence[Link]) -> _Ready:
     ids, slots = list(slots_of), np.fromiter(slots_of.values(), np.int64, len(slots_of))
     table = columns.table[slots]
     place = np.stack([table["block"], table["index"]])
@@ -213,7 +233,8 @@ def _ready(columns: Columns, slots_of: Mapping[bytes, int]) -> _Ready:
     table = table[layout.order]
     length = table["words"] + layout.around(table["words"].astype(np.float32), WORDS_SHARES)
     named = [ids[i] for i in layout.order.tolist()]
-    return _Ready(layout, named, slots[layout.order], position, table, length, math.fsum(length.tolist()))
+    linked = joined(links, {memory_id: at for at, memory_id in enumerate(named)} if links else {})
+    return _Ready(layout, named, slots[layout.order], position, table, length, math.fsum(length.tolist()), linked)
 
 
 def _in_spans(time: NDArray[np.int64], spans: list[tuple[int, int]]) -> Floats:

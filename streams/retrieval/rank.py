@@ -34,8 +34,8 @@ Floats = NDArray[np.float32]
 class Scored:
     """``similarity``: the cosine; None for a memory without a vector.
 
-    ``shares``: whether it or a neighbour shares a word with the question, or a number of about the same size, also in a field,
-    or it lies in a span of time that the question names.
+    ``shares``: whether it, a neighbour or what is linked to it shares a word with the question, or it holds a number of about
+    the same size, also in a field, or lies in a span of time that the question names.
     """
 
     id: bytes
@@ -98,8 +98,9 @@ def arranged(found: Sequence[Scored], texts: Sequence[str]) -> list[int]:
 
 
 def _shares(values: Floats) -> NDArray[np.bool_]:
-    said = {name: values[:, SIGNALS.index(name)] for name in ("words_near", "structure", "dates")}
-    found: NDArray[np.bool_] = (said["words_near"] > 0) | (said["structure"] > SAME_NUMBER) | (said["dates"] >= 1)
+    said = {name: values[:, SIGNALS.index(name)] for name in ("words_near", "words_linked", "structure", "dates")}
+    words: NDArray[np.bool_] = (said["words_near"] > 0) | (said["words_linked"] > 0)
+    found: NDArray[np.bool_] = words | (said["structure"] > SAME_NUMBER) | (said["dates"] >= 1)
     return found
 
 

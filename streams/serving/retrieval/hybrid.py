@@ -1,7 +1,7 @@
 """The ranking of one agent's memories by all signals, from its index; by vectors alone where there can be no index.
 
 Invariant: what is returned was live, true at the moment asked about, and admitted, at some look at the view, and it is the
-agent's own. How rare a word is, is counted over what is live now, also where the question is about an earlier moment.
+agent's own. How rare a word is, and what is linked, is what it is now, also where the question is about an earlier moment.
 """
 
 from __future__ import annotations

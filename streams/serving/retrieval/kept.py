@@ -2,8 +2,8 @@
 
 Rows are read when their version moved. A row whose facts all lie in the chain below the view's floor is settled: only the store
 can change it, or a rewrite of what was thought final. The others are open, and looked at again as the chain moves.
-Invariant: after ``refresh`` the index holds exactly the texts that were live in the view at its end, so equal states of memory
-give equal answers, whatever was undone on the way there.
+Invariant: after ``refresh`` the index holds exactly the texts and links that were live in the view at its end, so equal states
+of memory give equal answers, whatever was undone on the way there.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from streams.core.session import in_zone
 from streams.ports.stores import MemoryStore, StoredMemory, VectorRow, VectorStore, Version
 from streams.retrieval.document import document_of
 from streams.retrieval.index import MemoryIndex
+from streams.retrieval.links import links_of
 from streams.serving.retrieval import metrics
 
 PAGE = 1_000
@@ -148,14 +149,17 @@ class KeptIndex:
     ) -> None:
         for memory_id, row, vector, lives in zip(ids, rows, found, live, strict=True):
             memory = row.memory if lives and row is not None else None
-            document = document_of(memory) if memory is not None and self._takes(memory) else None
+            taken = memory if memory is not None and self._takes(memory) else None
+            document, links = (document_of(taken), links_of(taken)) if taken is not None else (None, ())
             self._bare.discard(memory_id)
             if document is None:
                 self.index.remove(memory_id)
-                if lives:
-                    self._open.pop(memory_id, None)  # it has no text, or not the tags, whatever the chain does
+                self.index.link(memory_id, links)
+                if lives and not links:
+                    self._open.pop(memory_id, None)  # it has no text and no links, or not the tags, whatever the chain does
                 continue
             self.index.put(document, None if vector is None else vector.vector)
+            self.index.link(memory_id, links)
             if vector is None:
                 self._bare.add(memory_id)
 
@@ -166,7 +170,7 @@ class KeptIndex:
     def _flipped(self, view: CanonicalView) -> list[bytes]:
         """Open rows of which the index says something else than the view."""
         rows = self._open if self._stood != view.sequence else self._fresh
-        return [i for i in rows if i in self._open and view.live(self._open[i]) != (i in self.index)]
+        return [i for i in rows if i in self._open and view.live(self._open[i]) != self.index.holds(i)]
 
     def _settle(self, view: CanonicalView) -> None:
         """Takes rows whose facts are all of no block, or of the chain below the floor, off the list of open ones."""

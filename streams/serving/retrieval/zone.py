@@ -17,6 +17,7 @@ from streams.core.session import MEMORIES
 from streams.ports.stores import MemoryFilter, VectorRow, VectorStore
 from streams.retrieval.document import document_of
 from streams.retrieval.index import MemoryIndex
+from streams.retrieval.links import links_of
 from streams.retrieval.question import Asked
 from streams.retrieval.rank import Scored, arranged, ranked
 from streams.retrieval.ranked import Question, Ranked
@@ -58,4 +59,5 @@ def _ranked(held: Sequence[Memory], vectors: Sequence[VectorRow | None], asked: 
         document = document_of(memory)
         if document is not None:
             index.put(document, None if row is None else row.vector)
+            index.link(memory["id"], links_of(memory))
     return ranked([index], asked, len(index))

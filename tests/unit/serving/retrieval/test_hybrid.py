@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.defaults import plain_command
+from schemas.defaults import plain_command, plain_edge
+from schemas.records import MemoryFact
 from streams.agents.memory_limits import wrong_command
+from streams.core.block import BlockRef
 from streams.core.moment import Moment
 from streams.core.structured import JSON, NUMBERS
 from streams.retrieval.ranked import Question
@@ -86,6 +88,30 @@ async def test_who_wants_more_gets_the_same_first_ones(world: World) -> None:
     assert len(most) == 150
     for wanted in (1, 10, 40, 100):
         assert (await texts(world, "swapped 7 eth for dai", wanted))[:wanted] == most[:wanted]
+
+
+def linking(ref: BlockRef, index: int, one: MemoryFact, other: MemoryFact, strength: float) -> MemoryFact:
+    """An amendment that links two memories."""
+    fact = upsert(ALICE, ref, index, "")
+    assert fact["memory"] is not None
+    edge = {**plain_edge("LINK", other["memory_id"]), "source": one["memory_id"], "strength": strength}
+    fact["memory"] = {**fact["memory"], "form": "LINK", "edges": [edge]}  # type: ignore[typeddict-item]
+    return fact
+
+
+async def test_strong_links_bring_in_what_belongs_to_the_answer_and_leave_with_their_block(world: World) -> None:
+    ref = world.grow()
+    said = ["swam in the lake", *(f"rent of flat {n} paid" for n in range(40))]
+    facts = [upsert(ALICE, ref, i, text, timestamp=9_000 * i) for i, text in enumerate(said)]
+    await world.remember(*facts)
+    before = await texts(world, "who swims in lakes", 41)
+    linked = world.grow()
+    await world.memories.apply([linking(linked, 0, facts[0], facts[9], 0.9), linking(linked, 1, facts[0], facts[5], 0.7)])
+    assert (await texts(world, "who swims in lakes", 41))[:2] == [said[0], said[9]]
+    assert await texts(world, "who swims in lakes", 41, min_similarity=0.9) == [said[0], said[9]]
+    world.chain.view.apply(step_undo(3, [linked], ref))
+    assert await texts(world, "who swims in lakes", 41) == before
+    assert before[1] != said[9]
 
 
 async def test_only_admitted_ones_however_far_down(world: World) -> None:
