@@ -56,15 +56,15 @@ async def kill_gateway(stage: Stage, random: Random) -> None:
 
 
 async def stop_worker(stage: Stage, random: Random) -> None:
-    """SIGSTOP of a worker, by default for longer than its session, so that another takes over; then SIGCONT."""
-    await _pause(stage, random.choice(stage.processes.named("worker")))
+    """SIGSTOP of a worker for longer than its session or for a minute, so that another takes over; then SIGCONT."""
+    await _pause(stage, random.choice(stage.processes.named("worker")), stage.still(random))
 
 
 async def stop_producer(stage: Stage, random: Random) -> None:
     """SIGSTOP of the producer while another one takes over; then SIGCONT: the old one must write nothing more."""
     stage.processes.pause("producer")
     stage.processes.start("producer-2", "producer")
-    await asyncio.sleep(stage.pause)
+    await asyncio.sleep(stage.still(random))
     stage.processes.resume("producer")
     await asyncio.sleep(3)
     stage.processes.leave("producer-2")
@@ -167,7 +167,7 @@ async def replay(stage: Stage, random: Random) -> None:
         stage.recorder.say(Kill(process=agent, fault="replay"))
         stage.recorder.say(Redo(group=agent))
         numbers = range(pipeline.partitions)
-        plans = await plan(pipeline, agent, From(block=random.randint(2, 10)), numbers)
+        plans = await plan(pipeline, agent, From(block=random.randint(2, max(2, stage.node.head.number - 1))), numbers)
         asked = await request(pipeline, agent, {each.partition: each.first for each in plans}, None)
         async with asyncio.timeout(REPLAY_SECONDS), Watcher(pipeline, agent, asked) as watcher:
             while not all(part.reached(None) for part in await watcher.look()):
@@ -189,9 +189,9 @@ async def _kill(stage: Stage, name: str) -> None:
     stage.processes.restart(name)
 
 
-async def _pause(stage: Stage, name: str) -> None:
+async def _pause(stage: Stage, name: str, seconds: float) -> None:
     stage.processes.pause(name)
-    await asyncio.sleep(stage.pause)
+    await asyncio.sleep(seconds)
     stage.processes.resume(name)
 
 
@@ -230,6 +230,8 @@ NEEDS: dict[str, Needs] = {**faults_stores.NEEDS, **faults_time.NEEDS, **faults_
 
 STRIKES = 2
 """Of a fault named alone."""
+MOST = {"none": 1, "upgrade": 2, "replay": 5}
+"""Strikes on one stage that are worth anything: after two, all run the next version; a replay of a long chain takes long."""
 
 
 def strikes_of(fault: str) -> list[str]:

@@ -148,7 +148,7 @@ FAULTS: dict[str, Callable[[Stage, Random], Awaitable[None]]] = {
     "brokers-disk-full": brokers_disk_full,
 }
 AIMS = {
-    "slow-store": ("memory", "embedding", "lattice"),
-    "flapping-store": ("memory", "embedding", "lattice"),
+    "slow-store": ("memory", "embedding", "lattice", "graph"),
+    "flapping-store": ("memory", "embedding", "lattice", "graph"),
 }
 NEEDS = {"disk-full": Needs(disk=DISK_BYTES), "brokers-disk-full": Needs(brokers_disk=BROKERS_DISK_BYTES)}

@@ -29,7 +29,7 @@ async def stop_both(stage: Stage, random: Random) -> None:
     names = [random.choice(stage.processes.named("worker")), "producer"]
     for name in names:
         stage.processes.pause(name)
-    await asyncio.sleep(stage.pause)
+    await asyncio.sleep(stage.still(random))
     for name in names:
         stage.processes.resume(name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 
+from tests.chaos.faults import FAULTS, strikes_of
 from tests.chaos.results import Result, Row
 from tests.checker.measures import percentile
 from tests.checker.report import seconds
@@ -17,7 +18,8 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Figures:
-    """``other``: findings of other kinds; ``stuck``: runs that never came to rest and so could not be judged.
+    """``strikes``: of the fault; ``other``: findings of other kinds, crashes of processes too; ``stuck``: runs that did not get
+    over a strike or never came to rest, and so could not be judged.
 
     ``recovered``: faults after which every lane was seen to go on, of all; ``amplification``: the worst.
     """
@@ -25,6 +27,7 @@ class Figures:
     fault: str
     aimed_at: str
     runs: int
+    strikes: int
     blocks: int
     answers: int
     lost: int
@@ -38,8 +41,8 @@ class Figures:
     amplification: str
 
 
-HEADINGS = ("fault", "aimed at", "runs", "blocks", "answers", "lost", "doubled", "stale", "other", "stuck", "recovered",
-            "recovery p50", "p99", "amplification")  # fmt: skip
+HEADINGS = ("fault", "aimed at", "runs", "strikes", "blocks", "answers", "lost", "doubled", "stale", "other", "stuck",
+            "recovered", "recovery p50", "p99", "amplification")  # fmt: skip
 
 
 def figures(row: Row, results: Sequence[Result]) -> Figures:
@@ -48,19 +51,22 @@ def figures(row: Row, results: Sequence[Result]) -> Figures:
     times = [time for result in results for time in result.seconds]
     worst = [result.amplification for result in results if result.amplification is not None]
 
+    strikes = len(strikes_of(fault)) if set(strikes_of(fault)) <= set(FAULTS) else 1
+
     def total(kinds: Sequence[str]) -> int:
         return sum(result.counts.get(kind, 0) for result in results for kind in kinds)
 
     return Figures(
-        fault=fault,
+        fault=fault.partition("*")[0] if "+" not in fault else fault,
         aimed_at=target or ALL,
         runs=len(results),
+        strikes=len(results) * strikes,
         blocks=sum(result.blocks for result in results),
         answers=sum(result.answers for result in results),
         lost=total(LOST),
         doubled=total(DOUBLED),
         stale=total(STALE),
-        other=sum(sum(result.counts.values()) for result in results) - total((*LOST, *DOUBLED, *STALE)),
+        other=sum(sum(result.counts.values()) + result.crashes for result in results) - total((*LOST, *DOUBLED, *STALE)),
         stuck=sum(result.stuck for result in results),
         recovered=f"{len(times)} of {sum(result.recoveries for result in results)}",
         p50=seconds(percentile(times, 0.5)),

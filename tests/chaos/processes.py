@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,9 @@ STOP_SECONDS = 15.0
 
 @dataclass
 class Child:
-    """One process. ``down``: it is meant to be down now. ``tree``: the checkout it runs from."""
+    """One process. ``down``: it is meant to be down now. ``tree``: the checkout it runs from. ``began``: size of its log when
+    it was started last.
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -30,16 +33,20 @@ class Child:
     tree: Path
     incarnation: int = 0
     down: bool = False
+    began: int = 0
 
 
 @dataclass
 class Processes:
-    """``say`` records events. ``deaths``: (name, exit code) of those that ended with nobody having told them to."""
+    """``say`` records events. ``deaths``: (name, exit code) of those that ended with nobody having told them to; ``crashes``:
+    what those said last that ended by a signal or with a trace, which no fault excuses.
+    """
 
     logs: Path
     environment: dict[str, str]
     say: Callable[[Event], None]
     deaths: list[tuple[str, int]] = field(default_factory=list)
+    crashes: list[str] = field(default_factory=list)
     children: dict[str, Child] = field(default_factory=dict)
 
     def start(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None, tree: Path = ROOT) -> None:
@@ -86,17 +93,24 @@ class Processes:
     def restart(self, name: str) -> None:
         """Starts one again that is down."""
         child = self.children[name]
+        child.began = (self.logs / f"{name}.log").stat().st_size
         child.process = self._spawn(name, child.arguments, child.environment, child.tree)
         child.incarnation += 1
         child.down = False
 
     def mend(self) -> None:
         """Starts again what ended by itself, as a supervisor does."""
-        for name, child in self.children.items():
+        for name, child in list(self.children.items()):
             code = child.process.poll()
             if code is not None and not child.down:
                 self.deaths.append((name, code))
+                if found := crash_of(name, code, self._said(child)):
+                    self.crashes.append(found)
                 self.restart(name)
+
+    def _said(self, child: Child) -> str:
+        """What it wrote since it was started."""
+        return (self.logs / f"{child.name}.log").read_bytes()[child.began :].decode(errors="replace")
 
     def halt(self, name: str) -> None:
         """SIGTERM; it stays down until ``restart``."""
@@ -120,9 +134,19 @@ class Processes:
         _end(child.process)
 
     def stop(self) -> None:
-        """Ends all, last started first."""
-        for name in reversed(list(self.children)):
-            self.leave(name)
+        """Ends all at once."""
+        children, self.children = list(self.children.values()), {}
+        with ThreadPoolExecutor(max(1, len(children))) as threads:
+            list(threads.map(lambda child: _end(child.process), children))
+
+
+def crash_of(name: str, code: int, said: str) -> str | None:
+    """What a process that ended by itself met, if it is a defect: none of the errors that the product ends with on purpose."""
+    if code < 0:
+        return f"{name} was ended by signal {-code}"
+    if "Traceback (most recent call last)" in said:
+        return f"{name} ended with exit code {code} and a trace: {said.rstrip().splitlines()[-1][:300]}"
+    return None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

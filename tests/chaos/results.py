@@ -19,7 +19,9 @@ Row = tuple[str, str | None]
 
 @dataclass(frozen=True)
 class Result:
-    """What a table needs of one run. ``seconds``: recovery times that are known, of ``recoveries``."""
+    """What a table needs of one run. ``seconds``: recovery times that are known, of ``recoveries``; ``commit``: what was run;
+    ``crashes``: of processes.
+    """
 
     fault: str
     target: str | None
@@ -31,9 +33,11 @@ class Result:
     recoveries: int
     amplification: float | None
     stuck: bool
+    crashes: int = 0
+    commit: str = ""
 
     @classmethod
-    def of(cls, outcome: Outcome) -> Result:
+    def of(cls, outcome: Outcome, commit: str = "") -> Result:
         """Of a run that was judged."""
         report = outcome.report
         return cls(
@@ -47,6 +51,8 @@ class Result:
             recoveries=0 if report is None else len(report.recoveries),
             amplification=max(report.amplification.values(), default=None) if report else None,
             stuck=bool(outcome.stuck),
+            crashes=len(outcome.crashes),
+            commit=commit,
         )
 
     @property
@@ -55,7 +61,7 @@ class Result:
 
     @property
     def good(self) -> bool:
-        return not self.counts and not self.stuck
+        return not self.counts and not self.stuck and not self.crashes
 
 
 class Results:

@@ -40,6 +40,8 @@ from tests.chaos.writer import Writer
 from tests.checker.events import Kill
 
 HALT_SECONDS = 60.0
+BLOCKS = 32
+"""Of the chain; the second half are lost."""
 STOPPED = 1
 """Exit code of a command that an error of the product ends."""
 
@@ -50,25 +52,25 @@ async def run_retention(
     folder: Path,
     fault: str,
     seed: int,
-    seconds: float,
+    apart: float,
     target: str | None = None,
     pause: float | None = None,
 ) -> Outcome:
     """Records are deleted that a stopped stream agent has not read: it must halt and name the gap; then the recovery."""
     async with AsyncExitStack() as stack:
         old = await stack.enter_async_context(stage(brokers, make_node, folder, seed, target))
-        faults = await _lose(old, seed, seconds)
+        faults = await _lose(old, seed)
         await asyncio.to_thread(old.processes.stop)
         if faults:
             return Outcome(fault, target, seed, old.node.head.number, None, tuple(old.processes.deaths), tuple(faults), folder)
         return await _recover(brokers, old, folder / "anew", fault, seed, target)
 
 
-async def _lose(at: Stage, seed: int, seconds: float) -> list[str]:
+async def _lose(at: Stage, seed: int) -> list[str]:
     """Loses what was not read. What was not as it must be."""
     tap = Tap(at.settings.kafka, at.recorder.say)
     writer = Writer(at.settings, at.node.agents, seed, at.recorder.say)
-    steps = list(script(seed, max(20, int(seconds / BLOCK_SECONDS)), PLAN))
+    steps = list(script(seed, BLOCKS, PLAN))
     async with beside(tap.run()):
         await at.node.play(steps[:3], 0)
         if stuck := await rest(at, tap, WARM_SECONDS):

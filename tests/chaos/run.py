@@ -1,4 +1,5 @@
-"""The course of one run: the chain lives for some seconds while faults strike, comes to rest, and everything is judged.
+"""The course of one run: faults strike a living chain, each when all got over the one before, it comes to rest, and everything
+is judged.
 
 A name such as ``kill-worker+poison`` stands for several faults that strike one stage in turn, ``kill-worker*20`` for one that
 strikes so often.
@@ -7,6 +8,7 @@ strikes so often.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -18,12 +20,13 @@ from connectors.chain.devchain import ReorgPlan
 from connectors.chain.devchain.steps import Step, StepKind, script
 from tests.chaos.brokers import Brokers
 from tests.chaos.effort import watch
-from tests.chaos.faults import FAULTS, needs_of, strikes_of
+from tests.chaos.faults import FAULTS, Fault, needs_of, strikes_of
 from tests.chaos.node import MakeNode
 from tests.chaos.reader import Reader
 from tests.chaos.residue import INPUTS, residue
 from tests.chaos.stage import Stage, stage
 from tests.chaos.tap import Tap
+from tests.chaos.unavailable import UnavailableError
 from tests.chaos.writer import Writer
 from tests.checker.history import History, write
 from tests.checker.report import Report, check
@@ -32,6 +35,8 @@ from tests.identity import operator_token
 BLOCK_SECONDS = 0.25
 WARM_SECONDS = 90.0
 REST_SECONDS = 120.0
+"""That the pipeline may take to get over a fault, or to come to rest."""
+SETTLED_EVERY = 0.2
 ENDLESS = 1_000_000
 ADVANCE = Step(StepKind.ADVANCE)
 PLAN = ReorgPlan(every=6, max_depth=20)
@@ -42,7 +47,7 @@ class Outcome:
     """One run. ``target``: the stream agent aimed at, None for all. ``deaths``: processes that ended by themselves.
 
     ``stuck``: what never came to rest, or did not do under a fault what it must. ``answers``: of the gateway, each of which was
-    judged; ``refusals``: questions that got none.
+    judged; ``refusals``: questions that got none. ``crashes``: deaths that no error of the product's own explains.
     """
 
     fault: str
@@ -55,10 +60,11 @@ class Outcome:
     history: Path
     answers: int = 0
     refusals: int = 0
+    crashes: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
-        return self.report is not None and self.report.clean and not self.stuck
+        return self.report is not None and self.report.clean and not self.stuck and not self.crashes
 
 
 Course = Callable[[Brokers, MakeNode, Path, str, int, float, str | None, float | None], Awaitable[Outcome]]
@@ -71,25 +77,26 @@ async def run(
     folder: Path,
     fault: str,
     seed: int,
-    seconds: float,
+    apart: float,
     target: str | None = None,
     pause: float | None = None,
 ) -> Outcome:
-    """Strikes in ``seconds`` of a live chain. ``pause``: seconds that what is stopped stands still.
+    """Strikes a live chain. ``apart``: seconds at most between what was got over and the next strike; ``pause``: that what is
+    stopped stands still.
 
     Never raises for what the product does wrong: it is in the outcome. Raises UnavailableError where this machine cannot do
     what the fault needs.
     """
     path = folder / "history.jsonl.gz"
     async with stage(brokers, make_node, folder, seed, target, needs_of(fault)) as at:
-        at.pause = pause or at.pause
+        at.pause = pause
         tap = Tap(at.settings.kafka, at.recorder.say)
         writer = Writer(at.settings, at.node.agents, seed, at.recorder.say)
         reader = Reader(
             at.gateway, operator_token(at.settings), at.node.agents, seed, lambda: tap.seen.sequence, at.recorder.say
         )
         async with beside(tap.run(), watch(at), mending(at), reader.run()):
-            stuck = await _course(at, tap, writer, fault, seed, seconds)
+            stuck = await _course(at, tap, writer, reader, fault, seed, apart)
         if not stuck and not reader.answers:
             ends = [code for name, code in at.processes.deaths if name == "gateway"]
             stuck = [f"the gateway answered nothing; the last of {reader.refusals}: {reader.reason}; it ended with {ends}"]
@@ -105,12 +112,23 @@ async def judged(at: Stage, fault: str, seed: int, stuck: Sequence[str], path: P
     await asyncio.to_thread(write, path, history.events)
     report = None if stuck else await asyncio.to_thread(check, history)
     asked = (reader.answers, reader.refusals) if reader else (0, 0)
-    return Outcome(fault, at.target, seed, head.number, report, tuple(at.processes.deaths), tuple(stuck), path, *asked)
+    processes = at.processes
+    return Outcome(
+        fault,
+        at.target,
+        seed,
+        head.number,
+        report,
+        tuple(processes.deaths),
+        tuple(stuck),
+        path,
+        *asked,
+        crashes=tuple(processes.crashes),
+    )
 
 
-async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, seconds: float) -> list[str]:
+async def _course(at: Stage, tap: Tap, writer: Writer, reader: Reader, fault: str, seed: int, apart: float) -> list[str]:
     strikes = [FAULTS[name] for name in strikes_of(fault)]
-    share = seconds / len(strikes)
     steps = script(seed, ENDLESS, PLAN)
     await at.node.play(islice(steps, 3), 0)
     if stuck := await rest(at, tap, WARM_SECONDS):  # the processes are up: faults strike a running pipeline
@@ -121,12 +139,9 @@ async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, se
     random = Random(f"chaos {fault} {seed}")
     try:
         for strike in strikes:
-            await asyncio.sleep(share * random.uniform(0.1, 0.4))
-            try:
-                await strike(at, random)
-            except AssertionError as error:
-                return [f"{strike.__name__}: {error}"]
-            await asyncio.sleep(share * 0.6)
+            await asyncio.sleep(apart * random.random())
+            if found := await struck(at, tap, reader, strike, random):
+                return found
         ending.set()
         await living
         await advance(at)
@@ -135,6 +150,31 @@ async def _course(at: Stage, tap: Tap, writer: Writer, fault: str, seed: int, se
         living.cancel()
         await asyncio.gather(writing, living, return_exceptions=True)
     return await rest(at, tap, REST_SECONDS)
+
+
+async def struck(at: Stage, tap: Tap, reader: Reader, strike: Fault, random: Random) -> list[str]:
+    """Strikes, and waits until all got over it: the log goes on, every lane passed what the log held when the strike was over,
+    and the gateway answers. What did not, or what the strike itself met.
+    """
+    try:
+        await strike(at, random)
+    except UnavailableError:
+        raise
+    except Exception as error:  # whatever it is, it is a finding, and the next run begins
+        return [f"{strike.__name__}: {type(error).__name__}: {error}"]
+    held, sequence, answers = dict(tap.seen.ends), tap.seen.sequence, reader.answers
+    deadline = time.monotonic() + REST_SECONDS
+    while True:
+        behind = tap.seen.behind(INPUTS, held)
+        if tap.seen.sequence <= sequence:
+            behind.append(f"the log stays at notification {sequence}")
+        if reader.answers <= answers:
+            behind.append(f"the gateway does not answer: {reader.reason}")
+        if not behind:
+            return []
+        if time.monotonic() > deadline:
+            return [f"{strike.__name__}: {line}" for line in behind]
+        await asyncio.sleep(SETTLED_EVERY)
 
 
 async def advance(at: Stage) -> None:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from urllib.parse import urlsplit
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -44,7 +45,10 @@ PARTITIONS = 2
 WORKERS = 2
 MODELS = Path(os.environ.get("MONMOUTH_MODELS") or ROOT / ".monmouth" / "models")
 BEYOND_SESSION = 1.5
-"""Times the session timeout that a stopped process stands still, unless told else."""
+"""Times the session timeout that a stopped process stands still, most of the time."""
+LONG_SECONDS = 60.0
+"""The other times: longer than the transaction timeout too."""
+LONG_SHARE = 0.25
 
 
 @dataclass
@@ -62,9 +66,9 @@ class Recorder:
 class Stage:
     """``network``: "broker-1", ... and "node". ``target``: the stream agent the run is aimed at, None for all of them.
 
-    ``ports``: of the metrics of each worker. ``gateway``: its address. ``pause``: seconds that a stopped process stands still.
-    ``clock``: a file that sets the wall clock of the workers, where they run on one that can be set. ``newer``: a checkout of
-    the next version. ``brokers_disk``: the small disk that the brokers' data are on, if they are.
+    ``ports``: of the metrics of each worker. ``gateway``: its address. ``pause``: seconds that a stopped process stands still;
+    None: drawn. ``clock``: a file that sets the wall clock of the workers, where they run on one that can be set. ``newer``: a
+    checkout of the next version. ``brokers_disk``: the small disk that the brokers' data are on, if they are.
     """
 
     settings: Settings
@@ -76,10 +80,16 @@ class Stage:
     target: str | None = None
     ports: dict[str, int] = field(default_factory=dict)
     gateway: str = ""
-    pause: float = BEYOND_SESSION * KafkaSettings().session_timeout_ms / 1000
+    pause: float | None = None
     clock: Path | None = None
     newer: Path | None = None
     brokers_disk: Path | None = None
+
+    def still(self, random: Random) -> float:
+        """Seconds that a process is stopped: longer than its session, or longer than any client waits for an answer."""
+        session = BEYOND_SESSION * KafkaSettings().session_timeout_ms / 1000
+        drawn = LONG_SECONDS if random.random() < LONG_SHARE else session
+        return drawn if self.pause is None else self.pause
 
     @property
     def struck(self) -> tuple[str, ...]:
@@ -89,7 +99,7 @@ class Stage:
     def start_worker(self, name: str, agents: Sequence[str] = ()) -> None:
         """``agents``: other ones than the workers of this run have."""
         port = self.ports[name] = free_port()
-        environment = watch_of(self.clock) if self.clock else {}
+        environment = watch_of(self.clock) if self.clock and not agents else {}
         names = ",".join(agents or self.struck)
         self.processes.start(name, "worker", "--agents", names, "--metrics-port", str(port), environment=environment)
 

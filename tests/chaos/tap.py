@@ -36,12 +36,12 @@ class Seen:
     head: bytes = b""
     sequence: int = -1
 
-    def behind(self, inputs: Mapping[str, Sequence[str]]) -> list[str]:
-        """Lanes of the stream agents (name -> input topics) that have not settled everything seen."""
+    def behind(self, inputs: Mapping[str, Sequence[str]], ends: Mapping[tuple[str, int], int] | None = None) -> list[str]:
+        """Lanes of the stream agents (name -> input topics) that have not settled everything before ``ends``, or all seen."""
         return [
             f"{agent} {topic}/{partition} at {self.positions[agent].get((topic, partition))} of {end}"
             for agent, topics in inputs.items()
-            for (topic, partition), end in self.ends.items()
+            for (topic, partition), end in (self.ends if ends is None else ends).items()
             if topic in topics and self.positions[agent].get((topic, partition), 0) < end
         ]
 

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 
 import pytest
 
 from streams.core.block import BlockRef
 from streams.oracle import World
 from streams.serving.wire import AsOf, Block, Citation, MemoryList, MemoryView
-from tests.chaos.__main__ import COURSES, arguments, play, rows, seconds_of
+from tests.chaos.__main__ import COURSES, PLANNED, arguments, node_of, play, rows, spread
 from tests.chaos.clock import make_clock, set_clock, watch_of
 from tests.chaos.faults import AIMS, FAULTS, NEEDS, strikes_of
 from tests.chaos.figures import HEADINGS, figures, markdown, text
+from tests.chaos.processes import Processes, crash_of
 from tests.chaos.reader import answer_of
+from tests.chaos.residue import INPUTS
 from tests.chaos.results import Result, Results
 from tests.chaos.retention import faults_of
-from tests.chaos.run import Outcome
+from tests.chaos.run import Outcome, struck
 from tests.chaos.small_disk import fill, free, room, small_disk
-from tests.chaos.stage import AGENTS
+from tests.chaos.stage import AGENTS, Stage
+from tests.chaos.tap import Seen
 from tests.chaos.unavailable import UnavailableError
 from tests.chaos.vectors import kept
 from tests.checker.events import Answer, Chain, Log, Marker
@@ -147,14 +155,82 @@ def test_every_fault_is_run_once_for_each_stream_agent_it_can_be_aimed_at() -> N
 def test_a_fault_strikes_one_stage_as_often_as_it_is_told_to() -> None:
     assert strikes_of("poison") == ["poison"] * 2
     assert strikes_of("poison*3+kill-worker") == [*["poison"] * 3, "kill-worker"]
-    said = arguments(["--strikes", "20", "--agents", "memory"])
-    planned = list(rows(said.faults, said.agents))
-    assert ("kill-worker*20", "memory") in planned
-    assert ("retention", "memory") in planned
-    assert ("kill-broker*20", None) in planned
-    assert not [fault for fault, _ in planned if fault.startswith("slow-store*") and "memory" not in AIMS["slow-store"]]
-    assert {seconds_of(said, fault) for fault, _ in planned} == {300.0, 30.0}
-    assert seconds_of(arguments(["--seconds", "7"]), "poison*3") == 7.0
+
+
+def test_strikes_are_spread_over_stages_that_they_are_of_use_on() -> None:
+    assert spread("kill-worker", 5, 4) == ("kill-worker*5", 4)
+    assert spread("kill-worker", 2, 1) == ("kill-worker", 1)
+    assert spread("upgrade", 5, 4) == ("upgrade", 10)
+    assert spread("replay", 20, 1) == ("replay*5", 4)
+    assert spread("retention", 5, 4) == ("retention", 20)
+    assert spread("poison*3+kill-worker", 5, 4) == ("poison*3+kill-worker", 4)
+    for fault in PLANNED:
+        name, runs = spread(fault, 5, 4)
+        row = figures((name, None), [result(seed) for seed in range(runs)])
+        assert (row.fault, row.runs, row.strikes) == (fault, runs, 20)
+
+
+def test_runs_take_turns_on_the_nodes() -> None:
+    assert {node_of("both", seed) for seed in (1, 2)} == {"dev", "anvil"}
+    assert node_of("anvil", 1) == node_of("anvil", 2) == "anvil"
+
+
+def test_what_a_process_that_ended_by_itself_met_is_told_from_what_it_ends_with_on_purpose() -> None:
+    assert crash_of("worker-1", 1, "error: lattice/1: fenced\n") is None
+    assert crash_of("worker-1", -11, "") == "worker-1 was ended by signal 11"
+    trace = "Traceback (most recent call last):\n  ...\nKeyError: 7\n"
+    assert crash_of("producer", 1, trace) == "producer ended with exit code 1 and a trace: KeyError: 7"
+
+
+def test_a_process_that_crashes_is_started_again_and_remembered(tmp_path: Path) -> None:
+    processes = Processes(tmp_path, {}, lambda event: None)
+    processes.start("gateway", "no-such-command")
+    try:
+        processes.children["gateway"].process.wait(60)
+        processes.mend()
+        assert [name for name, _ in processes.deaths] == ["gateway"]
+        assert processes.crashes == []
+        processes.children["gateway"].process.send_signal(signal.SIGSEGV)
+        processes.children["gateway"].process.wait(60)
+        processes.mend()
+        assert processes.crashes == ["gateway was ended by signal 11"]
+    finally:
+        processes.stop()
+    assert not processes.children
+
+
+async def test_whatever_a_strike_meets_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(at: Stage, random: Random) -> None:
+        raise TimeoutError("brokers are not in sync")
+
+    async def cannot(at: Stage, random: Random) -> None:
+        raise UnavailableError("no tmpfs")
+
+    tap, reader = SimpleNamespace(seen=Seen()), SimpleNamespace(answers=0, reason="it is away")
+    assert await struck(None, tap, reader, fails, Random(1)) == ["fails: TimeoutError: brokers are not in sync"]  # type: ignore[arg-type]
+    with pytest.raises(UnavailableError):
+        await struck(None, tap, reader, cannot, Random(1))  # type: ignore[arg-type]
+
+
+async def test_a_strike_is_over_when_all_got_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def strike(at: Stage, random: Random) -> None:
+        tap.seen.ends["chain.transactions", 0] = 7
+
+    monkeypatch.setattr("tests.chaos.run.REST_SECONDS", 0.3)
+    tap, reader = SimpleNamespace(seen=Seen()), SimpleNamespace(answers=0, reason="it is away")
+    found = await struck(None, tap, reader, strike, Random(1))  # type: ignore[arg-type]
+    assert "strike: intent chain.transactions/0 at None of 7" in found
+    assert "strike: the log stays at notification -1" in found
+    assert "strike: the gateway does not answer: it is away" in found
+
+    def recover() -> None:
+        tap.seen.sequence, reader.answers = 5, 1
+        for agent in INPUTS:
+            tap.seen.positions[agent]["chain.transactions", 0] = 7
+
+    monkeypatch.setattr("tests.chaos.run.REST_SECONDS", 60.0)
+    asyncio.get_running_loop().call_later(0.1, recover)
+    assert await struck(None, tap, reader, strike, Random(1)) == []  # type: ignore[arg-type]
 
 
 def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +246,9 @@ def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_run_that_could_not_be_judged_is_in_the_table(tmp_path: Path) -> None:
     stuck = Outcome("kill-worker", "memory", 1, 40, None, (), ("never came to rest",), tmp_path)
     clean = Outcome("kill-worker", "memory", 2, 60, check(History(())), (), (), tmp_path, answers=9)
-    assert (stuck.good, clean.good) == (False, True)
+    crashed = replace(clean, crashes=("worker-1 was ended by signal 11",))
+    assert (stuck.good, clean.good, crashed.good, Result.of(crashed).good) == (False, True, False, False)
+    assert figures(("kill-worker", "memory"), [Result.of(crashed)]).other == 1
     row = figures(("kill-worker", "memory"), [Result.of(stuck), Result.of(clean)])
     assert (row.runs, row.blocks, row.answers, row.stuck) == (2, 100, 9, 1)
     shown = list(markdown([row]))
