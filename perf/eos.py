@@ -21,13 +21,14 @@ from pathlib import Path
 from infra.topics import apply
 from perf.jobs.worker import COPIES, EVENTS, SEED
 from perf.marked import Row, agent_address, chain, committed, create, local_broker, steps_of, write
-from perf.measure import ROOT, Figure, peer, run_child, show
+from perf.measure import ROOT, Figure, peer, run_child, show, told
 from schemas.codec import codec
 from streams.core.block import BlockRef
 from streams.core.ids import content_id
 from streams.settings import KafkaSettings, Settings
 from streams.signing import Signer
 
+GOAL = 60_000
 TEXT = "transfer of 1.5 ETH from 0x3fa1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3 to the exchange, as agreed with the other one, " * 2
 AGENTS = [agent_address(n) for n in range(64)]
 
@@ -124,6 +125,7 @@ def main() -> None:
             if rows:
                 figures.append(theirs(broker.bootstrap, name, rows, args.partitions))
     show("exactly-once, one output each", figures, "events")
+    print(told(figures[0], GOAL, "events"))
 
 
 if __name__ == "__main__":

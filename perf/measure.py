@@ -93,3 +93,9 @@ def show(title: str, figures: Sequence[Figure], unit: str) -> None:
         ratio = f"{figures[0].rate / figure.rate:.2f}" if figure.rate else "-"
         print(f"  {figure.name:34}{figure.rows:>12,}{figure.cpu:>10.2f}{figure.wall:>10.2f}{figure.rate:>22,.0f}{ratio:>12}")
     sys.stdout.flush()
+
+
+def told(figure: Figure, goal: float, unit: str) -> str:
+    """How a rate stands to what is aimed at."""
+    verdict = "met" if figure.rate >= goal else "missed"
+    return f"  aimed at {goal:,.0f} {unit} per CPU second: {figure.rate:,.0f}, {figure.rate / goal:.0%} of it: {verdict}"

@@ -12,7 +12,8 @@ from connectors.stores import open_memory_store, open_vector_store
 from streams import loops
 from streams.cluster.refusals import demand_access
 from streams.ports.embedder import Embedder
-from streams.serving.server import Gateway, Stores, run_gateway
+from streams.serving.run import run_gateway
+from streams.serving.server import Gateway, Stores
 from streams.settings import GATEWAY, Settings
 from streams.signing import Verifier, load_or_create_signer, load_verifier
 from streams.state_folder import claim

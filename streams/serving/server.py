@@ -24,7 +24,7 @@ from streams.agents.access import Authority
 from streams.agents.base import MEMORIES, VECTORS, StreamAgent
 from streams.allocator import give_back
 from streams.decoding.nl.parser import default_reader
-from streams.errors import ConfigurationError, MonmouthError
+from streams.errors import ConfigurationError, MonmouthError, PositionLostError
 from streams.health import Health, Look, broken, watch
 from streams.identity.binding import Place
 from streams.identity.operator import load_or_create_operator_token, read_token
@@ -33,7 +33,7 @@ from streams.metrics import count_error, measure_disk
 from streams.ops.health.looks import local, pace_of, store_components
 from streams.ops.health.monitor import Monitor
 from streams.ops.health.providers.broker import Broker, Groups
-from streams.ops.reporter import reporting, this_process
+from streams.ops.reporter import this_process
 from streams.ports.embedder import Embedder
 from streams.ports.log import TopicPartition
 from streams.ports.stores import Catching, MemoryStore, VectorStore
@@ -81,7 +81,6 @@ from streams.store_probes import memory_store_probe
 from streams.switches import FILE as SWITCHES
 from streams.switches import Switches
 from streams.topics import MEMORY_LOG
-from streams.tracing import traced
 from streams.upkeep.pipeline import stream_agents
 from streams.vault.sealing import open_keys
 
@@ -187,6 +186,12 @@ class Gateway:
     def metrics_url(self) -> str:
         """Where Prometheus reads."""
         return f"{_url(self._settings.gateway.metrics_host, self.metrics_port)}/metrics"
+
+    @property
+    def lost(self) -> PositionLostError | None:
+        """A place in a topic that is gone, so that a view of it can only begin anew, with another gateway."""
+        tails = (*self.tails.topics, *([self._messages.tail] if self._messages else []), self._registry.tail)
+        return next((tail.failure for tail in tails if isinstance(tail.failure, PositionLostError)), None)
 
     async def start(self) -> None:
         """Binds both ports and begins to serve. Raises ConfigurationError for a port that is taken."""
@@ -398,29 +403,6 @@ class Gateway:
             await asyncio.sleep(TEND_EVERY)
             self.services.finder.tend()
             await asyncio.to_thread(give_back)
-
-
-async def run_gateway(
-    settings: Settings,
-    stores: Stores,
-    embedder: Embedder,
-    verifier: Verifier,
-    stop_event: asyncio.Event,
-    *,
-    started: asyncio.Future[Gateway] | None = None,
-) -> None:
-    """Serves until ``stop_event``. ``started`` receives the gateway once it listens."""
-    gateway = Gateway(settings, stores, embedder, verifier)
-    try:
-        await gateway.start()
-        if started is not None:
-            started.set_result(gateway)
-        kafka = settings.kafka.as_role(GATEWAY)
-        with traced(settings, GATEWAY, this_process()):
-            async with reporting(settings, kafka, GATEWAY, gateway.health, monitor=gateway.monitor):
-                await stop_event.wait()
-    finally:
-        await gateway.stop()
 
 
 def _url(host: str, port: int) -> str:

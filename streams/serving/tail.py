@@ -182,9 +182,8 @@ class TopicTail:
                 with stray_cancellation_is_an_error():
                     await self._session()
             except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
-                await self._fail(
-                    PositionLostError(f"{self.topic} was cut behind its reader: {error}", "Start the gateway again.")
-                )
+                cut = f"{self.topic} was cut behind its reader: {error}"
+                await self._fail(PositionLostError(cut, "The view begins anew with another gateway."))
                 return
             except AWAY as error:
                 refused = error if isinstance(error, ClusterAccessError) else denial(error, "READ")

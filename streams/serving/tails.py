@@ -15,6 +15,7 @@ from streams.serving.graph.tail import EdgeTail
 from streams.serving.progress import ProgressTail, Tip
 from streams.serving.roots import RootTail
 from streams.serving.sessions import SessionTail
+from streams.serving.tail import TopicTail
 from streams.settings import Settings
 from streams.signing import Verifier
 
@@ -34,6 +35,11 @@ class Tails:
         self.erasures = ErasureTail(kafka, patience)
         self.access = AccessTail(kafka, verifier, patience)
         self._all = (self.chain, self.roots, self.sessions, self.edges, self.progress, self.erasures, self.access)
+
+    @property
+    def topics(self) -> tuple[TopicTail, ...]:
+        """What reads each topic."""
+        return tuple(tail.tail for tail in self._all)
 
     def start(self) -> None:
         """Each begins to read; what asks one waits until it has caught up."""

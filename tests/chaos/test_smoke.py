@@ -18,7 +18,17 @@ from tests.chaos.run import Outcome, run
 from tests.chaos.unavailable import UnavailableError
 
 pytestmark = [pytest.mark.kafka, pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(900)]
-STRUCK = ("kill-worker", "stop-worker", "poison", "kill-broker", "lose-checkpoints", "lose-state")
+STRUCK = (
+    "kill-worker",
+    "stop-worker",
+    "kill-producer",
+    "kill-gateway",
+    "poison",
+    "kill-broker",
+    "drop-node",
+    "lose-checkpoints",
+    "lose-state",
+)
 DISK = "disk-full"
 APART = 1.0
 

@@ -57,7 +57,7 @@ class RegistryLog:
         """``timeout``: seconds that a look or a change may wait for the end of the topic. ``client``: makes the writers."""
         self.table = Table()
         self._client: LogClient = client or KafkaClient(settings)
-        self._tail = TopicTail(settings, SCHEMAS, each(settings, SCHEMAS, self._read))
+        self.tail = TopicTail(settings, SCHEMAS, each(settings, SCHEMAS, self._read))
         self._timeout = timeout
         self._started = False
         self._writing = asyncio.Lock()
@@ -68,13 +68,13 @@ class RegistryLog:
     async def stop(self) -> None:
         """Safe to call twice."""
         if self._started:
-            await self._tail.stop()
+            await self.tail.stop()
 
     async def fresh(self) -> Table:
         if not self._started:
             self._started = True
-            self._tail.start()
-        await self._tail.barrier(self._timeout)
+            self.tail.start()
+        await self.tail.barrier(self._timeout)
         return self.table
 
     async def change(self, decide: Callable[[Table], Decision]) -> Any:

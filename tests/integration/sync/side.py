@@ -10,7 +10,8 @@ import signal
 
 from connectors.chain.rpc import RpcSource
 from connectors.stores import open_memory_store, open_vector_store
-from streams.serving.server import Gateway, Stores, run_gateway
+from streams.serving.run import run_gateway
+from streams.serving.server import Gateway, Stores
 from streams.settings import Settings, load_settings
 from streams.signing import load_or_create_signer, load_verifier
 from streams.vault.sealing import sealed_records
