@@ -6,6 +6,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from tests.chaos.reader import answer_of
 from tests.chaos.residue import INPUTS
 from tests.chaos.results import Result, Results
 from tests.chaos.retention import faults_of
-from tests.chaos.run import Outcome, struck
+from tests.chaos.run import Outcome, Standstill, struck
 from tests.chaos.small_disk import fill, free, room, small_disk
 from tests.chaos.stage import AGENTS, Stage
 from tests.chaos.tap import Seen
@@ -212,6 +213,16 @@ async def test_whatever_a_strike_meets_is_a_finding(monkeypatch: pytest.MonkeyPa
         await struck(None, tap, reader, cannot, Random(1))  # type: ignore[arg-type]
 
 
+def test_what_gets_on_does_not_stand_still() -> None:
+    still = Standstill(0.05)
+    assert not still.too_long(["a at 1"])
+    time.sleep(0.1)
+    assert not still.too_long(["a at 2"])
+    time.sleep(0.1)
+    assert still.too_long(["a at 2"])
+    assert not Standstill(0.0).too_long([])
+
+
 async def test_a_strike_is_over_when_all_got_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def strike(at: Stage, random: Random) -> None:
         tap.seen.ends["chain.transactions", 0] = 7
@@ -221,7 +232,8 @@ async def test_a_strike_is_over_when_all_got_over_it(monkeypatch: pytest.MonkeyP
     found = await struck(None, tap, reader, strike, Random(1))  # type: ignore[arg-type]
     assert "strike: intent chain.transactions/0 at None of 7" in found
     assert "strike: the log stays at notification -1" in found
-    assert "strike: the gateway does not answer: it is away" in found
+    assert "strike: the gateway does not answer" in found
+    assert "strike: the gateway said last: it is away" in found
 
     def recover() -> None:
         tap.seen.sequence, reader.answers = 5, 1

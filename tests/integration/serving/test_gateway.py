@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -17,6 +17,7 @@ from streams.serving.client_errors import GatewayError, NotSettledError, NotVisi
 from streams.serving.commands import forget_command
 from streams.serving.facades import MemoryExEx, MemoryFilter, RagExEx
 from streams.serving.wire import Receipt
+from streams.serving.wire.standing import HealthStatus
 from streams.serving.write_token import Write
 from streams.settings import Settings
 from streams.topics import COMMANDS, physical
@@ -201,7 +202,7 @@ async def test_both_clients_say_the_same(live: Live) -> None:
                 client.proof(AGENT, facts[0]["memory_id"], memory=one),
                 client.proof(AGENT, bytes(32)),
                 client.chain(),
-                client.health().status,
+                client.health().status in get_args(HealthStatus),
             ]
 
     blocking = await asyncio.to_thread(everything)
@@ -215,7 +216,7 @@ async def test_both_clients_say_the_same(live: Live) -> None:
             await client.proof(AGENT, facts[0]["memory_id"], memory=one),
             await client.proof(AGENT, bytes(32)),
             await client.chain(),
-            (await client.health()).status,
+            (await client.health()).status in get_args(HealthStatus),
         ]
     assert blocking == answers
     best = answers[0].items[0]
@@ -224,7 +225,7 @@ async def test_both_clients_say_the_same(live: Live) -> None:
     assert {item.text for item in answers[1].items} == {"memory 2", "memory 3"}
     assert answers[3].count == 4
     assert (answers[4].present, answers[5].present) == (True, False)
-    assert answers[7] == "healthy"
+    assert answers[7], "how well a machine is that also runs other tests is not said here"
 
 
 async def test_commands_reach_the_log_in_their_agents_partition(live: Live) -> None:
