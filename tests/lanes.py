@@ -1,8 +1,8 @@
-"""Two lanes for ``pytest -n 2 --dist loadgroup``: all tests of servers one after the other in one, the others beside them.
+"""Lanes for ``pytest -n 2 --dist loadgroup``: tests that share servers one after the other in one, the others beside them.
 
-Tests of servers mostly wait, share servers that take long to start, and mind what else the machine does; so no two of them
-run at once. The others need a processor and nothing else. Which they are, their markers say, and their folder where it holds
-little else. Invariant: a file's tests stay in one process, in their order.
+Tests of servers mostly wait, and share servers that take long to start. Those that start brokers of their own, to strike or to
+stop them, share nothing and have a lane of their own, which whoever is free takes. The others need a processor and nothing else.
+Which they are, their markers say, and their folder. Invariant: a file's tests stay in one process, in their order.
 
 The process that deals tests out knows their ids and collects none, so it reads the markers in their files.
 """
@@ -19,9 +19,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 ALONE = tuple(f"tests/{folder}/" for folder in ("unit", "property", "checker", "sim", "isolation"))
+OWN = tuple(f"tests/{folder}/" for folder in ("chaos", "scale", "integration/infra"))
+"""Folders whose tests use no server of another test."""
 SERVER = re.compile(r"\bmark\.(kafka|cassandra|milvus|node)\b")
 """Markers of tests that need a server."""
-LANE = "servers"
+LANE, OWN_LANE = "servers", "own servers"
 
 
 @cache
@@ -35,6 +37,8 @@ class Lanes(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file.startswith(OWN):
+            return OWN_LANE
         return file if file.startswith(ALONE) and not needs_server(ROOT / file) else LANE
 
 

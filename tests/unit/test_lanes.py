@@ -1,36 +1,23 @@
-"""Which lane a test runs in: that of servers where it, or another test of its file, needs one."""
+"""Which tests share a process, and in which order of files."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import cast
-
 import pytest
 
-from tests.lanes import LANE, Lanes, needs_server
-
-
-@pytest.mark.parametrize("name", ["kafka", "cassandra", "milvus", "node"])
-def test_a_marker_of_one_test_speaks_for_its_file(tmp_path: Path, name: str) -> None:
-    file = tmp_path / "test_a.py"
-    file.write_text(f'KINDS = ["lmdb", pytest.param("other", marks=pytest.{"mark"}.{name})]\n')
-    assert needs_server(file)
-
-
-def test_other_markers_need_no_server(tmp_path: Path) -> None:
-    file = tmp_path / "test_a.py"
-    file.write_text("@pytest.mark.slow\ndef test_nodes(kafka): ...\n")
-    assert not needs_server(file)
+from tests.lanes import LANE, OWN_LANE, Lanes
 
 
 @pytest.mark.parametrize(
-    ("file", "served"),
+    ("file", "lane"),
     [
-        ("tests/unit/test_lanes.py", False),
-        ("tests/unit/stores/test_memory_contract.py", True),
-        ("tests/unit/cli/test_infra_cassandra.py", True),
-        ("tests/integration/test_silence.py", True),
+        ("tests/unit/core/test_lthash.py", "tests/unit/core/test_lthash.py"),
+        ("tests/unit/stores/test_versions.py", LANE),  # its markers name a server
+        ("tests/e2e/test_kill.py", LANE),
+        ("tests/integration/serving/test_gateway.py", LANE),
+        ("tests/integration/infra/test_broker.py", OWN_LANE),
+        ("tests/chaos/test_smoke.py", OWN_LANE),
+        ("tests/unit/test_lanes.py", "tests/unit/test_lanes.py"),
     ],
 )
-def test_a_lane_is_a_file_or_all_servers(file: str, served: bool) -> None:
-    assert Lanes._split_scope(cast("Lanes", None), f"{file}::test_one[x]") == (LANE if served else file)
+def test_a_file_has_its_lane(file: str, lane: str) -> None:
+    assert Lanes._split_scope(Lanes.__new__(Lanes), f"{file}::test_something[case]") == lane
