@@ -1,8 +1,8 @@
 """Lanes for ``pytest -n 2 --dist loadgroup``: tests that share servers one after the other in one, the others beside them.
 
-Tests of servers mostly wait, and share servers that take long to start. Those that start brokers of their own, to strike or to
-stop them, share nothing and have a lane of their own, which whoever is free takes. The others need a processor and nothing else.
-Which they are, their markers say, and their folder. Invariant: a file's tests stay in one process, in their order.
+Tests of servers mostly wait, and share servers that take long to start. Those that start brokers of their own, to strike or
+to stop them, share nothing and have a lane of their own, which whoever is free takes. The others need a processor and nothing
+else. Which they are, their markers say, and their folder. Invariant: a file's tests stay in one process, in their order.
 
 The process that deals tests out knows their ids and collects none, so it reads the markers in their files.
 """

@@ -20,10 +20,10 @@ from connectors.chain.devchain.steps import script
 from infra.carry import carry_commands
 from streams.topics import physical
 from tests.chaos.brokers import Brokers
+from tests.chaos.life import BLOCK_SECONDS
 from tests.chaos.node import MakeNode
 from tests.chaos.residue import INPUTS
 from tests.chaos.run import (
-    BLOCK_SECONDS,
     PLAN,
     REST_SECONDS,
     WARM_SECONDS,

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -21,6 +21,7 @@ from connectors.chain.devchain.steps import Step, StepKind, script
 from tests.chaos.brokers import Brokers
 from tests.chaos.effort import watch
 from tests.chaos.faults import FAULTS, Fault, needs_of, strikes_of
+from tests.chaos.life import BLOCK_SECONDS, Life
 from tests.chaos.node import MakeNode
 from tests.chaos.reader import Reader
 from tests.chaos.residue import INPUTS, residue
@@ -32,11 +33,12 @@ from tests.checker.history import History, write
 from tests.checker.report import Report, check
 from tests.identity import operator_token
 
-BLOCK_SECONDS = 0.25
 WARM_SECONDS = 90.0
 REST_SECONDS = 120.0
 """That the pipeline may stand still before it is over a fault, or at rest."""
 SETTLED_EVERY = 0.2
+LIVELY_SECONDS = 15.0
+"""That the chain lives on while a strike is got over."""
 ENDLESS = 1_000_000
 ADVANCE = Step(StepKind.ADVANCE)
 PLAN = ReorgPlan(every=6, max_depth=20)
@@ -133,16 +135,15 @@ async def _course(at: Stage, tap: Tap, writer: Writer, reader: Reader, fault: st
     await at.node.play(islice(steps, 3), 0)
     if stuck := await rest(at, tap, WARM_SECONDS):  # the processes are up: faults strike a running pipeline
         return stuck
-    ending = asyncio.Event()
-    writing = asyncio.create_task(writer.run())
-    living = asyncio.create_task(at.node.play(takewhile(lambda _: not ending.is_set(), steps), BLOCK_SECONDS))
+    life = Life(at.node, steps)
+    writing, living = asyncio.create_task(writer.run()), asyncio.create_task(life.run())
     random = Random(f"chaos {fault} {seed}")
     try:
         for strike in strikes:
             await asyncio.sleep(apart * random.random())
-            if found := await struck(at, tap, reader, strike, random):
+            if found := await struck(at, tap, reader, life, strike, random):
                 return found
-        ending.set()
+        life.end()
         await living
         await advance(at)
     finally:
@@ -152,9 +153,9 @@ async def _course(at: Stage, tap: Tap, writer: Writer, reader: Reader, fault: st
     return await rest(at, tap, REST_SECONDS)
 
 
-async def struck(at: Stage, tap: Tap, reader: Reader, strike: Fault, random: Random) -> list[str]:
+async def struck(at: Stage, tap: Tap, reader: Reader, life: Life, strike: Fault, random: Random) -> list[str]:
     """Strikes, and waits until all got over it: the log goes on, every lane passed what the log held when the strike was over,
-    and the gateway answers. What did not, or what the strike itself met.
+    and the gateway answers. What did not, or what the strike itself met. The chain rests where that takes long.
     """
     try:
         await strike(at, random)
@@ -163,7 +164,7 @@ async def struck(at: Stage, tap: Tap, reader: Reader, strike: Fault, random: Ran
     except Exception as error:  # whatever it is, it is a finding, and the next run begins
         return [f"{strike.__name__}: {type(error).__name__}: {error}"]
     held, sequence, answers = dict(tap.seen.ends), tap.seen.sequence, reader.answers
-    still = Standstill(REST_SECONDS)
+    still, struck_at = Standstill(REST_SECONDS), time.monotonic()
     while True:
         behind = tap.seen.behind(INPUTS, held)
         if tap.seen.sequence <= sequence:
@@ -171,7 +172,10 @@ async def struck(at: Stage, tap: Tap, reader: Reader, strike: Fault, random: Ran
         if reader.answers <= answers:
             behind.append("the gateway does not answer")
         if not behind:
+            life.go_on()
             return []
+        if tap.seen.sequence > sequence and time.monotonic() - struck_at > LIVELY_SECONDS:
+            life.rest()
         if still.too_long(behind):
             return [f"{strike.__name__}: {line}" for line in (*behind, f"the gateway said last: {reader.reason}")]
         await asyncio.sleep(SETTLED_EVERY)

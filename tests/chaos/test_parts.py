@@ -22,6 +22,7 @@ from tests.chaos.__main__ import COURSES, PLANNED, arguments, node_of, play, row
 from tests.chaos.clock import make_clock, set_clock, watch_of
 from tests.chaos.faults import AIMS, FAULTS, NEEDS, strikes_of
 from tests.chaos.figures import HEADINGS, figures, markdown, text
+from tests.chaos.life import Life
 from tests.chaos.processes import Processes, crash_of
 from tests.chaos.reader import answer_of
 from tests.chaos.residue import INPUTS
@@ -200,6 +201,32 @@ def test_a_process_that_crashes_is_started_again_and_remembered(tmp_path: Path) 
     assert not processes.children
 
 
+async def test_the_chain_rests_and_goes_on() -> None:
+    played: list[int] = []
+
+    class Node:
+        async def play(self, steps: list[int], interval: float) -> None:
+            played.extend(steps)
+            await asyncio.sleep(0)
+
+    life = Life(Node(), iter(range(1_000_000)))  # type: ignore[arg-type]
+    living = asyncio.create_task(life.run())
+    async with asyncio.timeout(30):
+        while not played:
+            await asyncio.sleep(0)
+        life.rest()
+        await asyncio.sleep(0.01)
+        count = len(played)
+        await asyncio.sleep(0.05)
+        assert len(played) == count
+        life.go_on()
+        while len(played) == count:
+            await asyncio.sleep(0)
+        life.rest()
+        life.end()
+        await living
+
+
 async def test_whatever_a_strike_meets_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(at: Stage, random: Random) -> None:
         raise TimeoutError("brokers are not in sync")
@@ -208,9 +235,10 @@ async def test_whatever_a_strike_meets_is_a_finding(monkeypatch: pytest.MonkeyPa
         raise UnavailableError("no tmpfs")
 
     tap, reader = SimpleNamespace(seen=Seen()), SimpleNamespace(answers=0, reason="it is away")
-    assert await struck(None, tap, reader, fails, Random(1)) == ["fails: TimeoutError: brokers are not in sync"]  # type: ignore[arg-type]
+    life = Life(SimpleNamespace(), iter(()))  # type: ignore[arg-type]
+    assert await struck(None, tap, reader, life, fails, Random(1)) == ["fails: TimeoutError: brokers are not in sync"]  # type: ignore[arg-type]
     with pytest.raises(UnavailableError):
-        await struck(None, tap, reader, cannot, Random(1))  # type: ignore[arg-type]
+        await struck(None, tap, reader, life, cannot, Random(1))  # type: ignore[arg-type]
 
 
 def test_what_gets_on_does_not_stand_still() -> None:
@@ -229,7 +257,8 @@ async def test_a_strike_is_over_when_all_got_over_it(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("tests.chaos.run.REST_SECONDS", 0.3)
     tap, reader = SimpleNamespace(seen=Seen()), SimpleNamespace(answers=0, reason="it is away")
-    found = await struck(None, tap, reader, strike, Random(1))  # type: ignore[arg-type]
+    life = Life(SimpleNamespace(), iter(()))  # type: ignore[arg-type]
+    found = await struck(None, tap, reader, life, strike, Random(1))  # type: ignore[arg-type]
     assert "strike: intent chain.transactions/0 at None of 7" in found
     assert "strike: the log stays at notification -1" in found
     assert "strike: the gateway does not answer" in found
@@ -242,7 +271,7 @@ async def test_a_strike_is_over_when_all_got_over_it(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("tests.chaos.run.REST_SECONDS", 60.0)
     asyncio.get_running_loop().call_later(0.1, recover)
-    assert await struck(None, tap, reader, strike, Random(1)) == []  # type: ignore[arg-type]
+    assert await struck(None, tap, reader, life, strike, Random(1)) == []  # type: ignore[arg-type]
 
 
 def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

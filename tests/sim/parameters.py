@@ -13,6 +13,7 @@ from typing import Any
 TABLE: dict[str, tuple[Any, ...]] = {
     # who runs
     "agents": ("tally", "tally", "tally", "copy", "relay", "relay", "memory"),
+    "beside": ("none", "none", "intent", "graph"),  # another real one, where the memory agent runs
     "workers": (1, 2, 2, 3),
     "producers": (1, 1, 1, 2),
     "partitions": (1, 2, 2, 3),
@@ -88,7 +89,7 @@ TABLE: dict[str, tuple[Any, ...]] = {
     "replay_blocks": (1, 5, 4_000),
 }
 QUIET: dict[str, Any] = {
-    "agents": "tally", "workers": 1, "producers": 1, "partitions": 2, "seconds": 5.0, "blocks_at_start": 3,
+    "agents": "tally", "beside": "none", "workers": 1, "producers": 1, "partitions": 2, "seconds": 5.0, "blocks_at_start": 3,
     "block_seconds": 1.0, "transactions": 3, "poison": 0.0, "commands": 0.5, "command_copies": 0.0,
     "command_poison": 0.0, "reorg_rate": 0.0, "reorg_depth": 2, "flip_rate": 0.0, "rewind_rate": 0.0,
     "shorter_rate": 0.0, "finality": "depth", "finality_depth": 3, "below_finality": False,

@@ -17,12 +17,15 @@ from typing import Any
 import pytest
 
 from streams import topics
-from streams.agents.base import Emit, Record
+from streams.agents.base import Emit, Record, StreamAgent
+from streams.agents.graph import GraphAgent
+from streams.agents.intent import IntentAgent
 from streams.core.block import BlockRef, Step
 from streams.core.marker import Marker
 from streams.errors import FencedError, LogIntegrityError
 from tests.chainlog import CHAIN_ID, SIGNER, VERIFIER
 from tests.sim.agents import Cast, _check_tally
+from tests.sim.beside import BESIDE
 from tests.sim.broker import Broker, Log, Transaction
 from tests.sim.client import Faults
 from tests.sim.histories import SHORTS
@@ -245,6 +248,30 @@ def test_a_broken_broker_is_caught(broker: type[Broker]) -> None:
 def test_a_broken_stream_agent_is_caught() -> None:
     cast = Cast(lambda: [factory(Forgetful)], _check_tally, (Forgetful,))
     assert run_world(1, Parameters.quiet(**TROUBLED), cast=lambda name, store: cast).failures
+
+
+class ForgetfulGraph(GraphAgent):
+    """Takes back all transactions of a block but the first."""
+
+    def revert(self, block: BlockRef, records: Sequence[Record]) -> Iterable[Emit]:
+        return super().revert(block, records[1:])
+
+
+class Mishearing(IntentAgent):
+    """Reads a transaction as the one before."""
+
+    def apply(self, block: BlockRef | None, records: Sequence[Record]) -> Iterable[Emit]:
+        return super().apply(block, [records[0], *records[:-1]] if records else records)
+
+
+@pytest.mark.parametrize(("name", "broken"), [("graph", ForgetfulGraph), ("intent", Mishearing)])
+def test_a_broken_agent_beside_the_memory_agent_is_caught(
+    name: str, broken: type[StreamAgent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    troubled = {**TROUBLED, "agents": "memory", "beside": name}
+    assert run_world(1, Parameters.quiet(**troubled)).failures == []
+    monkeypatch.setitem(BESIDE, name, (broken, BESIDE[name][1]))
+    assert run_world(1, Parameters.quiet(**troubled)).failures
 
 
 def test_a_store_fences_former_owners_of_a_lane() -> None:

@@ -36,6 +36,7 @@ from streams.runtime.worker import run_worker
 from streams.settings import Settings, load_settings
 from tests.chainlog import CHAIN_ID, SIGNER, address, partition_of
 from tests.sim.agents import Canonical, Cast, cast_of
+from tests.sim.beside import with_beside
 from tests.sim.broker import Broker
 from tests.sim.chainlog import SimChainLog
 from tests.sim.client import SimClient, SimCluster
@@ -165,6 +166,8 @@ class World:
         self.cluster = SimCluster(self.broker)
         self.store = SimMemoryStore(parameters, self.cluster.faults)
         self.cast: Cast = self._make_cast(parameters.agents, self.store)
+        if parameters.agents == "memory" and parameters.beside != "none":
+            self.cast = with_beside(self.cast, parameters.beside)
         self.watch = Watch(self.broker, (topics.TRANSACTIONS, *self.cast.logs), loop.time)
         self.ring = asyncio.Condition()
         self._stops: dict[str, Callable[[], None]] = {}
