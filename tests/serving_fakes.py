@@ -13,7 +13,7 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from schemas.codec import codec
-from schemas.records import AgentAccess, Erasure, Memory, MemoryCommand, MemoryFact, Session
+from schemas.records import AgentAccess, Memory, MemoryCommand, MemoryFact, Session
 from streams.agents.access import CHANGES, Authority, nothing_granted
 from streams.agents.erasure import erasure_of
 from streams.agents.memory_facts import command_facts
@@ -34,6 +34,7 @@ from streams.ports.stores import (
     Version,
 )
 from streams.serving.commands import Acknowledged
+from streams.serving.erasures import Carried
 from streams.serving.faults import UnavailableError
 from streams.serving.final_logs import FinalLogs
 from streams.serving.graph.table import GraphTable
@@ -284,7 +285,7 @@ class FakeCommandLog:
         self.sent: list[MemoryCommand] = []
         self.raw: list[bytes] = []
         self.refusal: Exception | None = None
-        self.erased: dict[bytes, Erasure] = {}
+        self.erased: dict[bytes, Carried] = {}
         self._store = store
 
     async def send(self, command: MemoryCommand) -> Acknowledged:
@@ -308,9 +309,9 @@ class FakeCommandLog:
         gone = [key for key in self._store.rows if key[0] == agent]
         for key in gone:
             del self._store.rows[key]
-        self.erased.setdefault(agent, erasure_of(command, len(gone)))
+        self.erased.setdefault(agent, Carried(erasure_of(command, len(gone)), 0, len(self.erased)))
 
-    async def fresh(self, agent: bytes) -> Erasure | None:
+    async def fresh(self, agent: bytes) -> Carried | None:
         """As an ErasureTable."""
         return self.erased.get(agent)
 

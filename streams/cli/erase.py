@@ -10,8 +10,8 @@ import click
 from streams.cli.asking import gateway_client, gateway_option
 from streams.errors import ConfigurationError
 from streams.settings import Settings
-from streams.signing import load_or_create_signer, load_verifier
-from streams.vault.receipt import check
+from streams.signing import Verifier, load_or_create_signer, load_verifier
+from streams.vault.receipt import check, proven
 
 
 class _Erase(click.Group):
@@ -70,20 +70,38 @@ def agent_(  # noqa: PLR0917  (click passes options by name)
 
 @erase.command()
 @click.argument("receipt", type=click.Path(path_type=Path, dir_okay=False))
-@click.pass_obj
-def verify(settings: Settings, receipt: Path) -> None:
-    """Check a receipt: signed by a key that is trusted here, and saying that nothing was left.
+@click.option("--key", "keys", metavar="HEX", multiple=True, help="Public key to trust (default: those trusted here).")
+@click.pass_context
+def verify(ctx: click.Context, receipt: Path, keys: tuple[str, ...]) -> None:
+    """Check a receipt: signed by a key that is trusted, and saying that nothing was left. Needs no secret.
+
+    Exit code 0: it holds, and proves that nothing is left; 3: it holds, and the agent had no root to prove that from.
 
     \b
-    Example:
+    Examples:
       monmouth erase verify receipt.json
+      monmouth erase verify receipt.json --key 8f40c5ad...
     """
-    signer = load_or_create_signer(settings.path(settings.security.signing_key_file))
-    trusted = load_verifier(settings.path(settings.security.trusted_keys_file), signer)
+    trusted = _trusted(ctx.obj, keys)
     try:
         found = json.loads(receipt.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"cannot read {receipt}: {error}") from None
     said = check(found, trusted)
-    keys = ", ".join(said["keys_destroyed"])
-    click.echo(f"{said['agent']} was erased: {said['memories']} memories, keys {keys}; the receipt holds")
+    destroyed = ", ".join(said["keys_destroyed"])
+    click.echo(f"{said['agent']} was erased: {said['memories']} memories, keys {destroyed}; the receipt holds")
+    if not proven(said):
+        click.echo("absence is not proven: no root of the agent stood, or an earlier version wrote the receipt", err=True)
+        ctx.exit(3)
+    click.echo("absence is proven: the agent's root is the empty one, under which nothing lies")
+
+
+def _trusted(settings: Settings, keys: tuple[str, ...]) -> Verifier:
+    if keys:
+        try:
+            return Verifier([bytes.fromhex(key.removeprefix("0x")) for key in keys])
+        except ValueError:
+            raise click.UsageError("--key is a public key of 64 hex digits") from None
+    own = settings.path(settings.security.signing_key_file)
+    signers = [load_or_create_signer(own)] if own.exists() else []
+    return load_verifier(settings.path(settings.security.trusted_keys_file), *signers)

@@ -1,4 +1,4 @@
-"""Proof documents in files, read with a limit and with messages for people."""
+"""Proof documents in files, read with a limit and with messages for people; a receipt of an erasure stands for its proof."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ def read_document(file: str) -> Document:
                 raw = stream.read(LIMIT + 1)
         if len(raw) > LIMIT:
             raise ProofFileError(f"{file} is larger than {LIMIT} bytes: no proof is")
-        return parse(json.loads(raw))
+        said = json.loads(raw)
+        if isinstance(said, dict) and "absence" in said:
+            if said["absence"] is None:
+                raise ProofFileError(f"{file} proves nothing: the agent had no root", "See `monmouth erase verify`.")
+            said = said["absence"]
+        return parse(said)
     except OSError as error:
         raise ProofFileError(f"cannot read {file}: {error.strerror}") from None
     except ProofError as error:

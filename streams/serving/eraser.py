@@ -5,7 +5,8 @@ by the memory agent, vectors by the embedding agent, the root by the lattice age
 may be done twice, and who finds a note goes on from there: a crash anywhere loses nothing but time. What nobody asks about any
 more goes on by itself, since an agent that signs its ERASE has no token to ask with once its key is gone.
 Invariant: a receipt is written only after the log says that the ERASE was carried out, no store holds a row or vector of the
-agent, the published root is the empty one, and the keys are destroyed. What was sealed is unreadable from then on, wherever
+agent, the published root is the empty one (or there is none, and the receipt says that absence is not proven), and the keys are
+destroyed. What was sealed is unreadable from then on, wherever
 copies of it lie: in segments of topics, free pages of stores, on other machines. Vectors in Milvus are not sealed: they are
 deleted once more after the keys are gone, and the receipt says what becomes of the files.
 """
@@ -27,19 +28,20 @@ from blake3 import blake3
 
 from schemas.codec import codec
 from schemas.defaults import plain_command
-from schemas.records import Erasure, MemoryCommand
+from schemas.records import MemoryCommand
 from streams.core.presence import everything
 from streams.errors import MonmouthError, StoreError
 from streams.ports.stores import Catching, Clearable, MemoryStore, VectorStore
 from streams.private_file import make_once
 from streams.serving.addresses import parse_agent, to_hex
 from streams.serving.commands import CommandLog
-from streams.serving.erasures import ErasureTable
+from streams.serving.erasures import Carried, ErasureTable
 from streams.serving.faults import ForbiddenError
 from streams.serving.roots import Root, RootTable
 from streams.signing import Signer
+from streams.topics import ERASURES
 from streams.vault.keys import KeyStore
-from streams.vault.receipt import FORMAT, signed
+from streams.vault.receipt import EMPTY_ROOT, FORMAT, absence_of, signed
 
 log = logging.getLogger(__name__)
 
@@ -120,18 +122,26 @@ class Eraser:
         vectors = await self.vectors.clear(note["vectors"]) if isinstance(self.vectors, Clearable) else SEALED
         for purge in self.purges:
             purge(agent)
+        root = await self.roots.fresh(agent)
         receipt = {
             "format": FORMAT,
             "installation": self.installation,
             "agent": to_hex(agent),
-            "command_id": str(uuid.UUID(bytes=done["command"])),
+            "command_id": str(uuid.UUID(bytes=done.record["command"])),
             "requested_at": note["requested_at"],
             "finished_at": int(time.time()),
-            "memories": done["memories"],
+            "memories": done.record["memories"],
             "vectors": vectors,
             "keys_destroyed": [key.hex() for key in keys],
             "root_before": note["root_before"],
-            "root_after": _said(await self.roots.fresh(agent)),
+            "root_after": _said(root),
+            "absence": absence_of(to_hex(agent)) if _said(root) == EMPTY_ROOT else None,
+            "place": {
+                "topic": ERASURES,
+                "partition": done.partition,
+                "offset": done.offset,
+                "block": None if root is None or root.block is None else [root.block.number, to_hex(root.block.hash)],
+            },
         }
         self._write(agent, "receipt.json", signed(receipt, self.signer))
         self._path(agent, "begun.json").unlink(missing_ok=True)
@@ -166,7 +176,7 @@ class Eraser:
         raw = bytes.fromhex(note["command"])
         await self.commands.send_raw(agent, codec().decode(raw)[1]["id"], raw)
 
-    async def _removed(self, agent: bytes) -> Erasure | None:
+    async def _removed(self, agent: bytes) -> Carried | None:
         """What the memory agent says, once nothing is left anywhere."""
         done = await self.erasures.fresh(agent)
         if done is None or await self.memories.live_ids(agent, everything):

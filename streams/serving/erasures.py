@@ -5,7 +5,7 @@ Memory: about 300 bytes for each erased agent.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from schemas.codec import SchemaError, codec
 from schemas.records import Erasure
@@ -14,10 +14,18 @@ from streams.settings import KafkaSettings
 from streams.topics import ERASURES
 
 
+class Carried(NamedTuple):
+    """An erasure that was carried out, and where in memory.erasures that stands."""
+
+    record: Erasure
+    partition: int
+    offset: int
+
+
 class ErasureTable(Protocol):
     """Erasures by agent."""
 
-    async def fresh(self, agent: bytes) -> Erasure | None:
+    async def fresh(self, agent: bytes) -> Carried | None:
         """As of everything committed before the call; None if the agent's ERASE was not carried out."""
 
 
@@ -29,7 +37,7 @@ class ErasureTail:
         self._fold = each(settings, ERASURES, self._read)
         self.tail = TopicTail(settings, ERASURES, self._fold)
         self._timeout = timeout
-        self._erasures: dict[bytes, Erasure] = {}
+        self._erasures: dict[bytes, Carried] = {}
 
     def start(self) -> None:
         """Begins to follow the topic."""
@@ -39,7 +47,7 @@ class ErasureTail:
         """Stops following."""
         await self.tail.stop()
 
-    async def fresh(self, agent: bytes) -> Erasure | None:
+    async def fresh(self, agent: bytes) -> Carried | None:
         await self.tail.barrier(self._timeout)
         return self._erasures.get(agent)
 
@@ -47,4 +55,4 @@ class ErasureTail:
         name, found = codec().decode(record.value)
         if name != "Erasure" or found["agent"] != record.key:
             raise SchemaError(f"a {name} that is not this key's erasure")
-        self._erasures[record.key] = found
+        self._erasures[record.key] = Carried(found, record.partition, record.offset)

@@ -12,11 +12,14 @@ import httpx
 import pytest
 
 from schemas.codec import using
+from streams.cli import main
+from streams.core.lthash import ZERO
+from streams.core.merkle.document import parse
 from streams.serving.eraser import Eraser
 from streams.serving.faults import UnavailableError
 from streams.signing import Signer, Verifier
 from streams.vault.errors import ErasedError, VaultError
-from streams.vault.receipt import EMPTY_ROOT, check
+from streams.vault.receipt import EMPTY_ROOT, FORMAT, UNPROVEN_FORMAT, absence_of, check, proven, signed
 from streams.vault.sealing import SealingCodec
 from tests.serving_fakes import FakeVectorStore
 from tests.unit.serving.world import ALICE, BOB, World, upsert
@@ -33,7 +36,9 @@ async def settled(world: World, agent: bytes = ALICE) -> None:
     await world.index.delete(
         [(agent, hit.memory_id) for hit in await world.index.search(agent, world.embedder.embed(["x"])[0], 99)]
     )
-    world.roots.rows.pop(agent, None)
+    if agent in world.roots.rows:
+        await world.publish(agent)
+        world.roots.rows[agent] = replace(world.roots.rows[agent], checksum=ZERO.checksum())
 
 
 async def filled(world: World) -> None:
@@ -61,7 +66,11 @@ async def test_nothing_is_signed_and_no_key_destroyed_before_everything_is_gone(
     assert receipt["memories"] == 2
     assert receipt["keys_destroyed"] == [keys.newest.key_id.hex()]
     assert receipt["root_before"]["count"] == 2
-    assert receipt["root_after"] is None
+    assert receipt["root_after"] == EMPTY_ROOT and proven(receipt)
+    ref = world.blocks[-1]
+    assert receipt["place"] == {
+        "topic": "memory.erasures", "partition": 0, "offset": 0, "block": [ref.number, f"0x{ref.hash.hex()}"]
+    }  # fmt: skip
     assert world.keys.erased(ALICE)
     sent = [command for command in world.commands.sent if command["op"] == "ERASE"]
     assert len({(command["id"], command["timestamp"]) for command in sent}) == 1  # asked three times, one command
@@ -147,7 +156,8 @@ async def test_many_who_ask_at_once_get_one_receipt(world: World) -> None:
 async def test_an_agent_that_never_was_can_be_erased(world: World) -> None:
     receipt, _ = await asyncio.gather(world.eraser.erase(b"\x07" * 20, 5.0), settled(world, b"\x07" * 20))
     assert receipt is not None
-    assert (check(receipt, TRUSTED)["memories"], receipt["root_before"]) == (0, None)
+    assert (check(receipt, TRUSTED)["memories"], receipt["root_before"], receipt["absence"]) == (0, None, None)
+    assert not proven(receipt), "there was no root, so there is none to prove it from"
     with pytest.raises(ErasedError):
         world.keys.get_or_create(b"\x07" * 20)
 
@@ -188,7 +198,9 @@ async def test_every_altered_receipt_is_refused(world: World) -> None:
         "finished_at": 0,
         "keys_destroyed": ["00" * 8],
         "root_before": None,
-        "root_after": dict(EMPTY_ROOT),
+        "root_after": None,
+        "absence": None,
+        "place": None,
         "command_id": "x",
         "installation": "other",
     }
@@ -211,11 +223,9 @@ async def test_every_altered_receipt_is_refused(world: World) -> None:
 
 
 async def test_a_signed_receipt_that_says_something_is_left_is_refused(world: World) -> None:
-    from streams.vault.receipt import signed  # noqa: PLC0415
-
     receipt = await receipt_of(world)
     signer = Signer(b"s" * 32)
-    assert check(signed({**receipt, "root_after": dict(EMPTY_ROOT)}, signer), TRUSTED)
+    assert check(signed({**receipt, "root_after": None, "absence": None}, signer), TRUSTED)
     for fields in ({"keys_destroyed": []}, {"root_after": {**EMPTY_ROOT, "count": 1}}):
         with pytest.raises(VaultError, match="everything is gone"):
             check(signed({**receipt, **fields}, signer), TRUSTED)
@@ -227,3 +237,60 @@ async def test_the_receipt_is_a_file_that_lasts(world: World, tmp_path: Path) ->
     assert files == [f"0x{ALICE.hex()}.receipt.json"]
     assert json.loads((world.eraser.folder / files[0]).read_text()) == receipt
     assert isinstance(world.eraser, Eraser)
+
+
+async def test_the_proof_of_absence_is_checked_and_is_the_agents_own(world: World) -> None:
+    receipt = await receipt_of(world)
+    document = parse(receipt["absence"])
+    assert document.holds() and document.claim.startswith("nothing lies at ")
+    signer = Signer(b"s" * 32)
+    bare = {name: value for name, value in receipt.items() if name != "signature"}
+    other = absence_of(f"0x{BOB.hex()}")
+    for wrong in (other, {**receipt["absence"], "root": "11" * 32}, {**receipt["absence"], "value": "11" * 32}, {}, "yes", 5):
+        with pytest.raises(VaultError, match="proof of absence"):
+            check(signed({**bare, "absence": wrong}, signer), TRUSTED)
+    with pytest.raises(VaultError, match="proof of absence"):
+        check(signed({**bare, "root_after": None}, signer), TRUSTED)
+    left = {**EMPTY_ROOT, "count": 1}
+    with pytest.raises(VaultError, match="everything is gone"):
+        check(signed({**bare, "root_after": left}, signer), TRUSTED)
+    assert not proven(check(signed({**bare, "absence": None}, signer), TRUSTED))
+
+
+async def test_a_receipt_of_an_earlier_version_holds_and_proves_nothing(world: World) -> None:
+    receipt = await receipt_of(world)
+    bare = {name: value for name, value in receipt.items() if name not in {"signature", "absence", "place"}}
+    older = signed({**bare, "format": UNPROVEN_FORMAT}, Signer(b"s" * 32))
+    assert not proven(check(older, TRUSTED))
+    for wrong in ({**bare, "format": FORMAT}, {**receipt, "format": UNPROVEN_FORMAT}, {**receipt, "format": []}):
+        with pytest.raises(VaultError, match="no receipt"):
+            check(wrong, TRUSTED)
+
+
+async def test_no_receipt_is_signed_while_a_root_of_something_stands(world: World) -> None:
+    await filled(world)
+    root = world.roots.rows[ALICE]
+    asked = asyncio.create_task(world.eraser.erase(ALICE, 0.3))
+    await settled(world)
+    world.roots.rows[ALICE] = root
+    assert await asked is None
+
+
+async def test_the_commands_that_check_it_need_no_secret(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MONMOUTH_STATE_DIR", str(tmp_path / "state"))
+    file, key = tmp_path / "receipt.json", Signer(b"s" * 32).public.hex()
+    file.write_text(json.dumps(await receipt_of(world)))
+    never, _ = await asyncio.gather(world.eraser.erase(b"\x07" * 20, 5.0), settled(world, b"\x07" * 20))
+    outcomes = [main(["erase", "verify", str(file), "--key", key]), main(["proof", "verify", str(file), "--root", "00" * 32])]
+    assert outcomes == [0, 0]
+    said = capsys.readouterr().out
+    assert "absence is proven" in said and "yes: nothing lies at" in said
+    assert main(["erase", "verify", str(file)]) == 1, "no key is trusted here"
+    assert main(["erase", "verify", str(file), "--key", "00"]) == 2
+    file.write_text(json.dumps(never))
+    assert main(["erase", "verify", str(file), "--key", key]) == 3
+    assert main(["proof", "verify", str(file)]) == 1
+    assert "absence is not proven" in capsys.readouterr().err
+    assert not list(tmp_path.glob("state/**/*signing*")), "none was made"
