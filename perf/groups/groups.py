@@ -17,8 +17,6 @@ from streams.cli.demo.system import System
 MESSAGE_TARGET, STATE_TARGET, WORKFLOW_TARGET = 5.0, 25.0, 100.0
 AT_ONCE = 16
 SECONDS = 60.0
-FEW = 5
-"""Runs of what moves the whole pipeline."""
 Group = Callable[[System, Size], Awaitable[list[Row]]]
 
 
@@ -58,7 +56,7 @@ async def memory(system: System, size: Size) -> list[Row]:
             receipts.append(await client.store(_agent(system, number), size.text(number)))
 
         stored = await timed(size.messages, store)
-        shown = await timed(FEW, lambda n: client.store(_agent(system, n), f"shown {n}", wait=SECONDS / 2))
+        shown = await timed(size.few, lambda n: client.store(_agent(system, n), f"shown {n}", wait=SECONDS / 2))
         last = receipts[-1]
         await client.agent_state(_agent(system, size.messages - 1), wait_for=last.write_token, wait=SECONDS / 2, limit=1)
 
@@ -117,7 +115,7 @@ async def throughput(system: System, size: Size) -> list[Row]:
     async with messages.component(system) as one, system.async_client(SECONDS) as client:
         asked = await _together(size.messages, lambda n: one.ask("CheckpointRequest", _agent(system, n), seconds=SECONDS))
         stored = await _together(size.messages, lambda n: client.store(_agent(system, n), size.text(n)))
-    blocks = await timed(FEW, lambda _: chain.blocks(system, 4))
+    blocks = await timed(size.few, lambda _: chain.blocks(system, 4))
     return [
         Row(f"messages, {AT_ONCE} at once", *asked, ("two trips through the broker", trip), MESSAGE_TARGET),
         Row(f"memories, {AT_ONCE} at once", *stored, ("a write to the broker", write)),
@@ -139,11 +137,11 @@ async def _together(count: int, call: Callable[[int], Awaitable[object]]) -> tup
     return seconds, time.perf_counter() - began
 
 
-async def errors(system: System, _size: Size) -> list[Row]:
+async def errors(system: System, size: Size) -> list[Row]:
     """A record that nobody can read, set aside, with a memory behind it that reads show; a memory alone beside it."""
     async with system.async_client(SECONDS) as client:
-        alone = await timed(FEW, lambda n: client.store(_agent(system, n), f"alone {n}", wait=SECONDS / 2))
-    poison = await timed(FEW, lambda n: faults.dead_letter(system, _agent(system, n)))
+        alone = await timed(size.few, lambda n: client.store(_agent(system, n), f"alone {n}", wait=SECONDS / 2))
+    poison = await timed(size.few, lambda n: faults.dead_letter(system, _agent(system, n)))
     return [Row("unreadable record set aside", *poison, ("a memory that reads show", alone[0]))]
 
 
@@ -173,11 +171,11 @@ async def end_to_end(system: System, size: Size) -> list[Row]:
     return [Row("an agent's workflow of six steps", *days, ("HTTP alone", limit), WORKFLOW_TARGET)]
 
 
-async def reorgs(system: System, _size: Size) -> list[Row]:
+async def reorgs(system: System, size: Size) -> list[Row]:
     """Three blocks undone until all stream agents are past it, beside as many plain blocks."""
     healed, plain = [], []
     began = time.perf_counter()
-    for _ in range(FEW):
+    for _ in range(size.few):
         said = await chain.reorg(system, system.chain.agents[:1], 3)
         healed.append(float(said["healed by all stream agents in seconds"]))
         plain.append(float((await chain.blocks(system, 4))["until all had them s"]))

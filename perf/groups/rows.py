@@ -10,6 +10,7 @@ from streams.ranks import quantile
 
 CONTENT_LIMIT = 64 * 1024
 """Most bytes of one memory."""
+MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,11 @@ class Size:
     agents: int
     messages: int
     size: int
+
+    @property
+    def few(self) -> int:
+        """Runs of what moves the whole pipeline."""
+        return max(1, min(MOST, self.messages // 20))
 
     def text(self, number: int) -> str:
         """Of the size, and like no other."""

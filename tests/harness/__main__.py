@@ -46,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout", type=float, default=default.timeout, help="seconds that a test may take")
     parser.add_argument("--bootstrap", help="use this Kafka instead of a broker of its own")
     said = parser.parse_args(arguments)
-    config = IntegrationTestConfig(said.timeout, said.agents, said.transactions, errors=said.errors)
+    try:
+        config = IntegrationTestConfig(said.timeout, said.agents, said.transactions, errors=said.errors)
+    except MonmouthError as error:
+        parser.error(error.message)
     settings = load_settings()
     if said.bootstrap:
         settings.kafka.bootstrap = said.bootstrap

@@ -17,6 +17,7 @@ from connectors.chain.devchain import DevChain
 from streams.cli.demo.course import Course, PartResult
 from streams.cli.demo.report import markdown
 from streams.cli.demo.system import System, deployed
+from streams.errors import ConfigurationError
 from streams.settings import Settings, load_settings
 from tests.harness.cases import CASES, Bench, Case
 
@@ -24,6 +25,8 @@ BLOCKS = 12
 """Of the chain before the first test."""
 SEED = 3
 FINALITY_DEPTH = 64
+FEWEST_AGENTS = 5
+"""That the largest test names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,13 @@ class IntegrationTestConfig:
     monitoring: bool = True
     errors: bool = False
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError for a system that the tests do not fit in."""
+        if self.agents < FEWEST_AGENTS:
+            raise ConfigurationError(f"the tests need {FEWEST_AGENTS} agents at least, not {self.agents}")
+        if self.transactions < 1 or self.timeout <= 0 or self.workers < 1:
+            raise ConfigurationError("transactions, timeout and workers are more than 0")
 
     @classmethod
     def default(cls) -> Self:

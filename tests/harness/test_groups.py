@@ -8,15 +8,12 @@ from perf.groups.groups import GROUPS
 from perf.groups.rows import SIZES, TINY, Row, Size
 from tests.harness import CrossExExTestHarness
 
-LONG = ("throughput", "reorg")
-"""What they do with the pipeline, other tests do."""
-
 
 @pytest.mark.kafka
 @pytest.mark.model
 @pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="package")
-@pytest.mark.parametrize("name", [name for name, _ in GROUPS if name not in LONG])
+@pytest.mark.parametrize("name", [name for name, _ in GROUPS])
 async def test_group(harness: CrossExExTestHarness, name: str) -> None:
     rows = await dict(GROUPS)[name](await harness.setup_test_environment(), TINY)
     assert rows
@@ -27,6 +24,7 @@ async def test_group(harness: CrossExExTestHarness, name: str) -> None:
 
 
 def test_sizes() -> None:
+    assert [SIZES[name].few for name in ("tiny", "small", "medium", "large")] == [1, 5, 5, 5]
     assert len(GROUPS) == 10
     assert [SIZES[name] for name in ("small", "medium", "large")] == [
         Size(10, 100, 1_024),

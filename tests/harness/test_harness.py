@@ -29,6 +29,14 @@ async def test_case(harness: CrossExExTestHarness, name: str) -> None:
     assert f"### {name}" in harness.generate_test_report()
 
 
+@pytest.mark.parametrize("wrong", [["--agents", "4"], ["--transactions", "0"], ["--timeout", "0"]])
+def test_a_system_that_the_tests_do_not_fit_in_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(wrong)
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
 def of(*names: str, timeout: float = 5.0) -> CrossExExTestHarness:
     """A harness of these made-up cases, on nothing."""
     known = {"right": _right, "wrong": _wrong, "broken": _broken, "endless": _endless}

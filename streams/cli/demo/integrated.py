@@ -41,7 +41,7 @@ def integrated(seconds: float) -> Show:
             ("verdict of an independent fold", lambda: chain.agreed(system)),
         ]
 
-    return Show("Integrated agents", AGENTS, TRANSACTIONS, 2, parts)
+    return Show("Integrated agents", AGENTS, TRANSACTIONS, 2, parts, seconds)
 
 
 async def settle_in(system: System) -> Metrics:

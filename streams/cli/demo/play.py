@@ -21,6 +21,7 @@ from streams.settings import Settings
 
 FINALITY_DEPTH = 64
 PART_SECONDS = 900.0
+"""That a part may take beyond the traffic it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +36,22 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """A demo. ``parts``: their names and what each does, on a running system. ``transactions``: in a block, about."""
+    """A demo. ``parts``: their names and what each does, on a running system. ``transactions``: in a block, about. ``seconds``:
+    of traffic that its parts are asked for.
+    """
 
     title: str
     agents: int
     transactions: int
     workers: int
     parts: Callable[[System], Sequence[tuple[str, Part]]]
+    seconds: float = 0.0
 
 
 async def play(show: Show, base: Settings, wanted: Wanted) -> bool:
     """Whether all parts ran and held. Raises MonmouthError for what stops the demo."""
     console, began = Console(), time.monotonic()
-    course = Course(console, 0, PART_SECONDS)
+    course = Course(console, 0, PART_SECONDS + show.seconds)
     try:
         await _played(show, base, wanted, course)
     finally:

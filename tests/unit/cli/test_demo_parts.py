@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,20 @@ async def test_all_parts_held(system: Nothing, tmp_path: Path) -> None:
     assert report.startswith("# A demo\n")
     assert "2 of 2 passed." in report
     assert "* rows: 1,234\n* rate: 0.25" in report
+
+
+async def test_long_traffic_has_the_time_it_is_asked_for(
+    system: Nothing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow() -> Metrics:
+        await asyncio.sleep(0.2)
+        return {}
+
+    monkeypatch.setattr(play, "PART_SECONDS", 0.01)
+    wanted = Wanted(True, 1, None, False)
+    assert not await play.play(show(("one", slow)), Settings(state_dir=tmp_path), wanted)
+    assert await play.play(replace(show(("one", slow)), seconds=60.0), Settings(state_dir=tmp_path), wanted)
+    assert integrated(5_000.0).seconds == 5_000.0
 
 
 async def test_one_part_that_does_not_hold_is_enough(system: Nothing, tmp_path: Path) -> None:
