@@ -17,7 +17,20 @@ from streams.ops.slo.report import MonthReport, ObjectiveReport
 
 UNKNOWN = "no data"
 Rows = list[list[str]]
-SUMMARY = ["objective", "target", "reached", "events", "bad", "budget left", "met", "minutes known", "days without data"]
+SUMMARY = [
+    "objective",
+    "target",
+    "reached",
+    "events",
+    "bad",
+    "budget left",
+    "met",
+    "minutes known",
+    "incidents",
+    "mean minutes to repair",
+    "mean minutes between",
+    "days without data",
+]
 DAYS = ["objective", "day", "events", "bad", "reached", "minutes known"]
 INCIDENTS = ["objective", "began", "minutes", "events", "bad", "share of budget"]
 
@@ -85,10 +98,23 @@ def _summary(found: ObjectiveReport) -> list[str]:
         f"{found.count.total:g}",
         f"{found.count.bad:g}",
         UNKNOWN if found.budget_left is None else f"{100 * found.budget_left:.1f} %",
-        {None: UNKNOWN, True: "yes", False: "no"}[found.met],
+        _verdict(found),
         f"{found.count.minutes} of {found.expected}",
+        str(len(found.times)),
+        _minutes(found.repair_minutes),
+        _minutes(found.between_minutes),
         ", ".join(unknown) or "none",
     ]
+
+
+def _verdict(found: ObjectiveReport) -> str:
+    if found.met is None:
+        return UNKNOWN
+    return ("yes" if found.met else "no") + ("" if found.sure or not found.met else ", in the minutes known")
+
+
+def _minutes(found: float | None) -> str:
+    return "-" if found is None else f"{found:.1f}"
 
 
 def _incidents(report: MonthReport) -> Rows:
@@ -129,6 +155,10 @@ def _record(found: ObjectiveReport) -> dict[str, Any]:
         "bad": found.count.bad,
         "budget_left": found.budget_left,
         "met": found.met,
+        "sure": found.sure,
+        "incidents_in_all": len(found.times),
+        "mean_minutes_to_repair": found.repair_minutes,
+        "mean_minutes_between": found.between_minutes,
         "minutes_known": found.count.minutes,
         "minutes_expected": found.expected,
         "days_without_data": list(found.unknown_days),

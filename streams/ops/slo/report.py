@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import fmean
 
 from streams.errors import ConfigurationError
 from streams.ops.slo.budget import Count, Ledger, counted
@@ -18,6 +20,8 @@ from streams.ops.slo.objectives import Objective
 PAUSE = 5
 WORST = 5
 DAY_MINUTES = 1_440
+SURE = 0.95
+"""Share of the minutes that must be known for a month to be called met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,32 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveReport:
-    """``days``: (date, events). ``expected``: minutes of the month until now."""
+    """``days``: (date, events). ``incidents``: the worst. ``expected``: minutes of the month until now. ``times``: (start, end)
+    of every incident, in milliseconds, in order.
+    """
 
     objective: Objective
     count: Count
     days: tuple[tuple[str, Count], ...]
     incidents: tuple[Incident, ...]
     expected: int
+    times: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def repair_minutes(self) -> float | None:
+        """Mean time to repair: how long an incident lasted. None without any."""
+        return fmean((end - start) / MINUTE_MS for start, end in self.times) if self.times else None
+
+    @property
+    def between_minutes(self) -> float | None:
+        """Mean time between failures: from the end of an incident to the start of the next. None of fewer than two."""
+        pauses = [(start - end) / MINUTE_MS for (_, end), (start, _) in pairwise(self.times)]
+        return fmean(pauses) if pauses else None
+
+    @property
+    def sure(self) -> bool:
+        """Whether so much of the time is known that the verdict speaks of the month, not of what happened to be seen."""
+        return self.count.minutes >= SURE * self.expected
 
     @property
     def budget_left(self) -> float | None:
@@ -112,8 +135,10 @@ def _objective(ledger: Ledger, objective: Objective, month: Month, until_ms: int
         (date, counted(count for at, count in minutes if start <= at < end)) for date, start, end in month.days(until_ms)
     )
     count = counted(count for _, count in minutes)
-    worst = sorted(_incidents(minutes, objective, count), key=lambda incident: -incident.count.bad)[:WORST]
-    return ObjectiveReport(objective, count, days, tuple(worst), (until_ms - month.start_ms) // MINUTE_MS)
+    incidents = _incidents(minutes, objective, count)
+    worst = sorted(incidents, key=lambda incident: -incident.count.bad)[:WORST]
+    times = tuple((incident.start_ms, incident.end_ms) for incident in incidents)
+    return ObjectiveReport(objective, count, days, tuple(worst), (until_ms - month.start_ms) // MINUTE_MS, times)
 
 
 def _incidents(minutes: Iterable[tuple[int, Count]], objective: Objective, whole: Count) -> list[Incident]:

@@ -72,6 +72,18 @@ def test_a_month_is_summed_with_its_days_and_incidents(ledger: Ledger) -> None:
     assert worst.share == pytest.approx(10 / 7)
     assert (second.count.bad, third.count.bad) == (3, 1)
     assert (idle.met, idle.budget_left, idle.incidents, len(idle.unknown_days)) == (None, None, (), 28)
+    assert one.repair_minutes == pytest.approx((1 + 3 + 1) / 3)
+    assert one.between_minutes == pytest.approx((2 * 1_440 + 12 * 60 - 2 + 57) / 2)
+    assert (idle.repair_minutes, idle.between_minutes) == (None, None)
+
+
+def test_a_month_of_which_little_is_known_is_not_called_met(ledger: Ledger) -> None:
+    quiet, late = ms("2026-02-01T00:02"), ms("2026-02-01T01:00")
+    for until, sure, said in ((quiet, True, "| yes |"), (late, False, "| yes, in the minutes known |")):
+        report = month_report(ledger, OBJECTIVES, Month.of("2026-02"), until)
+        assert (report.objectives[0].met, report.objectives[0].sure) == (True, sure)
+        assert said in FORMATS["markdown"](report)
+        assert json.loads(FORMATS["json"](report))["objectives"][0]["sure"] is sure
 
 
 def test_a_month_that_goes_on_ends_now(ledger: Ledger) -> None:
