@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from streams.cli import cli
-from streams.cli.alerts import _channels, _load, _tables
+from streams.cli.alerts import _channels, _load
 from streams.identity.operator import load_or_create_operator_token
+from streams.ops.alerts.channels import channel_tables
 from streams.ops.alerts.post import Poster
 from streams.settings import load_settings
 from streams.signing import load_or_create_signer
@@ -108,7 +109,7 @@ def test_channels_of_the_guide_are_told_and_let_out(tmp_path: Path) -> None:
     assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443]
     (tmp_path / "slack").write_text("https://hooks.example/word")
     (tmp_path / "channels.toml").write_text(told["alerts"]["channels"].replace("/run/keys", str(tmp_path)))
-    tables = _tables(tmp_path / "channels.toml")
+    tables = channel_tables(tmp_path / "channels.toml")
     assert _channels(tables, _load(None, tables), Poster()).keys() == {"log", "chat"}
 
 
