@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from streams.cli.alerts_hand import disable, enable, resolve
+from streams.cli.alerts_hand import disable, enable, resolve, silence, silences_
 from streams.cli.measured import measured, metrics_port_option
 from streams.errors import ConfigurationError
 from streams.health import Health, Look
@@ -29,6 +29,8 @@ from streams.ops.alerts.logwatch import LogWatch, read_alerts
 from streams.ops.alerts.post import Poster
 from streams.ops.alerts.promql import rule_group
 from streams.ops.alerts.rules import LOG, AlertRule, load_rules
+from streams.ops.alerts.silences import FILE as SILENCES
+from streams.ops.alerts.silences import Silences
 from streams.ops.alerts.told import body_of
 from streams.ops.alerts.watch import Watch
 from streams.ops.reporter import reporting
@@ -67,7 +69,7 @@ def alerts() -> None:
     """
 
 
-for by_hand in (enable, disable, resolve):
+for by_hand in (enable, disable, resolve, silence, silences_):
     alerts.add_command(by_hand)
 
 
@@ -172,7 +174,10 @@ def watch(  # noqa: PLR0917  (click passes options by name)
         channels[LOG] = SilentChannel()
     gateway = settings.gateway
     found = targets or (f"http://{gateway.metrics_host}:{gateway.metrics_port}/metrics",)
-    watching = LogWatch(rules, channels, settings) if from_log else Watch(rules, found, channels, interval=interval)
+    silences = Silences(settings.path(SILENCES))
+    watching = (
+        LogWatch(rules, channels, settings) if from_log else Watch(rules, found, channels, interval=interval, silences=silences)
+    )
     health = Health(settings.probes.live_seconds)
     with measured(settings, metrics_port, health):
         run_loop(_watch(settings, watching, health, poster, as_json))

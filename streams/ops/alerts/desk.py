@@ -14,7 +14,9 @@ from streams.errors import ConfigurationError
 from streams.ops.alerts.book import RuleBook
 from streams.ops.alerts.channels import channel_tables, kinds_of
 from streams.ops.alerts.defaults import default_rules
+from streams.ops.alerts.life import SILENCED
 from streams.ops.alerts.logwatch import ALERTS, read_alerts
+from streams.ops.alerts.records import silenced
 from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.teller import GROUP
 from streams.ops.reports import AlertRecord
@@ -60,10 +62,7 @@ class AlertDesk:
         if not found:
             raise ConfigurationError(f"no alert {name} fires there", "See `monmouth alerts list`.")
         at_ms = round(1000 * time_of_day())
-        over = [
-            replace(record, state="resolved", at_ms=at_ms, summary=f"[resolved] by hand: {record.summary.partition('] ')[2]}")
-            for record in found
-        ]
+        over = [replace(record, state="resolved", at_ms=at_ms, summary=_by_hand(record)) for record in found]
         producer = self._client.producer(HAND, 0)
         try:
             await producer.start()
@@ -73,3 +72,8 @@ class AlertDesk:
         finally:
             await producer.close()
         return over
+
+
+def _by_hand(record: AlertRecord) -> str:
+    """Nobody is told of the end of what nobody was told of."""
+    return f"[{SILENCED if silenced(record) else 'resolved'}] by hand: {record.summary.partition('] ')[2]}"

@@ -6,12 +6,14 @@ Invariant: only metrics that a rule looks at are held, no longer than the longes
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from streams.ops.alerts.evaluate import holding
 from streams.ops.alerts.expression import QUANTILES, Binary, Call, Metric, Node, metrics_of
 from streams.ops.alerts.life import Alerts, Event
 from streams.ops.alerts.rules import ALL, AlertRule, longest_window
 from streams.ops.alerts.series import Labels, Sample, Series
+from streams.ops.alerts.silences import Silences
 
 PLACE = ("instance", "target", "objective")
 """As in what is inhibited by Alertmanager. The component is no part of it: a process may speak of another one's."""
@@ -19,9 +21,10 @@ PLACE = ("instance", "target", "objective")
 
 
 class Judge:
-    """``interval``: seconds between two samples of a series."""
+    """``interval``: seconds between two samples of a series. ``silences``: what nobody is to be told of."""
 
-    def __init__(self, rules: Sequence[AlertRule], interval: float) -> None:
+    def __init__(self, rules: Sequence[AlertRule], interval: float, silences: Silences | None = None) -> None:
+        self._silences = silences
         on = [rule for rule in rules if rule.enabled]
         self._muters = {rule.name: muters_of(rule, on) for rule in on}
         self.rules = sorted(on, key=lambda rule: bool(self._muters[rule.name]))  # a rule is looked at after those that mute it
@@ -39,10 +42,15 @@ class Judge:
         self._series.forget(now)
         return [event for rule in self.rules for event in self._told(rule, now)]
 
-    def recover(self, told: Mapping[tuple[str, Labels], float], now: float) -> list[Event]:
+    def recover(
+        self,
+        told: Mapping[tuple[str, Labels], float],
+        now: float,
+        silenced: Mapping[tuple[str, Labels], float] = MappingProxyType({}),
+    ) -> list[Event]:
         """What is to be told after a former one; ``told``: what fires as others know it, of these rules."""
         rules = {rule.name: rule for rule in self.rules}
-        return self.alerts.recover(rules, told, now, lambda rule, labels: self._gone(rule, labels, now))
+        return self.alerts.recover(rules, told, now, lambda rule, labels: self._gone(rule, labels, now), silenced)
 
     def firing(self) -> Iterator[str]:
         """The severity of each alert that fires."""
@@ -64,6 +72,7 @@ class Judge:
             now,
             lambda labels: place_of(labels) in places,
             lambda labels: self._gone(rule, labels, now),
+            silenced=lambda labels: self._silences is not None and self._silences.cover(rule.name, labels),
         )
 
     def _gone(self, rule: AlertRule, labels: Labels, now: float) -> bool:

@@ -20,13 +20,16 @@ LAST_SECONDS = 5.0
 
 
 class Lanes:
-    """``channels``: by the names that rules use. ``run`` tells; ``add`` has an event told on the channels of its rule."""
+    """``channels``: by the names that rules use. ``run`` tells; ``add`` has the channels of its rule told of an event.
+
+    One that is silenced is told to nobody.
+    """
 
     def __init__(self, channels: Mapping[str, Channel]) -> None:
         self._lanes = {name: _Lane(Delivery(name, channel)) for name, channel in channels.items()}
 
     def add(self, event: Event) -> None:
-        for name in event.rule.channels:
+        for name in () if event.silenced else event.rule.channels:
             self._lanes[name].add(event)
 
     async def run(self) -> None:

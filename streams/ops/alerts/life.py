@@ -3,7 +3,8 @@
 An alert is one rule at one set of labels. Invariants: it fires once it held for the rule's ``hold`` without a break, and is
 told once, not again while it goes on; it resolves when it no longer holds, which is told if its firing was; within ``cooldown``
 of a firing that was told, another one of the same alert is not; one that is muted, or within its cooldown, is told when it is
-so no more, if it still holds. Where nothing is measured any more an alert is over too, but has not got better: it says so.
+so no more, if it still holds. So is one that is silenced, which meanwhile is decided once as an event that nobody is told of.
+Where nothing is measured any more an alert is over too, but has not got better: it says so.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from streams.ops.alerts.evaluate import Vector
 from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import Labels
 
 MOST_ALERTS = 10_000
+SILENCED = "silenced"
+"""Begins the summary of what is told to nobody."""
 GONE = "gone"
 """Begins the summary of an alert that is over since nobody measures it any more."""
 
@@ -26,6 +30,7 @@ class Event:
     """What is told. ``state``: firing or resolved. ``since``: when it began to hold; ``at``: when this was decided.
 
     ``gone``: it is over because its series is no longer measured, as when its process was killed; ``value`` is the last one.
+    ``silenced``: it is kept, and told to nobody.
     """
 
     rule: AlertRule
@@ -35,6 +40,7 @@ class Event:
     since: float
     at: float
     gone: bool = False
+    silenced: bool = False
 
     @property
     def key(self) -> str:
@@ -46,6 +52,8 @@ class Event:
         """One line."""
         where = f" ({', '.join(f'{name}={value}' for name, value in self.labels)})" if self.labels else ""
         said = f"{self.rule.severity} {self.rule.name}{where}: {self.rule.condition}"
+        if self.silenced:
+            return f"[{SILENCED}] {said}, {self.state}, value {self.value:g}"
         if self.gone:
             return f"[{GONE}] {said}, no longer measured; last value {self.value:g}"
         return f"[{self.state}] {said}, value {self.value:g}"
@@ -58,6 +66,7 @@ class _Alert:
     firing: bool = False
     decided: bool = False
     told: bool = False
+    silenced: bool = False
 
 
 def _nowhere(_: Labels) -> bool:
@@ -87,9 +96,11 @@ class Alerts:
         now: float,
         muted: Callable[[Labels], bool] = _nowhere,
         gone: Callable[[Labels], bool] = _nowhere,
+        *,
+        silenced: Callable[[Labels], bool] = _nowhere,
     ) -> list[Event]:
         """Takes in where a rule holds at ``now``; what is to be told. ``gone``: where nothing is measured any more."""
-        return [*self._raised(rule, holds, now, muted), *self._resolved(rule, holds, now, gone)]
+        return [*self._raised(rule, holds, now, muted, silenced), *self._resolved(rule, holds, now, gone)]
 
     def recover(
         self,
@@ -97,8 +108,10 @@ class Alerts:
         told: Mapping[tuple[str, Labels], float],
         now: float,
         gone: Callable[[AlertRule, Labels], bool] = lambda *_: False,
+        silenced: Mapping[tuple[str, Labels], float] = MappingProxyType({}),
     ) -> list[Event]:
-        """Takes over from a former one; what others are to be told. ``told``: all that fires as they know it, with its value.
+        """Takes over from a former one; what others are to be told. ``told``: all that fires as they know it, with its value;
+        ``silenced``: what was kept and told to nobody.
 
         What held all the time is told by neither again; what began or ended meanwhile is told now.
         """
@@ -107,15 +120,28 @@ class Alerts:
             known = (name, labels) in told
             if alert.told and not known:
                 events.append(Event(rules[name], labels, "firing", alert.value, alert.since, now))
+            if alert.silenced and not known and (name, labels) not in silenced:
+                events.append(Event(rules[name], labels, "firing", alert.value, alert.since, now, silenced=True))
             if alert.firing and known:
                 alert.decided = alert.told = True
         for (name, labels), value in told.items():
             held = self._alerts.get((name, labels))
             if name in rules and not (held is not None and held.firing):
                 events.append(Event(rules[name], labels, "resolved", value, now, now, gone(rules[name], labels)))
+        for (name, labels), value in silenced.items():
+            held = self._alerts.get((name, labels))
+            if name in rules and not (held is not None and held.firing):
+                events.append(Event(rules[name], labels, "resolved", value, now, now, silenced=True))
         return events
 
-    def _raised(self, rule: AlertRule, holds: Vector, now: float, muted: Callable[[Labels], bool]) -> Iterator[Event]:
+    def _raised(
+        self,
+        rule: AlertRule,
+        holds: Vector,
+        now: float,
+        muted: Callable[[Labels], bool],
+        silenced: Callable[[Labels], bool],
+    ) -> Iterator[Event]:
         for labels, value in holds.items():
             key = rule.name, labels
             alert = self._alerts.get(key)
@@ -127,6 +153,11 @@ class Alerts:
             alert.value = value
             alert.firing = alert.firing or now - alert.since >= rule.hold
             if not alert.firing or alert.decided or muted(labels):
+                continue
+            if silenced(labels):
+                if not alert.silenced:
+                    alert.silenced = True
+                    yield Event(rule, labels, "firing", value, alert.since, now, silenced=True)
                 continue
             if now - self._told.get(key, -math.inf) < rule.cooldown:
                 continue
@@ -140,6 +171,8 @@ class Alerts:
             alert = self._alerts.pop(key)
             if alert.told:
                 yield Event(rule, key[1], "resolved", alert.value, alert.since, now, gone(key[1]))
+            elif alert.silenced:
+                yield Event(rule, key[1], "resolved", alert.value, alert.since, now, silenced=True)
         for key in [key for key, at in self._told.items() if key[0] == rule.name and key not in self._alerts]:
             if now - self._told[key] >= rule.cooldown:
                 del self._told[key]

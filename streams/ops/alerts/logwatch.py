@@ -24,9 +24,11 @@ from streams.ops.alerts.life import Event
 from streams.ops.alerts.metrics import decided
 from streams.ops.alerts.metrics_log import THIN, MetricsLog, Timed
 from streams.ops.alerts.processes import Processes
-from streams.ops.alerts.records import labels_of, record_of
+from streams.ops.alerts.records import labels_of, record_of, silenced
 from streams.ops.alerts.rules import AlertRule, longest_window
 from streams.ops.alerts.series import Sample
+from streams.ops.alerts.silences import FILE as SILENCES
+from streams.ops.alerts.silences import Silences
 from streams.ops.alerts.teller import GROUP, Former, Teller
 from streams.ops.alerts.watch import REST, SHORTEST
 from streams.ops.reports import AlertRecord, Window
@@ -80,6 +82,7 @@ class LogWatch:
         self._client = KafkaClient(self._kafka)
         self._objectives = objectives_in_use(settings)
         self._tellers = [Teller(self._kafka, name, channel, self._rules) for name, channel in channels.items()]
+        self._silences = Silences(settings.path(SILENCES))
         self._telling: list[asyncio.Task[None]] = []
         self._outage = Outage(_log, "watching the log")
         self.complaint = "it reads what was told before"
@@ -122,7 +125,7 @@ class LogWatch:
                 self._telling = [asyncio.create_task(teller.run(former)) for teller in self._tellers]
             back = longest_window(self._on) + max((rule.hold for rule in self._on), default=0.0) + MARGIN
             source = await stack.enter_async_context(MetricsLog(self._kafka, 2 * back))
-            look = _Look(Judge(self._on, self._interval), MISSED * self._interval + 1)
+            look = _Look(Judge(self._on, self._interval, self._silences), MISSED * self._interval + 1)
             look.past(await source.past(), back)
             levels = Levels(SloHistory(self._client), self._objectives)
             await levels.read(look.now())
@@ -213,8 +216,10 @@ class _Look:
         self._judge.step(now)
         firing = [record for record in former.newest.values() if record.state == "firing"]
         known = {(record.rule, labels_of(record)): record.value for record in firing if record.rule in rules}
+        silent = {(record.rule, labels_of(record)) for record in firing if silenced(record)}
         closed = [replace(record, state="resolved", at_ms=round(1000 * now)) for record in firing if record.rule not in rules]
-        events = self._judge.recover(known, now)
+        told = {key: value for key, value in known.items() if key not in silent}
+        events = self._judge.recover(told, now, {key: value for key, value in known.items() if key in silent})
         decided(events, self._judge.firing(), self._judge.refused())
         return events, closed
 

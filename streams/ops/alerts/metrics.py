@@ -42,7 +42,7 @@ def decided(events: Sequence[Event], firing: Iterable[str], refused: Mapping[str
     for what, count in refused.items():
         REFUSED.labels(what).inc(count)
     for event in events:
-        if event.state == "firing":
+        if event.state == "firing" and not event.silenced:
             FIRED.labels(event.rule.severity).inc()
     tally = Tally(firing)
     for severity in SEVERITIES:

@@ -1,7 +1,7 @@
 """Alerts as records of ops.alerts, and back. Pure.
 
-That an alert is over because nobody measures it any more is told by the summary alone, whose beginning says so: in the record
-its state is ``resolved``, which is all that older readers know.
+That an alert is over because nobody measures it any more, or that nobody is told of it, is told by the summary alone, whose
+beginning says so: in the record its state is ``firing`` or ``resolved``, which is all that older readers know.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from streams.ops.alerts.life import GONE, Event
+from streams.ops.alerts.life import GONE, SILENCED, Event
 from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import Labels
 from streams.ops.reports import AlertRecord
@@ -33,7 +33,12 @@ def event_of(record: AlertRecord, rules: Mapping[str, AlertRule]) -> Event | Non
     rule = rules.get(record.rule)
     at = record.at_ms / 1000
     gone = record.summary.startswith(f"[{GONE}]")
-    return None if rule is None else Event(rule, labels_of(record), record.state, record.value, at, at, gone)
+    return None if rule is None else Event(rule, labels_of(record), record.state, record.value, at, at, gone, silenced(record))
+
+
+def silenced(record: AlertRecord) -> bool:
+    """Whether nobody was told."""
+    return record.summary.startswith(f"[{SILENCED}]")
 
 
 def labels_of(record: AlertRecord) -> Labels:

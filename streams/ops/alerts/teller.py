@@ -101,7 +101,7 @@ class Teller:
         except SchemaError as error:
             _log.warning("ops.alerts, offset %d: %s", record.offset, error)
             return
-        if event is None or self._name not in event.rule.channels:
+        if event is None or event.silenced or self._name not in event.rule.channels:
             return
         await self._delivery.tell(event)
 

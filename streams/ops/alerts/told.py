@@ -15,6 +15,7 @@ def body_of(event: Event) -> dict[str, Any]:
         "name": event.rule.name,
         "state": event.state,
         "gone": event.gone,
+        "silenced": event.silenced,
         "severity": event.rule.severity,
         "condition": event.rule.condition,
         "description": event.rule.description,

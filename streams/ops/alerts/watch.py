@@ -23,6 +23,7 @@ from streams.ops.alerts.metrics import decided
 from streams.ops.alerts.page import PageReader
 from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import UP, Sample
+from streams.ops.alerts.silences import Silences
 
 _log = logging.getLogger(__name__)
 MOST_BYTES = 16 * 1024 * 1024
@@ -36,9 +37,15 @@ class Watch:
     """``channels``: by the names that rules use."""
 
     def __init__(
-        self, rules: Sequence[AlertRule], targets: Sequence[str], channels: Mapping[str, Channel], *, interval: float = 0.5
+        self,
+        rules: Sequence[AlertRule],
+        targets: Sequence[str],
+        channels: Mapping[str, Channel],
+        *,
+        interval: float = 0.5,
+        silences: Silences | None = None,
     ) -> None:
-        self._judge = Judge(rules, interval)
+        self._judge = Judge(rules, interval, silences)
         self._targets = targets
         self._interval = interval
         self._fresh = asyncio.Event()

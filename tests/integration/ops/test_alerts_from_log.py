@@ -19,6 +19,7 @@ from streams.ops.alerts.errors import ChannelError, RefusedEventError
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.logwatch import LogWatch
 from streams.ops.alerts.rules import rules_of
+from streams.ops.alerts.silences import FILE, Silence, write
 from streams.ops.reports import ENDED, AlertRecord, MetricReport, MetricSample
 from streams.settings import OpsSettings, Settings
 from streams.topics import OPS_ALERTS, OPS_METRICS, physical
@@ -194,7 +195,7 @@ async def test_the_newer_watch_ends_the_older(settings: Settings, process: Proce
     first, second = Hook(), Hook()
     older = asyncio.create_task(LogWatch(RULES, {"hook": first}, settings).run(asyncio.Event()))
     await asyncio.sleep(2)
-    async with watching(settings, second):
+    async with watching(settings, second) as watch:
         await asyncio.sleep(1)
         process.level = 9.0
         with pytest.raises(FencedError, match="another watch"):
@@ -204,6 +205,14 @@ async def test_the_newer_watch_ends_the_older(settings: Settings, process: Proce
         assert first.told + second.told == [("High", "firing")]
         await AlertDesk(settings).resolve("High")
         await until(lambda: second.told[-1:] == [("High", "resolved")])
+        written: list[Event] = []
+        watch.told = written.append
+        write(settings.path(FILE), [Silence("Grew", time.time() + 600)], time.time())
+        process.events = 1.0
+        await until(lambda: len(written) == 1)
+        assert (await alerts(settings))[-1].summary.startswith("[silenced] warning Grew")
+        await asyncio.sleep(1)
+        assert second.told[-1:] == [("High", "resolved")]
 
 
 async def test_a_process_that_falls_silent_is_told_and_one_that_ends_is_not(settings: Settings, process: Process) -> None:

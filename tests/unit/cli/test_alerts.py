@@ -113,6 +113,20 @@ def test_a_rule_of_the_file_is_switched_by_hand(tmp_path: Path, monkeypatch: pyt
     assert run("resolve", "Slow", "--label", "agent").exit_code == 2
 
 
+def test_silences_are_made_listed_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONMOUTH_STATE_DIR", str(tmp_path / "state"))
+    assert run("silences", "list").output == ""
+    made = run("silence", "FallingBehind", "--for", "30m", "--label", "agent=memory", "--reason", "a rebuild")
+    assert made.exit_code == 0
+    assert "FallingBehind agent=memory  a rebuild" in made.output
+    assert run("silences", "list").output == made.output
+    assert isinstance(run("silence", "X", "--for", "long").exception, ConfigurationError)
+    assert isinstance(run("silence", "X", "--for", "60d").exception, ConfigurationError)
+    assert isinstance(run("silences", "end", "nothing").exception, ConfigurationError)
+    assert run("silences", "end", made.output.split()[0]).exit_code == 0
+    assert run("silences", "list").output == ""
+
+
 SILENT_PROCESS = """[[rule]]
 name = "Down"
 condition = "target_up < 1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from streams.errors import ConfigurationError
 from streams.ops.alerts.desk import AlertDesk
 from streams.ops.alerts.logwatch import ALERTS
+from streams.ops.alerts.records import silenced
 from streams.ops.alerts.rules import AlertRule, load_rules
 from streams.ops.reports import AlertRecord
 from streams.serving.facades import Monitoring
@@ -71,6 +73,12 @@ def test_an_alert_is_declared_over_where_all_that_is_told_is_kept(broker: FakeBr
     assert [record.labels for record in asyncio.run(AlertDesk(Settings(), broker).firing())] == [{"instance": "a"}]
     monitoring.resolve("High")
     assert kept(broker)[4:] == [("High", "a", "resolved")]
+
+
+def test_the_end_of_what_nobody_was_told_of_is_told_to_nobody(broker: FakeBroker) -> None:
+    quiet = replace(alert("Quiet", "firing"), summary="[silenced] warning Quiet")
+    broker.append(ALERTS, [(quiet.key, quiet.to_value())])
+    assert [silenced(record) for record in facade(broker).resolve("Quiet")] == [True]
 
 
 @pytest.mark.parametrize(("name", "labels"), [("Low", {}), ("High", {"instance": "c"}), ("None", {})])
