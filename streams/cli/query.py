@@ -67,6 +67,8 @@ def query(  # noqa: PLR0917  (click passes options by name)
         raise click.UsageError("--size is the size of a --window")
     if trusted is not None and not proofs:
         raise click.UsageError("--root is for --proofs")
+    if include_invalid:
+        more["include_invalid"] = True
     with gateway_client(settings, url) as client:
         context = client.query_context(
             agent,
@@ -76,7 +78,6 @@ def query(  # noqa: PLR0917  (click passes options by name)
             truncate=truncate or None,
             proofs=proofs or None,
             root=trusted,
-            include_invalid=include_invalid or None,
             **more,
         )
     if as_json:

@@ -242,6 +242,7 @@ def ask(  # noqa: PLR0917  (click passes options by name)
 @click.option("--goal", help="What it is for.")
 @click.option("--context", help="What it is about.")
 @click.option("--seconds", type=click.IntRange(min=1), help="How long it lasts from now on.")
+@click.option("--max-memories", type=click.IntRange(min=1), help="Most memories it holds; the oldest go first.")
 @click.option("--collaborator", "collaborators", multiple=True, metavar="ADDRESS", help="All who may take part from now on.")
 @click.option("--alone", is_flag=True, help="Nobody takes part any more.")
 @promote_option
@@ -256,6 +257,7 @@ def change(  # noqa: PLR0917  (click passes options by name)
     goal: str | None,
     context: str | None,
     seconds: int | None,
+    max_memories: int | None,
     collaborators: tuple[str, ...],
     alone: bool,
     promote: bool | None,
@@ -267,7 +269,7 @@ def change(  # noqa: PLR0917  (click passes options by name)
 
     \b
     Examples:
-      monmouth session change 0x7099... 5e55... --seconds 3600
+      monmouth session change 0x7099... 5e55... --seconds 3600 --max-memories 500
       monmouth session change 0x7099... 5e55... --collaborator 0x3c44... --collaborator 0x90f7...
     """
     if alone and collaborators:
@@ -280,6 +282,7 @@ def change(  # noqa: PLR0917  (click passes options by name)
             goal=goal,
             context=context,
             seconds=seconds,
+            max_memories=max_memories,
             collaborators=others,
             promote=promote,
             wait=wait,

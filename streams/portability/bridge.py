@@ -4,6 +4,8 @@ Layout (Borsh: little-endian, u32 before what varies): version u8, state u8, age
 slot u64, block hash [32], timestamp i64, importance u16 (ten-thousandths), media type, content, tags; then the Ed25519 public
 key [32] and signature [64] of the sender over a domain and all before it.
 ``slot`` is the block number halved, as the reference design has it; for a memory of no block it is 0 and the hash is zeros.
+This product writes INITIATED records alone; the other states, ``decode``, ``account_of`` and ``may_follow`` are for whoever
+receives them and reports how far they came.
 Invariant: ``decode(encode(record))`` is the record, every byte is covered by the signature, and what is too long, too short or
 out of range is refused.
 """

@@ -15,7 +15,8 @@ from schemas.records import MemoryCommand, MemoryType
 from streams.identity.binding import Account, Place
 from streams.identity.bls import SecretKey
 from streams.serving.addresses import to_hex
-from streams.serving.calls import Call, Name, Then
+from streams.serving.calls import Call
+from streams.serving.said import Name, SharedAsking, Then
 from streams.serving.wire import Context, MemoryList, MemoryView, Receipt
 from streams.serving.wire.access import AccessReceipt, Challenge, GrantList, KeyView, Right, Token
 from streams.serving.wire.shared import SharedContext
@@ -114,14 +115,14 @@ def shared_memory(agent: Name, owner: Name, memory_id: Name, **when: Unpack[Then
     return Call("GET", _shared(agent, owner, f"memories/{quote(_text(memory_id), safe='')}"), MemoryView, {**when})
 
 
-def shared_query(agent: Name, owner: Name, query: str, max_results: int = 10, **more: Any) -> Call[Context]:
+def shared_query(agent: Name, owner: Name, query: str, max_results: int = 10, **more: Unpack[SharedAsking]) -> Call[Context]:
     """The nearest of them."""
     body = {"query": query, "max_results": max_results, **_given(more)}
     return Call("POST", _shared(agent, owner, "query"), Context, body=orjson.dumps(body))
 
 
 def query_shared(
-    agent: Name, query: str, owners: Iterable[Name] | None = None, max_results: int = 10, **more: Any
+    agent: Name, query: str, owners: Iterable[Name] | None = None, max_results: int = 10, **more: Unpack[SharedAsking]
 ) -> Call[SharedContext]:
     """The nearest of all that ``agent`` may read."""
     named = None if owners is None else [_text(owner) for owner in owners]

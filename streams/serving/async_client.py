@@ -16,11 +16,25 @@ from pydantic import BaseModel
 from streams.core.balance import Strategy
 from streams.serving import calls
 from streams.serving.access_client import AsyncAccessMethods
-from streams.serving.calls import Call, Ends, Name, Noted, Said, Taking, When
+from streams.serving.calls import Call
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import AsyncGraph
 from streams.serving.login import AgentKey, Login
+from streams.serving.said import (
+    Asking,
+    Ends,
+    Forgetting,
+    Linking,
+    Name,
+    Noted,
+    Replicating,
+    Said,
+    Stating,
+    Taking,
+    Wanting,
+    When,
+)
 from streams.serving.session_client import AsyncSessionMethods
 from streams.serving.several import over_http
 from streams.serving.transport import (
@@ -102,9 +116,10 @@ class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
         await self._exchange.close()
         await self._http.close()
 
-    async def query_context(self, agent: Name, query: str | None = None, max_results: int = 10, **more: Any) -> Context:
+    async def query_context(
+        self, agent: Name, query: str | None = None, max_results: int = 10, *, root: str | None = None, **more: Unpack[Asking]
+    ) -> Context:
         """As Client.query_context."""
-        root = more.pop("root", None)
         answer = await self._send(calls.query_context(agent, query, max_results, **more))
         if more.get("proofs"):
             verify_context(answer, calls.agent_name(agent), root)
@@ -114,7 +129,7 @@ class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
         """As Client.store."""
         return await self._send(calls.store(agent, data, **said))
 
-    async def retrieve(self, agent: Name, **wanted: Any) -> MemoryList:
+    async def retrieve(self, agent: Name, **wanted: Unpack[Wanting]) -> MemoryList:
         """As Client.retrieve."""
         return await self._send(calls.retrieve(agent, **wanted))
 
@@ -126,7 +141,7 @@ class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
         """As Client.merge."""
         return await self._send(calls.merge(agent, old, data, **said))
 
-    async def link(self, agent: Name, source: Name, target: Name, relation: str = "", **more: Any) -> Receipt:
+    async def link(self, agent: Name, source: Name, target: Name, relation: str = "", **more: Unpack[Linking]) -> Receipt:
         """As Client.link."""
         return await self._send(calls.link(agent, source, target, relation, **more))
 
@@ -138,7 +153,7 @@ class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
         """As Client.get."""
         return await self._send(calls.get(agent, memory_id, **when))
 
-    async def forget(self, agent: Name, memory_id: Name, **more: Any) -> Receipt:
+    async def forget(self, agent: Name, memory_id: Name, **more: Unpack[Forgetting]) -> Receipt:
         """As Client.forget."""
         return await self._send(calls.forget(agent, memory_id, **more))
 
@@ -177,7 +192,7 @@ class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
         """As Client.root."""
         return await self._send(calls.root(agent))
 
-    async def agent_state(self, agent: Name, **more: Any) -> StateView:
+    async def agent_state(self, agent: Name, **more: Unpack[Stating]) -> StateView:
         """As Client.agent_state."""
         answer = await self._send(calls.agent_state(agent, **more))
         verify_state_view(answer, calls.agent_name(agent))
@@ -191,7 +206,7 @@ class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
         """As Client.transitions."""
         return await self._send(calls.transitions(agent, start, end, limit))
 
-    async def sync(self, agent: Name, **more: Any) -> SyncView:
+    async def sync(self, agent: Name, **more: Unpack[Replicating]) -> SyncView:
         """As Client.sync."""
         return await self._send(calls.sync(agent, **more))
 

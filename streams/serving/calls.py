@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, Literal, TypeVar, Unpack
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from schemas.records import MemoryType
 from streams.serving.addresses import to_hex
 from streams.serving.client_errors import GatewayError, UnreadableError, error_of
+from streams.serving.said import Ends, Name, Noted, Said, Taking, When
 from streams.serving.wire import (
     CacheState,
     ChainState,
@@ -48,56 +49,6 @@ from streams.serving.wire.dashboard import AlertList, ComponentList, DashboardSt
 from streams.serving.wire.states import CheckpointView, StateView, SyncView, TransitionsView, VerificationView
 
 A = TypeVar("A", bound=BaseModel)
-Name = str | bytes
-Ends = Name | Iterable[Name] | Mapping[Name, int | None]
-"""Memory ids, or for each since when it is not true any more; None: since the new one is."""
-
-
-class Then(TypedDict, total=False):
-    """The moment a read asks about (see ``streams.core.moment``)."""
-
-    as_of_block: int | None
-    as_of_time: int | None
-    valid_at: int | None
-    include_invalid: bool
-
-
-class When(Then, total=False):
-    """The moment, and what it waits for."""
-
-    wait_for: str | None
-    wait_for_block: int | str | None
-    wait: float | None
-
-
-class Noted(TypedDict, total=False):
-    """What every command can say."""
-
-    timestamp: int | None
-    command_id: str | None
-    wait: float
-
-
-class Linked(TypedDict):
-    """A link from the memory that is stored."""
-
-    target: Name
-    relation: str
-    strength: float
-
-
-class Said(Noted, total=False):
-    """What a command can say of a memory."""
-
-    type: MemoryType
-    importance: float
-    tags: Iterable[str]
-    media_type: str | None
-    subject: str | None
-    predicate: str | None
-    valid_from: int | None
-    valid_to: int | None
-    links: Iterable[Linked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,14 +332,6 @@ def export(agent: Name, *, format: str = "lines", compress: bool = False) -> Cal
 def export_file(agent: Name, *, format: str = "lines", compress: bool = False) -> Call[Exported]:  # noqa: A002  (the API's name)
     """The same as the file itself."""
     return _File("GET", f"{agent_path(agent)}/export", Exported, {"format": format, "compress": compress, "raw": True})
-
-
-class Taking(TypedDict, total=False):
-    """How a package is taken in."""
-
-    accept_unknown: bool
-    from_agent: str | None
-    wait: float
 
 
 def import_package(agent: Name, package: bytes, **how: Unpack[Taking]) -> Call[ImportView]:

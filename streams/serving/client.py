@@ -27,11 +27,25 @@ from streams.serving import calls
 from streams.serving.access_client import AccessMethods
 from streams.serving.async_client import AsyncClient
 from streams.serving.blocking import over_http
-from streams.serving.calls import Call, Ends, Name, Noted, Said, Taking, When
+from streams.serving.calls import Call
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import Graph
 from streams.serving.login import AgentKey, Login
+from streams.serving.said import (
+    Asking,
+    Ends,
+    Forgetting,
+    Linking,
+    Name,
+    Noted,
+    Replicating,
+    Said,
+    Stating,
+    Taking,
+    Wanting,
+    When,
+)
 from streams.serving.session_client import SessionMethods
 from streams.serving.transport import (
     DEFAULT_URL,
@@ -109,14 +123,15 @@ class Client(AccessMethods, SessionMethods):
         """Closes the connections."""
         self._http.close()
 
-    def query_context(self, agent: Name, query: str | None = None, max_results: int = 10, **more: Any) -> Context:
+    def query_context(
+        self, agent: Name, query: str | None = None, max_results: int = 10, *, root: str | None = None, **more: Unpack[Asking]
+    ) -> Context:
         """The agent's live memories nearest to the question, or those of a window, within a budget of tokens.
 
         More: ``min_similarity, max_tokens, window, filter, cursor, order, render, truncate``, the moment as for ``get``;
         ``wait_for`` (write_token of a receipt), ``wait_for_block`` and ``wait``: answers when the effect shows, or raises
         NotVisibleYetError; ``proofs``: every item is proven and has been verified, against ``root`` if you trust one.
         """
-        root = more.pop("root", None)
         answer = self._send(calls.query_context(agent, query, max_results, **more))
         if more.get("proofs"):
             verify_context(answer, calls.agent_name(agent), root)
@@ -128,7 +143,7 @@ class Client(AccessMethods, SessionMethods):
         """
         return self._send(calls.store(agent, data, **said))
 
-    def retrieve(self, agent: Name, **wanted: Any) -> MemoryList:
+    def retrieve(self, agent: Name, **wanted: Unpack[Wanting]) -> MemoryList:
         """Memories, newest first, or as ``order`` says: ``newest`` or ``oldest``.
 
         ``types, tags, min_importance, since, until, max_age, limit, amendments``, and as ``get``.
@@ -143,7 +158,7 @@ class Client(AccessMethods, SessionMethods):
         """Keeps a memory that says what ``old`` said. More: as ``store``."""
         return self._send(calls.merge(agent, old, data, **said))
 
-    def link(self, agent: Name, source: Name, target: Name, relation: str = "", **more: Any) -> Receipt:
+    def link(self, agent: Name, source: Name, target: Name, relation: str = "", **more: Unpack[Linking]) -> Receipt:
         """Says that two memories belong together. More: ``strength, timestamp, command_id, wait``."""
         return self._send(calls.link(agent, source, target, relation, **more))
 
@@ -158,7 +173,7 @@ class Client(AccessMethods, SessionMethods):
         """
         return self._send(calls.get(agent, memory_id, **when))
 
-    def forget(self, agent: Name, memory_id: Name, **more: Any) -> Receipt:
+    def forget(self, agent: Name, memory_id: Name, **more: Unpack[Forgetting]) -> Receipt:
         """Forgets a memory. More: ``command_id``, ``wait``."""
         return self._send(calls.forget(agent, memory_id, **more))
 
@@ -196,7 +211,7 @@ class Client(AccessMethods, SessionMethods):
         """The agent's published root."""
         return self._send(calls.root(agent))
 
-    def agent_state(self, agent: Name, **more: Any) -> StateView:
+    def agent_state(self, agent: Name, **more: Unpack[Stating]) -> StateView:
         """The root and the memories that make it; proofs have been verified. ``types, proofs, limit``; can wait."""
         answer = self._send(calls.agent_state(agent, **more))
         verify_state_view(answer, calls.agent_name(agent))
@@ -210,7 +225,7 @@ class Client(AccessMethods, SessionMethods):
         """How the root changed between two blocks."""
         return self._send(calls.transitions(agent, start, end, limit))
 
-    def sync(self, agent: Name, **more: Any) -> SyncView:
+    def sync(self, agent: Name, **more: Unpack[Replicating]) -> SyncView:
         """A page of what a replica needs. ``since, types, cursor, limit``; can wait as ``query_context`` does."""
         return self._send(calls.sync(agent, **more))
 

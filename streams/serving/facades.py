@@ -23,9 +23,9 @@ from schemas.records import MemoryType
 from streams.core.ids import chain_memory_id
 from streams.errors import ConfigurationError
 from streams.serving.addresses import parse_agent
-from streams.serving.calls import Name
 from streams.serving.client import Client
 from streams.serving.client_errors import BadRequestError
+from streams.serving.said import Name
 from streams.serving.wire import Citation, Context, ContextItem, IntentView, MemoryView, Receipt
 from streams.serving.wire.dashboard import AlertView, GatewayMetrics, PerformanceMetrics
 
@@ -116,7 +116,7 @@ class MemoryExEx:
             since=since,
             until=until,
             limit=wanted.limit,
-            order=wanted.sort,
+            order=None if wanted.sort == "relevance" else wanted.sort,
         )
         return [_recalled(item) for item in found.items]
 

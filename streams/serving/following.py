@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from streams.serving import calls
-from streams.serving.calls import Call, Name
+from streams.serving.calls import Call
 from streams.serving.client_errors import (
     GatewayError,
     InternalError,
@@ -25,6 +25,7 @@ from streams.serving.client_errors import (
     UnreadableError,
     error_of,
 )
+from streams.serving.said import Name
 from streams.serving.transport import LINE_LIMIT
 from streams.serving.wire import Change, ChangeType, FeedEnd
 

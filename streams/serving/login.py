@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 from streams.identity.bls import SecretKey
 from streams.identity.tokens import login_message
 from streams.serving import access_calls
-from streams.serving.calls import Call, Name
+from streams.serving.calls import Call
 from streams.serving.client_errors import GatewayError, UnauthenticatedError
+from streams.serving.said import Name
 from streams.serving.transport import demand_private, headers_with
 from streams.serving.wire.access import Challenge, Token
 

@@ -9,11 +9,12 @@ from urllib.parse import quote
 
 import orjson
 
-from streams.serving.calls import Call, Name, When, agent_path, named, store
+from streams.serving.calls import Call, agent_path, named, store
+from streams.serving.said import Budget, Name, Said, SessionTerms, When
 from streams.serving.wire import Context, MemoryList, Receipt, SessionList, SessionView
 
 
-def open_session(agent: Name, *, session_id: str | None = None, **terms: Any) -> Call[SessionView]:
+def open_session(agent: Name, *, session_id: str | None = None, **terms: Unpack[SessionTerms]) -> Call[SessionView]:
     """A session. Has an id in any case, so that opening it twice opens one."""
     body = {**terms, "id": session_id or str(uuid.uuid4())}
     return Call("POST", f"{agent_path(agent)}/sessions", SessionView, body=orjson.dumps(body))
@@ -29,7 +30,7 @@ def get_session(agent: Name, session_id: str) -> Call[SessionView]:
     return Call("GET", _session(agent, session_id), SessionView)
 
 
-def change_session(agent: Name, session_id: str, **terms: Any) -> Call[SessionView]:
+def change_session(agent: Name, session_id: str, **terms: Unpack[SessionTerms]) -> Call[SessionView]:
     """What of a session changes."""
     return Call("PATCH", _session(agent, session_id), SessionView, body=orjson.dumps(terms))
 
@@ -45,9 +46,10 @@ def close_session(agent: Name, session_id: str, *, promote: bool | None = None, 
     return Call("DELETE", _session(agent, session_id), SessionView, {"promote": promote, "wait": wait})
 
 
-def store_in_session(agent: Name, session_id: str, data: str | bytes, **more: Any) -> Call[Receipt]:
+def store_in_session(agent: Name, session_id: str, data: str | bytes, **more: Unpack[Said]) -> Call[Receipt]:
     """A memory to keep in a session."""
-    plain = store(agent, data, **{"type": "WORKING", **more})
+    said: Said = {"type": "WORKING", **more}
+    plain = store(agent, data, **said)
     return Call("POST", f"{_session(agent, session_id)}/memories", Receipt, body=plain.body)
 
 
@@ -56,7 +58,7 @@ def retrieve_from_session(agent: Name, session_id: str, *, limit: int = 100, **w
     return Call("GET", f"{_session(agent, session_id)}/memories", MemoryList, {"limit": limit, **when})
 
 
-def query_session(agent: Name, session_id: str, query: str, max_results: int = 10, **more: Any) -> Call[Context]:
+def query_session(agent: Name, session_id: str, query: str, max_results: int = 10, **more: Unpack[Budget]) -> Call[Context]:
     """A question to what a session holds."""
     return Call("POST", f"{_session(agent, session_id)}/query", Context, body=_question(query, max_results, more))
 
@@ -69,15 +71,18 @@ def shared_session_memories(
 
 
 def query_shared_session(
-    agent: Name, owner: Name, session_id: str, query: str, max_results: int = 10, **more: Any
+    agent: Name, owner: Name, session_id: str, query: str, max_results: int = 10, **more: Unpack[Budget]
 ) -> Call[Context]:
     """A question to what a session of another agent holds."""
     return Call("POST", f"{_shared_session(agent, owner, session_id)}/query", Context, body=_question(query, max_results, more))
 
 
-def store_in_shared_session(agent: Name, owner: Name, session_id: str, data: str | bytes, **more: Any) -> Call[Receipt]:
+def store_in_shared_session(
+    agent: Name, owner: Name, session_id: str, data: str | bytes, **more: Unpack[Said]
+) -> Call[Receipt]:
     """A memory to keep in a session of another agent."""
-    plain = store(agent, data, **{"type": "WORKING", **more})
+    said: Said = {"type": "WORKING", **more}
+    plain = store(agent, data, **said)
     return Call("POST", f"{_shared_session(agent, owner, session_id)}/memories", Receipt, body=plain.body)
 
 

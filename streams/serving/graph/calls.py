@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from streams.serving.calls import Call, Name, named
+from streams.serving.calls import Call, named
+from streams.serving.said import Name
 from streams.serving.wire.graph import (
     EdgeList,
     IdentityList,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar, Unpack
 
-from streams.serving.calls import Call, Name
+from streams.serving.calls import Call
 from streams.serving.graph import calls
+from streams.serving.said import Around, AsOf, Capable, Counted, Name, Patterned, Ranked
 from streams.serving.wire import Answer
 from streams.serving.wire.graph import (
     EdgeList,
@@ -41,35 +42,35 @@ class Graph:
     def __init__(self, send: Send) -> None:
         self._send = send
 
-    def neighbours(self, node: Name, **more: Any) -> Neighbours:
+    def neighbours(self, node: Name, **more: Unpack[Around]) -> Neighbours:
         """Nodes within ``depth`` steps."""
         return self._send(calls.neighbours(node, **more))
 
-    def edges(self, node: Name, **more: Any) -> EdgeList:
+    def edges(self, node: Name, **more: Unpack[Counted]) -> EdgeList:
         """Edges that start or end at a node."""
         return self._send(calls.edges(node, **more))
 
-    def path(self, node: Name, other: Name, **more: Any) -> PathView:
+    def path(self, node: Name, other: Name, **more: Unpack[AsOf]) -> PathView:
         """The strongest way between two nodes."""
         return self._send(calls.path(node, other, **more))
 
-    def profile(self, agent: Name, **more: Any) -> ProfileView:
+    def profile(self, agent: Name, **more: Unpack[AsOf]) -> ProfileView:
         """Reputation, counts, identities."""
         return self._send(calls.profile(agent, **more))
 
-    def insights(self, agent: Name, **more: Any) -> InsightsView:
+    def insights(self, agent: Name, **more: Unpack[AsOf]) -> InsightsView:
         """Trend, rhythm, risk, trust."""
         return self._send(calls.insights(agent, **more))
 
-    def identities(self, **more: Any) -> IdentityList:
+    def identities(self, **more: Unpack[Capable]) -> IdentityList:
         """Identities in believed registries."""
         return self._send(calls.identities(**more))
 
-    def patterns(self, **more: Any) -> PatternList:
+    def patterns(self, **more: Unpack[Patterned]) -> PatternList:
         """Frequent pairs, hubs, bridges."""
         return self._send(calls.patterns(**more))
 
-    def top(self, **more: Any) -> RankList:
+    def top(self, **more: Unpack[Ranked]) -> RankList:
         """The nodes that rank highest: by trust from ``seeds`` where there are any, else by PageRank."""
         return self._send(calls.top(**more))
 
@@ -80,34 +81,34 @@ class AsyncGraph:
     def __init__(self, send: AsyncSend) -> None:
         self._send = send
 
-    async def neighbours(self, node: Name, **more: Any) -> Neighbours:
+    async def neighbours(self, node: Name, **more: Unpack[Around]) -> Neighbours:
         """As Graph.neighbours."""
         return await self._send(calls.neighbours(node, **more))
 
-    async def edges(self, node: Name, **more: Any) -> EdgeList:
+    async def edges(self, node: Name, **more: Unpack[Counted]) -> EdgeList:
         """As Graph.edges."""
         return await self._send(calls.edges(node, **more))
 
-    async def path(self, node: Name, other: Name, **more: Any) -> PathView:
+    async def path(self, node: Name, other: Name, **more: Unpack[AsOf]) -> PathView:
         """As Graph.path."""
         return await self._send(calls.path(node, other, **more))
 
-    async def profile(self, agent: Name, **more: Any) -> ProfileView:
+    async def profile(self, agent: Name, **more: Unpack[AsOf]) -> ProfileView:
         """As Graph.profile."""
         return await self._send(calls.profile(agent, **more))
 
-    async def insights(self, agent: Name, **more: Any) -> InsightsView:
+    async def insights(self, agent: Name, **more: Unpack[AsOf]) -> InsightsView:
         """As Graph.insights."""
         return await self._send(calls.insights(agent, **more))
 
-    async def identities(self, **more: Any) -> IdentityList:
+    async def identities(self, **more: Unpack[Capable]) -> IdentityList:
         """As Graph.identities."""
         return await self._send(calls.identities(**more))
 
-    async def patterns(self, **more: Any) -> PatternList:
+    async def patterns(self, **more: Unpack[Patterned]) -> PatternList:
         """As Graph.patterns."""
         return await self._send(calls.patterns(**more))
 
-    async def top(self, **more: Any) -> RankList:
+    async def top(self, **more: Unpack[Ranked]) -> RankList:
         """As Graph.top."""
         return await self._send(calls.top(**more))

@@ -23,13 +23,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from schemas.codec import codec
 from schemas.records import Message
 from streams.serving.addresses import parse_agent, to_hex
-from streams.serving.calls import Name
 from streams.serving.client_errors import GatewayError, UnreachableError, UnreadableError, error_of
 from streams.serving.login import AgentKey
 from streams.serving.messages.desk import LONGEST, PATIENCE
 from streams.serving.messages.envelope import CLIENT, GATEWAY, VERSION, by_writer, new_id, opened, signed
 from streams.serving.messages.queries import type_of
 from streams.serving.messages.topic import MessageWriter
+from streams.serving.said import Name
 from streams.serving.tail import TopicTail, each
 from streams.settings import KafkaSettings
 from streams.signing import Signer, Verifier
