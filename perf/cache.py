@@ -1,14 +1,15 @@
 """Hit rate of the gateway's cache of contexts on a Zipf load with writes, and whether it ever served what was not so.
 
     .venv/bin/python -m perf.cache [--operations 100000] [--agents 1000] [--skew 1.05]
-        [--questions 4] [--writes 0.02] [--mb 256]
+        [--questions 4] [--writes 0.02] [--mb 256] [--nearest]
 
 Agents are asked by Zipf, each one's questions by Zipf too; of the operations a share are writes, each a block with a
-memory for an agent drawn the same way; other blocks come between, and undos. Real stores, view and finder; vectors are drawn
-from the text's hash, since no model is part of what is measured. After every question the same one is asked of the finder
-without a cache, and the answers must be equal byte for byte: `stale` counts those that are not. Beside it two plain LRUs of the
-same bytes: one by question alone, and one that is right, by question, versions and step of the view. A hit is timed from call
-to answer in this process: HTTP and the broker's answer to the barrier are not in it.
+memory for an agent drawn the same way; other blocks come between, and undos. Real stores, view, finder and ranking, that of all
+signals (``--nearest``: by vectors alone, sooner); vectors are drawn from the text's hash, since no model is part of what is
+measured. After every question the same one is asked of the finder without a cache, and the answers must be equal byte for byte:
+`stale` counts those that are not. Beside it two plain LRUs of the same bytes: one by question alone, and one that is right, by
+question, versions and step of the view. A hit is timed from call to answer in this process: HTTP and the broker's answer to the
+barrier are not in it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ from streams.serving.context.finder import ContextFinder
 from streams.serving.context.nearest import Nearest
 from streams.serving.context.request import ContextRequest
 from streams.serving.reads import MemoryReads
+from streams.serving.retrieval.hybrid import Hybrid
+from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.vectors import QueryVectors
 from streams.settings import RagSettings
 
@@ -141,7 +144,9 @@ class Load:
         self.embedder = Hashed()
         self.queries = QueryVectors(self.embedder)
         reads = MemoryReads(self.chain, self.memories)
-        ranking = Nearest(reads, self.vectors, self.queries)
+        nearest = Nearest(reads, self.vectors, self.queries)
+        indexes = AgentIndexes(self.memories, self.vectors, self.chain, self.embedder.dimension, RagSettings().index_mib << 20)
+        ranking = nearest if args.nearest else Hybrid(reads, indexes, self.queries, nearest)
         self.plain = CachedFinder(
             ContextFinder(reads, ranking, self.queries, RagSettings(min_similarity=-1)), reads, self._freshness(), None
         )
@@ -295,7 +300,8 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=4, help="different questions asked of an agent")
     parser.add_argument("--writes", type=float, default=0.02, help="share of operations that are writes")
     parser.add_argument("--mb", type=float, default=256.0, help="memory of each cache")
-    parser.add_argument("--l1", type=int, default=1_024, help="entries of the first level")
+    parser.add_argument("--l1", type=int, default=65_536, help="entries of the first level")
+    parser.add_argument("--nearest", action="store_true", help="rank by vectors alone, where the gateway ranks by all signals")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     load = asyncio.run(measure(args))

@@ -255,7 +255,14 @@ class CacheSettings(Group):
     enabled: bool = Field(True, description="False: every question is answered anew.")
     size_mb: int = Field(256, ge=1, le=1_048_576, description="Memory for kept answers; a quarter of it for the hot ones.")
     ttl_seconds: float = Field(300, gt=0, description="Longest life of a kept answer, even if nothing changes.")
-    l1_entries: int = Field(1_024, ge=0, description="Most hot answers held ready to be sent.")
+    l1_entries: int | None = Field(
+        None, ge=0, description="Most hot answers held ready to be sent. Empty: 1,024 for each 4 MB of size_mb."
+    )
+
+    @property
+    def hot(self) -> int:
+        """Entries of the first level."""
+        return max(1, self.size_mb // 4) * 1_024 if self.l1_entries is None else self.l1_entries
 
 
 class GatewaySettings(Group):

@@ -177,6 +177,10 @@ class LmdbEnvironment:
             raise StoreError(f"store {self.folder} is closed")
         return self._read(work)
 
+    async def rows(self, work: Callable[[Transaction], T], count: int) -> T:
+        """``peek`` for work on a row or none, ``read`` for more."""
+        return self.peek(work) if count <= 1 else await self.read(work)
+
     async def _run(
         self, pool: ThreadPoolExecutor, call: Callable[[Callable[[Transaction], T]], T], work: Callable[[Transaction], T]
     ) -> T:

@@ -155,8 +155,9 @@ class LmdbMemoryStore:
         await self._change(facts, _take)
 
     async def get(self, agent: bytes, ids: Sequence[bytes]) -> list[StoredMemory | None]:
-        check_agent(agent)
-        return await self._read(partial(self._get, agent=agent, ids=tuple(ids)))
+        self._refuse_closed()
+        work = partial(self._get, agent=check_agent(agent), ids=tuple(ids))
+        return await self._env.rows(work, len(ids))
 
     async def query(self, agent: bytes, wanted: MemoryFilter, canonical: Canonical) -> list[Memory]:
         check_agent(agent)

@@ -94,7 +94,7 @@ class LmdbVectorStore:
     async def find(self, keys: Sequence[tuple[bytes, bytes]]) -> list[VectorRow | None]:
         self._refuse_closed()
         wanted = [check_agent(agent) + check_id(memory_id) for agent, memory_id in keys]
-        return await self._env.read(lambda txn: [self._found(txn, key) for key in wanted])
+        return await self._env.rows(lambda txn: [self._found(txn, key) for key in wanted], len(wanted))
 
     async def version(self, agent: bytes) -> Version:
         self._refuse_closed()

@@ -65,4 +65,4 @@ class Finders:
 def _limits(settings: CacheSettings) -> Limits | None:
     if not settings.enabled:
         return None
-    return Limits(size=settings.size_mb << 20, hot=settings.l1_entries, ttl=settings.ttl_seconds)
+    return Limits(size=settings.size_mb << 20, hot=settings.hot, ttl=settings.ttl_seconds)

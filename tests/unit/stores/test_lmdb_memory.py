@@ -9,11 +9,13 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import lmdb
 import pytest
 
+from connectors.stores.lmdb_environment import READ_THREADS
 from connectors.stores.lmdb_memory import LmdbMemoryStore
 from connectors.stores.lmdb_vectors import LmdbVectorStore
 from schemas.codec import using
@@ -344,3 +346,24 @@ async def test_a_list_reads_no_row_that_a_command_deleted(tmp_path: Path, monkey
     await store.revert([*facts, zoned])
     await store.close()
     assert listings(tmp_path) == 0
+
+
+async def test_one_row_is_read_at_once_however_long_other_reads_take(tmp_path: Path) -> None:
+    memories, vectors = LmdbMemoryStore(tmp_path / "m"), LmdbVectorStore(tmp_path / "v")
+    await memories.apply([upsert(1)])
+    free = threading.Event()
+    for env in (memories._env, vectors._env):
+        for _ in range(READ_THREADS):
+            env._readers.submit(free.wait)
+    try:
+        async with asyncio.timeout(20):
+            (row,) = await memories.get(ALICE, [h(1)])
+            assert row is not None
+            assert await vectors.find([(ALICE, h(1))]) == [None]
+    finally:
+        free.set()
+    await memories.close()
+    await vectors.close()
+    for read in (memories.get(ALICE, [h(1)]), vectors.find([(ALICE, h(1))])):
+        with pytest.raises(StoreError):
+            await read

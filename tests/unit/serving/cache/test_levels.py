@@ -11,6 +11,7 @@ from streams.ports.stores import Version
 from streams.serving.cache.freshness import Stamp
 from streams.serving.cache.levels import HITS, HOT, MISSES, Event, Limits, Question, TwoLevels
 from streams.serving.context.request import ContextRequest
+from streams.settings import CacheSettings
 
 ALICE, BOB = b"a" * 20, b"b" * 20
 
@@ -189,6 +190,12 @@ def test_resizing_brings_both_levels_within_the_new_limits() -> None:
     assert look(cache, 39) is not None and look(cache, 1) is None
     cache.resize(Limits(0, 0, 300))
     assert len(cache) == cache.hot == cache.l1_bytes == cache.l2_bytes == 0
+
+
+def test_room_for_hot_answers_grows_with_the_memory_unless_told() -> None:
+    assert CacheSettings().hot == 65_536
+    assert CacheSettings(size_mb=3).hot == 1_024
+    assert CacheSettings(size_mb=3, l1_entries=0).hot == 0
 
 
 @pytest.mark.parametrize("agents", [1, 4_000])
