@@ -28,6 +28,7 @@ from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.logwatch import LogWatch, read_alerts
 from streams.ops.alerts.post import Poster
 from streams.ops.alerts.promql import rule_group
+from streams.ops.alerts.reloading import Reloading, Watching
 from streams.ops.alerts.rules import LOG, AlertRule, load_rules
 from streams.ops.alerts.silences import FILE as SILENCES
 from streams.ops.alerts.silences import Silences
@@ -166,24 +167,31 @@ def watch(  # noqa: PLR0917  (click passes options by name)
     """
     if from_log and targets:
         raise click.UsageError("--from-log watches all processes: leave out --target")
-    said = channel_tables(_in_use(settings, settings.ops.channels_file, channels_file))
-    rules = _load(_in_use(settings, settings.ops.rules_file, file), said)
+    rules_file = _in_use(settings, settings.ops.rules_file, file)
     poster = Poster()
-    channels = _channels(said, rules, poster)
-    if _one_place():
-        channels[LOG] = SilentChannel()
-    gateway = settings.gateway
-    found = targets or (f"http://{gateway.metrics_host}:{gateway.metrics_port}/metrics",)
-    silences = Silences(settings.path(SILENCES))
-    watching = (
-        LogWatch(rules, channels, settings) if from_log else Watch(rules, found, channels, interval=interval, silences=silences)
-    )
+
+    def parts() -> tuple[list[AlertRule], dict[str, Channel]]:
+        """Of what the files hold now."""
+        said = channel_tables(_in_use(settings, settings.ops.channels_file, channels_file))
+        rules = _load(rules_file, said)
+        channels = _channels(said, rules, poster)
+        return rules, channels | ({LOG: SilentChannel()} if _one_place() else {})
+
+    watching: Watching
+    if from_log:
+        watching = Reloading(lambda: LogWatch(*parts(), settings), rules_file)
+    else:
+        gateway = settings.gateway
+        found = targets or (f"http://{gateway.metrics_host}:{gateway.metrics_port}/metrics",)
+        rules, channels = parts()
+        silences = Silences(settings.path(SILENCES))
+        watching = Watch(rules, found, channels, interval=interval, silences=silences)
     health = Health(settings.probes.live_seconds)
     with measured(settings, metrics_port, health):
         run_loop(_watch(settings, watching, health, poster, as_json))
 
 
-async def _watch(settings: Settings, watching: Watch | LogWatch, health: Health, poster: Poster, as_json: bool) -> None:
+async def _watch(settings: Settings, watching: Watching, health: Health, poster: Poster, as_json: bool) -> None:
     watching.told = lambda event: click.echo(json.dumps(body_of(event)) if as_json else _line(event.at, event.summary))
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -195,7 +203,7 @@ async def _watch(settings: Settings, watching: Watch | LogWatch, health: Health,
     async with AsyncExitStack() as stack:
         stack.push_async_callback(poster.close)
         stack.callback(asyncio.create_task(health_watch(health, look)).cancel)
-        if isinstance(watching, LogWatch):  # the other one needs no brokers
+        if isinstance(watching, Reloading):  # the other one needs no brokers
             reports_as = settings.kafka.as_role(OPS)
             await stack.enter_async_context(reporting(settings, reports_as, "alerts", health, settings.kafka.instance_id))
         await watching.run(stop)

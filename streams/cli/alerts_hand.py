@@ -21,7 +21,7 @@ _name = click.argument("name")
 @_name
 @click.pass_obj
 def enable(settings: Settings, name: str) -> None:
-    """Switch a rule of the rules file on (`ops.rules_file`); the watch takes it up at its next start.
+    """Switch a rule of the rules file on (`ops.rules_file`); `alerts watch --from-log` takes it up at once.
 
     \b
     Example:
@@ -34,7 +34,7 @@ def enable(settings: Settings, name: str) -> None:
 @_name
 @click.pass_obj
 def disable(settings: Settings, name: str) -> None:
-    """Switch a rule of the rules file off (`ops.rules_file`); the watch takes it up at its next start.
+    """Switch a rule of the rules file off (`ops.rules_file`); `alerts watch --from-log` takes it up at once.
 
     \b
     Example:

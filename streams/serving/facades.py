@@ -197,7 +197,7 @@ def _memory_id(transaction: Mapping[str, Any]) -> bytes:
 class Monitoring:
     """How the deployment is, for the operator; the names of the reference design.
 
-    ``desk``: works on the rules file of the watch and on ops.alerts. A watch takes the file up when it starts.
+    ``desk``: works on the rules file of the watch and on ops.alerts. A watch by the log takes a change up at once.
     """
 
     def __init__(self, client: Client, desk: AlertDesk | None = None) -> None:
@@ -233,7 +233,7 @@ class Monitoring:
         self._desk.book.enable(name)
 
     def disable(self, name: str) -> None:
-        """Switches a rule off; what fires by it is over at the next start of the watch."""
+        """Switches a rule off; what fires by it is over once the watch takes that up."""
         self._desk.book.disable(name)
 
     def resolve(self, name: str, labels: Mapping[str, str] | None = None) -> list[AlertRecord]:

@@ -1,6 +1,6 @@
 """A rules file that is changed a rule at a time.
 
-Assumes one editor at a time; a watch takes the file up when it starts. Invariants: a change is in the file whole or not at all;
+Assumes one editor at a time. Invariants: a change is in the file whole or not at all;
 what is written is read back first, and only stays if it holds the rules that were meant and no others; whatever else stands in
 the file, comments too, stays as it is. A file that is not there begins with the rules that come with the product.
 """

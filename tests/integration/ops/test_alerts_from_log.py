@@ -255,6 +255,11 @@ async def test_a_watch_that_is_killed_forgets_no_event_and_the_list_shows_what_f
             await asyncio.sleep(4)
             process.level = 0.0
             await until(lambda: len(set(told)) == 2)
+            (tmp_path / "rules.toml").write_text(HIGH + HIGH.replace('"High"', '"Higher"'))
+            process.level = 99.0
+            await until(lambda: len(set(told)) == 4)
             second.kill()
     # one that was told in the moment of the kill is told again as what it was
-    assert [(name, state) for name, state, _ in dict.fromkeys(told)] == [("High", "firing"), ("High", "resolved")]
+    seen = [(name, state) for name, state, _ in dict.fromkeys(told)]
+    assert seen[:2] == [("High", "firing"), ("High", "resolved")]
+    assert sorted(seen[2:]) == [("High", "firing"), ("Higher", "firing")], "a rule that came into the file"
