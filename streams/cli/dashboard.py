@@ -10,7 +10,7 @@ from streams.cli.asking import gateway_client, gateway_option, gateway_url
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 
-FORMATS = ("json", "csv", "html")
+FORMATS = ("json", "csv", "html", "prometheus", "influx")
 
 
 @click.group(invoke_without_command=True)
@@ -38,7 +38,8 @@ def dashboard(ctx: click.Context, url: str | None) -> None:
 @gateway_option
 @click.pass_context
 def export(ctx: click.Context, format_: str, out: Path | None, url: str | None) -> None:
-    """Write what the dashboard shows now, as the gateway gives it: JSON, CSV, or a page that opens without a network.
+    """Write what the dashboard shows now, as the gateway gives it: JSON, CSV, a page that opens without a
+    network, or its numbers as Prometheus text or InfluxDB lines.
 
     \b
     Examples:

@@ -68,9 +68,11 @@ async def performance(
 @router.get("/dashboard/export/{format}", operation_id="export_dashboard", response_class=Response, responses=EXPORTED)
 async def export_dashboard(
     served: Served,
-    format: Annotated[str, Path(description="json, csv or html.")],  # noqa: A002  (the API's name)
+    format: Annotated[str, Path(description="json, csv, html, prometheus or influx.")],  # noqa: A002  (the API's name)
 ) -> Response:
-    """What the dashboard shows now, as a file: JSON, CSV for a spreadsheet, or a page that opens without a network."""
+    """What the dashboard shows now, as a file: JSON, CSV for a spreadsheet, or a page that opens without a network; or its
+    numbers alone, as Prometheus text or InfluxDB lines.
+    """
     kind = FORMATS.get(format)
     if kind is None:
         raise NotFoundError(f"there is no format {format[:40]!r}", f"There are: {', '.join(FORMATS)}.")

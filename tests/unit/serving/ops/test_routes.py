@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from html.parser import HTMLParser
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from streams.ops.reports import HealthPart
 from streams.serving.app import create_app
@@ -108,14 +110,40 @@ async def test_clients_read_it_and_files_are_the_same_bytes(told: World, http: h
         assert (await reader.components()).components[0].component == "gateway"
         assert (await reader.alerts()).firing[0].rule == "Slow"
         assert (await reader.performance("disk_percent", "10s")).latest is not None
-        for name in ("json", "csv", "html"):
+        for name, extension in (("json", "json"), ("csv", "csv"), ("html", "html"), ("prometheus", "prom"), ("influx", "lp")):
             answer = await http.get(f"/api/dashboard/export/{name}")
             assert await reader.export_dashboard(name) == answer.content == exported(told.dashboard.state(), name)
-            assert f'.{name}"' in answer.headers["content-disposition"]
+            assert f'.{extension}"' in answer.headers["content-disposition"]
         with pytest.raises(BadRequestError):
             await reader.performance("disk_percent", "long")
         with pytest.raises(GatewayError, match="no format"):
             await reader.export_dashboard("pdf")
+
+
+async def test_numbers_go_to_other_systems_of_measurement(told: World) -> None:
+    hostile = 'evil",x="1\n2 = ,\\'
+    told.board.take_window(window("slo", hostile, NOW, budget_left=-0.25), NOW)
+    state = told.dashboard.state()
+    samples = {
+        (sample.name, sample.labels["item"]): sample.value
+        for family in text_string_to_metric_families(exported(state, "prometheus").decode())
+        for sample in family.samples
+    }
+    assert samples["monmouth_dashboard_metrics_system_health_score", ""] == state.metrics.system_health_score
+    assert samples["monmouth_dashboard_service_level_budget_left", f"{hostile}/60s"] == -0.25
+    newest = {one.name: [value for value in one.values if value is not None][-1:] for one in state.series}
+    assert {item: [value] for (name, item), value in samples.items() if name == "monmouth_dashboard_series_value"} == {
+        name: value for name, value in newest.items() if value
+    }
+    lines = exported(state, "influx").decode().splitlines()
+    tag = r"(,item=([^,= \\]|\\[,= ]|\\(?![,= ]))+)?"
+    assert all(re.fullmatch(rf"monmouth_dashboard_[a-z0-9_]+{tag} value=-?[0-9.e+-]+ [0-9]{{19}}", line) for line in lines), (
+        lines
+    )
+    points = sum(value is not None for one in state.series for value in one.values)
+    assert sum(line.startswith("monmouth_dashboard_series_value,") for line in lines) == points > 0
+    unknown = [name for name, value in state.performance.model_dump().items() if value is None]
+    assert unknown and not [line for line in lines for name in unknown if f"performance_{name} " in line]
 
 
 async def test_csv_has_one_row_a_value_and_no_formula(told: World) -> None:
