@@ -272,6 +272,10 @@ class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
         """As Client.cache."""
         return await self._send(calls.cache())
 
+    async def resize_cache(self, size_mb: int, l1_entries: int | None = None) -> CacheState:
+        """As Client.resize_cache."""
+        return await self._send(calls.resize_cache(size_mb, l1_entries))
+
     async def dashboard(self) -> DashboardState:
         """As Client.dashboard."""
         return await self._send(calls.dashboard())

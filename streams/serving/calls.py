@@ -380,6 +380,11 @@ def cache() -> Call[CacheState]:
     return Call("GET", "/v1/cache", CacheState)
 
 
+def resize_cache(size_mb: int, l1_entries: int | None = None) -> Call[CacheState]:
+    """Another size of the cache, until the gateway starts again; the operator's."""
+    return Call("PUT", "/v1/cache", CacheState, body=orjson.dumps({"size_mb": size_mb, "l1_entries": l1_entries}))
+
+
 def dashboard() -> Call[DashboardState]:
     """Everything that the dashboard shows; the operator's, as the four below."""
     return Call("GET", "/api/dashboard", DashboardState)

@@ -293,6 +293,10 @@ class Client(AccessMethods, SessionMethods):
         """Hit rate and sizes of the gateway's caches; for the operator."""
         return self._send(calls.cache())
 
+    def resize_cache(self, size_mb: int, l1_entries: int | None = None) -> CacheState:
+        """Gives the cache another size until the gateway starts again; for the operator."""
+        return self._send(calls.resize_cache(size_mb, l1_entries))
+
     def dashboard(self) -> DashboardState:
         """Everything that the dashboard shows; for the operator, as the four below."""
         return self._send(calls.dashboard())

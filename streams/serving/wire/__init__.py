@@ -46,6 +46,7 @@ from streams.serving.wire.proofs import (
 )
 from streams.serving.wire.sessions import OpenRequest, SessionList, SessionTermsRequest, SessionView
 from streams.serving.wire.standing import (
+    CacheSize,
     CacheState,
     ChainState,
     ComponentHealth,
@@ -82,6 +83,7 @@ __all__ = [
     "Answer",
     "AsOf",
     "Block",
+    "CacheSize",
     "CacheState",
     "ChainState",
     "Change",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from streams.serving.wire.base import Answer, Block
+from streams.serving.wire.base import Answer, Block, Wire
 
 
 class ReorgView(Answer):
@@ -96,6 +96,13 @@ class TopQuestion(Answer):
 
     name: str
     askings: int
+
+
+class CacheSize(Wire):
+    """Memory for kept answers, as the settings ``cache.size_mb`` and ``cache.l1_entries`` say it at the start."""
+
+    size_mb: int = Field(ge=1, le=1_048_576, description="Of both levels.")
+    l1_entries: int | None = Field(None, ge=0, description="Most hot answers held ready; None: 1,024 for each 4 MB.")
 
 
 class CacheState(Answer):

@@ -320,6 +320,25 @@ async def test_switched_off_it_is_the_finder_alone(world: World) -> None:
     world.services = replace(world.services, finder=off)
     async with client(world) as http:
         assert (await http.get("/v1/cache")).json()["enabled"] is False
+        refused = await http.put("/v1/cache", json={"size_mb": 1})
+        assert (refused.status_code, refused.json()["error"]) == (400, "bad_request")
+
+
+async def test_the_operator_gives_the_cache_another_size(world: World, http: httpx.AsyncClient) -> None:
+    await world.remember(upsert(ALICE, world.grow(), 0, "swapped eth"))
+    for number in range(8):
+        for _ in range(7):
+            await ask(http, query=f"swapped eth {number}")
+    assert world.cached.cache is not None
+    before = (await http.get("/v1/cache")).json()
+    after = (await http.put("/v1/cache", json={"size_mb": 2, "l1_entries": 3})).json()
+    assert (before["entries"], before["hot_entries"]) == (8, 8)
+    assert (after["entries"], after["hot_entries"], after["limit_bytes"]) == (8, 3, 2 << 20)
+    assert world.cached.cache.limits == Limits(2 << 20, 3, 300)
+    grown = await http.put("/v1/cache", json={"size_mb": 64})
+    assert (grown.json()["limit_bytes"], world.cached.cache.limits.hot) == (64 << 20, 16 * 1_024)
+    assert (await http.put("/v1/cache", json={"size_mb": 0})).status_code == 422
+    assert (await http.put("/v1/cache", json={"size_mb": 1}, headers=bearer("x" * 40))).status_code == 401
 
 
 async def test_the_state_of_the_cache_is_the_operator_s_and_tells_no_content(world: World, http: httpx.AsyncClient) -> None:
