@@ -11,8 +11,9 @@ from click.exceptions import Exit
 from rich.console import Console
 
 from streams.settings import Settings
+from streams.upkeep.difference import Report
 from streams.upkeep.pipeline import open_pipeline
-from streams.upkeep.verify import Report, Sides, verify
+from streams.upkeep.verify import Sides, verify
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -27,9 +28,10 @@ console = Console(soft_wrap=True, highlight=False)
 def verify_command(  # noqa: PLR0917  (click passes options by name)
     settings: Settings, partition: int | None, rpc: str | None, no_node: bool, no_stores: bool, as_json: bool
 ) -> None:
-    """Fold the log once, and compare with it the memory store, vectors, local state, checkpoints, published roots, the node.
+    """Fold the log, and compare with it stores, tables in topics, local state, checkpoints, published roots, the node.
 
-    Names each difference: which side, whose memory, which block. Exit code 1 if there is one. Workers may go on meanwhile.
+    Names each difference: which side, whose memory, which block. Exit code 1 if there is one. Workers may go on meanwhile. What
+    it cannot compare it says, too.
 
     \b
     Examples:

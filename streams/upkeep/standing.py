@@ -77,6 +77,7 @@ class StandingLog:
     """One partition of memory.log, folded as far as it was read.
 
     ``base``: rows as of offset ``position``, to go on from; what an undo takes off them is told by the blocks of their facts.
+    ``digests``: what the memory agent's state digest was behind each block that stands, by its hash; of no use with a base.
     """
 
     def __init__(
@@ -85,6 +86,8 @@ class StandingLog:
         self.partition = partition
         self.rows: dict[Key, StandingRow] = dict(base or {})
         self.chain: list[BlockRef] = []
+        self.digests: dict[bytes, bytes] = {}
+        self._total = 0
         self.position = position
         self.records = 0
         self._done: dict[bytes, list[_Done]] = _done_in(self.rows)
@@ -101,6 +104,11 @@ class StandingLog:
     def settled(self) -> int:
         """Offset behind the last whole block or undo: a place to go on from."""
         return self._assembler.position
+
+    @property
+    def sequence(self) -> int:
+        """Of the last marker; -1 for none."""
+        return -1 if self._assembler.sequence is None else self._assembler.sequence
 
     @property
     def head(self) -> BlockRef | None:
@@ -125,9 +133,11 @@ class StandingLog:
             elif isinstance(unit, Block):
                 self._done.setdefault(unit.marker.block.hash, []).extend(self._apply(unit.records))
                 self.chain.append(unit.marker.block)
+                self.digests[unit.marker.block.hash] = self.facts_digest()
             elif isinstance(unit, Undo):
                 for block in unit.marker.removed:
                     self._revert(self._done.pop(block.hash, []))
+                    self.digests.pop(block.hash, None)
                 del self.chain[max(0, len(self.chain) - len(unit.marker.removed)) :]
 
     def _apply(self, records: list[Record]) -> list[_Done]:
@@ -142,6 +152,7 @@ class StandingLog:
             row.presence = before.upsert(each.name) if each.op == "UPSERT" else before.delete(each.name)
             if row.presence != before:
                 done.append(each)
+                self._count(each, 1)
             if each.op == "UPSERT" and row.memory is None:
                 row.memory = fact["memory"]
         return done
@@ -150,6 +161,7 @@ class StandingLog:
         for each in done:
             row = self.rows[each.key]
             row.presence = row.presence.without(each.name)
+            self._count(each, -1)
             if not row.presence.upserts:
                 row.memory = None
             if not row.presence:
@@ -163,13 +175,13 @@ class StandingLog:
         """One agent's rows, by memory id."""
         return {memory_id: row for (agent, memory_id), row in self.rows.items() if agent == owner}
 
+    def _count(self, done: _Done, sign: int) -> None:
+        if done.name.block_hash != NO_BLOCK:
+            self._total = (self._total + sign * digest_element(done.op, *done.key, done.name)) % MODULUS
+
     def facts_digest(self) -> bytes:
-        """What the memory agent's state digest must be."""
-        total = 0
-        for (owner, memory_id), row in self.rows.items():
-            for op, facts in (("UPSERT", row.presence.upserts), ("DELETE", row.presence.deletes)):
-                total += sum(digest_element(op, owner, memory_id, fact) for fact in facts if fact.block_hash != NO_BLOCK)
-        return (total % MODULUS).to_bytes(32, "little")
+        """What the memory agent's state digest must be; of no use with a base."""
+        return self._total.to_bytes(32, "little")
 
     def chain_checksum(self, secrets: Secrets) -> bytes:
         """What the lattice agent's state digest must be."""

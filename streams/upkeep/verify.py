@@ -1,4 +1,5 @@
-"""Compares all that follows from memory.log with one pass over it: stores, tables, checkpoints, local state, the node's chain.
+"""Compares what follows from memory.log and chain.transactions with a pass over each: stores, tables, checkpoints, local state,
+the node's chain.
 
 Assumes the pipeline may be at work meanwhile: what is found is looked at again, and counts if it is still there a moment later.
 Invariants: nothing is written; each difference names its side, and the stream agent, memory and block where it has one.
@@ -7,59 +8,36 @@ Invariants: nothing is written; each difference names its side, and the stream a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from blake3 import blake3
 
-from schemas.codec import SchemaError, codec
 from schemas.records import Embedding, LatticeRoot
 from streams import topics
 from streams.core.canonical_text import canonical_text
-from streams.core.checkpoint import TIP, Checkpoint
-from streams.errors import StoreError
+from streams.core.checkpoint import TIP
+from streams.errors import PositionLostError, StoreError
 from streams.ports.chain import ChainSource, from_one_node
-from streams.ports.log import LogReader, TopicPartition
+from streams.ports.log import LogReader
 from streams.ports.stores import MemoryStore, StoredMemory, VectorStore
 from streams.runtime.checkpoints import read_checkpoints
-from streams.runtime.state import state_path
 from streams.stored_ids import stored_ids
-from streams.upkeep.local import lattice_presences, memory_presences, read_local
+from streams.upkeep.difference import Difference, Report
 from streams.upkeep.pipeline import Pipeline
-from streams.upkeep.standing import Key, Secrets, StandingLog, StandingRow, root_of_rows
+from streams.upkeep.standing import Secrets, StandingLog, StandingRow, root_of_rows
+from streams.upkeep.tables import memory_digest, newest_rows, row_differences
+from streams.upkeep.transactions import TransactionLog
+from streams.upkeep.verify_graph import graph_differences, graph_rows, local_graph_differences
+from streams.upkeep.verify_positions import checkpoint_differences, due, presence_differences, read_settled
 
 PAGE = 500
 LOOKS = 5
 PAUSE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """``side``: what disagrees with the log. ``agent``, ``memory_id``: whose, empty if of none. ``block``: height, or None."""
-
-    side: str
-    what: str
-    agent: bytes = b""
-    memory_id: bytes = b""
-    block: int | None = None
-
-    def __str__(self) -> str:
-        whose = [f"agent 0x{self.agent.hex()}"] if self.agent else []
-        whose += [f"memory {self.memory_id.hex()}"] if self.memory_id else []
-        whose += [f"block {self.block}"] if self.block is not None else []
-        return f"{self.side}: {', '.join(whose)}{': ' if whose else ''}{self.what}"
-
-    def as_json(self) -> dict[str, Any]:
-        """For a machine."""
-        return {
-            "side": self.side,
-            "what": self.what,
-            "agent": f"0x{self.agent.hex()}" if self.agent else None,
-            "memory_id": self.memory_id.hex() or None,
-            "block": self.block,
-        }
+AGENT = 20
+ROOT_NAMES = ("count", "lattice", "checksum", "Merkle root", "agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +54,22 @@ class Sides:
     state_dir: Path | None = None
 
 
-@dataclass
-class Report:
-    """``memories``: live, by the log. ``blocks``: that stand. ``skipped``: what could not be compared, and why."""
-
-    memories: int = 0
-    blocks: int = 0
-    records: int = 0
-    differences: list[Difference] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-
-
 async def verify(
     pipeline: Pipeline, reader: LogReader, sides: Sides, partitions: Sequence[int], *, pause: float = PAUSE_SECONDS
 ) -> Report:
-    """Folds memory.log of each partition and compares. ``reader``: of the log, or of an archive in front of it.
+    """Folds the logs of each partition, one partition after another, and compares. ``reader``: of the log, or of an archive in
+    front of it.
 
-    Raises LogIntegrityError if the log is not what its markers say, PositionLostError if it has lost its beginning.
+    Raises LogIntegrityError if a log is not what its markers say, PositionLostError if memory.log has lost its beginning.
     """
-    report = Report()
-    folded = [StandingLog(pipeline, number) for number in partitions]
-    for standing in folded:
+    report, known = Report(), set[bytes]()
+    for number in partitions:
+        standing, transactions = StandingLog(pipeline, number), TransactionLog(pipeline, number)
         before: set[Difference] | None = None
         for look in range(LOOKS):
-            await standing.read(reader)
             skipped: list[str] = []
-            found = [each async for each in _compare(reader, sides, standing, skipped)]
+            await standing.read(reader)
+            found = [each async for each in _compare(reader, sides, standing, transactions, skipped)]
             if not found or set(found) == before:
                 break
             before = set(found) if before is None else before & set(found)
@@ -112,50 +80,35 @@ async def verify(
         report.memories += sum(1 for _ in standing.live())
         report.blocks = max(report.blocks, len(standing.chain))
         report.records += standing.records
-    if sides.memories is not None and len(folded) == pipeline.partitions:
-        report.differences += [each async for each in _strangers(folded, sides.memories)]
+        known |= {agent for agent, _ in standing.rows}
+    if sides.memories is not None and len(partitions) == pipeline.partitions:
+        report.differences += [each async for each in _strangers(known, sides.memories)]
     return report
 
 
-async def _compare(reader: LogReader, sides: Sides, standing: StandingLog, skipped: list[str]) -> AsyncIterator[Difference]:
+async def _compare(
+    reader: LogReader, sides: Sides, standing: StandingLog, transactions: TransactionLog, skipped: list[str]
+) -> AsyncIterator[Difference]:
     number = standing.partition
-    erased = set(await _table(reader, topics.ERASURES, number, "Erasure"))
+    erased = set(await newest_rows(reader, topics.ERASURES, number, "Erasure", lambda _: None))
     if sides.memories is not None:
         async for each in _of_memories(standing, sides.memories, erased):
             yield each
+    for each in _of_state(standing, await newest_rows(reader, topics.MEMORY_STATE, number, "Memory", memory_digest), erased):
+        yield each
     if sides.vectors is not None:
-        rows = await _table(reader, topics.EMBEDDINGS, number, "Embedding")
+        rows = await newest_rows(reader, topics.EMBEDDINGS, number, "Embedding", _small_embedding)
         async for each in _of_vectors(standing, sides.vectors, rows, erased):
             yield each
     if sides.secrets is not None:
-        roots = await _table(reader, topics.ROOTS, number, "LatticeRoot")
+        roots = await newest_rows(reader, topics.ROOTS, number, "LatticeRoot", _small_root)
         for each in _of_roots(standing, roots, sides.secrets, erased):
             yield each
-    async for each in _of_digests(reader, sides, standing, skipped):
+    async for each in _of_agents(reader, sides, standing, transactions, skipped):
         yield each
     if (source := sides.source) is not None:
         for each in await from_one_node(source, None, lambda: _of_chain(standing, source)):
             yield each
-
-
-async def _table(reader: LogReader, topic: str, partition: int, kind: str) -> dict[bytes, Any]:
-    """The newest row of each key of a compacted topic, of one schema; what is no record of ours is left out."""
-    source = TopicPartition(topic, partition)
-    first, stop = (await reader.bounds([source]))[source]
-    newest: dict[bytes, bytes | None] = {}
-    async for messages in reader.read_range(source, first, stop):
-        newest |= {message.key: message.value for message in messages if message.key is not None}
-    rows = {}
-    for key, value in newest.items():
-        if value is None:
-            continue
-        try:
-            found, row = codec().decode(value)
-        except SchemaError:
-            continue
-        if found == kind:
-            rows[key] = row
-    return rows
 
 
 def _by_agent(standing: StandingLog) -> dict[bytes, dict[bytes, StandingRow]]:
@@ -209,17 +162,40 @@ async def _stored_ids(store: MemoryStore, agent: bytes) -> set[bytes]:
     return found
 
 
-async def _strangers(folded: Sequence[StandingLog], store: MemoryStore) -> AsyncIterator[Difference]:
+async def _strangers(known: Container[bytes], store: MemoryStore) -> AsyncIterator[Difference]:
     """Agents in the store of whom the log says nothing."""
-    known = {agent for standing in folded for agent, _ in standing.rows}
     async for agent in store.agents():
         if agent not in known:
             for memory_id in sorted(await _stored_ids(store, agent)):
                 yield Difference("memory store", "has a row too many, of an agent that the log does not know", agent, memory_id)
 
 
+def _of_state(standing: StandingLog, rows: Mapping[bytes, bytes], erased: Iterable[bytes]) -> Iterator[Difference]:
+    """memory.state: each live memory and no other."""
+    gone = set(erased)
+    live = {key: row for key, row in standing.live() if key[0] not in gone and row.memory is not None}
+    wanted = {key[0] + key[1]: memory_digest(row.memory) for key, row in live.items() if row.memory is not None}
+
+    def name(key: bytes, what: str) -> Difference:
+        whose = key[:AGENT], key[AGENT:]
+        return Difference(topics.MEMORY_STATE, f"the memory {what}", *whose, live[whose].block if whose in live else None)
+
+    return row_differences(wanted, rows, name)
+
+
+class _Vector(NamedTuple):
+    """Of a published embedding."""
+
+    text_digest: bytes
+    digest: bytes
+
+
+def _small_embedding(row: Embedding) -> _Vector:
+    return _Vector(row["text_digest"], blake3(row["vector"]).digest())
+
+
 async def _of_vectors(
-    standing: StandingLog, store: VectorStore, rows: Mapping[bytes, Embedding], erased: Iterable[bytes]
+    standing: StandingLog, store: VectorStore, rows: Mapping[bytes, _Vector], erased: Iterable[bytes]
 ) -> AsyncIterator[Difference]:
     """Of each live text: a vector in the topic, of that text, and the same in the store. Both may hold more."""
     gone = set(erased)
@@ -231,11 +207,11 @@ async def _of_vectors(
             published = rows.get(key[0] + key[1])
             if published is None:
                 yield Difference("rag.embeddings", "the vector is missing", *key, block)
-            elif published["text_digest"] != blake3(text.encode()).digest():
+            elif published.text_digest != blake3(text.encode()).digest():
                 yield Difference("rag.embeddings", "the vector is of another text", *key, block)
             if found is None:
                 yield Difference("vectors", "the vector is missing", *key, block)
-            elif published is not None and found.vector.astype("<f4").tobytes() != published["vector"]:
+            elif published is not None and blake3(found.vector.astype("<f4").tobytes()).digest() != published.digest:
                 yield Difference("vectors", "the vector is not the one published in rag.embeddings", *key, block)
 
 
@@ -246,8 +222,22 @@ def _text(row: StandingRow) -> str | None:
     return canonical_text(memory["content"], memory["media_type"])
 
 
+class _Root(NamedTuple):
+    """Of a published root, in the order of ROOT_NAMES."""
+
+    memories: int
+    lattice: bytes
+    checksum: bytes
+    merkle_root: bytes
+    agent: bytes
+
+
+def _small_root(row: LatticeRoot) -> _Root:
+    return _Root(row["count"], blake3(row["lattice"]).digest(), row["checksum"], row["merkle_root"], row["agent"])
+
+
 def _of_roots(
-    standing: StandingLog, roots: Mapping[bytes, LatticeRoot], secrets: Secrets, erased: Iterable[bytes]
+    standing: StandingLog, roots: Mapping[bytes, _Root], secrets: Secrets, erased: Iterable[bytes]
 ) -> Iterator[Difference]:
     gone, agents = set(erased), _by_agent(standing)
     for agent in sorted(agents.keys() | roots.keys()):
@@ -259,59 +249,41 @@ def _of_roots(
             if wanted.count:
                 yield Difference("memory.roots", f"no root is published, of {wanted.count} memories", agent, block=block)
             continue
-        pairs = (
-            ("count", root["count"], wanted.count),
-            ("lattice", root["lattice"], bytes(wanted.lattice)),
-            ("checksum", root["checksum"], wanted.lattice.checksum()),
-            ("Merkle root", root["merkle_root"], wanted.merkle_root),
-            ("agent", root["agent"], agent),
-        )
-        if wrong := [name for name, got, must in pairs if got != must]:
+        must = _Root(wanted.count, blake3(bytes(wanted.lattice)).digest(), wanted.lattice.checksum(), wanted.merkle_root, agent)
+        if wrong := [name for name, got, due in zip(ROOT_NAMES, root, must, strict=True) if got != due]:
             yield Difference("memory.roots", f"the published root differs in {', '.join(wrong)}", agent, block=block)
 
 
-async def _of_digests(reader: LogReader, sides: Sides, standing: StandingLog, skipped: list[str]) -> AsyncIterator[Difference]:
-    """State digests as the stream agents committed them, and as local state holds them, where these have come as far."""
-    head, number = standing.head, standing.partition
-    must: dict[str, bytes | None] = {"memory": standing.facts_digest(), "embedding": None}
-    must["lattice"] = standing.chain_checksum(sides.secrets) if sides.secrets is not None else None
-    for name, digest in must.items():
-        tip = (await read_checkpoints(reader, name, number)).get(TIP)
-        where = f"{name}/{number}"
-        if tip is None:
-            skipped.append(f"{where} has no checkpoint")
+async def _of_agents(
+    reader: LogReader, sides: Sides, standing: StandingLog, transactions: TransactionLog, skipped: list[str]
+) -> AsyncIterator[Difference]:
+    """Checkpoints and local state of each stream agent, and the graph's tables."""
+    number, chain = standing.partition, None
+    edges = await graph_rows(reader, number)
+    try:
+        graphed = bool(edges) or TIP in await read_checkpoints(reader, "graph", number)
+        await transactions.read(reader, graph=graphed)
+        chain = transactions
+    except PositionLostError as error:
+        skipped.append(f"partition {number} of what follows from chain.transactions: {error.message}")
+    for name, must in due(standing, chain, sides.secrets).items():
+        tip, found = await checkpoint_differences(reader, name, number, must, skipped)
+        for each in found:
+            yield each
+        if tip is None or sides.state_dir is None or name not in ("memory", "lattice", "graph"):
             continue
-        if head is not None and tip.at.block != head:
-            yield Difference(f"checkpoint of {where}", f"stands at block {tip.at.block}, the log at {head}", block=head.number)
-        elif None not in (digest, tip.at.state) and tip.at.state != digest:
-            yield Difference(f"checkpoint of {where}", "the state digest is not that of the log", block=tip.at.block.number)
-        if sides.state_dir is not None and name != "embedding":
-            for what, key, block in _of_local(sides.state_dir, name, tip, standing, skipped):
-                yield Difference(f"local state of {where}", what, *key, block)
-
-
-def _of_local(
-    state_dir: Path, name: str, tip: Checkpoint, standing: StandingLog, skipped: list[str]
-) -> Iterator[tuple[str, Key, int | None]]:
-    """Rows of local state, if it stands where the stream agent does."""
-    local = read_local(state_path(state_dir, name, standing.partition))
-    if local is None or local.tip is None or local.tip.offsets != tip.offsets:
-        skipped.append(f"local state of {name}/{standing.partition} is not here, or not at the committed position")
-        return
-    presences = memory_presences(local) if name == "memory" else lattice_presences(local)
-    wanted = {key: row.presence for key, row in standing.rows.items()}
-    for key in sorted(wanted.keys() | presences.keys()):
-        if key in wanted and key in presences and presences[key] != wanted[key]:
-            yield "the facts of the row are not those of the log", key, standing.rows[key].block
-        elif key not in presences and (name == "lattice" or not _is_erased(standing, key)):
-            yield "the row is missing", key, standing.rows[key].block
-        elif key not in wanted:
-            yield "has a row too many", key, None
-
-
-def _is_erased(standing: StandingLog, key: Key) -> bool:
-    memory = standing.rows[key].memory
-    return memory is not None and memory["sealed"] is not None
+        local = read_settled(sides.state_dir, name, number, tip, skipped)
+        if local is None:
+            continue
+        if name != "graph":
+            for each in presence_differences(local, name, standing):
+                yield each
+        elif transactions.graph is not None and tip.at.block == transactions.head:
+            for each in local_graph_differences(local, number, transactions.graph):
+                yield each
+    if chain is not None and chain.graph is not None:
+        for each in await graph_differences(reader, number, chain.graph, edges):
+            yield each
 
 
 async def _of_chain(standing: StandingLog, source: ChainSource) -> list[Difference]:

@@ -22,9 +22,10 @@ from streams.core.block import ZERO_HASH
 from streams.core.presence import Fact
 from streams.ports.stores import MemoryStore, VectorStore
 from streams.settings import KafkaSettings, Settings
+from streams.upkeep.difference import Report
 from streams.upkeep.pipeline import open_pipeline
 from streams.upkeep.standing import StandingLog, StandingRow
-from streams.upkeep.verify import Report, Sides, verify
+from streams.upkeep.verify import Sides, verify
 from streams.vault.sealing import sealed_records
 from tests.e2e.pipeline import small
 

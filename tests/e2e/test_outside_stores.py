@@ -27,10 +27,11 @@ from streams.serving.client_errors import ErasedError
 from streams.serving.server import Gateway, Stores
 from streams.settings import CassandraSettings, Settings
 from streams.signing import load_or_create_signer, load_verifier
+from streams.upkeep.difference import Report
 from streams.upkeep.pipeline import open_pipeline
 from streams.upkeep.recover import Recovery, Strategy, recover
 from streams.upkeep.standing import StandingLog, StandingRow
-from streams.upkeep.verify import Report, Sides, verify
+from streams.upkeep.verify import Sides, verify
 from streams.vault.keys import FileKeyStore
 from streams.vault.sealing import sealed_records
 from tests.e2e.fake_embedder import HashEmbedder
