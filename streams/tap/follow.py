@@ -1,24 +1,28 @@
 """Follows one marked topic, all partitions of it, outside any group, and keeps a table of what stands.
 
+With a sink the table holds what is not final yet, so that it is as large as the node's finality lag; all else was handed over.
+Without one it holds all, up to LIMIT rows.
 Assumes the topic's markers are whole from where it begins. Invariants: nothing is in the table before its block's marker was
 read, and count and digest are what was read (with a verifier, the signature too); a tap that is restored goes on as if it had
-never stopped, since a place to go on from is right behind a unit.
+never stopped, since a place to go on from is right behind a unit. What was handed over since then is handed over again, under
+the same ids.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from schemas.codec import codec
 from streams.core.block import BlockRef
 from streams.core.record import Record
-from streams.core.segment import Assembler
-from streams.errors import ConfigurationError
+from streams.core.segment import Assembler, Unit
+from streams.errors import Category, ConfigurationError, MonmouthError, Severity
 from streams.ports.log import LogClient, TopicPartition
 from streams.runtime.decode import decode
 from streams.runtime.kafka.client import KafkaClient
@@ -29,7 +33,25 @@ from streams.topics import INTENTS, MEMORY_LOG, TRANSACTIONS
 
 MARKED = (TRANSACTIONS, INTENTS, MEMORY_LOG)
 """Topics whose blocks end in markers. The others are logs of single steps, or tables."""
-FORM = 1
+FORM = 2
+LIMIT = 1_000_000
+
+
+class TapFullError(MonmouthError):
+    """More rows than a tap may hold."""
+
+    category = Category.PROCESSING
+    severity = Severity.MEDIUM
+
+
+class Sink(Protocol):
+    """Where final rows go. The same rows may come again after a restart: their ids say which they are."""
+
+    async def put(self, rows: Sequence[Row]) -> None:
+        """Takes rows over: of final blocks, and outside blocks."""
+
+    async def take_back(self, blocks: Sequence[BlockRef]) -> None:
+        """Drops the rows of blocks that a reorganisation below finality removed, if it has any of them."""
 
 
 class _Lane:
@@ -57,10 +79,13 @@ class Tap:
         topic: str,
         verifier: Verifier | None = None,
         client: LogClient | None = None,
+        sink: Sink | None = None,
+        *,
+        limit: int = LIMIT,
     ) -> None:
         """``verifier``: knows the keys that markers must be signed with; without one signatures are not looked at.
 
-        Raises ConfigurationError.
+        ``limit``: rows in the table. Raises ConfigurationError.
         """
         if topic not in MARKED:
             raise ConfigurationError(f"{topic} has no markers", f"Those that have: {', '.join(MARKED)}.")
@@ -69,6 +94,8 @@ class Tap:
         self._verifier = verifier
         self._reader = (client or KafkaClient(settings)).reader()
         self._lanes: dict[int, _Lane] = {}
+        self._sink = sink
+        self._limit = limit
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,18 +106,45 @@ class Tap:
         await self._reader.close()
 
     async def catch_up(self) -> None:
-        """Takes in what is committed. Raises LogIntegrityError, OutdatedError, LogError; PositionLostError: begin anew."""
+        """Takes in what is committed, and hands over what is final.
+
+        Raises LogIntegrityError, OutdatedError, LogError, TapFullError, what the sink raises; PositionLostError: begin anew. A
+        partition that failed is begun anew, so restore it first if that is long.
+        """
         bounds = await self._reader.bounds(self._partitions)
         for place in self._partitions:
             first, end = bounds[place]
-            lane = self._lanes.setdefault(place.partition, _Lane(self.topic, place.partition, first, self._verifier))
+            lane = self._lanes.pop(place.partition, None) or _Lane(self.topic, place.partition, first, self._verifier)
             async for messages in self._reader.read_range(place, lane.read, end):
-                for unit in lane.assembler.feed(decode(place, messages)):
-                    lane.table.apply(unit)
+                await self._take(lane.table, lane.assembler.feed(decode(place, messages)))
                 lane.read = messages[-1].offset + 1
+            self._lanes[place.partition] = lane
+
+    async def _take(self, table: TapTable, units: Sequence[Unit]) -> None:
+        due: list[Row] = []
+        for unit in units:
+            gone = table.apply(unit)
+            if self._sink is None:
+                continue
+            if gone:
+                await self._put(due)
+                due = []
+                await self._sink.take_back(gone)
+            due += table.hand_over()
+        await self._put(due)
+        if sum(map(len, self._tables(table))) > self._limit:
+            hint = "Give the tap a sink for what is final." if self._sink is None else "Does the node tell of final blocks?"
+            raise TapFullError(f"a tap of {self.topic} holds more than {self._limit} rows", hint)
+
+    async def _put(self, rows: list[Row]) -> None:
+        if rows and self._sink is not None:
+            await self._sink.put(rows)
+
+    def _tables(self, one: TapTable) -> list[TapTable]:
+        return [one, *(lane.table for lane in self._lanes.values())]
 
     def rows(self, *, final_only: bool = False) -> Iterator[Row]:
-        """What stands; ``final_only``: what is final of it."""
+        """What stands and was not handed over; ``final_only``: what is final of it."""
         for lane in self._lanes.values():
             yield from lane.table.rows(final_only=final_only)
 
@@ -100,16 +154,25 @@ class Tap:
             yield codec().decode(row.raw)[1]
 
     def save(self, file: Path) -> None:
-        """Keeps where it is and what stands; the file is replaced as a whole."""
+        """Keeps where it is and what the table holds; the file is replaced as a whole, once it is on the disk."""
         lanes = {str(number): _saved(lane) for number, lane in self._lanes.items()}
         part = file.with_name(file.name + ".part")
-        part.write_text(json.dumps({"form": FORM, "topic": self.topic, "partitions": len(self._partitions), "lanes": lanes}))
+        with part.open("w") as target:
+            json.dump({**self._kind(), "lanes": lanes}, target)
+            target.flush()
+            os.fsync(target.fileno())
         part.replace(file)
 
+    def _kind(self) -> dict[str, Any]:
+        sink = self._sink is not None
+        return {"form": FORM, "topic": self.topic, "partitions": len(self._partitions), "handed_over": sink}
+
     def restore(self, file: Path) -> None:
-        """Goes on from what ``save`` kept. Raises ConfigurationError if that is of another topic or form."""
+        """Goes on from what ``save`` kept. Raises ConfigurationError if that is of another topic or form, or of a tap that had
+        a sink where this has none, or the other way round.
+        """
         kept = json.loads(file.read_text())
-        if (kept["form"], kept["topic"], kept["partitions"]) != (FORM, self.topic, len(self._partitions)):
+        if kept | self._kind() != kept:
             raise ConfigurationError(f"{file} was not kept by a tap of {self.topic}", "Remove it: the tap then begins anew.")
         self._lanes = {int(number): self._restored(int(number), lane) for number, lane in kept["lanes"].items()}
 

@@ -1,8 +1,8 @@
 """Rows of one partition of a marked topic, as of the newest block read: what the NEW, UNDO and FINAL rules ask of a reader.
 
 Takes units that ``core.segment`` has cut and verified, so a block is there as a whole or not at all. Invariants: ``rows`` are
-those of blocks that stand, in log order, and of records outside blocks; a row is there once however often it was read, by its
-content id.
+those of blocks that stand, in log order, and of records outside blocks, but what was handed over; a row is there once however
+often it was read, by its content id.
 """
 
 from __future__ import annotations
@@ -33,27 +33,49 @@ class TapTable:
         self.final: BlockRef | None = None
         self._blocks: list[tuple[BlockRef, dict[bytes, Row]]] = []
         self._outside: dict[bytes, Row] = {}
+        self._size = 0
+
+    def __len__(self) -> int:
+        """Rows."""
+        return self._size
 
     @property
     def head(self) -> BlockRef | None:
         """The newest block that stands, None before the first."""
         return self._blocks[-1][0] if self._blocks else None
 
-    def apply(self, unit: Unit) -> None:
-        """The next unit."""
+    def apply(self, unit: Unit) -> list[BlockRef]:
+        """The next unit. What of the chain it removed that was not here: handed over, or in front of where reading began."""
         if isinstance(unit, Outside):
             for record in unit.records:
                 self.add(None, record_id(record), record.raw)
-            return
+            return []
+        gone: list[BlockRef] = []
         if isinstance(unit, Block):
             self.open(unit.marker.block)
             for record in unit.records:
                 self.add(unit.marker.block, record_id(record), record.raw)
         elif isinstance(unit, Undo):
-            removed = {ref.hash for ref in unit.marker.removed}
+            removed = {ref.hash: ref for ref in unit.marker.removed}
             while self._blocks and self._blocks[-1][0].hash in removed:
-                self._blocks.pop()
+                block, rows = self._blocks.pop()
+                self._size -= len(rows)
+                del removed[block.hash]
+            gone = list(removed.values())
         self.final = unit.marker.final  # FINAL moves it on; an UNDO below it takes it back
+        return gone
+
+    def hand_over(self) -> list[Row]:
+        """Rows of final blocks and those outside blocks, which leave the table."""
+        handed = list(self._outside.values())
+        self._outside = {}
+        final = 0
+        while final < len(self._blocks) and self._is_final(self._blocks[final][0]):
+            handed += self._blocks[final][1].values()
+            final += 1
+        del self._blocks[:final]
+        self._size -= len(handed)
+        return handed
 
     def open(self, block: BlockRef) -> None:
         """The next block, empty yet."""
@@ -62,12 +84,16 @@ class TapTable:
     def add(self, block: BlockRef | None, row_id: bytes, raw: bytes) -> None:
         """A row of the newest block, or outside blocks."""
         where = self._outside if block is None else self._blocks[-1][1]
+        self._size += row_id not in where
         where[row_id] = Row(row_id, block, raw)
+
+    def _is_final(self, block: BlockRef) -> bool:
+        return self.final is not None and block.number <= self.final.number
 
     def rows(self, *, final_only: bool = False) -> Iterator[Row]:
         """All that stand now; ``final_only``: those that nothing but a reorganisation below finality can take back."""
         for block, rows in self._blocks:
-            if not final_only or (self.final is not None and block.number <= self.final.number):
+            if not final_only or self._is_final(block):
                 yield from rows.values()
         yield from self._outside.values()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import codec
+from streams.core.block import BlockRef
 from streams.errors import ConfigurationError, LogIntegrityError
 from streams.ports.log import TopicPartition
 from streams.settings import KafkaSettings
 from streams.signing import Verifier
-from streams.tap.follow import MARKED, Tap
-from streams.tap.table import TapTable
+from streams.tap.follow import MARKED, Tap, TapFullError
+from streams.tap.table import Row, TapTable
 from streams.topics import COMMANDS, INTENTS, TRANSACTIONS
 from tests.chainlog import SIGNER, VERIFIER, ChainLog
 from tests.fakelog import FakeBroker
@@ -101,6 +103,102 @@ async def test_a_tap_that_is_restored_goes_on_as_if_it_had_never_stopped(
         await tap.catch_up()
         assert standing(tap) == oracle(chain)
         assert standing(tap, final_only=True) == oracle(chain, final_only=True)
+
+
+class Kept:
+    """A sink that keeps rows by id, as docs/tapping.md says."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, Row] = {}
+        self.fails = False
+
+    async def put(self, rows: Sequence[Row]) -> None:
+        if self.fails:
+            raise OSError("the disk is full")
+        self.rows |= {row.id: row for row in rows}
+
+    async def take_back(self, blocks: Sequence[BlockRef]) -> None:
+        removed = {block.hash for block in blocks}
+        self.rows = {i: row for i, row in self.rows.items() if row.block is None or row.block.hash not in removed}
+
+
+@given(MOVES, st.data())
+async def test_what_is_final_is_with_the_sink_and_the_rest_with_the_tap(
+    tmp_path_factory: pytest.TempPathFactory, moves: list[tuple], data: st.DataObject
+) -> None:
+    """Also where the tap is cut off between saves, and below the finality line."""
+    broker, chain, sink = FakeBroker(), ChainLog(), Kept()
+    file = tmp_path_factory.mktemp("tap") / "kept.json"
+    tap = Tap(KAFKA, TRANSACTIONS, VERIFIER, broker, sink)
+    for move in (("add", [1, 2], 0), *moves):
+        published = chain.sequence
+        play(chain, move)
+        publish(broker, chain, published)
+        if data.draw(st.booleans(), label="a new process"):
+            tap = Tap(KAFKA, TRANSACTIONS, VERIFIER, broker, sink)
+            if file.exists():
+                tap.restore(file)
+        await tap.catch_up()
+        if data.draw(st.booleans(), label="saved"):
+            tap.save(file)
+        assert sorted(row.raw for row in sink.rows.values()) == oracle(chain, final_only=True)
+        assert sorted([*(row.raw for row in sink.rows.values()), *standing(tap)]) == oracle(chain)
+        assert standing(tap, final_only=True) == []
+
+
+async def test_what_a_tap_holds_and_saves_does_not_grow_with_the_topic(tmp_path: Path) -> None:
+    broker, chain, sink = FakeBroker(), ChainLog(), Kept()
+    sizes, held = [], []
+    async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker, sink, limit=20) as tap:
+        for number in range(40):
+            published = chain.sequence
+            chain.add([1, 2, 3, 4, 5])
+            if number >= 2:
+                chain.finalize(chain.head.number - 2)
+            publish(broker, chain, published)
+            await tap.catch_up()
+            tap.save(tmp_path / "kept")
+            sizes.append((tmp_path / "kept").stat().st_size)
+            held.append(len(standing(tap)))
+    assert max(held) == 10 and len(sink.rows) == 190
+    assert max(sizes) - sizes[5] < 100, "heights have more digits, no more"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+async def test_a_table_has_a_bound() -> None:
+    broker, chain = FakeBroker(), ChainLog()
+    for _ in range(5):
+        chain.add([1, 2, 3])
+    publish(broker, chain, 0)
+    async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker, limit=15) as tap:
+        await tap.catch_up()
+    for sink, hint in ((None, "Give the tap a sink"), (Kept(), "Does the node tell")):
+        async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker, sink, limit=14) as tap:
+            with pytest.raises(TapFullError, match="more than 14 rows") as caught:
+                await tap.catch_up()
+            assert hint in caught.value.hint
+
+
+async def test_what_a_sink_did_not_take_comes_again() -> None:
+    broker, chain, sink = FakeBroker(), ChainLog(), Kept()
+    chain.add([1, 2, 3])
+    chain.finalize(1)
+    publish(broker, chain, 0)
+    sink.fails = True
+    async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker, sink) as tap:
+        with pytest.raises(OSError, match="full"):
+            await tap.catch_up()
+        sink.fails = False
+        await tap.catch_up()
+        assert sorted(row.raw for row in sink.rows.values()) == oracle(chain)
+
+
+async def test_what_a_tap_with_a_sink_kept_is_none_of_a_tap_without(tmp_path: Path) -> None:
+    async with Tap(KAFKA, TRANSACTIONS, client=FakeBroker(), sink=Kept()) as tap:
+        tap.save(tmp_path / "kept")
+    async with Tap(KAFKA, TRANSACTIONS, client=FakeBroker()) as tap:
+        with pytest.raises(ConfigurationError, match="not kept by a tap of"):
+            tap.restore(tmp_path / "kept")
 
 
 async def test_a_block_is_not_there_before_its_marker() -> None:
