@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -17,6 +17,7 @@ from rich.console import Console
 
 from streams.errors import ConfigurationError
 from streams.partitions import partition_of
+from streams.ports.log import TopicPartition
 from streams.serving.addresses import parse_agent
 from streams.settings import Settings
 from streams.upkeep.candidates import RecoveryError
@@ -34,7 +35,23 @@ from streams.upkeep.recover import (
     recover_all,
 )
 
+SHOW_SECONDS = 1.0
 console = Console(soft_wrap=True, highlight=False)
+
+
+class Shown:
+    """Says on standard error, once a second, how far each read of the log is."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: dict[int, float] = {}
+        self._began = clock()
+
+    def __call__(self, source: TopicPartition, position: int, stop: int) -> None:
+        now = self._clock()
+        if now - self._last.setdefault(source.partition, self._began) >= SHOW_SECONDS:
+            self._last[source.partition] = now
+            click.echo(f"partition {source.partition}: offset {position} of {stop} in {source.topic}", err=True)
 
 
 class ShareType(click.ParamType):
@@ -68,7 +85,7 @@ class ShareType(click.ParamType):
     "--threshold", type=ShareType(), default=str(THRESHOLD), show_default=True, help="consensus: the share that must agree."
 )
 @click.option("--concurrent", type=click.IntRange(1, 64), default=CONCURRENT, show_default=True, help="Agents at a time.")
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=SECONDS, show_default=True, help="Seconds for each agent.")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=SECONDS, show_default=True, help="Seconds without progress.")
 @click.pass_obj
 def recover_command(  # noqa: PLR0917  (click passes options by name)
     settings: Settings,
@@ -84,6 +101,8 @@ def recover_command(  # noqa: PLR0917  (click passes options by name)
     """Restore what AGENT remembers to the stores. What is restored has the root that is published, or nothing is.
 
     Workers may run: the owner of the agent's partition is asked aside for a moment. Exit code 1 if an agent was not restored.
+    The log of a partition is read once for all its agents that are named, and how far that is is said once a second; --timeout
+    gives an agent up when nothing was read on for so long.
 
     \b
     full         rows and vectors, from the log
@@ -107,7 +126,7 @@ def recover_command(  # noqa: PLR0917  (click passes options by name)
     async def restore() -> list[Recovered | RecoveryError]:
         async with opened_recovery(settings, replicas) as recovery:
             asked = replace(recovery, base=base, threshold=threshold, parts=frozenset(map(Part, parts)) or frozenset(Part))
-            return await recover_all(asked, chosen, whose, concurrent=concurrent, seconds=timeout)
+            return await recover_all(asked, chosen, whose, concurrent=concurrent, seconds=timeout, advanced=Shown())
 
     found = asyncio.run(restore())
     for each in found:

@@ -23,7 +23,7 @@ from streams.private_file import make_new
 from streams.signing import Signer
 from streams.stored_ids import stored_ids
 from streams.upkeep.pipeline import Pipeline
-from streams.upkeep.standing import AgentRoot, Secrets, StandingLog, StandingRow, root_of_rows
+from streams.upkeep.standing import Advanced, AgentRoot, Secrets, StandingLog, StandingRow, root_of_rows
 
 FORMAT = "monmouth/agent-checkpoint/1"
 DAY = 86_400
@@ -65,10 +65,9 @@ class Candidate:
         return 0.5 * valid + 0.3 * youth + 0.2 * smallness
 
 
-async def from_log(pipeline: Pipeline, reader: LogReader, agent: bytes, partition: int) -> Candidate:
-    """The log folded from its beginning."""
-    standing = StandingLog(pipeline, partition)
-    await standing.read(reader)
+async def from_log(standing: StandingLog, reader: LogReader, agent: bytes, advanced: Advanced) -> Candidate:
+    """The log folded from its beginning: ``standing``, read on to the end."""
+    await standing.read(reader, advanced=advanced)
     return Candidate("log", standing.of_agent(agent))
 
 
@@ -133,7 +132,9 @@ def _message(said: Mapping[str, object]) -> bytes:
     return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
 
 
-async def from_base(pipeline: Pipeline, reader: LogReader, path: Path, agent: bytes, partition: int) -> Candidate:
+async def from_base(
+    pipeline: Pipeline, reader: LogReader, path: Path, agent: bytes, partition: int, *, advanced: Advanced = lambda *_: None
+) -> Candidate:
     """A saved checkpoint and the log since. Raises RecoveryError if there is none of this agent, LogIntegrityError."""
     try:
         said = json.loads(path.read_text())
@@ -153,7 +154,7 @@ async def from_base(pipeline: Pipeline, reader: LogReader, path: Path, agent: by
     except SchemaError as error:
         raise LogIntegrityError(f"{path}: {error}") from None
     standing = StandingLog(pipeline, partition, base=rows, position=said["offset"])
-    await standing.read(reader)
+    await standing.read(reader, advanced=advanced)
     return Candidate(f"checkpoint {path} and the log since", standing.of_agent(agent))
 
 

@@ -41,7 +41,7 @@ from streams.upkeep.candidates import (
 )
 from streams.upkeep.pipeline import Pipeline
 from streams.upkeep.replay import Asked, request
-from streams.upkeep.standing import AgentRoot, Secrets
+from streams.upkeep.standing import Advanced, AgentRoot, Secrets, StandingLog
 
 Whose: TypeAlias = tuple[bytes, int]
 """Address of an agent, and its partition."""
@@ -102,6 +102,14 @@ class Recovery:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What agents of one partition share. ``standing``: its log, folded as far as it was read; ``advanced``: told of reads."""
+
+    standing: StandingLog
+    advanced: Advanced = lambda *_: None
+
+
+@dataclass(frozen=True)
 class Recovered:
     """``source``: what was taken. ``put_in``, ``taken_out``: facts; ``vectors``: put in. ``replay``: for the root."""
 
@@ -121,34 +129,63 @@ async def recover_all(
     *,
     concurrent: int = CONCURRENT,
     seconds: float = SECONDS,
+    advanced: Advanced = lambda *_: None,
 ) -> list[Recovered | RecoveryError]:
-    """Several agents (address, partition), a few at a time, each within ``seconds``; what became of each, in order.
+    """Several agents (address, partition), a few at a time; what became of each, in order. An agent is given up when nothing
+    has been read on for it for ``seconds``.
 
-    Agents of one partition come one after another, since a partition has one owner at a time.
+    Agents of one partition come one after another, since a partition has one owner at a time, and share one fold of its log.
     """
     limit = asyncio.Semaphore(concurrent)
-    lanes = {partition: asyncio.Lock() for _, partition in agents}
+    found: dict[int, Recovered | RecoveryError] = {}
 
-    async def one(agent: bytes, partition: int) -> Recovered | RecoveryError:
-        async with lanes[partition], limit:
-            try:
-                return await asyncio.wait_for(recover(recovery, strategy, agent, partition), seconds)
-            except TimeoutError:
-                return RecoveryError(f"agent 0x{agent.hex()}: not done within {seconds:g} s", "Give it longer: --timeout.")
-            except RecoveryError as error:
-                return error
-            except MonmouthError as error:  # of one agent: the others go on
-                return RecoveryError(f"agent 0x{agent.hex()}: {error.message}", error.hint)
+    async def all_of(partition: int, places: Sequence[int]) -> None:
+        work = Work(StandingLog(recovery.pipeline, partition), advanced)
+        for place in places:
+            async with limit:
+                found[place] = await _within(recovery, strategy, agents[place][0], work, seconds)
+            if isinstance(found[place], RecoveryError):  # what cut it off may have cut the fold off too
+                work = Work(StandingLog(recovery.pipeline, partition), advanced)
 
-    return await asyncio.gather(*(one(agent, partition) for agent, partition in agents))
+    lanes: dict[int, list[int]] = {}
+    for place, (_, partition) in enumerate(agents):
+        lanes.setdefault(partition, []).append(place)
+    await asyncio.gather(*(all_of(partition, places) for partition, places in lanes.items()))
+    return [found[place] for place in range(len(agents))]
+
+
+async def _within(
+    recovery: Recovery, strategy: Strategy, agent: bytes, work: Work, seconds: float
+) -> Recovered | RecoveryError:
+    clock = asyncio.get_running_loop().time
+    try:
+        async with asyncio.timeout(seconds) as limit:
+
+            def advanced(source: TopicPartition, position: int, stop: int) -> None:
+                limit.reschedule(clock() + seconds)
+                work.advanced(source, position, stop)
+
+            return await recover_one(recovery, strategy, agent, Work(work.standing, advanced))
+    except TimeoutError:
+        return RecoveryError(f"agent 0x{agent.hex()}: no progress for {seconds:g} s", "Give it longer: --timeout.")
+    except RecoveryError as error:
+        return error
+    except MonmouthError as error:  # of one agent: the others go on
+        return RecoveryError(f"agent 0x{agent.hex()}: {error.message}", error.hint)
 
 
 async def recover(recovery: Recovery, strategy: Strategy, agent: bytes, partition: int) -> Recovered:
     """One agent. Raises RecoveryError, LogIntegrityError, LogError, StoreError."""
+    return await recover_one(recovery, strategy, agent, Work(StandingLog(recovery.pipeline, partition)))
+
+
+async def recover_one(recovery: Recovery, strategy: Strategy, agent: bytes, work: Work) -> Recovered:
+    """One of several agents. Raises as ``recover`` does."""
+    partition = work.standing.partition
     parts = recovery.parts if strategy is Strategy.PARTIAL else frozenset((Part.MEMORY, Part.CONTEXT))
     async with _taken_over(recovery, partition, parts) as (reader, rows, vectors):
-        published = await _published(reader, agent, partition)
-        chosen = await _chosen(recovery, strategy, reader, (agent, partition), published)
+        published = await _published(reader, agent, work)
+        chosen = await _chosen(recovery, strategy, reader, agent, work, published)
         put_in = taken_out = held = 0
         if Part.MEMORY in parts:
             _demand_root(chosen, recovery.secrets, published, agent)
@@ -157,7 +194,7 @@ async def recover(recovery: Recovery, strategy: Strategy, agent: bytes, partitio
             restored = await from_store("the store", rows.store, agent)
             _demand_root(restored, recovery.secrets, published, agent)
         if Part.CONTEXT in parts and vectors is not None:
-            held = await _restore_vectors(reader, vectors, agent, partition, chosen)
+            held = await _restore_vectors(reader, vectors, agent, work, chosen)
         right = _is_root(chosen.root(recovery.secrets), published)
     asked = None
     if Part.STATE in parts and not right:
@@ -187,14 +224,13 @@ async def _taken_over(
         yield reader, rows, vectors
 
 
-async def _chosen(
-    recovery: Recovery, strategy: Strategy, reader: LogReader, whose: Whose, published: LatticeRoot | None
+async def _chosen(  # noqa: PLR0917  (what a choice is made of)
+    recovery: Recovery, strategy: Strategy, reader: LogReader, agent: bytes, work: Work, published: LatticeRoot | None
 ) -> Candidate:
-    agent, partition = whose
     if strategy is Strategy.INCREMENTAL:
         if recovery.base is None:
             raise RecoveryError("an incremental recovery needs a checkpoint", "Name one: --base FILE.")
-        base = await from_base(recovery.pipeline, reader, recovery.base, agent, partition)
+        base = await from_base(recovery.pipeline, reader, recovery.base, agent, work.standing.partition, advanced=work.advanced)
         return completed(base, await from_store("the store", recovery.memories, agent))
     if strategy in (Strategy.CONSENSUS, Strategy.SCORED):
         candidates = [await from_store(each.name, each.store, agent, each.age) for each in recovery.replicas]
@@ -204,7 +240,7 @@ async def _chosen(
             return agreed(candidates, recovery.secrets, recovery.threshold)
         if best := _best(recovery.secrets, candidates, published):
             return best
-    return await from_log(recovery.pipeline, reader, agent, partition)
+    return await from_log(work.standing, reader, agent, work.advanced)
 
 
 def _best(secrets: Secrets, candidates: Sequence[Candidate], published: LatticeRoot | None) -> Candidate | None:
@@ -216,22 +252,23 @@ def _best(secrets: Secrets, candidates: Sequence[Candidate], published: LatticeR
     return best if right else None
 
 
-async def _published(reader: LogReader, agent: bytes, partition: int) -> LatticeRoot | None:
+async def _published(reader: LogReader, agent: bytes, work: Work) -> LatticeRoot | None:
     found: LatticeRoot | None = None
-    async for _, row in _rows(reader, topics.ROOTS, partition, lambda key: key == agent):
+    async for _, row in _rows(reader, topics.ROOTS, work, lambda key: key == agent):
         found = row
     return found
 
 
 async def _rows(
-    reader: LogReader, topic: str, partition: int, wanted: Callable[[bytes | None], bool]
+    reader: LogReader, topic: str, work: Work, wanted: Callable[[bytes | None], bool]
 ) -> AsyncIterator[tuple[str, Any]]:
-    source = TopicPartition(topic, partition)
+    source = TopicPartition(topic, work.standing.partition)
     first, stop = (await reader.bounds([source]))[source]
     async for messages in reader.read_range(source, first, stop):
         for message in messages:
             if wanted(message.key):
                 yield codec().decode(message.value) if message.value is not None else ("", None)
+        work.advanced(source, messages[-1].offset + 1, stop)
 
 
 def _is_root(root: AgentRoot, published: LatticeRoot | None) -> bool:
@@ -259,10 +296,10 @@ async def _restore(held: OwnedRows, agent: bytes, candidate: Candidate) -> tuple
     return len(new), len(out)
 
 
-async def _restore_vectors(reader: LogReader, store: VectorStore, agent: bytes, partition: int, candidate: Candidate) -> int:
+async def _restore_vectors(reader: LogReader, store: VectorStore, agent: bytes, work: Work, candidate: Candidate) -> int:
     """Puts the published vectors of live memories in where the store has others or none."""
     newest: dict[bytes, Embedding] = {}
-    async for kind, row in _rows(reader, topics.EMBEDDINGS, partition, lambda key: key is not None and key[:20] == agent):
+    async for kind, row in _rows(reader, topics.EMBEDDINGS, work, lambda key: key is not None and key[:20] == agent):
         if kind == "Embedding" and row is not None:
             newest[row["memory_id"]] = row
     live = [i for i, row in candidate.rows.items() if row.live and i in newest]

@@ -29,6 +29,8 @@ from streams.upkeep.pipeline import Pipeline
 
 Key = tuple[bytes, bytes]
 """(owner, memory id)."""
+Advanced = Callable[[TopicPartition, int, int], None]
+"""Told where a read is: the next offset, and the one it goes to."""
 Secrets = Callable[[bytes], bytes]
 """The leaf secret of an agent."""
 
@@ -115,13 +117,18 @@ class StandingLog:
         """The newest block that stands."""
         return self.chain[-1] if self.chain else None
 
-    async def read(self, reader: LogReader, stop: int | None = None) -> None:
-        """Reads on to offset ``stop``, or to the end there is now. Raises LogIntegrityError, PositionLostError, LogError."""
+    async def read(self, reader: LogReader, stop: int | None = None, advanced: Advanced = lambda *_: None) -> None:
+        """Reads on to offset ``stop``, or to the end there is now, and may be cut off on the way.
+
+        Raises LogIntegrityError, PositionLostError, LogError.
+        """
         source = TopicPartition(MEMORY_LOG, self.partition)
         if stop is None:
             stop = (await reader.bounds([source]))[source][1]
         async for messages in reader.read_range(source, self.position, stop):
             self.feed(decode(source, messages))
+            self.position = messages[-1].offset + 1
+            advanced(source, self.position, stop)
         self.position = max(self.position, stop)
 
     def feed(self, records: list[Record]) -> None:

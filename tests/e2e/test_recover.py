@@ -24,7 +24,7 @@ from streams.ports.log import TopicPartition
 from streams.settings import Settings
 from streams.upkeep.candidates import Candidate, RecoveryError, agreed, from_store, save
 from streams.upkeep.pipeline import open_pipeline
-from streams.upkeep.recover import THRESHOLD, Part, Recovered, Recovery, Replica, Strategy, recover, recover_all
+from streams.upkeep.recover import THRESHOLD, Part, Recovered, Recovery, Replica, Strategy, Work, recover, recover_all
 from streams.upkeep.standing import StandingLog
 from tests.e2e.finished import Opened, fact_of, opened
 from tests.e2e.pipeline import eventually, working
@@ -234,7 +234,7 @@ async def test_no_more_at_a_time_than_allowed_and_none_for_longer(
 ) -> None:
     running = most = 0
 
-    async def slow(asked: Recovery, strategy: Strategy, agent: bytes, partition: int) -> Recovered:
+    async def slow(asked: Recovery, strategy: Strategy, agent: bytes, work: Work) -> Recovered:
         nonlocal running, most
         running += 1
         most = max(most, running)
@@ -244,7 +244,7 @@ async def test_no_more_at_a_time_than_allowed_and_none_for_longer(
             running -= 1
         return Recovered(agent, "log", 0, 0, 0, 0)
 
-    monkeypatch.setattr("streams.upkeep.recover.recover", slow)
+    monkeypatch.setattr("streams.upkeep.recover.recover_one", slow)
     async with opened(finished, tmp_path) as at:
         asked = recovery(at)
         agents = [(b"%d" % n, n) for n in range(12)]
@@ -255,5 +255,5 @@ async def test_no_more_at_a_time_than_allowed_and_none_for_longer(
         await recover_all(asked, Strategy.FULL, [(name, 0) for name, _ in agents])  # of one partition: one after another
         assert most == 1
         (late, fine) = await recover_all(asked, Strategy.FULL, [(b"slow", 0), (b"fast", 1)], seconds=0.5)
-    assert isinstance(late, RecoveryError) and "not done within 0.5 s" in late.message
+    assert isinstance(late, RecoveryError) and "no progress for 0.5 s" in late.message
     assert isinstance(fine, Recovered)
