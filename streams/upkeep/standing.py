@@ -190,6 +190,11 @@ class StandingLog:
         """What the memory agent's state digest must be; of no use with a base."""
         return self._total.to_bytes(32, "little")
 
+    def holds(self, fact: MemoryFact) -> bool:
+        """Whether the fact is one of those that stand."""
+        row = self.rows.get((fact["owner"], fact["memory_id"]), StandingRow()).presence
+        return fact_name(fact) in (row.upserts if fact["op"] == "UPSERT" else row.deletes)
+
     def chain_checksum(self, secrets: Secrets) -> bytes:
         """What the lattice agent's state digest must be."""
         return sum_elements([row.leaf(secrets).value for row in self.rows.values() if row.live_on_chain]).checksum()

@@ -1,4 +1,5 @@
-"""One partition of chain.transactions as it stands, and what the graph agent must have made of it.
+"""One partition of chain.transactions as it stands, and what the graph agent must have made of it; of erased agents also the
+facts, which the memory agent counts and does not write.
 
 It is read twice: first for the markers, which say what blocks stand, then for these blocks' records, oldest first. So the graph
 is folded forward alone, by the agent's own definition of an event and without its rewind.
@@ -8,13 +9,16 @@ event of an edge, and the names of the blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from schemas.records import MemoryFact
 from streams.agents.graph import GraphAgent
+from streams.agents.memory_facts import transaction_facts
 from streams.core.block import BlockRef
 from streams.core.record import Record
 from streams.core.segment import Assembler, Block, Undo, Unit
+from streams.decoding.nl.parser import default_reader
 from streams.ports.log import LogReader, TopicPartition
 from streams.runtime.decode import decode
 from streams.topics import EDGES, TRANSACTIONS
@@ -64,9 +68,8 @@ class GraphFold:
         return self._rows.rows
 
     def take(self, block: BlockRef, records: list[Record]) -> None:
-        """The next block."""
-        readable = [record for record in records if record.type == "ChainTransaction"]
-        for emit in self._agent.apply(block, readable):
+        """The next block's transactions."""
+        for emit in self._agent.apply(block, records):
             if emit.topic == EDGES:
                 self.edges[emit.key] = record_digest(emit.type, emit.value)
         self.digests[block.hash] = self._agent.state_digest()
@@ -88,11 +91,13 @@ class _Stands(NamedTuple):
 
 
 class TransactionLog:
-    """``graph``: None unless ``read`` was told to fold it."""
+    """``graph``: None unless ``read`` was told to fold it. ``facts``: of agents named there as erased, by block hash."""
 
     def __init__(self, pipeline: Pipeline, partition: int) -> None:
         self.partition = partition
         self.graph: GraphFold | None = None
+        self.facts: dict[bytes, list[MemoryFact]] = {}
+        self._erased: frozenset[bytes] = frozenset()
         self._blocks: list[_Stands] = []
         self._read = 0
         self._folded = 0
@@ -116,7 +121,7 @@ class TransactionLog:
         """Of the last marker; -1 for none."""
         return -1 if self._assembler.sequence is None else self._assembler.sequence
 
-    async def read(self, reader: LogReader, *, graph: bool) -> None:
+    async def read(self, reader: LogReader, *, graph: bool, erased: Collection[bytes] = ()) -> None:
         """Reads on to the end there is now. Raises LogIntegrityError, PositionLostError, LogError."""
         source = TopicPartition(TRANSACTIONS, self.partition)
         stop = (await reader.bounds([source]))[source][1]
@@ -124,19 +129,25 @@ class TransactionLog:
             for unit in self._assembler.feed(decode(source, messages)):
                 self._take(unit)
         self._read = max(self._read, stop)
-        if graph:
+        if graph is (self.graph is None) or self._erased != set(erased):
+            self._begin_anew()
+            self.graph, self._erased = GraphFold(self.partition) if graph else None, frozenset(erased)
+        if graph or erased:
             await self._fold(reader, source)
+
+    def _begin_anew(self) -> None:
+        self.graph = None if self.graph is None else GraphFold(self.partition)
+        self._folded, self.facts = 0, {}
 
     def _take(self, unit: Unit) -> None:
         if isinstance(unit, Block):
             self._blocks.append(_Stands(unit.marker.block, unit.offset))
         elif isinstance(unit, Undo):
             del self._blocks[max(0, len(self._blocks) - len(unit.marker.removed)) :]
-            if len(self._blocks) < self._folded:  # the graph holds what was undone: it begins anew
-                self.graph, self._folded = None, 0
+            if len(self._blocks) < self._folded:  # what was folded holds what was undone
+                self._begin_anew()
 
     async def _fold(self, reader: LogReader, source: TopicPartition) -> None:
-        graph = self.graph = self.graph or GraphFold(self.partition)
         due = {stands.marker for stands in self._blocks[self._folded :]}
         if due:
             start = self._blocks[self._folded - 1].marker + 1 if self._folded else 0
@@ -144,6 +155,16 @@ class TransactionLog:
             async for messages in reader.read_range(source, start, self._blocks[-1].marker + 1):
                 for unit in blocks.feed(decode(source, messages)):
                     if isinstance(unit, Block) and unit.offset in due:
-                        graph.take(unit.marker.block, unit.records)
+                        self._fold_block(unit)
         self._folded = len(self._blocks)
-        graph.settle()
+        if self.graph is not None:
+            self.graph.settle()
+
+    def _fold_block(self, unit: Block) -> None:
+        block, records = unit.marker.block, [record for record in unit.records if record.type == "ChainTransaction"]
+        if self.graph is not None:
+            self.graph.take(block, records)
+        erased = [record.value for record in records if record.value["agent"] in self._erased]
+        facts = [fact for each in erased for fact in transaction_facts(each, default_reader().read(each))]
+        if facts:
+            self.facts[block.hash] = facts

@@ -8,7 +8,7 @@ Invariants: nothing is written; each difference names its side, and the stream a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -104,7 +104,7 @@ async def _compare(
         roots = await newest_rows(reader, topics.ROOTS, number, "LatticeRoot", _small_root)
         for each in _of_roots(standing, roots, sides.secrets, erased):
             yield each
-    async for each in _of_agents(reader, sides, standing, transactions, skipped):
+    async for each in _of_agents(reader, sides, standing, transactions, erased, skipped):
         yield each
     if (source := sides.source) is not None:
         for each in await from_one_node(source, None, lambda: _of_chain(standing, source)):
@@ -254,15 +254,20 @@ def _of_roots(
             yield Difference("memory.roots", f"the published root differs in {', '.join(wrong)}", agent, block=block)
 
 
-async def _of_agents(
-    reader: LogReader, sides: Sides, standing: StandingLog, transactions: TransactionLog, skipped: list[str]
+async def _of_agents(  # noqa: PLR0917  (all there is)
+    reader: LogReader,
+    sides: Sides,
+    standing: StandingLog,
+    transactions: TransactionLog,
+    erased: Collection[bytes],
+    skipped: list[str],
 ) -> AsyncIterator[Difference]:
     """Checkpoints and local state of each stream agent, and the graph's tables."""
     number, chain = standing.partition, None
     edges = await graph_rows(reader, number)
     try:
         graphed = bool(edges) or TIP in await read_checkpoints(reader, "graph", number)
-        await transactions.read(reader, graph=graphed)
+        await transactions.read(reader, graph=graphed, erased=erased)
         chain = transactions
     except PositionLostError as error:
         skipped.append(f"partition {number} of what follows from chain.transactions: {error.message}")

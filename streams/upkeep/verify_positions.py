@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streams import topics
+from streams.agents.memory_rows import MODULUS, digest_of
 from streams.core.block import BlockRef
 from streams.core.checkpoint import TIP, Checkpoint, is_boundary
 from streams.ports.log import LogReader
@@ -45,10 +46,26 @@ def due(standing: StandingLog, transactions: TransactionLog | None, secrets: Sec
     found = {"embedding": Due(*log), "lattice": Due(*log, lattice)}
     if transactions is not None:
         chain = topics.TRANSACTIONS, transactions.head, transactions.sequence, transactions.settled
-        found |= {"intent": Due(*chain), "memory": Due(*chain, standing.facts_digest(), standing.digests)}
+        found |= {"intent": Due(*chain), "memory": Due(*chain, *_fact_digests(standing, transactions))}
         if (graph := transactions.graph) is not None:
             found["graph"] = Due(*chain, graph.digest, graph.digests)
     return found
+
+
+def _fact_digests(standing: StandingLog, transactions: TransactionLog) -> tuple[bytes, Mapping[bytes, bytes]]:
+    """Of the memory agent's state, now and behind each block. It counts facts of erased agents that are in no log."""
+    if not transactions.facts:
+        return standing.facts_digest(), standing.digests
+    passed_over, digests = 0, {}
+    for block in standing.chain:
+        unwritten = (fact for fact in transactions.facts.get(block.hash, ()) if not standing.holds(fact))
+        passed_over += sum(map(digest_of, unwritten))
+        digests[block.hash] = _sum(standing.digests[block.hash], passed_over)
+    return _sum(standing.facts_digest(), passed_over), digests
+
+
+def _sum(digest: bytes, more: int) -> bytes:
+    return ((int.from_bytes(digest, "little") + more) % MODULUS).to_bytes(32, "little")
 
 
 async def checkpoint_differences(
