@@ -1,22 +1,30 @@
-"""The roots an agent had, as far as this process has seen them.
+"""The roots an agent had, as far as this process has seen them, or one before it that left a file (``kept_roots``).
 
 memory.roots keeps the newest root of each agent; older ones leave it by compaction. What was read is kept here, in bounds: so
 from the moment the gateway had caught up the history has no gap (``live``), and before that only what compaction had left.
-Invariant: at most HISTORY roots of an agent and IN_ALL of all agents, none that only was in force more than RETENTION blocks
-below the agent's newest; where there are too many, the oldest of the agent that changed least recently leaves.
+Invariant: within ``Bounds``, none that only was in force more than ``retention`` blocks below the agent's newest; where there
+are too many, the oldest of the agent that changed least recently leaves.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 R = TypeVar("R")
-HISTORY = 1_000
-IN_ALL = 10_000
-RETENTION = 100_000
-"""Blocks below an agent's newest root after which its older ones are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """``history``: roots of an agent; ``in_all``: of all agents. ``retention``: blocks below an agent's newest root after which
+    its older ones are forgotten.
+    """
+
+    history: int = 1_000
+    in_all: int = 10_000
+    retention: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +42,8 @@ class Seen(Generic[R]):
 class RootHistory(Generic[R]):
     """Roots by agent, oldest first."""
 
-    def __init__(self, history: int = HISTORY, in_all: int = IN_ALL) -> None:
-        self._history = history
-        self._in_all = in_all
+    def __init__(self, bounds: Bounds = Bounds()) -> None:
+        self._bounds = bounds
         self._size = 0
         self._seen: OrderedDict[bytes, list[Seen[R]]] = OrderedDict()
 
@@ -50,15 +57,19 @@ class RootHistory(Generic[R]):
         seen.append(Seen(root, live, height))
         self._size += 1
         if height is not None:
-            self._retire(seen, height - RETENTION)
-        if len(seen) > self._history:
+            self._retire(seen, height - self._bounds.retention)
+        if len(seen) > self._bounds.history:
             self._leave(agent)
-        if self._size > self._in_all:
+        if self._size > self._bounds.in_all:
             self._leave(next(iter(self._seen)))
 
     def of(self, agent: bytes) -> list[Seen[R]]:
         """What is known of one agent, oldest first."""
         return list(self._seen.get(agent, ()))
+
+    def agents(self) -> Iterator[tuple[bytes, list[Seen[R]]]]:
+        """All that is known, the agent that changed least recently first."""
+        return ((agent, list(seen)) for agent, seen in self._seen.items())
 
     def _retire(self, seen: list[Seen[R]], line: int) -> None:
         """Forgets what was in force before ``line`` only: the last root from below it still was there."""

@@ -2,26 +2,32 @@
 
 Invariant: a root is the last record of its key in the log as far as it has been read; ``fresh`` reads to the end first.
 Memory: the 2 KiB lattice state is not kept, only its checksum, packed as ``packed_roots`` says (`perf.million` measures it);
-older roots within the bounds of ``root_history``.
+older roots within the bounds of ``root_history``, and in a file (``kept_roots``), if one is named.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any, Protocol
 
 from schemas.codec import SchemaError, codec
 from streams.core.block import optional_ref
-from streams.serving import metrics
+from streams.serving import kept_roots, metrics
 from streams.serving.final_logs import FinalLogs
+from streams.serving.kept_roots import Places, digest_of
 from streams.serving.packed_roots import AGENT, PackedRoots
 from streams.serving.root import Root
-from streams.serving.root_history import RootHistory, Seen
+from streams.serving.root_history import Bounds, RootHistory, Seen
 from streams.serving.tail import TopicTail, each
 from streams.settings import KafkaSettings
 from streams.topics import ROOTS
 
 RECENT = 20
+SAVE_SECONDS = 5.0
+_log = logging.getLogger(__name__)
 __all__ = ["Root", "RootTable", "RootTail"]
 
 
@@ -38,14 +44,25 @@ class RootTable(Protocol):
 class RootTail:
     """A RootTable, and the LogTable beside it, on Kafka."""
 
-    def __init__(self, settings: KafkaSettings, timeout: float) -> None:
-        """``timeout``: seconds that ``fresh`` may wait."""
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        timeout: float,
+        bounds: Bounds = Bounds(),  # noqa: B008  (immutable)
+        file: Path | None = None,
+    ) -> None:
+        """``timeout``: seconds that ``fresh`` may wait. ``file``: keeps older roots for the next process."""
         self._fold = each(settings, ROOTS, self._read)
         self.tail = TopicTail(settings, ROOTS, self._fold)
         self._timeout = timeout
         self._roots = PackedRoots()
         self._logs = FinalLogs()
-        self._history: RootHistory[Root] = RootHistory()
+        self._bounds = bounds
+        self._history: RootHistory[Root] = RootHistory(bounds)
+        self._file = file
+        self._places = Places()
+        self._unsaved = False
+        self._saver: asyncio.Task[None] | None = None
         self._active = 0
         self._recent: OrderedDict[bytes, Root] = OrderedDict()
         metrics.ROOTS_HELD.set_function(lambda: len(self._roots))
@@ -67,12 +84,46 @@ class RootTail:
         return list(reversed(self._recent.values()))
 
     def start(self) -> None:
-        """Begins to follow the topic."""
+        """Begins to follow the topic, with what the file keeps."""
+        self.load()
         self.tail.start()
+        if self._file is not None:
+            self._saver = asyncio.create_task(self._save_now_and_then(self._file), name="roots")
 
     async def stop(self) -> None:
         """Stops following."""
         await self.tail.stop()
+        if self._saver is not None and self._file is not None:
+            self._saver.cancel()
+            await asyncio.wait([self._saver])
+            await self.save(self._file)
+
+    def load(self) -> None:
+        """Takes what the file keeps for the history so far."""
+        kept = None if self._file is None else kept_roots.read(self._file)
+        if kept is None:
+            return
+        self._places, agents = kept
+        for agent, roots in agents:
+            for seen in roots:
+                self._history.add(agent, seen.root, seen.live, seen.height)
+
+    async def save(self, file: Path) -> None:
+        """Replaces the file, if there is anything new. A disk that is full or away is told, and tried again."""
+        if not self._unsaved:
+            return
+        self._unsaved = False
+        content = kept_roots.packed(self._places, self._history.agents())
+        try:
+            await asyncio.to_thread(kept_roots.write, file, content)
+        except OSError as error:
+            self._unsaved = True
+            _log.warning("%s: older roots are not kept: %s", file, error.strerror or error)
+
+    async def _save_now_and_then(self, file: Path) -> None:
+        while True:
+            await asyncio.sleep(SAVE_SECONDS)
+            await self.save(file)
 
     async def fresh(self, agent: bytes) -> Root | None:
         await self.tail.barrier(self._timeout)
@@ -90,17 +141,16 @@ class RootTail:
         return self._logs
 
     def _read(self, record: Any) -> None:
-        self._take(record.partition, record.key, record.value)
+        self._take(record.partition, record.offset, record.key, record.value)
 
-    def _take(self, partition: int, key: bytes | None, value: bytes | None) -> None:
+    def _take(self, partition: int, offset: int, key: bytes | None, value: bytes | None) -> None:
         if key is None:
             raise SchemaError("a root without a key")
         if value is not None and codec().name_of(value) == "LatticeLog":
             self._logs.take(partition, codec().decode(value)[1])
             return
         root = None if value is None else _decoded(key, value)
-        height = None if root is None or root.block is None else root.block.number
-        self._history.add(key, root, live=not self.tail.complaint, height=height)
+        self._remember(partition, offset, key, value, root)
         self._recent.pop(key, None)
         if root is not None:
             self._recent[key] = root
@@ -108,6 +158,19 @@ class RootTail:
                 self._recent.popitem(last=False)
         before = self._roots.pop(key) if root is None else self._roots.set(root)
         self._active += (root is not None and root.count > 0) - (before is not None and before.count > 0)
+
+    def _remember(self, partition: int, offset: int, key: bytes, value: bytes | None, root: Root | None) -> None:
+        digest = digest_of(key, value)
+        if self._places.contradicted(partition, offset, digest):
+            _log.warning("%s is not the topic that older roots were kept of; they begin anew", self.tail.topic)
+            self._places, self._history = Places(), RootHistory(self._bounds)
+        if self._places.known(partition, offset):
+            return
+        height = None if root is None or root.block is None else root.block.number
+        seen_at_once = offset >= self.tail.met.get(partition, offset + 1)
+        self._history.add(key, root, seen_at_once, height)
+        self._places.note(partition, offset, digest)
+        self._unsaved = True
 
 
 def _decoded(key: bytes, value: bytes) -> Root:

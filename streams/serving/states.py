@@ -1,7 +1,7 @@
 """An agent's state, now and before: what the six lattice queries ask besides context.
 
-Assumes that the roots' history is as long as this process remembers (see ``root_history``); what lies before is refused, never
-guessed. Invariant: memories handed out as a state make the published root they are handed out with.
+Assumes that the roots' history is as long as ``root_history`` says; what lies before is refused, never guessed.
+Invariant: memories handed out as a state make the published root they are handed out with.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STREAM_AGENTS = ("memory", "embedding", "lattice")
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A root that stands on the chain; ``live`` as in Seen."""
+    """A root that stands on the chain; ``live``: nothing between it and the one of these before it was missed."""
 
     root: Root
     live: bool
@@ -88,7 +88,8 @@ class AgentStates:
             root = past[place].root
             compared = [seen.root for seen in past if seen.root.block == root.block]
             here = root.block is not None and root.block.number == block
-            exact = len(compared) == 1 and (here or await self._unchanged(agent, past, place, block))
+            gap = place + 1 < len(past) and not past[place + 1].live  # perhaps of another root of the same block
+            exact = len(compared) == 1 and not gap and (here or await self._unchanged(agent, past, place, block))
         matching = next((one for one in compared if expected in (one.checksum, one.merkle_root)), None)
         return VerificationView(
             agent=to_hex(agent),
@@ -172,11 +173,12 @@ class AgentStates:
         history = await self._roots.history(agent)
         await self._reads.chain.barrier()
         view = self._reads.chain.view
-        past = [
-            Past(seen.root, seen.live)
-            for seen in history
-            if seen.root is not None and (seen.root.block is None or view.holds(seen.root.block.number, seen.root.block.hash))
-        ]
+        past, live = [], True
+        for seen in history:
+            live = live and seen.live
+            if seen.root is not None and (seen.root.block is None or view.holds(seen.root.block.number, seen.root.block.hash)):
+                past.append(Past(seen.root, live))
+                live = True
         if not past:
             raise NotFoundError(f"no root of {to_hex(agent)} is known", "It has no memories yet, or they were removed.")
         return past

@@ -87,6 +87,8 @@ class TopicTail:
         self.beginnings: dict[int, int] = {}
         self.starts: dict[int, int] = {}
         """Offsets at which reading began, by partition."""
+        self.met: dict[int, int] = {}
+        """Where each partition ended when it was connected to: what lies before may have been compacted unseen."""
         self._newest = newest
         self._settings = settings
         self._fold = fold
@@ -242,7 +244,9 @@ class TopicTail:
         consumer.assign(partitions)
         beginnings = await consumer.beginning_offsets(partitions)
         self.beginnings = {tp.partition: offset for tp, offset in beginnings.items()}
-        starts = await consumer.end_offsets(partitions) if self._newest and not self._positions else beginnings
+        ends = await consumer.end_offsets(partitions)
+        self.met = {tp.partition: offset for tp, offset in ends.items()}
+        starts = ends if self._newest and not self._positions else beginnings
         for tp in partitions:
             consumer.seek(tp, self._positions.setdefault(tp, starts[tp]))
             self.starts.setdefault(tp.partition, self._positions[tp])

@@ -6,6 +6,7 @@ Invariant: they start and stop together, in one order.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from streams.core.canonical import ChainStep
 from streams.serving.access import AccessTail
@@ -13,11 +14,14 @@ from streams.serving.chain import ChainTail
 from streams.serving.erasures import ErasureTail
 from streams.serving.graph.tail import EdgeTail
 from streams.serving.progress import ProgressTail, Tip
+from streams.serving.root_history import Bounds
 from streams.serving.roots import RootTail
 from streams.serving.sessions import SessionTail
 from streams.serving.tail import TopicTail
 from streams.settings import Settings
 from streams.signing import Verifier
+
+ROOTS_FILE = Path("gateway", "roots.history")
 
 
 class Tails:
@@ -28,7 +32,9 @@ class Tails:
     ) -> None:
         kafka, patience = settings.kafka, settings.gateway.barrier_seconds
         self.chain = ChainTail(kafka, verifier, patience, stepped)
-        self.roots = RootTail(kafka, patience)
+        gateway = settings.gateway
+        bounds = Bounds(gateway.root_history, gateway.root_transitions, gateway.root_retention_blocks)
+        self.roots = RootTail(kafka, patience, bounds, settings.state_dir / ROOTS_FILE)
         self.sessions = SessionTail(kafka, verifier, patience)
         self.edges = EdgeTail(kafka, settings.graph, patience, self._final)
         self.progress = ProgressTail(kafka, patience, moved)

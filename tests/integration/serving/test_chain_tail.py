@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -219,11 +220,13 @@ async def test_missing_topic_is_waited_for(broker: str) -> None:
         await chain.stop()
 
 
-async def test_roots_are_the_last_of_their_key(writer: LogWriter, kafka_settings: Settings) -> None:
-    roots = RootTail(kafka_settings.kafka, timeout=20)
+async def test_roots_are_the_last_of_their_key(writer: LogWriter, kafka_settings: Settings, tmp_path: Path) -> None:
+    """And the next process knows the older ones as this one did, however little of them the topic still tells."""
+    roots = RootTail(kafka_settings.kafka, timeout=20, file=tmp_path / "roots.history")
     roots.start()
     agents = [bytes([n]) * 20 for n in range(1, 6)]
     try:
+        assert await roots.fresh(agents[0]) is None  # it is there from the first root on
         for agent in agents:
             await writer.root(agent, Root(agent, 3, b"\x01" * 32, b"\x02" * 32, ROOT))
         newest = Root(agents[0], 4, b"\x03" * 32, b"\x04" * 32, FIRST)
@@ -238,3 +241,15 @@ async def test_roots_are_the_last_of_their_key(writer: LogWriter, kafka_settings
         assert REGISTRY.get_sample_value("monmouth_roots_held") == 4
     finally:
         await roots.stop()
+    again = RootTail(kafka_settings.kafka, timeout=20, file=tmp_path / "roots.history")
+    again.start()
+    try:
+        for agent in agents:
+            assert await again.history(agent) == roots._history.of(agent)
+        seen = await again.history(agents[0])
+        assert [(each.root, each.live) for each in seen] == [
+            (Root(agents[0], 3, b"\x01" * 32, b"\x02" * 32, ROOT), True),
+            (newest, True),
+        ]
+    finally:
+        await again.stop()

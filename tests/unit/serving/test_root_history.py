@@ -5,7 +5,8 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given
 
-from streams.serving.root_history import HISTORY, IN_ALL, RETENTION, RootHistory, Seen
+from streams.serving.root_history import Bounds, RootHistory, Seen
+from streams.settings import GatewaySettings
 
 
 def test_oldest_first_and_gone_roots_are_told() -> None:
@@ -18,7 +19,7 @@ def test_oldest_first_and_gone_roots_are_told() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers()), max_size=60), st.integers(1, 6), st.integers(1, 12))
 def test_what_is_kept_is_bounded_and_the_newest(added: list[tuple[int, int]], each: int, in_all: int) -> None:
-    history: RootHistory[int] = RootHistory(each, in_all)
+    history: RootHistory[int] = RootHistory(Bounds(each, in_all))
     for agent, root in added:
         history.add(bytes([agent]), root, live=True)
     kept = {agent: [seen.root for seen in history.of(bytes([agent]))] for agent in range(6)}
@@ -41,7 +42,7 @@ def test_what_was_in_force_within_the_retention_is_kept(steps: list[int]) -> Non
     assert kept == heights[len(heights) - len(kept) :]
     assert len(history) == len(kept)
     if heights:
-        line = heights[-1] - RETENTION
+        line = heights[-1] - Bounds().retention
         assert sum(height <= line for height in kept if height is not None) <= 1
         assert [height for height in heights if height > line] == [
             height for height in kept if height is not None and height > line
@@ -49,11 +50,13 @@ def test_what_was_in_force_within_the_retention_is_kept(steps: list[int]) -> Non
 
 
 def test_the_limits_are_those_that_are_documented() -> None:
-    assert (HISTORY, IN_ALL, RETENTION) == (1_000, 10_000, 100_000)
+    set_to = GatewaySettings()
+    assert Bounds() == Bounds(1_000, 10_000, 100_000)
+    assert Bounds() == Bounds(set_to.root_history, set_to.root_transitions, set_to.root_retention_blocks)
     history: RootHistory[int] = RootHistory()
-    for number in range(IN_ALL + 5):
+    for number in range(10_005):
         history.add(number.to_bytes(4, "big"), number, live=False)
-    assert len(history) == IN_ALL
-    for number in range(HISTORY + 5):
+    assert len(history) == 10_000
+    for number in range(1_005):
         history.add(b"a", number, live=True)
-    assert len(history.of(b"a")) == HISTORY
+    assert len(history.of(b"a")) == 1_000

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from schemas.codec import codec
 from streams.core.block import BlockRef
 from streams.serving import root_history
 from streams.serving.packed_roots import PackedRoots
+from streams.serving.root_history import Seen
 from streams.serving.roots import Root, RootTail
 from streams.settings import KafkaSettings
 from tests.unit.serving.world import ALICE, BOB
@@ -44,32 +48,103 @@ def tail(monkeypatch: pytest.MonkeyPatch) -> RootTail:
 
 @pytest.mark.parametrize("block", [REF, None])
 async def test_a_root_comes_back_as_it_was(tail: RootTail, block: BlockRef | None) -> None:
-    tail._take(0, ALICE, record(ALICE, 3, block))
+    tail._take(0, 1, ALICE, record(ALICE, 3, block))
     assert await tail.fresh(ALICE) == Root(ALICE, 3, b"\x0c" * 32, b"\x0e" * 32, block)
     assert await tail.fresh(BOB) is None
-    tail._take(0, ALICE, None)
+    tail._take(0, 2, ALICE, None)
     assert await tail.fresh(ALICE) is None
 
 
 async def test_agents_are_active_while_they_have_memories(tail: RootTail) -> None:
-    tail._take(0, ALICE, record(ALICE, 3, REF))
-    tail._take(0, BOB, record(BOB, 0, REF))
+    tail._take(0, 3, ALICE, record(ALICE, 3, REF))
+    tail._take(0, 4, BOB, record(BOB, 0, REF))
     assert tail._active == 1
-    tail._take(0, ALICE, record(ALICE, 0, REF))
-    tail._take(0, BOB, None)
+    tail._take(0, 5, ALICE, record(ALICE, 0, REF))
+    tail._take(0, 6, BOB, None)
     assert tail._active == 0
 
 
 async def test_the_newest_root_is_known_where_others_pushed_it_out_of_the_history(
     tail: RootTail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tail._history = root_history.RootHistory(10, 2)
+    tail._history = root_history.RootHistory(root_history.Bounds(10, 2))
     for number in (0, 1, 2):
         agent = bytes([number]) * 20
-        tail._take(0, agent, record(agent, 1, REF))
+        tail._take(0, number, agent, record(agent, 1, REF))
     (seen,) = await tail.history(bytes(20))
     assert seen.root == await tail.fresh(bytes(20))
     assert not seen.live
+
+
+def at(number: int, branch: int = 0) -> BlockRef:
+    return BlockRef(number, bytes([branch, number]) * 16, bytes([branch, max(0, number - 1)]) * 16)
+
+
+def process(file: Path, met: int = 0) -> RootTail:
+    """A tail that goes on with what the file keeps. ``met``: the end of the topic when it came."""
+    made = RootTail(KafkaSettings(), 1.0, file=file)
+    made.tail.met = {0: met}
+    made.load()
+    return made
+
+
+async def test_a_new_process_knows_the_roots_that_compaction_took(tmp_path: Path) -> None:
+    """Root 2 and 3 of Alice left the topic; what was written while nobody read is seen with a gap in front of it."""
+    file = tmp_path / "gateway" / "roots.history"
+    before = process(file)
+    written = [record(ALICE, number, at(number)) for number in range(6)]
+    for number in range(4):
+        before._take(0, number, ALICE, written[number])
+    before._take(0, 4, BOB, None)
+    await before.save(file)
+    assert (file.stat().st_mode & 0o777, [each.name for each in file.parent.iterdir()]) == (0o600, ["roots.history"])
+    after = process(file, 10)
+    assert after._history.of(ALICE) == before._history.of(ALICE)
+    for offset, key, value in ((3, ALICE, written[3]), (4, BOB, None), (9, ALICE, written[4]), (10, ALICE, written[5])):
+        after._take(0, offset, key, value)
+    seen = after._history.of(ALICE)
+    assert [each.root and each.root.count for each in seen] == [0, 1, 2, 3, 4, 5]
+    assert [each.live for each in seen] == [True, True, True, True, False, True]
+    assert after._history.of(BOB) == [Seen(None, live=True)]
+    assert after._roots.get(ALICE) == seen[-1].root
+
+
+async def test_what_is_kept_of_another_topic_counts_for_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "roots.history"
+    before = process(file)
+    for number in range(3):
+        before._take(0, number, ALICE, record(ALICE, number, at(number)))
+    await before.save(file)
+    after = process(file, 10)
+    after._take(0, 1, ALICE, record(ALICE, 9, at(9, branch=1)))
+    assert [each.root and each.root.count for each in after._history.of(ALICE)] == [9]
+    assert "is not the topic that older roots were kept of" in caplog.text
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b"", lambda b: b[:70] + b"x" + b[71:], lambda b: b"no\n{}"])
+async def test_a_damaged_file_counts_as_none(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    file = tmp_path / "roots.history"
+    before = process(file)
+    before._take(0, 0, ALICE, record(ALICE, 1, None))
+    await before.save(file)
+    file.write_bytes(damage(file.read_bytes()))
+    assert process(file)._history.of(ALICE) == []
+    assert process(tmp_path / "none")._history.of(ALICE) == []
+
+
+async def test_a_disk_that_fails_is_told_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "gateway").write_text("in the way")
+    file = tmp_path / "gateway" / "roots.history"
+    tail = process(tmp_path / "none")
+    tail._take(0, 0, ALICE, record(ALICE, 1, REF))
+    await tail.save(file)
+    assert "older roots are not kept" in caplog.text
+    (tmp_path / "gateway").unlink()
+    await tail.save(file)
+    assert process(file)._history.of(ALICE) == tail._history.of(ALICE)
+    file.unlink()
+    await tail.save(file)
+    assert not file.exists(), "nothing is new"
 
 
 ROOTS = st.builds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -154,6 +155,19 @@ async def test_a_path_read_from_what_compaction_left_is_not_called_complete(worl
     world.roots.past = type(world.roots.past)()
     world.roots.past.add(ALICE, one, live=False)
     world.roots.past.add(ALICE, two, live=False)
+    path = await get(http, "state/transitions", **{"from": 1})
+    assert (len(path["changes"]), path["complete"]) == (1, False)
+    at_first = await get(http, "state/verification", expected=hexed(one), block=1)
+    assert (at_first["matches"], at_first["exact"]) == (True, False), "another root of block 1 may have been missed"
+
+
+async def test_a_gap_is_not_hidden_by_a_root_that_was_undone(world: World, http: httpx.AsyncClient) -> None:
+    _, one = await change(world, 1)
+    _, two = await change(world, 2)
+    world.roots.past = type(world.roots.past)()
+    undone = replace(one, block=BlockRef(1, b"u" * 32, b"p" * 32))
+    for root, live in ((one, True), (undone, False), (two, True)):
+        world.roots.past.add(ALICE, root, live=live)
     path = await get(http, "state/transitions", **{"from": 1})
     assert (len(path["changes"]), path["complete"]) == (1, False)
 
