@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import shutil
 import subprocess
@@ -16,11 +17,7 @@ import yaml
 from click.testing import CliRunner
 
 from streams.cli import COMMANDS, cli
-from streams.cli.alerts import _channels
 from streams.cli.wiring import AGENTS
-from streams.ops.alerts.channels import channel_tables
-from streams.ops.alerts.post import Poster
-from streams.ops.alerts.rules import load_rules
 from streams.ops.slo.objectives import DEFAULTS
 from streams.runtime import metrics
 from streams.settings import load_settings
@@ -387,11 +384,8 @@ def test_windows_and_alerts_read_the_files_of_the_values(monkeypatch: pytest.Mon
     said = CliRunner().invoke(cli, ["alerts", "check"], catch_exceptions=False).output
     assert "latency_p95_ms > 100" in said
     assert CliRunner().invoke(cli, ["slo", "objectives"], catch_exceptions=False).exit_code == 0
-    rules, channels = (
-        load_rules(tmp_path / "MONMOUTH_OPS__RULES_FILE"),
-        channel_tables(tmp_path / "MONMOUTH_OPS__CHANNELS_FILE"),
-    )
-    assert _channels(channels, rules, Poster()).keys() == {"log", "chat"}
+    told = json.loads(CliRunner().invoke(cli, ["alerts", "alertmanager"], catch_exceptions=False).output)
+    assert {receiver["name"] for receiver in told["receivers"]} == {"log", "chat"}
     assert files_of(rendered("least"), "alerts") == {}
     assert not [each for each in rendered("least") if each["metadata"]["name"] == "prod-files"]
 

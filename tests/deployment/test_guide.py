@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,12 +13,10 @@ import click
 import jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from streams.cli import cli
-from streams.cli.alerts import _channels, _load
 from streams.identity.operator import load_or_create_operator_token
-from streams.ops.alerts.channels import channel_tables
-from streams.ops.alerts.post import Poster
 from streams.settings import load_settings
 from streams.signing import load_or_create_signer
 from streams.vault.master import load_or_create_master_key
@@ -109,8 +108,9 @@ def test_channels_of_the_guide_are_told_and_let_out(tmp_path: Path) -> None:
     assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443]
     (tmp_path / "slack").write_text("https://hooks.example/word")
     (tmp_path / "channels.toml").write_text(told["alerts"]["channels"].replace("/run/keys", str(tmp_path)))
-    tables = channel_tables(tmp_path / "channels.toml")
-    assert _channels(tables, _load(None, tables), Poster()).keys() == {"log", "chat"}
+    words = ["alerts", "alertmanager", "--channels", str(tmp_path / "channels.toml")]
+    found = json.loads(CliRunner().invoke(cli, words, catch_exceptions=False).output)
+    assert {receiver["name"] for receiver in found["receivers"]} == {"log", "chat"}
 
 
 @pytest.mark.usefixtures("tools")
