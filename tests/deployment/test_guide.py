@@ -152,7 +152,9 @@ def test_defaults_in_the_guide_are_the_settings_own(monkeypatch: pytest.MonkeyPa
         names = re.findall(r"`([a-z]+)\.([a-z_0-9]+)`", cells[0]) if len(cells) == 5 else []
         for (group, name), said in zip(names, re.split(r", ", cells[1]) if names else [], strict=True):
             value = getattr(getattr(settings, group), name)
-            assert {"True": "on", "False": "off"}.get(str(value), str(value)) == said.strip("`"), f"{group}.{name}"
+            assert {"True": "on", "False": "off", "None": "empty"}.get(str(value), str(value)) == said.strip("`"), (
+                f"{group}.{name}"
+            )
             checked += 1
     assert checked > 20
 
