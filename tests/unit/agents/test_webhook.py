@@ -105,6 +105,7 @@ def test_offered_are_the_topics_by_agent_with_records_outside_blocks() -> None:
         if (spec.cleanup, spec.key) == ("delete", "agent") and any(map(_outside, set(spec.records) - {"Marker"}))
     }
     assert set(WebhookAgent.inputs) == {*OFFERED, *topics.RETRIES}
+    assert set(WebhookAgent.timely()) == set(OFFERED), "what waits for its next try is not late"
     for name in OFFERED:
         WebhookSettings(topics=[name])
     assert "webhook" not in AGENTS, "off unless asked for"
