@@ -15,10 +15,12 @@ import pytest
 from connectors.embedding import open_embedder
 from perf.locomo import __main__ as locomo
 from perf.locomo.data import DATA, Conversation, Vectors, load
+from perf.locomo.fit import cases_of, fitted
 from perf.locomo.rankings import dense
 from perf.locomo.score import CATEGORY, Table, ndcg, share, within
 from perf.locomo.served import gateway
 from streams.errors import ConfigurationError
+from streams.retrieval.weights import WEIGHTS
 from streams.settings import Settings
 from tests.availability import unavailable
 
@@ -113,6 +115,18 @@ def test_the_embedder_alone_is_as_good_as_published(vectors: Vectors) -> None:
     ]
     found = locomo.merged(tables).recall()
     assert all(abs(ours - theirs) <= SPREAD for ours, theirs in zip(found, PUBLISHED, strict=True))
+
+
+@needs_data
+@pytest.mark.model
+@pytest.mark.slow
+def test_weights_carry_over_to_a_conversation_they_were_not_fitted_on(talk: Conversation, vectors: Vectors) -> None:
+    others = [each for each in load(DATA) if each.name != talk.name]
+    weights = fitted([cases_of(each, vectors) for each in others])
+    table = locomo.served([talk], vectors, {memory["id"]: 1 for memory in talk.memories}, weights)
+    assert weights != {name: WEIGHTS[name] for name in weights}
+    assert all(have >= goal for have, goal in zip(table.recall(), (66, 76, 85, 90), strict=True))
+    assert table.recall("adversarial")[1] >= 80
 
 
 def test_without_the_data_it_says_so(
