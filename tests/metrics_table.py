@@ -23,6 +23,7 @@ PREFIX = "monmouth_"
 OURS = ("streams.", "connectors.")
 WHERE = {
     "streams.runtime": "worker",
+    "streams.agents": "worker",
     "streams.producer": "producer",
     "streams.serving": "gateway",
     "streams.ops.series": "ops",

@@ -69,6 +69,7 @@ OVERVIEW = Dashboard(
             ),
         ),
         one("Seconds behind, worst partition", "max by (agent) (monmouth_runtime_seconds_behind)", "{{agent}}", "s"),
+        one("Memories stored for good per second", "sum(rate(monmouth_memories_stored_total[1m]))", "memories"),
         one("Records per second by stream agent", "sum by (agent) (rate(monmouth_runtime_records_total[1m]))", "{{agent}}"),
         quantiles("Context queries", "monmouth_rag_query_latency_ms"),
         Panel(
@@ -155,10 +156,10 @@ GATEWAY = Dashboard(
         one("Cache: entries", "sum by (level) (monmouth_cache_entries)", "{{level}}"),
         one("Cache: events per second", "sum by (event) (rate(monmouth_cache_events_total[1m]))", "{{event}}"),
         Panel(
-            "Memories per second",
+            "Commands about memories per second",
             (
-                ("sum(rate(monmouth_memories_stored_total[1m]))", "stored"),
-                ("sum(rate(monmouth_memories_forgotten_total[1m]))", "forgotten"),
+                ("sum(rate(monmouth_store_commands_total[1m]))", "to be stored"),
+                ("sum(rate(monmouth_memories_forgotten_total[1m]))", "to be forgotten"),
             ),
         ),
         one("Rows kept out of answers per second", "sum(rate(monmouth_rows_dropped_total[1m]))", "rows"),

@@ -124,6 +124,9 @@ class StreamAgent(ABC):
         """
         await self.flush()
 
+    def committed(self) -> None:
+        """Called after each commit; what ``flush_again`` ended had been committed before. Never raises."""
+
     @property
     def held(self) -> int:
         """How many writes ``flush_again`` left to ``flush``."""

@@ -29,6 +29,7 @@ from streams.agents.base import MEMORIES, Emit, LocalState, Record, StreamAgent
 from streams.agents.erasure import Erasures, erasure_of, standing_facts
 from streams.agents.memory_facts import command_facts, delete_fact, evicted, eviction, transaction_facts
 from streams.agents.memory_rows import MemoryRows, fact_name
+from streams.agents.metrics import MEMORIES_STORED
 from streams.agents.quota import LIMIT, Quota
 from streams.agents.sessions import Sessions
 from streams.core.block import BlockRef
@@ -71,6 +72,7 @@ class MemoryAgent(StreamAgent):
         self._quota = Quota(state, limit)
         self._rows = MemoryRows(state, self._quota)
         self._settling = False
+        self._stored = 0
         self._access = Access(state, authority)
         self._erasures = Erasures(state)
         self._sessions = Sessions(state, authority.signer)
@@ -95,7 +97,7 @@ class MemoryAgent(StreamAgent):
         records, access = self._access.take(records)
         facts = [fact for record in records for fact in self._facts(record)]
         for fact in facts:
-            self._rows.apply(fact)
+            self._stored += self._rows.apply(fact)
         self._pending += ((True, fact) for fact in facts)
         yield from (Emit(topics.MEMORY_LOG, fact["owner"], "MemoryFact", {**fact}) for fact in facts)
         yield from self._touched(facts)
@@ -148,7 +150,7 @@ class MemoryAgent(StreamAgent):
         if not self._settling:
             return ()
         self._settling = False
-        self._rows.settle()
+        self._stored += self._rows.settle()
         asked = (eviction(owner, memory_id) for owner, memory_id in self._quota.excess())
         return [Emit(topics.EVICTIONS, fact["owner"], "MemoryFact", {**fact}) for fact in asked]
 
@@ -162,9 +164,14 @@ class MemoryAgent(StreamAgent):
         """Keeps what old work comes to, so that an owner who loses the partition on the way leaves nothing half done in the
         store: the next one may be past it, and would never take back what an undo has still to come for.
         """
+        self._stored = 0  # it was counted when it was committed
         for forward, fact in self._pending:
             self._held[fact["op"], fact["owner"], fact["memory_id"], fact_name(fact)] = (forward, fact)
         self._pending = []
+
+    def committed(self) -> None:
+        MEMORIES_STORED.inc(self._stored)
+        self._stored = 0
 
     @property
     def held(self) -> int:

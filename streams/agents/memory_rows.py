@@ -53,8 +53,8 @@ class MemoryRows:
         self._state = state
         self._quota = quota
 
-    def apply(self, fact: MemoryFact) -> None:
-        """Adds a fact; one that is there already changes nothing."""
+    def apply(self, fact: MemoryFact) -> bool:
+        """Adds a fact; one that is there already changes nothing. Whether it made a memory that no reorg can take back."""
         presence, memory = self._read(fact)
         name = fact_name(fact)
         if fact["op"] == "UPSERT":
@@ -69,6 +69,8 @@ class MemoryRows:
             self._write(fact, changed, memory)
             self._count(fact, 1)
             self._quota.look(fact["owner"], fact["memory_id"], changed, memory[:RANK] or None)
+        made = fact["memory"]
+        return fact["block"] is None and made is not None and made["form"] == "MEMORY" and not presence.upserts
 
     def revert(self, fact: MemoryFact) -> None:
         """Takes a fact back; one that is not there changes nothing."""
@@ -82,11 +84,14 @@ class MemoryRows:
                 self._quota.gone(fact["owner"], fact["memory_id"], memory[:RANK], fact_name(fact).block_number)
             self._quota.look(fact["owner"], fact["memory_id"], changed, left[:RANK] or None)
 
-    def settle(self) -> None:
-        """Counts the memories whose blocks became final."""
-        for owner, memory_id, rank in self._quota.settle():
-            presence, memory = self.decode(self._state.get(_key(owner, memory_id)))
-            self._quota.look(owner, memory_id, presence, rank if memory else None)
+    def settle(self) -> int:
+        """Counts the memories whose blocks became final; how many of them did for the first time."""
+        first = 0
+        for one in self._quota.settle():
+            presence, memory = self.decode(self._state.get(_key(one.owner, one.memory_id)))
+            self._quota.look(one.owner, one.memory_id, presence, one.rank if memory else None)
+            first += one.first and bool(memory)
+        return first
 
     def erase(self, owner: bytes) -> list[tuple[bytes, Presence]]:
         """Forgets all memories of an agent; their ids, with the facts that stood. The digest stays: it speaks of the chain."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from streams.agents.base import LocalState
 from streams.core.presence import Presence
@@ -38,6 +39,15 @@ def rank_of(importance: float, timestamp: int) -> bytes:
     return struct.pack(">dQ", max(0.0, importance), min(max(0, timestamp + (1 << 62)), (1 << 64) - 1))
 
 
+class Settled(NamedTuple):
+    """A memory whose block became final. ``first``: as far as this process knows; a replay has blocks become final again."""
+
+    owner: bytes
+    memory_id: bytes
+    rank: bytes
+    first: bool
+
+
 class Quota:
     """Counts of one partition, in ``state``. ``limit``: memories an agent may keep."""
 
@@ -46,6 +56,7 @@ class Quota:
         self._limit = limit
         self._low = limit - limit // SLACK
         self._reached: int | None = None
+        self._seen = NOTHING_FINAL
 
     def look(self, owner: bytes, memory_id: bytes, presence: Presence, rank: bytes | None) -> None:
         """Counts a memory anew, or no more. ``rank``: see ``rank_of``; None if no UPSERT stands."""
@@ -75,11 +86,13 @@ class Quota:
         if self._final() >= number:
             self._state.put(b"qf", _FINAL.pack(number - 1))
 
-    def settle(self) -> list[tuple[bytes, bytes, bytes]]:
-        """Waiting memories (owner, id, rank) that became final since the last call; each is to be looked at."""
+    def settle(self) -> list[Settled]:
+        """Waiting memories that became final since the last call; each is to be looked at."""
         reached, self._reached = self._reached, None
+        self._seen = seen = max(self._seen, self._final())
         if reached is None or reached <= self._final():
             return []
+        self._seen = max(seen, reached)
         self._state.put(b"qf", _FINAL.pack(reached))
         due = []
         for key, rank in self._state.scan(b"qw"):
@@ -88,7 +101,7 @@ class Quota:
             due.append((key, rank))
         for key, _ in due:
             self._state.delete(key)
-        return [(key[10:30], key[30:], rank) for key, rank in due]
+        return [Settled(key[10:30], key[30:], rank, int.from_bytes(key[2:10], "big") > seen) for key, rank in due]
 
     def excess(self) -> Iterator[tuple[bytes, bytes]]:
         """Memories (owner, id) that are to go, at most AT_ONCE."""

@@ -175,6 +175,7 @@ class Partition:
         if moved:
             await self._producer.send_offsets({TopicPartition(topic, self.number): at for topic, at in moved.items()})
         await self._producer.commit()
+        self._fold.agent.committed()
         self._count(settled, sum(map(len, outputs.values())), dead, blocks)
         if self._store is not None:
             self._slots |= slots

@@ -12,8 +12,10 @@ from streams.metrics import REGISTRY
 MS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 RAG_QUERIES = Counter("monmouth_rag_queries_total", "Context queries answered.", registry=REGISTRY)
-MEMORIES_STORED = Counter(
-    "monmouth_memories_stored_total", "Store commands of this gateway that the log acknowledged.", registry=REGISTRY
+STORE_COMMANDS = Counter(
+    "monmouth_store_commands_total",
+    "Store commands of this gateway that the log acknowledged; workers count the memories (monmouth_memories_stored_total).",
+    registry=REGISTRY,
 )
 MEMORIES_FORGOTTEN = Counter(
     "monmouth_memories_forgotten_total", "Forget commands of this gateway that the log acknowledged.", registry=REGISTRY
@@ -44,7 +46,9 @@ DROPPED = Counter(
     "monmouth_rows_dropped_total", "Rows kept out of answers because they were not live on the chain.", registry=REGISTRY
 )
 AGENTS_ACTIVE = Gauge(
-    "monmouth_agents_active_total", "Agents with at least one live memory, by memory.roots.", registry=REGISTRY
+    "monmouth_agents_active_total",
+    "Agents with at least one live memory, by memory.roots: agents.registry gives them no status.",
+    registry=REGISTRY,
 )
 GRAPH_EVENTS = Gauge("monmouth_graph_events_held", "Events of edges in the table of the graph.", registry=REGISTRY)
 GRAPH_FULL = Gauge("monmouth_graph_full", "1 where the table of the graph has no room and answers no more.", registry=REGISTRY)

@@ -71,7 +71,7 @@ async def invalidate(agent: AgentParam, wanted: InvalidateRequest, served: Serve
 
 async def _stored(served: Services, command: MemoryCommand, wait: float, response: Response) -> Receipt:
     receipt = await remember(served, command, wait)
-    metrics.MEMORIES_STORED.inc()
+    metrics.STORE_COMMANDS.inc()
     return _answered(receipt, response)
 
 

@@ -15,9 +15,10 @@ from streams.core.block import BlockRef
 from streams.core.ids import chain_memory_id, command_memory_id
 from streams.core.presence import everything
 from streams.errors import PoisonError, StoreError
+from streams.metrics import REGISTRY
 from tests.fakes import DictMemoryStore, MemoryState, record_of
 from tests.transactions import AGENT, PEER, call_data, chain_transaction
-from tests.unit.agents.test_memory_facts import STORE, command
+from tests.unit.agents.test_memory_facts import STORE, command, link
 
 HASH = (1).to_bytes(32, "big")
 BLOCK = BlockRef(1, HASH, bytes(32))
@@ -225,3 +226,59 @@ async def test_an_owner_lost_on_the_way_leaves_nothing_half_done(store: DictMemo
     await lost.flush()
     assert lost.held == 0
     assert await live(store) == []
+
+
+def stored() -> float:
+    return REGISTRY.get_sample_value("monmouth_memories_stored_total") or 0.0
+
+
+async def commit(agent: MemoryAgent) -> float:
+    """How many memories one more commit stores."""
+    before = stored()
+    list(agent.emit_before_commit())
+    await agent.flush()
+    assert stored() == before, "not before it is committed"
+    agent.committed()
+    return stored() - before
+
+
+async def test_a_memory_of_a_command_is_stored_when_it_is_committed_and_once(agent: MemoryAgent) -> None:
+    list(agent.apply(None, commanded()))
+    assert await commit(agent) == 1
+    list(agent.apply(None, commanded()))
+    assert await commit(agent) == 0, "the same command again"
+    list(agent.apply(None, commanded(op="LINK", id=bytes(15) + b"\x07", edges=[link(NOTE)], content=b"")))
+    assert await commit(agent) == 0, "what says something of memories is none"
+
+
+async def test_a_memory_of_a_transaction_is_stored_when_its_block_is_final(agent: MemoryAgent) -> None:
+    list(agent.apply(BLOCK, block_of(storing())))
+    assert await commit(agent) == 0
+    list(agent.finalize(BLOCK))
+    assert await commit(agent) == 2
+    list(agent.finalize(BLOCK))
+    assert await commit(agent) == 0
+
+
+async def test_what_a_reorg_takes_back_was_never_stored(agent: MemoryAgent) -> None:
+    other = BlockRef(1, (2).to_bytes(32, "big"), bytes(32))
+    list(agent.apply(BLOCK, block_of(storing())))
+    await commit(agent)
+    list(agent.revert(BLOCK, block_of(storing())))
+    list(agent.apply(other, block_of(storing(block={"number": 1, "hash": other.hash, "parent": bytes(32)}))))
+    assert await commit(agent) == 0
+    list(agent.finalize(other))
+    assert await commit(agent) == 2, "those of the block that stays"
+
+
+async def test_work_that_is_done_again_stores_nothing_again(agent: MemoryAgent) -> None:
+    list(agent.apply(BLOCK, block_of(storing())))
+    list(agent.apply(None, commanded()))
+    list(agent.finalize(BLOCK))
+    list(agent.emit_before_commit())
+    await agent.flush_again()
+    assert await commit(agent) == 0
+    list(agent.revert(BLOCK, block_of(storing())))
+    list(agent.apply(BLOCK, block_of(storing())))
+    list(agent.finalize(BLOCK))
+    assert await commit(agent) == 0, "a replay of a block that was final"

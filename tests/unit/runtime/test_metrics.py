@@ -20,6 +20,10 @@ def value(name: str, **labels: str) -> float:
 async def test_what_is_counted(tmp_path: Path) -> None:
     class Metered(Tally):
         name = "metered"
+        commits = 0
+
+        def committed(self) -> None:
+            type(self).commits += 1
 
     broker, chain = FakeBroker(partitions=1), ChainLog(partitions=1)
     for _ in range(4):
@@ -35,6 +39,7 @@ async def test_what_is_counted(tmp_path: Path) -> None:
     assert value("records_total") == 13
     assert value("blocks_total") == 4
     assert value("commits_total") == 3  # polls of five records
+    assert Metered.commits == 3, "a stream agent hears of each"
     assert value("rewinds_total") == 1
     assert value("reorg_depth_blocks_sum") == 3
     assert value("rewind_seconds_count") == 1

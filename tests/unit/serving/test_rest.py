@@ -43,11 +43,11 @@ def refused(response: httpx.Response, status: int, error: str) -> dict[str, Any]
 
 
 async def test_store_get_list_query_forget(http: httpx.AsyncClient, world: World) -> None:
-    stored = sample("monmouth_memories_stored_total")
+    stored = sample("monmouth_store_commands_total")
     receipt = (await http.post(f"{A}/memories", json={"text": "likes ☕", "tags": ["taste"], "importance": 0.9})).json()
     assert receipt["visible"]
     assert receipt["memory_id"] == "0x" + command_memory_id(ALICE, uuid.UUID(receipt["command_id"]).bytes).hex()
-    assert sample("monmouth_memories_stored_total") == stored + 1
+    assert sample("monmouth_store_commands_total") == stored + 1
     one = (await http.get(f"{A}/memories/{receipt['memory_id']}")).json()
     assert (one["text"], one["tags"], one["importance"], one["content_base64"]) == ("likes ☕", ["taste"], 0.9, None)
     assert one["citation"]["source"] == "COMMAND"
@@ -294,9 +294,9 @@ async def test_closed_store_is_503_and_a_defect_500(http: httpx.AsyncClient, wor
 
 async def test_unacknowledged_command_is_not_counted(http: httpx.AsyncClient, world: World) -> None:
     world.commands.refusal = UnavailableError("the log did not acknowledge")
-    stored = sample("monmouth_memories_stored_total")
+    stored = sample("monmouth_store_commands_total")
     refused(await http.post(f"{A}/memories", json={"text": "x"}), 503, "unavailable")
-    assert sample("monmouth_memories_stored_total") == stored
+    assert sample("monmouth_store_commands_total") == stored
 
 
 async def test_list_fills_up_when_the_newest_rows_are_of_unseen_blocks(http: httpx.AsyncClient, world: World) -> None:

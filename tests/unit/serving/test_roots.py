@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import codec
 from streams.core.block import BlockRef
+from streams.metrics import REGISTRY
 from streams.serving import root_history
 from streams.serving.packed_roots import PackedRoots
 from streams.serving.root_history import Seen
@@ -58,10 +59,10 @@ async def test_a_root_comes_back_as_it_was(tail: RootTail, block: BlockRef | Non
 async def test_agents_are_active_while_they_have_memories(tail: RootTail) -> None:
     tail._take(0, 3, ALICE, record(ALICE, 3, REF))
     tail._take(0, 4, BOB, record(BOB, 0, REF))
-    assert tail._active == 1
+    assert REGISTRY.get_sample_value("monmouth_agents_active_total") == tail.active == 1
     tail._take(0, 5, ALICE, record(ALICE, 0, REF))
     tail._take(0, 6, BOB, None)
-    assert tail._active == 0
+    assert REGISTRY.get_sample_value("monmouth_agents_active_total") == tail.active == 0
 
 
 async def test_the_newest_root_is_known_where_others_pushed_it_out_of_the_history(
