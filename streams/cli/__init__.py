@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alerts": ("streams.cli.alerts:alerts", "Alert rules: check them, watch metrics with them."),
     "dashboard": ("streams.cli.dashboard:dashboard", "Where the dashboard is; what it shows, as a file."),
     "health": ("streams.cli.health:health", "How every component is, why, and what is about to break."),
+    "circuits": ("streams.cli.circuits:circuits", "Circuit breakers of a gateway: list, open, close, reset."),
     "root": ("streams.cli.query:root", "Show an agent's lattice root."),
     "proof": ("streams.cli.proof:proof", "Check proofs."),
     "openapi": ("streams.cli.openapi:openapi", "Print the description of the REST interface."),

@@ -5,6 +5,7 @@ Invariants: one name is one policy, as long as anybody holds it; the gauge shows
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -52,9 +53,9 @@ def open_on(prefix: str, seconds: float, why: str) -> list[str]:
     return [one.name for one in chosen]
 
 
-def force_open(name: str) -> bool:
-    """Opens one until it is closed by hand; whether there is such a one."""
-    return _with(name, lambda policy: policy.breaker.force_open())
+def force_open(name: str, seconds: float = math.inf) -> bool:
+    """Opens one, for so long or until it is closed by hand; whether there is such a one."""
+    return _with(name, lambda policy: policy.breaker.force_open(seconds))
 
 
 def force_close(name: str) -> bool:

@@ -17,6 +17,7 @@ from streams.core.balance import Strategy
 from streams.serving import calls
 from streams.serving.access_client import AsyncAccessMethods
 from streams.serving.calls import Call
+from streams.serving.circuit_client import AsyncCircuitMethods
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import AsyncGraph
@@ -76,7 +77,7 @@ from streams.serving.wire.states import CheckpointView, StateView, SyncView, Tra
 A = TypeVar("A", bound=BaseModel)
 
 
-class AsyncClient(AsyncAccessMethods, AsyncSessionMethods):
+class AsyncClient(AsyncAccessMethods, AsyncCircuitMethods, AsyncSessionMethods):
     """Client for asyncio; open it with ``async with``. ``url, strategy, weights, allow_unencrypted``: as of ``Client``.
 
     ``exchange``: another way to the gateway than HTTP to ``url``.

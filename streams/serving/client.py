@@ -28,6 +28,7 @@ from streams.serving.access_client import AccessMethods
 from streams.serving.async_client import AsyncClient
 from streams.serving.blocking import over_http
 from streams.serving.calls import Call
+from streams.serving.circuit_client import CircuitMethods
 from streams.serving.client_errors import GatewayError
 from streams.serving.following import PATIENCE, SILENCE, Following, Start
 from streams.serving.graph.client import Graph
@@ -87,7 +88,7 @@ __all__ = ["AgentKey", "AsyncClient", "Client", "Login"]
 A = TypeVar("A", bound=BaseModel)
 
 
-class Client(AccessMethods, SessionMethods):
+class Client(AccessMethods, CircuitMethods, SessionMethods):
     """Blocking client on one connection to each gateway; safe for threads.
 
     ``url``: of the gateway, or several, of which one is chosen for each call (``strategy, weights``), and another one where it

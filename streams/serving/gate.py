@@ -37,6 +37,7 @@ OPEN = frozenset(
     {
         "/livez",
         "/readyz",
+        "/ready",
         "/v1/auth/challenge",
         "/v1/auth/token",
         "/v1/auth/keys",
@@ -45,7 +46,7 @@ OPEN = frozenset(
         *PAGE,
     }
 )
-HEALTH = "/health"
+HEALTH = frozenset({"/health", "/api/health"})
 LOCAL = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
 SHARED = ("/mcp", "/v1/chain", "/v1/graph", "/v1/logs", "/v1/embeddings", "/v1/intents")
 AGENTS = "/v1/agents/"
@@ -102,10 +103,10 @@ class Gate:
         schemas = is_registry(path) and is_reading(method, path)
         if path in OPEN or (self._local and (path in LOCAL or schemas)):
             return None
-        if path == HEALTH and self._operator is not None and not authorization:
+        if path in HEALTH and self._operator is not None and not authorization:
             return None
         principal = await self.principal(bearer_of(authorization) if is_registry(path) else authorization)
-        if path != HEALTH and (not schemas or principal == PARTNER):
+        if path not in HEALTH and (not schemas or principal == PARTNER):
             self.demand(principal, path)
         return principal
 

@@ -28,7 +28,7 @@ from streams.serving.registry.shape import error_body, is_registry
 
 BODY_LIMIT = 512 * 1024
 IN_FLIGHT = 256
-PROBES = frozenset({"/livez", "/readyz", "/health"})
+PROBES = frozenset({"/livez", "/readyz", "/ready", "/health", "/api/health"})
 """Asked by machines every few seconds: as requests they would drown those of users, and tell an outage that nobody met."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 EVENT_STREAM = b"text/event-stream; charset=utf-8"

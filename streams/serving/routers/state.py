@@ -1,4 +1,4 @@
-"""State of the chain view and of the gateway itself."""
+"""State of the chain view and of the gateway itself. /ready and /api/health are other names of /readyz and /health."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ async def livez() -> Ready:
     return Ready(ready=True)
 
 
+@router.get("/ready", include_in_schema=False)
 @router.get("/readyz", operation_id="readyz", responses={503: {"model": ErrorBody}})
 async def readyz(served: Served) -> Response:
     """Whether answers would be true: the view at the end of the log, every part reachable. 503 with the reasons otherwise."""
@@ -57,6 +58,7 @@ async def readyz(served: Served) -> Response:
     return JSONResponse({"ready": True})
 
 
+@router.get("/api/health", response_model_exclude_none=True, include_in_schema=False)
 @router.get("/health", operation_id="health", response_model_exclude_none=True, responses={503: {"model": Health}})
 async def health(request: Request, served: Served, response: Response) -> Health:
     """The deployment: to anybody how it is, to the operator every component, why, and what is about to break.
