@@ -69,8 +69,8 @@ class MemoryRows:
             self._write(fact, changed, memory)
             self._count(fact, 1)
             self._quota.look(fact["owner"], fact["memory_id"], changed, memory[:RANK] or None)
-        made = fact["memory"]
-        return fact["block"] is None and made is not None and made["form"] == "MEMORY" and not presence.upserts
+        said = fact["memory"]
+        return fact["block"] is None and said is not None and said["form"] == "MEMORY" and not presence.upserts
 
     def revert(self, fact: MemoryFact) -> None:
         """Takes a fact back; one that is not there changes nothing."""
