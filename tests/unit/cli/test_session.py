@@ -65,7 +65,8 @@ async def test_a_session_from_its_opening_to_its_end(world: World) -> None:
         assert (await user.told(*asked, "--as-of-time", "2020-01-01"))["items"] == []
         assert "gas is dear" in await user.shown("session", "read", AGENT, one)
         assert (await user.told("session", "read", AGENT, one, "--as-of-time", "5"))["items"] == []
-        assert (await user.told("session", "change", AGENT, one, "--goal", "hold"))["goal"] == "hold"
+        changed = await user.told("session", "change", AGENT, one, "--goal", "hold", "--max-memories", "77")
+        assert (changed["goal"], changed["max_memories"]) == ("hold", 77)
         assert (await user.told("session", "merge", AGENT, one, two))["count"] == 3
         listed = await user.shown("session", "list", AGENT)
         assert "merged" in listed and "hold" in listed

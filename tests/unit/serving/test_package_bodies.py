@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from schemas.defaults import plain_edge, plain_memory
+from streams.portability import container, lines
+from streams.portability.errors import PackageError
+from streams.portability.package import Package, packed
 from streams.serving import places
 from streams.serving.faults import RateLimitedError, UnavailableError
 from streams.serving.packages import Packages
 from streams.serving.places import Places
 from streams.serving.routers import packages as routes
 from streams.serving.wire.packages import ImportRequest, ImportTerms
-from streams.signing import Verifier
+from streams.settings import Settings
+from streams.signing import Signer, Verifier
 from tests.unit.portability.documents import SEVERAL
 from tests.unit.portability.test_package import bomb
 from tests.unit.serving.test_packages import A, exported, populated
 from tests.unit.serving.world import ALICE, BOB, World, client, upsert
 
+ROOT = Path(__file__).parents[3]
 RAW = {"content-type": "application/octet-stream"}
 
 
@@ -212,3 +224,55 @@ async def test_ten_thousand_memories_of_eight_kilobytes_go_out_and_in_again_equa
     await restored.publish(ALICE)
     async with client(restored) as http:
         assert (await http.get(f"{A}/export", params={"raw": True, "compress": True})).content == first
+
+
+EXTREMES: dict[str, list[Any]] = {
+    "timestamp": [-1, (1 << 63) - 1, -(1 << 63)],
+    "transaction_index": [-1, 1 << 31, (1 << 63) - 1],
+    "importance": [-1.0, 1e308, 5e-324],
+    "valid_from": [-(1 << 63), (1 << 63) - 1],
+    "valid_to": [-(1 << 63), (1 << 63) - 1],
+    "content": [b"", bytes(1 << 17), b"\xff"],
+    "media_type": ["", "x" * 10_000, "application/json", "text/plain", "\0"],
+    "tags": [[""], ["x" * 1_000], ["x"] * 100, ["\0"]],
+    "subject": ["", "x" * 10_000],
+    "predicate": ["", "x"],
+    "source": ["CHAIN", "SESSION"],
+    "form": ["AMENDMENT"],
+    "session": [bytes(16)],
+    "block": [
+        {"number": -1, "hash": bytes(32), "parent": bytes(32)},
+        {"number": (1 << 63) - 1, "hash": bytes(32), "parent": bytes(32)},
+    ],
+    "transaction": [bytes(32)],
+    "edges": [
+        [{**plain_edge("LINK", bytes(32)), "until": (1 << 63) - 1}],
+        [{**plain_edge("SUPERSEDES", bytes(32)), "strength": -1.0}],
+        [plain_edge("MERGES", bytes(32))] * 65,
+    ],
+}
+
+
+@given(st.data())
+def test_a_package_of_memories_at_every_limit_and_beyond_is_taken_or_refused(data: st.DataObject) -> None:
+    """A stranger may compute a manifest for anything that a line can say."""
+    names = data.draw(st.sets(st.sampled_from(sorted(EXTREMES)), min_size=1, max_size=3))
+    changes: Any = {name: data.draw(st.sampled_from(EXTREMES[name])) for name in sorted(names)}
+    plain: Any = {**plain_memory(bytes(32), ALICE, "SEMANTIC", "COMMAND", 5), "content": b"x", "media_type": "text/plain"}
+    memory: Any = {**plain, **changes}
+    signer = Signer(b"t" * 32)
+    package = Packages(cast("Any", None), cast("Any", None), signer, Verifier([]))
+    try:
+        written = packed(ALICE, [memory])
+    except (ValueError, struct.error):  # no manifest has room for it
+        written = Package(packed(ALICE, [plain]).manifest, (memory,))
+    for write in (lines.write, container.write):
+        with suppress(PackageError):
+            package._judged(ALICE, write(written), unknown=True, chosen=None)
+
+
+def test_what_packages_may_take_is_half_of_what_the_chart_gives_a_gateway() -> None:
+    values = yaml.safe_load((ROOT / "infra/helm/monmouth/values.yaml").read_text())
+    limit = values["gateway"]["resources"]["limits"]["memory"]
+    assert limit.endswith("Gi")
+    assert 2 * 8 * (Settings().gateway.package_mib << 20) <= int(limit.removesuffix("Gi")) << 30
