@@ -13,7 +13,7 @@ from streams.topics import DAY_MS, FOREVER, TOPICS
 from tests.conftest import ROOT
 
 KNOB = re.compile(r"^\| (`[a-z_]+\.[^|]*`) \| ([^|]+) \|", re.MULTILINE)
-WORDS = {True: "on", False: "off"}
+WORDS = {True: "on", False: "off", None: "empty"}
 KEPT = re.compile(r"(\d+) days?")
 
 
@@ -24,7 +24,7 @@ def default(name: str) -> str:
     for part in path:
         model = model.model_fields[part].annotation
     value = model.model_fields[last].get_default(call_default_factory=True)
-    return WORDS[value] if isinstance(value, bool) else str(value)
+    return WORDS[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def told(page: Path) -> dict[str, str]:
