@@ -8,6 +8,7 @@ older roots within the bounds of ``root_history``, and in a file (``kept_roots``
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 
 from schemas.codec import SchemaError, codec
 from streams.core.block import optional_ref
+from streams.outage import Outage
 from streams.serving import kept_roots, metrics
 from streams.serving.final_logs import FinalLogs
 from streams.serving.kept_roots import Places, digest_of
@@ -63,6 +65,8 @@ class RootTail:
         self._places = Places()
         self._unsaved = False
         self._saver: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._outage = Outage(_log, "older roots are not kept")
         self._active = 0
         self._recent: OrderedDict[bytes, Root] = OrderedDict()
         metrics.ROOTS_HELD.set_function(lambda: len(self._roots))
@@ -93,10 +97,9 @@ class RootTail:
     async def stop(self) -> None:
         """Stops following."""
         await self.tail.stop()
-        if self._saver is not None and self._file is not None:
-            self._saver.cancel()
-            await asyncio.wait([self._saver])
-            await self.save(self._file)
+        self._stopping.set()
+        if self._saver is not None:
+            await self._saver  # which saves once more
 
     def load(self) -> None:
         """Takes what the file keeps for the history so far."""
@@ -118,11 +121,14 @@ class RootTail:
             await asyncio.to_thread(kept_roots.write, file, content)
         except OSError as error:
             self._unsaved = True
-            _log.warning("%s: older roots are not kept: %s", file, error.strerror or error)
+            self._outage.failed(f"{file}: {error.strerror or error}")
+        else:
+            self._outage.over()
 
     async def _save_now_and_then(self, file: Path) -> None:
-        while True:
-            await asyncio.sleep(SAVE_SECONDS)
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), SAVE_SECONDS)
             await self.save(file)
 
     async def fresh(self, agent: bytes) -> Root | None:

@@ -138,8 +138,9 @@ async def test_a_disk_that_fails_is_told_and_tried_again(tmp_path: Path, caplog:
     file = tmp_path / "gateway" / "roots.history"
     tail = process(tmp_path / "none")
     tail._take(0, 0, ALICE, record(ALICE, 1, REF))
-    await tail.save(file)
-    assert "older roots are not kept" in caplog.text
+    for _ in range(3):
+        await tail.save(file)
+    assert caplog.text.count("older roots are not kept") == 1, "once, not at every try"
     (tmp_path / "gateway").unlink()
     await tail.save(file)
     assert process(file)._history.of(ALICE) == tail._history.of(ALICE)
