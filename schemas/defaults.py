@@ -43,6 +43,7 @@ def plain_memory(memory_id: bytes, agent: bytes, kind: MemoryType, source: Memor
         "session": None,
         "imported_from": None,
         "sealed": None,
+        "known_at": None,
     }
 
 

@@ -204,6 +204,7 @@ class Memory(TypedDict):
     session: bytes | None
     imported_from: bytes | None
     sealed: bytes | None
+    known_at: int | None
 
 
 class MemoryFact(TypedDict):

@@ -30,8 +30,10 @@ MEMORY: dict[str, Any] = {
     "transaction_index": 3, "content": "naïve ☕".encode(), "media_type": "text/plain", "importance": 0.75,
     "tags": ["swap", "eth"], "timestamp": 1_700_000_000, "form": "MEMORY", "subject": "alice", "predicate": "lives in",
     "valid_from": 1_690_000_000, "valid_to": 1_710_000_000, "edges": [EDGE], "session": bytes(range(16)),
-    "imported_from": h(26), "sealed": b"sealed",
+    "imported_from": h(26), "sealed": b"sealed", "known_at": 1_700_000_100,
 }  # fmt: skip
+IMPORTED = {name: value for name, value in MEMORY.items() if name != "known_at"}
+"""In a command, which is not in the log yet."""
 STANDING: dict[str, Any] = {
     "transactions": 3, "failures": 1, "whale": 2, "complex_ops": 1, "gas": 90_000, "volume": b"\x0f\x42\x40",
     "reputation": 600_000_000_000, "first": 1_690_000_000, "last": 1_700_000_000,
@@ -71,7 +73,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
             "merge_from": bytes(16),
         },
         "grant": {"grantee": a(7), "rights": ["read"], "namespace": "shared", "until": 1_710_000_000},
-        "author": a(7), "public_key": bytes(48), "proof": bytes(96), "memory": MEMORY, "sealed": b"sealed",
+        "author": a(7), "public_key": bytes(48), "proof": bytes(96), "memory": IMPORTED, "sealed": b"sealed",
     },
     "AgentAccess": {
         "agent": a(2), "public_key": bytes(48), "since": 1_700_000_000,

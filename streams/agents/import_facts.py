@@ -2,7 +2,8 @@
 
 One that a trusted installation vouches for keeps the id it had there. Any other is a claim (``imported_from`` says of which
 file), and gets an id that no memory of the chain, a command or a session can have: it stands beside them, whatever it says and
-whichever comes first.
+whichever comes first. It is known from the import on, like what else a command leaves, whatever times the file names; what is
+restored of the chain is known by its block.
 Assumes whoever wrote the command was entitled to. Invariant: the memory is the agent's own and within the limits of a STORE;
 the fact has no block, so no reorganisation takes it back, whatever block the memory says it came from.
 """
@@ -27,15 +28,20 @@ from streams.core.session import in_zone
 from streams.errors import PoisonError
 
 
-def imported_memory(command: MemoryCommand) -> Memory:
-    """The memory, under the id it gets. Raises PoisonError, naming what is wrong."""
+def imported_memory(command: MemoryCommand, known_at: int | None) -> Memory:
+    """The memory, under the id it gets. ``known_at``: when the log took the command.
+
+    Raises PoisonError, naming what is wrong.
+    """
     memory = command["memory"]
     wrong = "no memory" if memory is None else _wrong(command, memory)
     if wrong or memory is None:
         raise PoisonError(f"IMPORT: {wrong}", "Mend the package and import it again.")
     if memory["imported_from"] is None:
-        return memory
-    return {**memory, "id": claimed_id(memory["agent"], memory["id"], memory["content"])}
+        # What the chain says is known by its block, whichever of the two the log had first.
+        return {**memory, "known_at": known_at if memory["block"] is None else None}
+    name = claimed_id(memory["agent"], memory["id"], memory["content"])
+    return {**memory, "id": name, "known_at": known_at}
 
 
 def _wrong(command: MemoryCommand, memory: Memory) -> str:

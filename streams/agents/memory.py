@@ -166,7 +166,9 @@ class MemoryAgent(StreamAgent):
         """
         self._stored = 0  # it was counted when it was committed
         for forward, fact in self._pending:
-            self._held[fact["op"], fact["owner"], fact["memory_id"], fact_name(fact)] = (forward, fact)
+            name = (fact["op"], fact["owner"], fact["memory_id"], fact_name(fact))
+            if not (forward and self._held.get(name, (False, fact))[0]):  # of a command sent again the first stands
+                self._held[name] = (forward, fact)
         self._pending = []
 
     def committed(self) -> None:
@@ -201,8 +203,8 @@ class MemoryAgent(StreamAgent):
     def _commanded(self, record: Record) -> list[MemoryFact]:
         key, command = record.key, record.value
         if not self._sessions.concern(command):
-            return command_facts(key, command)
-        stored = [] if command["op"].startswith("SESSION_") else command_facts(key, command)
+            return command_facts(key, command, record.appended)
+        stored = [] if command["op"].startswith("SESSION_") else command_facts(key, command, record.appended)
         if key != command["agent"]:
             raise PoisonError(
                 "a command must have its agent as the record key", "Write it with the agent's 20 bytes as the key."

@@ -7,7 +7,8 @@ What a transaction leaves with an agent:
     ``forgetMemory`` a DELETE of that id; ``linkMemories``, ``invalidateMemory``, ``supersedeMemory`` and ``mergeMemories`` what
     commands of these names leave, under the same limits.
 What a command leaves: STORE, SUPERSEDE and MERGE a memory with its edges, LINK and INVALIDATE an amendment, which has nothing
-but edges and perhaps a reason, FORGET a DELETE. Nothing is ever overwritten: what a later statement means for an earlier one
+but edges and perhaps a reason, FORGET a DELETE. Each memory says when the log took its command: the time that a command claims
+is when something happened, not when it was said. Nothing is ever overwritten: what a later statement means for an earlier one
 is for readers to compute (``streams.core.validity``).
 Invariant: a fact's owner is the agent of its record, so nobody can write or delete another's memories: stores keep facts by
 owner, and an id that is not the owner's has no UPSERT there.
@@ -147,8 +148,11 @@ def _remember(
     }
 
 
-def command_facts(key: bytes | None, command: MemoryCommand) -> list[MemoryFact]:
-    """Facts of one command. Raises PoisonError, naming what is wrong, for one that may not or cannot be carried out."""
+def command_facts(key: bytes | None, command: MemoryCommand, appended: int = 0) -> list[MemoryFact]:
+    """Facts of one command. ``appended``: when the broker took it, unix seconds; 0: not known.
+
+    Raises PoisonError, naming what is wrong, for one that may not or cannot be carried out.
+    """
     agent, cause = command["agent"], command_cause(command["agent"], command["id"])
     if key != agent:
         raise PoisonError("a command must have its agent as the record key", "Write it with the agent's 20 bytes as the key.")
@@ -157,13 +161,13 @@ def command_facts(key: bytes | None, command: MemoryCommand) -> list[MemoryFact]
             raise PoisonError("FORGET names no memory", "Set memory_id.")
         return [delete_fact(cause, agent, command["memory_id"], None)]
     if command["op"] == "IMPORT":
-        return [upsert_fact(cause, imported_memory(command), None)]
+        return [upsert_fact(cause, imported_memory(command, appended or None), None)]
     if command["op"] not in EDGES_OF:
         raise PoisonError(f"{command['op']} is no command about memories", "See schemas/MemoryCommand.avsc.")
     wrong = wrong_command(command)
     if wrong:
         raise PoisonError(f"{command['op']}: {wrong}", "Mend the command and send it again under a new id.")
-    return [upsert_fact(cause, _commanded(command), None)]
+    return [upsert_fact(cause, {**_commanded(command), "known_at": appended or None}, None)]
 
 
 def _commanded(command: MemoryCommand) -> Memory:

@@ -102,7 +102,7 @@ class Sessions:
         if not 0 <= now <= MAX_TIMESTAMP:  # and what is counted from it fits a record
             raise SessionRefused(f"timestamp {now} is not in unix seconds")
         if command["op"] == "SESSION_OPEN":
-            yield from self._open(command, session_id)
+            yield from self._open(command, session_id, appended)
             return
         session = self._known(agent, session_id)
         rules.demand_author(session, command["author"], stores=command["op"] == "STORE")
@@ -118,11 +118,11 @@ class Sessions:
                 due = not says_expired(command) or is_due(command, session, appended)
                 if session["state"] == rules.OPEN and due:
                     keep = terms.get("promote")
-                    yield from self._end(command, session, session["promote"] if keep is None else bool(keep))
+                    yield from self._end(command, session, session["promote"] if keep is None else bool(keep), appended)
             case other:
                 raise SessionRefused(f"{other} is nothing a session takes part in")
 
-    def _open(self, command: MemoryCommand, session_id: bytes) -> Iterator[MemoryFact]:
+    def _open(self, command: MemoryCommand, session_id: bytes, appended: int) -> Iterator[MemoryFact]:
         agent = command["agent"]
         if command["author"] not in (None, agent):
             raise SessionRefused("a session is its owner's to open")
@@ -130,7 +130,7 @@ class Sessions:
             return  # sent again
         session = rules.opened(session_id, agent, command["session_terms"], command["timestamp"])
         for oldest in rules.to_close([dict(found) for found in self._all(agent) if found["state"] == rules.OPEN]):
-            yield from self._end(command, cast("Session", oldest), oldest["promote"])
+            yield from self._end(command, cast("Session", oldest), oldest["promote"], appended)
         self._put(session)
 
     def _store(self, command: MemoryCommand, session: Session, stored: list[MemoryFact]) -> Iterator[MemoryFact]:
@@ -177,11 +177,11 @@ class Sessions:
         self._let_go(into["agent"])
         yield from self._cut(command, self._put(after))
 
-    def _end(self, command: MemoryCommand, session: Session, keep: bool) -> Iterator[MemoryFact]:
+    def _end(self, command: MemoryCommand, session: Session, keep: bool, appended: int) -> Iterator[MemoryFact]:
         cause = command_cause(command["agent"], command["id"])
         for key, memory in list(self._held(session)):
             if keep:
-                yield upsert_fact(cause, _promoted(memory, session["id"]), None)
+                yield upsert_fact(cause, _promoted(memory, session["id"], appended), None)
             self._state.delete(key)
             self._state.delete(b"o" + memory["agent"] + memory["id"])
             yield delete_fact(cause, memory["agent"], memory["id"], None)
@@ -262,8 +262,10 @@ class Sessions:
         return after
 
 
-def _promoted(memory: Memory, session_id: bytes) -> Memory:
-    origin: Memory = {**memory, "id": promoted_id(memory["agent"], session_id, memory["id"]), "source": "COMMAND"}
+def _promoted(memory: Memory, session_id: bytes, appended: int) -> Memory:
+    """What stays, which is known from the session's end on."""
+    name = promoted_id(memory["agent"], session_id, memory["id"])
+    origin: Memory = {**memory, "id": name, "source": "COMMAND", "known_at": appended or None}
     if origin["type"] in PASSING:
         origin["type"] = "LONG_TERM"
     return origin

@@ -1,7 +1,8 @@
 """The two times of a read: up to when it knows, and for when it asks.
 
-Known time is the block of a record and its ``timestamp`` (the block's, or what a command claims); valid time is what records
-say of the world (``streams.core.validity``). A record that is not known at a moment has no effect there, whatever it says.
+Known time is the log's: the block of a record and that block's time, or when the broker took the command (``known_at``; where
+an earlier version has not kept that, what the command claims). Valid time is what records say of the world
+(``streams.core.validity``). A record that is not known at a moment has no effect there, whatever it says.
 Invariant: what is known at a moment is known at every later one.
 """
 
@@ -14,6 +15,13 @@ from typing import Any
 from streams.core.validity import Validity, validities
 
 Record = Mapping[str, Any]
+
+
+def known_at(record: Record) -> int:
+    """From when on the log had it."""
+    said: int | None = record["known_at"]
+    time: int = record["timestamp"] if said is None else said
+    return time
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,7 @@ class Moment:
         block = record["block"]
         if self.known_block is not None and block is not None and block["number"] > self.known_block:
             return False
-        return self.known_time is None or record["timestamp"] <= self.known_time
+        return self.known_time is None or known_at(record) <= self.known_time
 
     def shown(self, memories: Collection[Record], others: Iterable[Record] = ()) -> dict[bytes, Validity]:
         """Validity, by id, of those ``memories`` the read shows, all of one agent.

@@ -26,7 +26,8 @@ from streams.portability.record_json import LONGEST_LINE as LONGEST_RECORD
 from streams.portability.record_json import canonical
 
 MAGIC = b"Obj\x01"
-_SCHEMA: Any = parse_schema(json.loads((ROOT / "Memory.avsc").read_text()))
+_SCHEMA: Any = parse_schema(json.loads((ROOT / "history" / "Memory.14.avsc").read_text()))
+"""Of packages, whatever the log's own has got since: what came after says nothing of what was remembered."""
 
 
 @cache
@@ -90,7 +91,7 @@ def _said(watched: _Watched) -> tuple[str, str | None, list[Memory]]:
         raise PackageError("the file has another schema or compression than this product writes", ALTERED)
     memories: list[Memory] = []
     for record in source:
-        memory = cast("Memory", record)
+        memory = cast("Memory", {**record, "known_at": None})  # type: ignore[dict-item]
         if len(memory["edges"]) > MAX_EDGES or len(memory["tags"]) > MAX_TAGS:
             raise PackageError("a memory has more edges or tags than one may have")
         memories.append(memory)

@@ -105,4 +105,4 @@ def demand_whole(package: Package) -> None:
 
 
 def _plain(memory: Memory) -> Memory:
-    return {**memory, "imported_from": None, "sealed": None}
+    return {**memory, "imported_from": None, "sealed": None, "known_at": None}

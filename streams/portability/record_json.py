@@ -3,8 +3,8 @@
 Canonical: keys sorted, no spaces, UTF-8 without escapes, ids as 0x-hex, content as base64, numbers as Python prints them
 (shortest form that reads back equal). Invariant: ``line(memory(line(m))) == line(m)``, and bytes that are not the canonical
 line of what they say are refused, so that one memory has one line and an altered line is another memory or none.
-Not in it: ``sealed`` (a package has its own encryption) and ``imported_from`` (a package says what was remembered, not how it
-travelled), so that a memory has the same line wherever it lies.
+Not in it: ``sealed`` (a package has its own encryption), ``imported_from`` and ``known_at`` (a package says what was
+remembered, not how it travelled, nor when which log had it), so that a memory has the same line wherever it lies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from streams.portability.errors import PackageError
 
 HASH, ADDRESS, SESSION = 32, 20, 16
 LONGEST_LINE = 1 << 20
-_FIELDS = frozenset(plain_memory(b"", b"", "WORKING", "COMMAND", 0)) - {"sealed", "imported_from"}
+_FIELDS = frozenset(plain_memory(b"", b"", "WORKING", "COMMAND", 0)) - {"sealed", "imported_from", "known_at"}
 _EDGE_FIELDS = frozenset({"kind", "source", "target", "relation", "strength", "until"})
 
 
@@ -91,6 +91,7 @@ def _read(said: Mapping[str, Any]) -> Memory:
         "session": _optional(said["session"], SESSION),
         "imported_from": None,
         "sealed": None,
+        "known_at": None,
     }
 
 

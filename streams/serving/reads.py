@@ -113,8 +113,6 @@ class MemoryReads:
     async def listed(self, agent: bytes, wanted: MemoryFilter, when: Moment) -> list[Shown]:
         """``list`` for who has passed the barrier."""
         limit = wanted.limit + SPARE
-        if when.known_time is not None:
-            wanted = replace(wanted, until=min(when.known_time, when.known_time if wanted.until is None else wanted.until))
         # The view, exact near the tip, may drop rows that passed the store's own filter; more are asked for in their place.
         # So are they where the chain moved on while the store was asked, and for those that are not true at that moment.
         for _ in range(ROUNDS):

@@ -23,7 +23,7 @@ from streams.vault.errors import VaultError
 
 CLEAR: Mapping[str, frozenset[str]] = {
     "Memory": frozenset(
-        "id agent type source block transaction transaction_index importance timestamp form session sealed".split()  # noqa: SIM905
+        "id agent type source block transaction transaction_index importance timestamp form session sealed known_at".split()  # noqa: SIM905
     ),
     "MemoryCommand": frozenset(
         "id agent op memory_id type importance timestamp session author public_key proof sealed".split()  # noqa: SIM905
@@ -61,23 +61,24 @@ _OPTIONS = cavro.DEFAULT_OPTIONS.replace(record_decodes_to_dict=True, coerce_int
 class PrivatePart:
     """The private fields of one record type, written in schema version ``written``."""
 
-    def __init__(self, name: str, versions: Mapping[str, str], root: Path = ROOT) -> None:
+    def __init__(self, name: str, versions: Mapping[str, str], root: Path = ROOT, bound: int | None = None) -> None:
+        """``bound``: the highest version that may be written, of those that know sealed records."""
         self.name = name
-        self.newest = max(map(int, versions))
         self._root = root
         self._files = {int(key): file for key, file in versions.items()}
-        schema = self._schema(self.newest)
+        self.oldest = min(version for version in self._files if self._seals(version))
+        self.written = max((v for v in self._files if self.oldest <= v <= (bound or v)), default=self.oldest)
+        schema = self._schema(self.written)
         self.fields = [field["name"] for field in schema["fields"]]
         self.empty = {field: EMPTY[name][field] for field in self.fields}
-        self._prefix = self.newest.to_bytes(4, "big")
+        self._prefix = self.written.to_bytes(4, "big")
         self._current = parse_schema(schema)
         quick = cavro.Schema(json.dumps(schema), options=_OPTIONS)
         self._encode, self._read = quick.binary_encode, quick.binary_read
         self._writers: dict[bytes, Any] = {}
 
     def _schema(self, version: int) -> dict[str, Any]:
-        file = self._root / (f"{self.name}.avsc" if version == self.newest else self._files[version])
-        schema: dict[str, Any] = json.loads(file.read_text())
+        schema = self._read_file(version)
         named: dict[str, Any] = {}
         for field in schema["fields"]:
             _collect(field["type"], named)
@@ -88,6 +89,14 @@ class PrivatePart:
             "name": f"Private{self.name}",
             "fields": [{**field, "type": _whole(field["type"], named, seen)} for field in kept],
         }
+
+    def _read_file(self, version: int) -> dict[str, Any]:
+        file = f"{self.name}.avsc" if version == max(self._files) else self._files[version]
+        schema: dict[str, Any] = json.loads((self._root / file).read_text())
+        return schema
+
+    def _seals(self, version: int) -> bool:
+        return any(field["name"] == "sealed" for field in self._read_file(version)["fields"])
 
     def is_empty(self, record: Mapping[str, Any]) -> bool:
         """Whether there is nothing to hide. A signature is, but alone: it would let private fields be guessed."""

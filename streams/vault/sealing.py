@@ -42,9 +42,10 @@ class SealingCodec(Codec):
         super().__init__(root, bound)
         self.keys = keys
         versions: dict[str, dict[str, str]] = json.loads((root / "ids.json").read_text())
-        self._parts = {name: PrivatePart(name, versions[name], root) for name in CLEAR}
-        # An older version that still reads knows no sealed records: what is written for it stays open.
-        self._seals = seals and (bound is None or all(part.newest <= bound for part in self._parts.values()))
+        self._parts = {name: PrivatePart(name, versions[name], root, bound) for name in CLEAR}
+        # A version that still reads and knows no sealed records is written for in the open; any later one seals, and is written
+        # for in a form that it knows.
+        self._seals = seals and (bound is None or all(part.oldest <= bound for part in self._parts.values()))
 
     def encode(self, name: str, record: Mapping[str, Any]) -> bytes:
         if self._seals:

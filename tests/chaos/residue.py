@@ -31,7 +31,7 @@ from streams.topics import (
 from tests.chaos.naming import decode, entry
 from tests.chaos.vectors import vectors
 from tests.checker.events import Applied, Chain, Digest, Distinct, Due, Entry, Event, Log, Marker, Row
-from tests.e2e.expected import Expected, expect
+from tests.e2e.expected import Expected, expect, said
 from tests.e2e.readback import Entry as Raw
 from tests.e2e.readback import read, table
 
@@ -219,7 +219,7 @@ async def _tables(settings: Settings, expected: Expected) -> list[Event]:
     for key, memory in (await table(settings.kafka, MEMORY_STATE, "Memory")).items():
         block = memory["block"]
         found.append(Row(sink=MEMORY_STATE, id=key.hex(), block=block["hash"].hex() if block else None))
-        found.append(Digest(source=MEMORY_STATE, subject=f"memory {key.hex()}", block="end", value=repr(memory)))
+        found.append(Digest(source=MEMORY_STATE, subject=f"memory {key.hex()}", block="end", value=repr(said(memory))))
         if key in expected.memories:
             wanted = repr(decode(codec().encode("Memory", expected.memories[key]))[1])  # as this version reads it
             found.append(Digest(source="oracle", subject=f"memory {key.hex()}", block="end", value=wanted))

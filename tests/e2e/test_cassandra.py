@@ -20,7 +20,7 @@ from streams.serving.server import Gateway, Stores
 from streams.settings import CassandraSettings, Settings
 from streams.signing import load_or_create_signer, load_verifier
 from streams.vault.sealing import sealed_records
-from tests.e2e.expected import Expected
+from tests.e2e.expected import Expected, said
 from tests.e2e.fake_embedder import HashEmbedder
 from tests.e2e.pipeline import Small, small
 from tests.identity import operator_token
@@ -53,7 +53,7 @@ async def listed(store: MemoryStore, expected: Expected) -> None:
             MemoryFilter(limit=MOST, types=frozenset({"SEMANTIC", "WORKING"})),
             MemoryFilter(limit=MOST, min_importance=0.65),
         ):
-            assert await store.query(agent, wanted, everything) == [
+            assert [said(memory) for memory in await store.query(agent, wanted, everything)] == [
                 memory
                 for memory in newest
                 if (wanted.types is None or memory["type"] in wanted.types)

@@ -89,7 +89,7 @@ def claims(draw: st.DrawFn) -> Step:
     memory = {
         **plain_memory(memory_id, agent, "SEMANTIC", source, 1_700_000_000),
         "block": block,
-        "content": draw(st.sampled_from([b"one claim", b"another"])),
+        "content": draw(st.sampled_from([b"one claim", b"another"])) + source.encode(),  # a claim is named by id and text
         "imported_from": b"\x0f" * 32,
     }
     return _imported(memory)

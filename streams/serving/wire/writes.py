@@ -41,7 +41,7 @@ class StoreRequest(Wire):
     type: MemoryType = "LONG_TERM"
     importance: float = Field(0.5, ge=0, le=1)
     tags: list[Text] = Field(default_factory=list, max_length=TAGS_LIMIT)
-    timestamp: int | None = Field(None, ge=0, le=WHOLE_LIMIT, description="Unix seconds; None is now.")
+    timestamp: int | None = Field(None, ge=0, le=WHOLE_LIMIT, description="When it happened, in unix seconds; None is now.")
     subject: Text | None = Field(None, min_length=1, max_length=256, description="With predicate: what it is about.")
     predicate: Text | None = Field(None, min_length=1, max_length=256)
     valid_from: int | None = Field(None, description="Unix seconds from which it is true; None is the timestamp.")
@@ -67,7 +67,7 @@ class AmendRequest(Wire):
     """What all amendments have in common."""
 
     reason: Text = Field("", max_length=4_096)
-    timestamp: int | None = Field(None, ge=0, le=WHOLE_LIMIT, description="Unix seconds; None is now.")
+    timestamp: int | None = Field(None, ge=0, le=WHOLE_LIMIT, description="When it happened, in unix seconds; None is now.")
     command_id: str | None = Field(None, description="UUID; repeat one to be sure that a retry does nothing twice.")
     wait: float = Field(0, ge=0, le=WAIT_LIMIT, description="Seconds to wait until reads show the effect.")
 

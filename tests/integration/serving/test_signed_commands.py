@@ -87,6 +87,17 @@ async def test_sessions_open_fill_end_at_their_time_and_the_agent_is_erased_by_i
 
             await eventually(is_over)  # by the gateway's word, none of whose others counts here
             assert [item.text for item in (await mine.retrieve(ALICE.name)).items] == ["in passing"]
+            before = int(time.time()) - 3_600
+            old = ALICE.command("STORE", 1_000, type="SEMANTIC", content=b"of old")
+            await anybody.command(sign_as_agent(ALICE.key, old))
+
+            async def is_stored() -> bool:
+                return "of old" in [item.text for item in (await mine.retrieve(ALICE.name)).items]
+
+            await eventually(is_stored)
+            assert not (await mine.retrieve(ALICE.name, as_of_time=before)).items, "known since the broker took it"
+            later = await mine.retrieve(ALICE.name, as_of_time=before + 7_200)
+            assert {item.text for item in later.items} == {"in passing", "of old"}
         await anybody.command(said("ERASE"))
     async with AsyncClient(gateway.url, token=operator_token(settings)) as operator:
 

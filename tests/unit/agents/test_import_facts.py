@@ -31,6 +31,12 @@ def test_a_memory_stands_as_it_was_and_in_no_block(fields: dict[str, Any]) -> No
     assert fact["memory"] == {**MEMORY, **fields}
 
 
+def test_an_import_is_known_from_its_own_time_on_but_for_what_the_chain_says() -> None:
+    for fields, known in (({}, 9), ({"known_at": 1}, 9), (CHAIN, None), ({**CHAIN, "imported_from": ID}, 9)):
+        (fact,) = command_facts(AGENT, command(**fields), 9)
+        assert fact["memory"] is not None and fact["memory"]["known_at"] == known, fields
+
+
 @pytest.mark.parametrize("fields", [{}, CHAIN, {"form": "AMENDMENT", "content": b""}], ids=str)
 def test_a_claim_gets_an_id_that_nothing_else_can_have(fields: dict[str, Any]) -> None:
     (fact,) = command_facts(AGENT, command(imported_from=b"\x09" * 32, **fields))

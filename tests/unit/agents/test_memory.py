@@ -130,6 +130,21 @@ async def test_a_repeated_command_is_one_memory(agent: MemoryAgent, store: DictM
     assert await live(store) == [command_memory_id(AGENT, b"\x01" * 16)]
 
 
+async def test_what_a_command_leaves_is_known_when_the_log_took_it_whatever_it_claims(store: DictMemoryStore) -> None:
+    first, again = (commanded(timestamp=100)[0]._replace(appended=at) for at in (5_000, 6_000))
+    for held in (False, True):
+        agent = MemoryAgent(0, MemoryState(), store)
+        emits = [*agent.apply(None, [first]), *agent.apply(None, [again])]
+        if held:
+            store.rows.clear()
+            await agent.flush_again()
+        await agent.flush()
+        (row,) = table(emits).values()
+        (kept,) = await store.get(AGENT, [row["id"]])
+        assert kept is not None and kept.memory is not None
+        assert [(m["timestamp"], m["known_at"]) for m in (row, kept.memory)] == [(100, 5_000)] * 2, "by its first sending"
+
+
 async def test_a_command_id_used_twice_keeps_the_first_text(agent: MemoryAgent, store: DictMemoryStore) -> None:
     emits = list(agent.apply(None, commanded())) + list(agent.apply(None, commanded(content=b"other")))
     await agent.flush()

@@ -152,7 +152,9 @@ def test_that_it_is_over_is_judged_by_the_log(zone: Zone) -> None:
     zone.say("SESSION_CHANGE", 3, now=NOW + 10, terms={"seconds": SECONDS})
     assert zone.sessions.facts(close, [], NOW + 2 * SECONDS) == [] and zone.session()["state"] == "OPEN", "it was extended"
     late = expiry_of(zone.session())
-    assert zone.sessions.facts(late, [], NOW + 10 + SECONDS) and not list(zone.state.scan(b"n"))
+    kept, gone = zone.sessions.facts(late, [], NOW + 10 + SECONDS)
+    assert kept["memory"] is not None and kept["memory"]["known_at"] == NOW + 10 + SECONDS and gone["op"] == "DELETE"
+    assert not list(zone.state.scan(b"n")), "what stays is known from the end on"
     assert zone.sessions.facts(late, [], NOW + 11 + SECONDS) == [], "of all gateways the first"
 
 

@@ -46,7 +46,7 @@ EDGES: dict[str, Any] = {
 
 
 def test_every_field_counts() -> None:
-    assert set(CHANGES) == set(MEMORY) - {"sealed"}
+    assert set(CHANGES) == set(MEMORY) - {"sealed", "known_at"}
     leaves = {leaf_of(SECRET, MEMORY).value} | {leaf_of(SECRET, {**MEMORY, name: new}).value for name, new in CHANGES.items()}
     assert len(leaves) == 1 + len(CHANGES)
 
@@ -133,3 +133,7 @@ def test_the_tree_of_an_agent_proves_members_and_strangers() -> None:
         assert not verify(tree.prove(leaf.path), tree.root, leaf.path, leaf_of(OTHER, memory).value)
     assert tree_of(SECRET, reversed(memories)).root == tree.root
     assert tree_of(SECRET, []).root == EMPTY
+
+
+def test_when_a_log_had_it_is_no_part_of_what_is_committed_to() -> None:
+    assert encode({**MEMORY, "known_at": None}) == encode(MEMORY)

@@ -48,6 +48,13 @@ def test_memories_written_before_they_had_edges_and_times_of_validity_are_read(n
     assert memory["sealed"] is None and memory.get("edges", []) == [] and memory.get("form", "MEMORY") == "MEMORY"
 
 
+@pytest.mark.parametrize(("name", "version"), [("Memory", 14), ("MemoryFact", 15)])
+def test_memories_written_before_they_said_when_the_log_had_them_are_read(name: str, version: int) -> None:
+    unsaid = {**SAMPLES["Memory"], "known_at": None}
+    old = unsaid if name == "Memory" else {**SAMPLES[name], "memory": unsaid}
+    assert codec().decode((GOLDEN / f"{name}.{version}.bin").read_bytes()) == (name, old)
+
+
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_typed_view_mirrors_the_schema(name: str) -> None:
     schema = json.loads((ROOT / f"{name}.avsc").read_text())

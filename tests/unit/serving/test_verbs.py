@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from streams.agents.memory_facts import eviction
+from schemas.defaults import plain_command
+from streams.agents.memory_facts import command_facts, eviction
 from tests.steps import step_undo
 from tests.unit.serving.test_rest import A, refused
 from tests.unit.serving.world import ALICE, World, upsert
@@ -86,6 +87,22 @@ async def test_what_had_to_make_room_still_ends_what_it_ended(http: httpx.AsyncC
     assert (await one(http, old, include_invalid=True))["validity"]["superseded_by"] == [new]
     await http.delete(f"{A}/memories/{new}")
     assert await listed(http) == ["lives in Rome"]
+
+
+async def test_no_later_word_changes_what_was_known(http: httpx.AsyncClient, world: World) -> None:
+    """A command may claim any time; the log says when it had it."""
+    ref = world.grow(time=2_000)
+    for number, text, claimed, appended in ((1, "long ago", 100, 5_000), (2, "planned", 9_000, 1_500)):
+        command = {**plain_command(bytes([number]) * 16, ALICE, "STORE", claimed), "type": "SEMANTIC", "content": text.encode()}
+        await world.remember(*command_facts(ALICE, command, appended))  # type: ignore[arg-type]
+    assert await listed(http, as_of_time=4_999) == await listed(http, as_of_block=ref.number) == []
+    assert await listed(http, as_of_time=5_000) == ["long ago"], "true since what it claims, known since the log had it"
+    assert await listed(http, as_of_time=1_500, valid_at=9_000) == ["planned"]
+    assert await listed(http, as_of_block=ref.number, include_invalid=True) == ["planned"]
+    assert await listed(http, valid_at=100) == ["long ago"]
+    assert await listed(http, as_of_time=1_499, include_invalid=True) == []
+    answer = (await http.post(f"{A}/query", json={"query": "long ago", "as_of_time": 4_999, "min_similarity": -1})).json()
+    assert answer["items"] == []
 
 
 async def test_statements_about_one_thing(http: httpx.AsyncClient) -> None:
