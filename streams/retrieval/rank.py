@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,18 @@ class Scored:
     shares: bool
 
 
+class Near(NamedTuple):
+    """What is near enough to a question: see ``Question.min_similarity`` and ``Question.least``."""
+
+    min_similarity: float
+    least: float
+
+    def mask(self, similarity: Floats, shares: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """By row. ``similarity``: NaN where the vector is still to come; a shared word or number has to do there."""
+        near: NDArray[np.bool_] = (similarity >= self.least) & (shares | (similarity >= self.min_similarity))
+        return np.where(np.isnan(similarity), shares, near)
+
+
 def signals_of(indexes: Sequence[MemoryIndex], asked: Asked) -> list[Signals]:
     """Signals of each index, words' rarity counted over all of them."""
     corpus = Corpus()
@@ -59,9 +72,11 @@ def ranked(
     asked: Asked,
     limit: int,
     without: Set[bytes] = frozenset(),
+    *,
     weights: Mapping[str, float] = WEIGHTS,
+    near: Near | None = None,
 ) -> list[Scored]:
-    """The ``limit`` best, best first. ``without``: ids that are not to take part."""
+    """The ``limit`` best, best first. ``without``: ids that are not to take part. ``near``: what is not, is left out."""
     indexes = [index for index in indexes if len(index)]
     parts = signals_of(indexes, asked)
     if not parts:
@@ -77,6 +92,9 @@ def ranked(
         return []
     score = fused(scaled(values[rows]), weights) + _band(importance[rows], time[rows])
     shares = _shares(values)
+    if near is not None:
+        kept = np.flatnonzero(near.mask(similarity[rows], shares[rows]))
+        rows, score = rows[kept], score[kept]
     found = []
     for at in _best(score, [ids[row] for row in rows.tolist()], limit):
         row = int(rows[at])

@@ -15,7 +15,7 @@ import numpy as np
 from streams.ports.stores import StoredMemory
 from streams.retrieval.index import MemoryIndex
 from streams.retrieval.question import Asked
-from streams.retrieval.rank import ARRANGED, Scored, arranged, ranked
+from streams.retrieval.rank import ARRANGED, Near, Scored, arranged, ranked
 from streams.retrieval.ranked import Question, Ranked, Ranking
 from streams.retrieval.weights import WEIGHTS
 from streams.serving.reads import MemoryReads
@@ -59,7 +59,7 @@ class Hybrid:
         limit = depth + 2 * SPARE
         fit: list[tuple[Scored, Ranked]] = []
         for _ in range(ROUNDS):
-            search = partial(ranked, [index], asked, limit, weights=self._weights)
+            search = partial(ranked, [index], asked, limit, weights=self._weights, near=near_of(question))
             found = search() if len(index) <= INLINE else await asyncio.to_thread(search)
             rows = await self._reads.candidates(question.agent, [each.id for each in found], question.when)
             fit = [pair for each, row in zip(found, rows, strict=True) if (pair := fits(question, each, row))]
@@ -78,17 +78,15 @@ def depth_of(question: Question) -> int:
     return max(question.wanted, ARRANGED)
 
 
+def near_of(question: Question) -> Near:
+    """The question's bounds on what is ranked at all."""
+    return Near(question.min_similarity, question.least)
+
+
 def fits(question: Question, each: Scored, row: StoredMemory | None) -> tuple[Scored, Ranked] | None:
-    """The candidate, if something speaks for it, it is admitted, and a text; ``row``: None if it may not be shown."""
-    near = _near(question, each)
-    memory = row.memory if near and row is not None else None
+    """The candidate, if it is admitted, and a text; ``row``: None if it may not be shown."""
+    memory = row.memory if row is not None else None
     if row is None or memory is None or not question.admits(memory) or (text := text_of(memory)) is None:
         return None
     similarity = 0.0 if each.similarity is None else float(np.clip(each.similarity, -1.0, 1.0))
     return each, Ranked(memory, row, text, each.score, similarity)
-
-
-def _near(question: Question, each: Scored) -> bool:
-    if each.similarity is None:  # the vector is still to come
-        return each.shares
-    return each.similarity >= question.least and (each.shares or each.similarity >= question.min_similarity)

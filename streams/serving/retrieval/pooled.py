@@ -22,7 +22,7 @@ from streams.retrieval.rank import Scored, arranged, ranked
 from streams.retrieval.ranked import Question, Ranked
 from streams.serving.context.nearest import scored
 from streams.serving.reads import MemoryReads
-from streams.serving.retrieval.hybrid import ROUNDS, SPARE, depth_of, fits
+from streams.serving.retrieval.hybrid import ROUNDS, SPARE, depth_of, fits, near_of
 from streams.serving.retrieval.indexes import AgentIndexes
 from streams.serving.vectors import QueryVectors
 from streams.serving.wire import text_of
@@ -115,7 +115,7 @@ class Pooled:
         depth = depth_of(question)
         limit = depth + 2 * SPARE
         for _ in range(ROUNDS):
-            found = await asyncio.to_thread(ranked, list(indexes.values()), asked, limit)
+            found = await asyncio.to_thread(ranked, list(indexes.values()), asked, limit, near=near_of(question))
             fit = await self._shown(question, indexes, found)
             if len(found) < limit or len(fit) >= depth:
                 break

@@ -19,10 +19,10 @@ from streams.retrieval.document import document_of
 from streams.retrieval.index import MemoryIndex
 from streams.retrieval.links import links_of
 from streams.retrieval.question import Asked
-from streams.retrieval.rank import Scored, arranged, ranked
+from streams.retrieval.rank import Near, Scored, arranged, ranked
 from streams.retrieval.ranked import Question, Ranked
 from streams.serving.reads import MemoryReads
-from streams.serving.retrieval.hybrid import SPARE, depth_of, fits
+from streams.serving.retrieval.hybrid import SPARE, depth_of, fits, near_of
 from streams.serving.vectors import QueryVectors
 
 INLINE = 16
@@ -46,18 +46,20 @@ class ZoneRanking:
         held = [memory for memory, _ in shown]
         rows = dict(zip((memory["id"] for memory in held), await self._reads.rows(agent, [m["id"] for m in held]), strict=True))
         vectors = await self._store.find([(agent, memory["id"]) for memory in held])
-        search = partial(_ranked, held, vectors, asked, self._vectors.embedder.dimension)
+        search = partial(_ranked, held, vectors, asked, near_of(question), self._vectors.embedder.dimension)
         found = search() if len(held) <= INLINE else await asyncio.to_thread(search)
         fit = [pair for each in found if (pair := fits(question, each, rows[each.id]))][: depth_of(question) + SPARE]
         order = arranged([each for each, _ in fit], [candidate.text for _, candidate in fit])
         return [fit[at][1] for at in order]
 
 
-def _ranked(held: Sequence[Memory], vectors: Sequence[VectorRow | None], asked: Asked, dimension: int) -> list[Scored]:
+def _ranked(
+    held: Sequence[Memory], vectors: Sequence[VectorRow | None], asked: Asked, near: Near, dimension: int
+) -> list[Scored]:
     index = MemoryIndex(dimension)
     for memory, row in zip(held, vectors, strict=True):
         document = document_of(memory)
         if document is not None:
             index.put(document, None if row is None else row.vector)
             index.link(memory["id"], links_of(memory))
-    return ranked([index], asked, len(index))
+    return ranked([index], asked, len(index), near=near)

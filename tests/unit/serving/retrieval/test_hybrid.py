@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from schemas.defaults import plain_command, plain_edge
@@ -10,6 +12,7 @@ from streams.agents.memory_limits import wrong_command
 from streams.core.block import BlockRef
 from streams.core.moment import Moment
 from streams.core.structured import JSON, NUMBERS
+from streams.ports.stores import StoredMemory
 from streams.retrieval.ranked import Question
 from streams.serving.context.request import ContextRequest
 from streams.serving.faults import BadRequestError
@@ -78,6 +81,23 @@ async def test_what_words_or_a_neighbour_found_is_held_to_no_cosine(world: World
     assert found == ["Swimming in lakes", "gas was dear"]
     assert await world.ranking.rank(question.bounded(0.9)) == []
     assert await texts(world, "what did I do yesterday?", min_similarity=0.9) == ["voted for it"]
+
+
+async def test_what_nothing_speaks_for_costs_no_look_at_the_store(world: World) -> None:
+    ref = world.grow()
+    said = ["swam in the lake", *(f"rent of flat {n} paid" for n in range(200))]
+    await world.remember(*(upsert(ALICE, ref, i, text, timestamp=9_000 * i) for i, text in enumerate(said)))
+    await texts(world, "lake")
+    asked: list[int] = []
+    get = world.memories.get
+
+    async def counted(agent: bytes, ids: Sequence[bytes]) -> list[StoredMemory | None]:
+        asked.append(len(ids))
+        return await get(agent, ids)
+
+    world.memories.get = counted  # type: ignore[method-assign]
+    assert await texts(world, "who swims in lakes", 5, min_similarity=0.5) == [said[0]]
+    assert asked == [1]
 
 
 async def test_who_wants_more_gets_the_same_first_ones(world: World) -> None:
