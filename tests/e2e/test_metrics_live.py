@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from connectors.chain.devchain.steps import Step, StepKind
+from connectors.chain.jsonrpc import JsonRpc
 from connectors.stores import open_memory_store, open_vector_store
+from infra.broker.ports import free_port
 from streams import topics, wall
-from streams.errors import LogIntegrityError
+from streams.errors import LogIntegrityError, SourceError
 from streams.health import Health
 from streams.ops.app.run import run_ops
 from streams.ops.reporter import reporting
@@ -26,6 +30,8 @@ from streams.serving.messages.asking import MessageClient
 from streams.serving.server import Gateway, Stores
 from streams.settings import Settings
 from streams.signing import load_or_create_signer, load_verifier
+from streams.switches import FILE as SWITCHES
+from streams.switches import VECTORS, Switch, change
 from tests.e2e.fake_embedder import HashEmbedder
 from tests.e2e.pipeline import Small, small
 from tests.e2e.stranger import GARBAGE, stranger
@@ -105,6 +111,9 @@ async def _events(settings: Settings, gateway: Gateway, pipeline: Small, page: P
     await _calls(settings, gateway, agent, page)
     await _garbage(settings, page)
     await _messages(settings, agent, page)
+    await _place_that_is_away(page)
+    await _machine(settings, page)
+    await _part_done_without(settings, page)
     await _levels(page)
 
 
@@ -160,7 +169,11 @@ async def _reorg(pipeline: Small, page: Page) -> None:
 async def _calls(settings: Settings, gateway: Gateway, agent: bytes, page: Page) -> None:
     name = "0x" + agent.hex()
     async with AsyncClient(gateway.url, token=operator_token(settings)) as client:
-        async with page.moves("monmouth_memories_stored_total", "monmouth_http_request_latency_ms_count"):
+        async with page.moves("monmouth_agents_active_total"):
+            await client.store("0x" + "ab" * 20, "an agent that nobody knew")
+        async with page.moves(
+            "monmouth_memories_stored_total", "monmouth_store_commands_total", "monmouth_http_request_latency_ms_count"
+        ):
             stored = await client.store(name, "the pool of dai and ether pays well", timestamp=1)
         async with page.moves(
             "monmouth_rag_queries_total",
@@ -176,7 +189,7 @@ async def _calls(settings: Settings, gateway: Gateway, agent: bytes, page: Page)
 
 
 async def _garbage(settings: Settings, page: Page) -> None:
-    async with page.moves("monmouth_runtime_dead_letters_total"), stranger(settings) as foe:
+    async with page.moves("monmouth_runtime_dead_letters_total", "monmouth_errors_total"), stranger(settings) as foe:
         await foe.write(topics.COMMANDS, [GARBAGE], partition=0)
     async with page.moves("monmouth_unreadable_records_total"), stranger(settings) as foe:
         await foe.write(topics.ROOTS, [GARBAGE], partition=0)
@@ -188,6 +201,33 @@ async def _messages(settings: Settings, agent: bytes, page: Page) -> None:
     messages = page.moves("monmouth_cross_exex_messages_total", "monmouth_messages_total")
     async with messages, MessageClient(settings.kafka, verifier, signer) as asker:
         await asker.ask("AgentMemoryState", agent, seconds=20)
+
+
+async def _place_that_is_away(page: Page) -> None:
+    nobody = JsonRpc(f"http://127.0.0.1:{free_port()}")
+    try:
+        async with page.moves("monmouth_errors_total", "monmouth_retry_attempts_total", "monmouth_circuit_breaker_state"):
+            for _ in range(2):  # three tries each; five failures in a row open the circuit
+                with pytest.raises(SourceError):
+                    await nobody.call("eth_chainId")
+    finally:
+        await nobody.close()
+
+
+async def _machine(settings: Settings, page: Page) -> None:
+    async with page.moves("monmouth_memory_usage_mb", "monmouth_cpu_usage_percent", "monmouth_disk_usage_percent"):
+        before = (await page.sums())["monmouth_memory_usage_mb"]
+        held = os.urandom(96 << 20)  # every page of it is touched
+        assert (await page.sums())["monmouth_memory_usage_mb"] > before + 48
+        settings.path(Path("ballast")).write_bytes(held)
+
+
+async def _part_done_without(settings: Settings, page: Page) -> None:
+    """Vectors are switched off, so that the gateway complains of them, and on again."""
+    names = ("monmouth_system_health_score", "monmouth_components_healthy_total", "monmouth_components_degraded_total")
+    for put, drop in (({VECTORS: Switch("maintenance")}, ()), ({}, (VECTORS,))):
+        async with page.moves(*names):
+            change(settings.path(SWITCHES), put, drop)
 
 
 async def _levels(page: Page) -> None:

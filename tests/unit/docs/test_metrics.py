@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from tests.metrics_table import documented, written
+from tests.metrics_table import PAGE, documented, written
 
 PROMISED = {
     "system_health_score": "gauge",
@@ -48,3 +48,16 @@ def test_the_table_is_what_the_registries_have() -> None:
 @pytest.mark.parametrize(("name", "kind"), PROMISED.items())
 def test_every_promised_metric_is_registered_where_it_is_measured(name: str, kind: str) -> None:
     assert {row.type for row in documented() if row.name == f"monmouth_{name}"} == {kind}
+
+
+ELSEWHERE = {
+    "connection_pool_utilization": "tests/unit/test_pools.py",
+    "recovery_operations_total": "tests/unit/ops/recovery/test_supervisor.py",
+}
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_every_promised_metric_is_moved_by_its_event_in_a_test_that_the_page_names(name: str) -> None:
+    where = ELSEWHERE.get(name, "tests/e2e/test_metrics_live.py")
+    assert f"(../{where})" in PAGE.read_text()
+    assert f"monmouth_{name}" in (ROOT / where).read_text()

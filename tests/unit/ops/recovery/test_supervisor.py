@@ -253,8 +253,12 @@ async def test_the_error_that_a_process_ended_with_is_counted_once(tmp_path: Pat
     lost = {"category": "processing", "severity": "critical"}
     before = REGISTRY.get_sample_value("monmouth_errors_total", lost) or 0.0
     supervisor = Supervisor(programs, strategies, Limits(pause=0.0))
+    failed = {"strategy": "isolate", "outcome": "failed"}
+    attempts = REGISTRY.get_sample_value("monmouth_recovery_operations_total", failed) or 0.0
     told = await told_of(supervisor, 6)
     assert len(told) > 1, "it failed to start again and again"
+    isolated = told.count((Strategy.ISOLATE, "failed: no process left"))
+    assert REGISTRY.get_sample_value("monmouth_recovery_operations_total", failed) == attempts + isolated > attempts
     assert REGISTRY.get_sample_value("monmouth_errors_total", lost) == before + grown
 
 
