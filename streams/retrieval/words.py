@@ -58,7 +58,7 @@ def raw_words(text: str) -> list[str]:
         if word.startswith("0x") and len(word) > 2 + HEX_DIGITS:
             words.append(word[: 2 + HEX_DIGITS])
         elif len(word) <= MAX_WORD:
-            words.append(_POSSESSIVE.sub("", word))
+            words.append(word if word.isalpha() else _POSSESSIVE.sub("", word))
     return words
 
 

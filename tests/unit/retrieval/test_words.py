@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from streams.retrieval.cues import figures
 from streams.retrieval.words import raw_words, terms
 
 
@@ -27,3 +28,7 @@ def test_stemming_is_safe_for_threads() -> None:
     text = "running runners ran swimming flies denied " * 20
     with ThreadPoolExecutor(4) as pool:
         assert set(map(tuple, pool.map(terms, [text] * 64))) == {tuple(terms(text))}
+
+
+def test_words_with_digits_of_any_script_are_figures() -> None:
+    assert figures(["abc", "a1", "m²", "x-y", "0x9f", "٣", ""]) == {"a1", "m²", "0x9f", "٣"}
