@@ -43,8 +43,11 @@ def record_digest(kind: str, row: Any) -> bytes:
 
 
 def memory_digest(memory: Memory) -> bytes:
-    """Of what a memory says, opened; sealed bytes differ each time the same is sealed."""
-    said = [(name, value) for name, value in memory.items() if name != "sealed"]
+    """Of what a memory says, opened; sealed bytes differ each time the same is sealed.
+
+    When the log had it is left out: work that a later version does again may say it where an earlier one did not.
+    """
+    said = [(name, value) for name, value in memory.items() if name not in {"sealed", "known_at"}]
     return blake3(repr(sorted(said)).encode()).digest()
 
 
