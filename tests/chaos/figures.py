@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 
-from tests.chaos.faults import FAULTS, strikes_of
 from tests.chaos.results import Result, Row
 from tests.checker.measures import percentile
 from tests.checker.report import seconds
@@ -51,8 +50,6 @@ def figures(row: Row, results: Sequence[Result]) -> Figures:
     times = [time for result in results for time in result.seconds]
     worst = [result.amplification for result in results if result.amplification is not None]
 
-    strikes = len(strikes_of(fault)) if set(strikes_of(fault)) <= set(FAULTS) else 1
-
     def total(kinds: Sequence[str]) -> int:
         return sum(result.counts.get(kind, 0) for result in results for kind in kinds)
 
@@ -60,7 +57,7 @@ def figures(row: Row, results: Sequence[Result]) -> Figures:
         fault=fault.partition("*")[0] if "+" not in fault else fault,
         aimed_at=target or ALL,
         runs=len(results),
-        strikes=len(results) * strikes,
+        strikes=sum(result.strikes for result in results),
         blocks=sum(result.blocks for result in results),
         answers=sum(result.answers for result in results),
         lost=total(LOST),

@@ -6,6 +6,7 @@ Invariant: every process that was started is gone when ``stop`` returns.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from tests.checker.events import Event, Kill, Start
 from tests.conftest import ROOT
 
 STOP_SECONDS = 15.0
+TRACE = "Traceback (most recent call last)"
+LINE = re.compile(r"^(\d{4}-\d\d-\d\d |error: )", re.MULTILINE)
+"""Beginning of a line of the log, or of the error that a command ends with."""
 
 
 @dataclass
@@ -144,8 +148,10 @@ def crash_of(name: str, code: int, said: str) -> str | None:
     """What a process that ended by itself met, if it is a defect: none of the errors that the product ends with on purpose."""
     if code < 0:
         return f"{name} was ended by signal {-code}"
-    if "Traceback (most recent call last)" in said:
-        return f"{name} ended with exit code {code} and a trace: {said.rstrip().splitlines()[-1][:300]}"
+    _, trace, behind = said.rstrip().rpartition(TRACE)
+    # The last thing said: a trace of what was met and mended on the way is followed by lines of the log.
+    if trace and not LINE.search(behind):
+        return f"{name} ended with exit code {code} and a trace: {behind.splitlines()[-1][:300]}"
     return None
 
 

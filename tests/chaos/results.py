@@ -20,7 +20,7 @@ Row = tuple[str, str | None]
 @dataclass(frozen=True)
 class Result:
     """What a table needs of one run. ``seconds``: recovery times that are known, of ``recoveries``; ``commit``: what was run;
-    ``crashes``: of processes.
+    ``crashes``: of processes; ``strikes``: done.
     """
 
     fault: str
@@ -34,6 +34,7 @@ class Result:
     amplification: float | None
     stuck: bool
     crashes: int = 0
+    strikes: int = 1
     commit: str = ""
 
     @classmethod
@@ -52,6 +53,7 @@ class Result:
             amplification=max(report.amplification.values(), default=None) if report else None,
             stuck=bool(outcome.stuck),
             crashes=len(outcome.crashes),
+            strikes=outcome.strikes,
             commit=commit,
         )
 

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -37,6 +37,7 @@ WARM_SECONDS = 90.0
 REST_SECONDS = 120.0
 """That the pipeline may stand still before it is over a fault, or at rest."""
 SETTLED_EVERY = 0.2
+LONGEST = 10
 LIVELY_SECONDS = 15.0
 """That the chain lives on while a strike is got over."""
 ENDLESS = 1_000_000
@@ -50,6 +51,7 @@ class Outcome:
 
     ``stuck``: what never came to rest, or did not do under a fault what it must. ``answers``: of the gateway, each of which was
     judged; ``refusals``: questions that got none. ``crashes``: deaths that no error of the product's own explains.
+    ``strikes``: of the fault, done.
     """
 
     fault: str
@@ -63,6 +65,7 @@ class Outcome:
     answers: int = 0
     refusals: int = 0
     crashes: tuple[str, ...] = ()
+    strikes: int = 1
 
     @property
     def good(self) -> bool:
@@ -98,11 +101,12 @@ async def run(
             at.gateway, operator_token(at.settings), at.node.agents, seed, lambda: tap.seen.sequence, at.recorder.say
         )
         async with beside(tap.run(), watch(at), mending(at), reader.run()):
-            stuck = await _course(at, tap, writer, reader, fault, seed, apart)
+            done: list[str] = []
+            stuck = await _course(at, tap, writer, reader, fault, seed, apart, done)
         if not stuck and not reader.answers:
             ends = [code for name, code in at.processes.deaths if name == "gateway"]
             stuck = [f"the gateway answered nothing; the last of {reader.refusals}: {reader.reason}; it ended with {ends}"]
-        return await judged(at, fault, seed, stuck, path, reader)
+        return replace(await judged(at, fault, seed, stuck, path, reader), strikes=len(done))
 
 
 async def judged(at: Stage, fault: str, seed: int, stuck: Sequence[str], path: Path, reader: Reader | None = None) -> Outcome:
@@ -129,7 +133,10 @@ async def judged(at: Stage, fault: str, seed: int, stuck: Sequence[str], path: P
     )
 
 
-async def _course(at: Stage, tap: Tap, writer: Writer, reader: Reader, fault: str, seed: int, apart: float) -> list[str]:
+async def _course(
+    at: Stage, tap: Tap, writer: Writer, reader: Reader, fault: str, seed: int, apart: float, done: list[str]
+) -> list[str]:
+    """``done``: takes the name of each strike that struck. What is wrong."""
     strikes = [FAULTS[name] for name in strikes_of(fault)]
     steps = script(seed, ENDLESS, PLAN)
     await at.node.play(islice(steps, 3), 0)
@@ -141,7 +148,9 @@ async def _course(at: Stage, tap: Tap, writer: Writer, reader: Reader, fault: st
     try:
         for strike in strikes:
             await asyncio.sleep(apart * random.random())
-            if found := await struck(at, tap, reader, life, strike, random):
+            found = await struck(at, tap, reader, life, strike, random)
+            done.append(strike.__name__)
+            if found:
                 return found
         life.end()
         await living
@@ -196,23 +205,26 @@ async def rest(at: Stage, tap: Tap, patience: float, agents: Collection[str] = t
         behind = list(_behind(at, tap, agents))
         quiet = 0 if behind else quiet + 1
         if still.too_long(behind):
-            return behind
+            return behind or ["does not come to rest"]
     return []
 
 
 class Standstill:
-    """Whether what is behind has not changed for too long, since a machine that is busy with other things takes its time."""
+    """Whether what is behind has not changed for too long, since a machine that is busy with other things takes its time, or
+    has gone round in a circle for ``LONGEST`` times as long.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._last: list[str] = []
-        self._since = time.monotonic()
+        self._began = self._since = time.monotonic()
 
     def too_long(self, behind: list[str]) -> bool:
         """``behind``: what is, now."""
         if behind != self._last:
             self._last, self._since = behind, time.monotonic()
-        return bool(behind) and time.monotonic() - self._since > self._seconds
+        now = time.monotonic()
+        return now - self._began > LONGEST * self._seconds or (bool(behind) and now - self._since > self._seconds)
 
 
 def _behind(at: Stage, tap: Tap, agents: Collection[str]) -> Iterator[str]:

@@ -168,7 +168,8 @@ def test_strikes_are_spread_over_stages_that_they_are_of_use_on() -> None:
     assert spread("poison*3+kill-worker", 5, 4) == ("poison*3+kill-worker", 4)
     for fault in PLANNED:
         name, runs = spread(fault, 5, 4)
-        row = figures((name, None), [result(seed) for seed in range(runs)])
+        each = len(strikes_of(name)) if fault in FAULTS else 1
+        row = figures((name, None), [replace(result(seed), strikes=each) for seed in range(runs)])
         assert (row.fault, row.runs, row.strikes) == (fault, runs, 20)
 
 
@@ -181,6 +182,10 @@ def test_what_a_process_that_ended_by_itself_met_is_told_from_what_it_ends_with_
     assert crash_of("worker-1", 1, "error: lattice/1: fenced\n") is None
     assert crash_of("worker-1", -11, "") == "worker-1 was ended by signal 11"
     trace = "Traceback (most recent call last):\n  ...\nKeyError: 7\n"
+    mended = trace + "2026-01-01 00:00:00,000 INFO streams.x goes on\n"
+    assert crash_of("producer", 1, mended + "error: fenced\n") is None
+    assert crash_of("producer", 1, trace + "error: fenced\n") is None
+    assert crash_of("producer", 1, mended + trace)
     assert crash_of("producer", 1, trace) == "producer ended with exit code 1 and a trace: KeyError: 7"
 
 
@@ -188,14 +193,18 @@ def test_a_process_that_crashes_is_started_again_and_remembered(tmp_path: Path) 
     processes = Processes(tmp_path, {}, lambda event: None)
     processes.start("gateway", "no-such-command")
     try:
-        processes.children["gateway"].process.wait(60)
+        child = processes.children["gateway"]
+        child.process.wait(60)
         processes.mend()
         assert [name for name, _ in processes.deaths] == ["gateway"]
         assert processes.crashes == []
-        processes.children["gateway"].process.send_signal(signal.SIGSEGV)
-        processes.children["gateway"].process.wait(60)
+        child.process.kill()
+        child.process.wait(60)
+        child.process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        child.process.send_signal(signal.SIGSEGV)
+        child.process.wait(60)
         processes.mend()
-        assert processes.crashes == ["gateway was ended by signal 11"]
+        assert processes.crashes[-1] == "gateway was ended by signal 11"
     finally:
         processes.stop()
     assert not processes.children
@@ -248,7 +257,17 @@ def test_what_gets_on_does_not_stand_still() -> None:
     assert not still.too_long(["a at 2"])
     time.sleep(0.1)
     assert still.too_long(["a at 2"])
-    assert not Standstill(0.0).too_long([])
+    assert not Standstill(0.1).too_long([])
+
+
+def test_what_goes_round_in_a_circle_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.chaos.run.LONGEST", 2)
+    still, turn = Standstill(0.05), 0
+    deadline = time.monotonic() + 60
+    while not still.too_long([f"a at {turn % 2}"]):
+        turn += 1
+        time.sleep(0.01)
+        assert time.monotonic() < deadline
 
 
 async def test_a_strike_is_over_when_all_got_over_it(monkeypatch: pytest.MonkeyPatch) -> None:

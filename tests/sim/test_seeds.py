@@ -39,7 +39,8 @@ from tests.toys import Tally, factory
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 1_000
-"""About five minutes of processor time; ``python -m tests.sim`` prints what they took."""
+CPU_SECONDS = 1_200.0
+"""They take about 300 s of processor time, as ``python -m tests.sim`` prints."""
 
 
 @pytest.mark.slow
@@ -49,6 +50,7 @@ def test_seeds() -> None:
     failed = {seed: result.failures for seed, result in results.items() if result.failures}
     assert not failed, f"python -m tests.sim --one {min(failed)} --trace"
     assert len(results) == SEEDS
+    assert sum(result.cpu for result in results.values()) < CPU_SECONDS, "four times what they take: what became slow?"
 
 
 def regressions() -> Iterator[Any]:
