@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
@@ -71,7 +72,7 @@ def _program(settings: Settings, name: str, kind: Kind, *arguments: str, port: i
 
 def runs_ops(asked: bool | None, *, producer: bool) -> bool:
     """Whether `monmouth ops` is to run: as asked; else beside the producer, if it can. Raises ConfigurationError."""
-    there = find_spec("faust") is not None
+    there = "faust" in sys.modules or find_spec("faust") is not None  # once imported it has no spec to find
     if asked and not there:
         raise no_faust()
     return there and producer if asked is None else asked

@@ -44,7 +44,15 @@ def test_windows_and_alerts_are_started_where_asked(tmp_path: Path) -> None:
     assert found[0].opening > found[1].opening == 0
 
 
+def test_faust_is_there_also_once_it_was_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    lazy = type(sys)("faust")
+    lazy.__spec__ = None
+    monkeypatch.setitem(sys.modules, "faust", lazy)
+    assert runs_ops(None, producer=True)
+
+
 def test_without_faust_windows_are_left_out_unless_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delitem(sys.modules, "faust", raising=False)
     assert [runs_ops(asked, producer=True) for asked in (None, True, False)] == [True, True, False]
     assert [runs_ops(asked, producer=False) for asked in (None, True)] == [False, True]
     monkeypatch.setattr("streams.cli.supervise.find_spec", lambda name: None)
