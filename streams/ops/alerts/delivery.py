@@ -24,7 +24,7 @@ log = logging.getLogger("monmouth.alerts")
 TRIES = 8
 LONGEST_ASKED = 60.0
 """Seconds that a receiver may ask for between two tries."""
-LONGEST = 600.0
+LONGEST = 900.0
 """Seconds within which an event is told or given up: all tries, their pauses, and what a receiver asked for."""
 TERMS = Terms(
     failures=sys.maxsize,  # an open circuit would give up the next event without asking

@@ -109,11 +109,15 @@ def _across(function: str, by: tuple[str, ...], values: Vector) -> Vector:
 
 
 def _trend(times: Sequence[float], values: Sequence[float], now: float, ahead: float, *, slope: bool) -> float | None:
-    """Of the line that fits best: its slope per second, or its value ``ahead`` of now."""
+    """Of the line that fits best: its slope per second, or its value ``ahead`` of now; None where there is no such number."""
     if len(values) < 2 or times[-1] <= times[0]:
         return None
-    steepness, middle = statistics.linear_regression([at - now for at in times], values)
-    return steepness if slope else middle + steepness * ahead
+    try:
+        steepness, middle = statistics.linear_regression([at - now for at in times], values)
+    except (ValueError, OverflowError):  # a value is not finite, or they are too large to be summed
+        return None
+    found = steepness if slope else middle + steepness * ahead
+    return found if math.isfinite(found) else None
 
 
 def _over_time(function: str, times: Sequence[float], values: Sequence[float]) -> float | None:

@@ -124,6 +124,8 @@ class Alerts:
                 events.append(Event(rules[name], labels, "firing", alert.value, alert.since, now, silenced=True))
             if alert.firing and known:
                 alert.decided = alert.told = True
+            if alert.firing and (name, labels) in silenced:  # also one that is muted here: its end is to be kept
+                alert.silenced = True
         for (name, labels), value in told.items():
             held = self._alerts.get((name, labels))
             if name in rules and not (held is not None and held.firing):

@@ -1,8 +1,9 @@
 """Alerts by e-mail (SMTP).
 
-Assumes a server that answers within ``TIMEOUT``. Invariants: a password goes over an encrypted connection only; the server's
-certificate is verified; a recipient whose copy was taken gets no second one of the same event when others are tried again; an
-answer of 5xx is a RefusedEventError, everything else that goes wrong a ChannelError.
+Assumes a server that gives each answer within ``TIMEOUT`` and all of them within ``LONGEST``. Invariants: a password goes over
+an encrypted connection only; the server's certificate is verified; a recipient whose copy was taken gets no second one of the
+same event when others are tried again, and what the server says to the farewell changes nothing of that; an answer of 5xx is a
+RefusedEventError, everything else that goes wrong a ChannelError.
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 import smtplib
+import socket
 import ssl
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -21,6 +26,8 @@ from streams.ops.alerts.life import Event
 from streams.ops.alerts.told import body_of, short_key
 
 TIMEOUT = 10.0
+LONGEST = 60.0
+"""Seconds of one try. Each answer has its ``TIMEOUT``, and there is one for each recipient."""
 SUBJECT_MOST = 200
 KEY_MOST = 200
 Answers = dict[str, tuple[int, bytes]]
@@ -61,30 +68,40 @@ class Email:
             raise self._wrong(f"did not take it: {type(error).__name__}", final=False) from None
 
     def _send(self, event: Event) -> None:
-        with self._connected() as server:
+        if self._taken.event != event:
+            self._taken.event, self._taken.recipients = event, set()
+        left = [name for name in self.recipients if name not in self._taken.recipients]
+        if not left:
+            return
+        with self._connection() as server:
             if self.user:
                 server.login(self.user, self.password)
-            if self._taken.event != event:
-                self._taken.event, self._taken.recipients = event, set()
-            left = [name for name in self.recipients if name not in self._taken.recipients]
             refused = server.send_message(self._message(event), to_addrs=left)
             self._taken.recipients.update(set(left) - set(refused))
         if refused:
             raise self._refused(refused)
 
-    def _connected(self) -> smtplib.SMTP:
-        if self.security == "none":
-            return smtplib.SMTP(self.host, self.port, timeout=TIMEOUT)
-        tls = ssl.create_default_context(cafile=self.ca_file or None)
+    @contextmanager
+    def _connection(self) -> Iterator[smtplib.SMTP]:
+        """Over TLS where that is asked for. It is cut off when the try has taken ``LONGEST``: nobody can stop a thread."""
+        began = time.monotonic()
+        tls = None if self.security == "none" else ssl.create_default_context(cafile=self.ca_file or None)
         if self.security == "tls":
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT, context=tls)
-        server = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT, context=tls)
+        else:
+            server = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT)
+        end = threading.Timer(max(0.0, began + LONGEST - time.monotonic()), _cut, [server])
+        end.daemon = True
+        end.start()
         try:
-            server.starttls(context=tls)
-        except BaseException:
+            if self.security == "starttls":
+                server.starttls(context=tls)
+            yield server
+        finally:
+            with suppress(smtplib.SMTPException, OSError):
+                server.quit()
+            end.cancel()
             server.close()
-            raise
-        return server
 
     def _message(self, event: Event) -> EmailMessage:
         message = EmailMessage()
@@ -101,6 +118,13 @@ class Email:
 
     def _wrong(self, what: str, *, final: bool) -> ChannelError:
         return (RefusedEventError if final else ChannelError)(f"email: {self.host}:{self.port} {what}")
+
+
+def _cut(server: smtplib.SMTP) -> None:
+    """Has whoever waits for an answer of the server read its end."""
+    if server.sock is not None:
+        with suppress(OSError):
+            socket.socket.shutdown(server.sock, socket.SHUT_RDWR)  # TLS has a farewell of its own, for which nobody waits
 
 
 def _named(answers: Answers) -> str:

@@ -12,7 +12,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ FILE = Path("silences.json")
 LOOK_SECONDS = 0.25
 LONGEST = 30 * 86_400.0
 MOST = 1_000
+LATEST = 253_402_300_799.0
+"""The end of the year 9999: what comes after it is no date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,16 @@ class Silence:
         return self.rule in {ALL, name} and set(self.labels.items()) <= set(labels)
 
 
+_FIELDS = frozenset(one.name for one in fields(Silence))
+
+
 def read(path: Path) -> list[Silence]:
     """All of a file; none if there is none. Raises ConfigurationError."""
     try:
         found = [_silence(said) for said in json.loads(path.read_text())]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ConfigurationError(f"{path} holds no silences: {error}", "Take it away; nothing is silent then.") from None
     return found
 
@@ -108,5 +113,11 @@ class Silences:
 
 
 def _silence(said: Any) -> Silence:
-    found = Silence(**said)
-    return replace(found, until=float(found.until), labels={str(name): str(value) for name, value in found.labels.items()})
+    """What a later version says besides is left out."""
+    found = Silence(**{name: value for name, value in said.items() if name in _FIELDS})
+    if not all(isinstance(text, str) for text in (found.rule, found.reason, found.id)):
+        raise TypeError("rule, reason and id are texts")
+    until = float(found.until)
+    if not 0 <= until <= LATEST:
+        raise ValueError("until is no time of day")
+    return replace(found, until=until, labels={str(name): str(value) for name, value in found.labels.items()})

@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from streams.ops.alerts.delivery import LONGEST, LONGEST_ASKED, TRIES, Delivery
+from streams.ops.alerts import mail, post
+from streams.ops.alerts.delivery import LONGEST, LONGEST_ASKED, TERMS, TRIES, Delivery
 from streams.ops.alerts.errors import ChannelError, RefusedEventError
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.metrics import TELLING, TOLD
@@ -85,4 +86,6 @@ async def test_a_receiver_is_left_alone_as_long_as_it_asks_within_bounds(asked: 
 
 
 def test_all_tries_fit_into_what_the_group_waits_for_its_member() -> None:
-    assert (TRIES - 1) * LONGEST_ASKED + TRIES * 10 <= LONGEST
+    assert (TRIES - 1) * LONGEST_ASKED + TRIES * post.TIMEOUT <= LONGEST
+    pauses = sum(min(2.0**number, TERMS.longest_pause) for number in range(TRIES - 1)) * (1 + TERMS.jitter)
+    assert pauses + TRIES * mail.LONGEST <= LONGEST

@@ -58,6 +58,13 @@ def test_a_trend_is_the_line_that_fits_best() -> None:
     assert value("deriv(a[10s])", series(a=[1.0])) == {}, "one value has no slope"
 
 
+@pytest.mark.parametrize("last", [math.inf, -math.inf, math.nan, 1e308])
+@pytest.mark.parametrize("text", ["deriv(a[10s])", "predict_linear(a[10s], 4h)"])
+def test_what_no_line_fits_has_no_trend(text: str, last: float) -> None:
+    assert value(text, series(a=[1.0, last, last])) == {}
+    assert holding(parse(f"{text} > 1"), series(a=[1.0, last, last]), NOW) == {}
+
+
 def test_growth_by_labels_is_a_sum_and_a_percentile_is_of_all_together() -> None:
     past = Series(600)
     for n, slow in (("1", 0.0), ("2", 1.0)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email.message import Message
@@ -16,6 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from infra.broker.ports import free_port
 from streams.errors import may_pass
+from streams.ops.alerts import mail
 from streams.ops.alerts.errors import ChannelError, RefusedEventError
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.mail import Email
@@ -29,16 +31,22 @@ BOTH = ("a@example.org", "b@example.org")
 
 
 class Mailbox:
-    """A real SMTP server's handler. ``answers``: to recipients by name, if not 250."""
+    """A real SMTP server's handler. ``answers``: to recipients by name, if not 250; ``farewell``: to QUIT.
+
+    ``takes``: seconds that the answer to each recipient takes.
+    """
 
     def __init__(self) -> None:
         self.messages: list[tuple[list[str], Message]] = []
         self.answers: dict[str, str] = {}
         self.encrypted: list[bool] = []
+        self.farewell = "221 Bye"
+        self.takes = 0.0
 
     async def handle_RCPT(  # noqa: N802  (the library's name)  # noqa: PLR0917
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        await asyncio.sleep(self.takes)
         if address in self.answers:
             return self.answers[address]
         envelope.rcpt_tos.append(address)
@@ -50,6 +58,9 @@ class Mailbox:
         assert server.transport is not None
         self.encrypted.append(server.transport.get_extra_info("ssl_object") is not None)
         return "250 OK"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        return self.farewell
 
 
 def login(server: SMTP, session: Session, envelope: Envelope, mechanism: str, found: object) -> AuthResult:
@@ -189,6 +200,27 @@ async def test_nobody_gets_a_second_copy_when_another_one_is_tried_again(box: Ma
     later = replace(FIRING, state="resolved")
     await plain.send(later)
     assert [recipients for recipients, _ in box.messages] == [["b@example.org"], ["a@example.org"], list(BOTH)]
+
+
+async def test_what_a_server_says_to_the_farewell_changes_nothing(box: Mailbox, plain: Email) -> None:
+    box.farewell = "451 not yet"
+    await plain.send(FIRING)
+    await plain.send(FIRING)
+    assert [recipients for recipients, _ in box.messages] == [list(BOTH)], "all had it"
+    box.answers = {"a@example.org": "550 no such user"}
+    with pytest.raises(RefusedEventError, match="550"):
+        await plain.send(replace(FIRING, state="resolved"))
+
+
+async def test_a_server_that_takes_its_time_with_each_recipient_is_cut_off(
+    box: Mailbox, plain: Email, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "LONGEST", 0.5)
+    box.takes = mail.TIMEOUT - 2  # each answer comes in time
+    with pytest.raises(ChannelError, match="did not take it") as refused:
+        await plain.send(FIRING)
+    assert may_pass(refused.value)
+    assert box.messages == []
 
 
 async def test_where_nobody_listens_may_pass() -> None:

@@ -43,6 +43,14 @@ def test_what_is_kept_silent_here_but_was_told_there_is_resolved_when_it_ends() 
     assert told(alerts.step(RULE, {}, 2)) == [("resolved", X)]
 
 
+def test_what_was_kept_silent_there_and_is_muted_here_is_over_when_it_ends() -> None:
+    alerts = Alerts()
+    alerts.step(RULE, {X: 2.0}, 0, lambda _: True)
+    assert alerts.recover(RULES, {}, 1, silenced={("R", X): 2.0}) == []
+    (over,) = alerts.step(RULE, {}, 2)
+    assert (over.state, over.labels, over.silenced) == ("resolved", X, True)
+
+
 def test_an_alert_of_a_rule_that_is_no_more_is_not_ours() -> None:
     assert Alerts().recover(RULES, {("Old", X): 1.0}, 1) == []
 

@@ -133,11 +133,23 @@ def test_what_cannot_be_read_leaves_what_was_known(night: Night) -> None:
         '[{"rule": "High"}]',
         '[{"rule": "High", "until": "soon"}]',
         '[{"rule": "H", "until": 1, "labels": []}]',
+        '[{"rule": ["High"], "until": 9e9}]',
+        '[{"rule": "High", "until": 9e9, "id": 1}]',
+        '[{"rule": "High", "until": 9e9, "reason": null}]',
+        '[{"rule": "High", "until": Infinity}]',
+        '[{"rule": "High", "until": NaN}]',
+        f'[{{"rule": "High", "until": 1{"0" * 400}}}]',
     ):
         night.file.write_text(text)
         with pytest.raises(ConfigurationError, match="holds no silences"):
             read(night.file)
         assert said(night.look(judge, a=9, b=9)) in ([], [("b", "firing", True)])
+
+
+def test_what_a_later_version_says_besides_is_left_out(night: Night) -> None:
+    night.file.write_text('[{"rule": "High", "until": 9e9, "by": ["me"]}]')
+    assert [(one.rule, one.until) for one in read(night.file)] == [("High", 9e9)]
+    assert said(night.look(night.judge(), a=9)) == [("a", "firing", True)]
 
 
 def test_what_is_over_goes_and_there_are_bounds(night: Night) -> None:
