@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from streams.cli.alert_files import a_file, channels_in_use, rules_file, rules_in_use, rules_option
 from streams.cli.alerts_hand import disable, enable, resolve, silence, silences_
 from streams.cli.measured import measured, metrics_port_option
 from streams.errors import ConfigurationError
@@ -23,13 +24,12 @@ from streams.health import Health, Look
 from streams.health import watch as health_watch
 from streams.loops import run as run_loop
 from streams.ops.alerts.alertmanager import configuration
-from streams.ops.alerts.channels import Channel, LogChannel, SilentChannel, channel_tables, kinds_of, make_channel
-from streams.ops.alerts.defaults import default_rules
+from streams.ops.alerts.channels import Channel, LogChannel, SilentChannel, make_channel
 from streams.ops.alerts.logwatch import LogWatch, read_alerts
 from streams.ops.alerts.post import Poster
 from streams.ops.alerts.promql import rule_group
 from streams.ops.alerts.reloading import Reloading, Watching
-from streams.ops.alerts.rules import LOG, AlertRule, load_rules
+from streams.ops.alerts.rules import LOG, AlertRule
 from streams.ops.alerts.silences import FILE as SILENCES
 from streams.ops.alerts.silences import Silences
 from streams.ops.alerts.told import body_of
@@ -42,15 +42,11 @@ from streams.settings import OPS, Settings
 
 SLO_SECONDS = 30.0
 """Between two times that Prometheus looks at burn rates, which look back for days."""
-_file = click.Path(path_type=Path, dir_okay=False)
 _channels_file = click.option(
     "--channels",
     "channels_file",
-    type=_file,
+    type=a_file,
     help="Channels file (default: `ops.channels_file`; without one there is only the channel `log`).",
-)
-_rules = click.option(
-    "--rules", "file", type=_file, help="Rules file (default: `ops.rules_file`, or the rules that come with it)."
 )
 
 
@@ -75,7 +71,7 @@ for by_hand in (enable, disable, resolve, silence, silences_):
 
 
 @alerts.command()
-@_rules
+@rules_option
 @click.pass_obj
 def check(settings: Settings, file: Path | None) -> None:
     """Check a rules file and show what is in it.
@@ -84,15 +80,15 @@ def check(settings: Settings, file: Path | None) -> None:
     Example:
       monmouth alerts check --rules rules.toml
     """
-    for rule in _load(_in_use(settings, settings.ops.rules_file, file)):
+    for rule in rules_in_use(settings, file):
         state = "" if rule.enabled else "  (disabled)"
         click.echo(f"{rule.severity:<9} {rule.name:<24} {rule.condition}{state}")
 
 
 @alerts.command()
-@_rules
+@rules_option
 @_channels_file
-@click.option("--objectives", "objectives_file", type=_file, help="Objectives file (default: as for `monmouth slo`).")
+@click.option("--objectives", "objectives_file", type=a_file, help="Objectives file (default: as for `monmouth slo`).")
 @click.option(
     "--interval",
     default=5.0,
@@ -113,13 +109,13 @@ def prometheus(
       monmouth alerts prometheus --channels channels.toml > rules.json
     """
     recording = recording_group(objectives_in_use(settings, objectives_file), max(interval, SLO_SECONDS))
-    said = channel_tables(_in_use(settings, settings.ops.channels_file, channels_file))
-    written = rule_group(_load(_in_use(settings, settings.ops.rules_file, file), said), interval)
+    said = channels_in_use(settings, channels_file)
+    written = rule_group(rules_in_use(settings, file, said), interval)
     click.echo(json.dumps({"groups": [recording, *written["groups"]]}, indent=2))
 
 
 @alerts.command()
-@_rules
+@rules_option
 @_channels_file
 @click.pass_obj
 def alertmanager(settings: Settings, file: Path | None, channels_file: Path | None) -> None:
@@ -129,14 +125,14 @@ def alertmanager(settings: Settings, file: Path | None, channels_file: Path | No
     Example:
       monmouth alerts alertmanager --channels channels.toml > alertmanager.json
     """
-    said = channel_tables(_in_use(settings, settings.ops.channels_file, channels_file))
-    rules = _load(_in_use(settings, settings.ops.rules_file, file), said)
+    said = channels_in_use(settings, channels_file)
+    rules = rules_in_use(settings, file, said)
     _demand_channels(rules, {LOG, *said})
     click.echo(json.dumps(configuration(rules, said), indent=2))
 
 
 @alerts.command()
-@_rules
+@rules_option
 @_channels_file
 @click.option("--target", "targets", multiple=True, help="Address of /metrics; repeat for several (default: the gateway's).")
 @click.option("--interval", default=0.5, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds between two looks.")
@@ -167,19 +163,18 @@ def watch(  # noqa: PLR0917  (click passes options by name)
     """
     if from_log and targets:
         raise click.UsageError("--from-log watches all processes: leave out --target")
-    rules_file = _in_use(settings, settings.ops.rules_file, file)
     poster = Poster()
 
     def parts() -> tuple[list[AlertRule], dict[str, Channel]]:
         """Of what the files hold now."""
-        said = channel_tables(_in_use(settings, settings.ops.channels_file, channels_file))
-        rules = _load(rules_file, said)
+        said = channels_in_use(settings, channels_file)
+        rules = rules_in_use(settings, file, said)
         channels = _channels(said, rules, poster)
         return rules, channels | ({LOG: SilentChannel()} if _one_place() else {})
 
     watching: Watching
     if from_log:
-        watching = Reloading(lambda: LogWatch(*parts(), settings), rules_file)
+        watching = Reloading(lambda: LogWatch(*parts(), settings), rules_file(settings, file))
     else:
         gateway = settings.gateway
         found = targets or (f"http://{gateway.metrics_host}:{gateway.metrics_port}/metrics",)
@@ -237,18 +232,6 @@ def _one_place() -> bool:
         return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
     except OSError:  # closed, or no file
         return False
-
-
-def _in_use(settings: Settings, said: Path | None, asked: Path | None) -> Path | None:
-    """The file that the command line names, else the one that the settings say."""
-    return asked if asked is not None or said is None else settings.path(said)
-
-
-def _load(file: Path | None, channels: Mapping[str, dict[str, Any]] | None = None) -> list[AlertRule]:
-    """Of a file, whose rules say whom to tell; those that come with the product tell ``channels`` by their kind."""
-    if file is not None:
-        return load_rules(file)
-    return default_rules(kinds_of(channels or {}))
 
 
 def _channels(said: Mapping[str, dict[str, Any]], rules: list[AlertRule], poster: Poster) -> dict[str, Channel]:

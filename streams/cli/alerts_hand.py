@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
+from streams.cli.alert_files import rules_in_use, rules_option
 from streams.errors import ConfigurationError
 from streams.ops.alerts.desk import AlertDesk
 from streams.ops.alerts.expression import duration
+from streams.ops.alerts.rules import ALL
 from streams.ops.alerts.silences import FILE, Silence, read, write
 from streams.settings import Settings
 from streams.wall import time_of_day
@@ -66,17 +69,24 @@ def resolve(settings: Settings, name: str, pairs: tuple[str, ...]) -> None:
 @click.option("--for", "length", default="2h", show_default=True, help="How long: 30m, 2h, 3d.")
 @click.option("--label", "pairs", multiple=True, metavar="K=V", help="Only where the alert has this label; repeat for more.")
 @click.option("--reason", default="", help="Shown in the list.")
+@rules_option
 @click.pass_obj
-def silence(settings: Settings, name: str, length: str, pairs: tuple[str, ...], reason: str) -> None:
+def silence(  # noqa: PLR0917  (click passes options by name)
+    settings: Settings, name: str, length: str, pairs: tuple[str, ...], reason: str, file: Path | None
+) -> None:
     """Have nobody told of a rule's alerts for a while; `*` is all rules. They are kept, listed and shown as silenced.
 
-    Watches of this state folder obey it. What fires on when it ends is told then.
+    Watches of this state folder obey it. What fires on when it ends is told then. A name that no rule has is refused: give
+    --rules as the watch has it.
 
     \b
     Examples:
       monmouth alerts silence FallingBehind --for 30m --label agent=memory --reason "a rebuild"
       monmouth alerts silence "*" --for 1h
     """
+    names = [rule.name for rule in rules_in_use(settings, file)]
+    if name not in {ALL, *names}:
+        raise ConfigurationError(f"no rule is called {name}: {', '.join(sorted(names))}", "`*` is all rules.")
     path, now = settings.path(FILE), time_of_day()
     made = Silence(name, now + duration(length), labels_of(pairs), reason)
     write(path, [*read(path), made], now)

@@ -1,7 +1,7 @@
 """A watch by the log that takes its rules file up whenever that changes.
 
 Each change makes a watch anew, which goes on from ops.alerts where the former one ended. Invariants: two never watch at once; a
-file that is wrong is said once and changes nothing; what a watch ends with, this ends with.
+file that is wrong, or gone, is said once and changes nothing; what a watch ends with, this ends with.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ class Watching(Protocol):
 
 
 class Reloading:
-    """``make``: of what the files hold now; raises ConfigurationError. ``file``: None where the rules are in no file."""
+    """``make``: of what the files hold now; raises ConfigurationError. ``file``: None where the rules are in no file.
+
+    It may come into being later: it is taken up then.
+    """
 
     def __init__(self, make: Callable[[], Watching], file: Path | None, *, look_seconds: float = LOOK_SECONDS) -> None:
         self._make = make
@@ -75,6 +78,9 @@ class Reloading:
         if found == self._stamp:
             return None
         self._stamp = found
+        if found is None:  # as for a moment while an editor puts a new one in its place
+            _log.warning("the rules that were known stay: %s is not there", self._file)
+            return None
         try:
             fresh = self._make()
         except ConfigurationError as error:

@@ -93,10 +93,26 @@ def test_the_settings_name_rules_and_channels_and_the_command_line_others(
     assert [receiver["name"] for receiver in json.loads(run("alertmanager").output)["receivers"]] == ["log", "pager"]
     (tmp_path / "others.toml").write_text(RULES.replace("Slow", "Slower"))
     assert "Slower" in run("check", "--rules", str(tmp_path / "others.toml")).output
-    monkeypatch.setenv("MONMOUTH_OPS__RULES_FILE", str(tmp_path / "gone.toml"))
-    refused = run("check")
+    refused = run("check", "--rules", str(tmp_path / "gone.toml"))
     assert isinstance(refused.exception, ConfigurationError)
     assert "gone.toml" in refused.exception.message
+
+
+def test_a_file_of_the_settings_that_is_not_there_yet_begins_with_the_rules_that_ship(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shipped = run("check").output
+    (tmp_path / "channels.toml").write_text('[pager]\ntype = "webhook"\nurl = "http://127.0.0.1:9/"\n')
+    monkeypatch.setenv("MONMOUTH_OPS__RULES_FILE", str(tmp_path / "later.toml"))
+    assert run("check").output == shipped
+    assert "later.toml is not there" in caplog.text
+    labelled = json.loads(run("prometheus", "--channels", str(tmp_path / "channels.toml")).output)["groups"][1]["rules"]
+    assert {rule["labels"]["channels"] for rule in labelled} == {",log,pager,"}
+    assert run("disable", "HighLatency").exit_code == 0
+    assert run("check").output == shipped.replace("latency_p95_ms > 100\n", "latency_p95_ms > 100  (disabled)\n")
+    (tmp_path / "later.toml").unlink()
+    (tmp_path / "later.toml").mkdir()
+    assert isinstance(run("check").exception, ConfigurationError), "it is there, and cannot be read"
 
 
 def test_a_rule_of_the_file_is_switched_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,11 +136,17 @@ def test_silences_are_made_listed_and_ended(tmp_path: Path, monkeypatch: pytest.
     assert made.exit_code == 0
     assert "FallingBehind agent=memory  a rebuild" in made.output
     assert run("silences", "list").output == made.output
-    assert isinstance(run("silence", "X", "--for", "long").exception, ConfigurationError)
-    assert isinstance(run("silence", "X", "--for", "60d").exception, ConfigurationError)
+    assert isinstance(run("silence", "*", "--for", "long").exception, ConfigurationError)
+    assert isinstance(run("silence", "*", "--for", "60d").exception, ConfigurationError)
+    unknown = run("silence", "FalingBehind")
+    assert isinstance(unknown.exception, ConfigurationError)
+    assert "no rule is called FalingBehind: AlertsNotTold, " in unknown.exception.message
     assert isinstance(run("silences", "end", "nothing").exception, ConfigurationError)
     assert run("silences", "end", made.output.split()[0]).exit_code == 0
     assert run("silences", "list").output == ""
+    (tmp_path / "rules.toml").write_text(RULES)
+    assert run("silence", "Slow", "--rules", str(tmp_path / "rules.toml")).exit_code == 0
+    assert run("silence", "*").exit_code == 0
 
 
 SILENT_PROCESS = """[[rule]]

@@ -13,7 +13,7 @@ import pytest
 from streams.errors import FencedError
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.reloading import Reloading
-from streams.ops.alerts.rules import AlertRule, load_rules
+from streams.ops.alerts.rules import AlertRule, load_rules, rules_of
 
 ONE = '[[rule]]\nname = "One"\ncondition = "a > 1"\n'
 TWO = ONE + ONE.replace("One", "Two")
@@ -45,9 +45,11 @@ class Log:
     file: Path
     began: list[list[str]] = field(default_factory=list)
     working: list[Watch] = field(default_factory=list)
+    begin: list[AlertRule] = field(default_factory=list)
+    """While there is no file."""
 
     def make(self) -> Watch:
-        return Watch(self, load_rules(self.file))
+        return Watch(self, load_rules(self.file) if self.file.exists() else self.begin)
 
     async def until(self, names: list[str]) -> None:
         async with asyncio.timeout(30):
@@ -89,6 +91,24 @@ async def test_a_change_is_taken_up_and_a_file_that_is_wrong_is_not(log: Log, ca
         assert events == ["event"]
     assert task.exception() is None
     assert (log.began, log.working) == ([["One"], ["One", "Two"]], [])
+
+
+async def test_a_file_that_comes_into_being_is_taken_up_and_one_that_is_gone_changes_nothing(
+    log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.file.unlink()
+    log.begin = rules_of(ONE, "here")
+    async with running(Reloading(log.make, log.file, look_seconds=0.01)):
+        await log.until(["One"])
+        log.file.write_text(TWO)
+        await log.until(["One", "Two"])
+        log.file.unlink()
+        async with asyncio.timeout(30):
+            while "is not there" not in caplog.text:
+                await asyncio.sleep(0.005)
+        log.file.write_text(ONE.replace("One", "Third"))
+        await log.until(["Third"])
+    assert log.began == [["One"], ["One", "Two"], ["Third"]]
 
 
 async def test_it_ends_as_its_watch_does(log: Log) -> None:
