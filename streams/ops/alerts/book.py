@@ -1,6 +1,6 @@
 """A rules file that is changed a rule at a time.
 
-Assumes one editor at a time. Invariants: a change is in the file whole or not at all;
+Assumes one editor at a time. Invariants: a change is in the file whole or not at all, also where the machine stops;
 what is written is read back first, and only stays if it holds the rules that were meant and no others; whatever else stands in
 the file, comments too, stays as it is. A file that is not there begins with the rules that come with the product.
 """
@@ -17,9 +17,10 @@ from pathlib import Path
 from streams.errors import ConfigurationError
 from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.rules import AlertRule, load_rules, rules_of
+from streams.whole_file import replace_text
 
 _HEAD = re.compile(r"^(?=\[\[\s*rule\s*\]\])", re.MULTILINE)
-_ENABLED = re.compile(r"^\s*enabled\s*=.*$", re.MULTILINE)
+_ENABLED = re.compile(r"^([ \t]*enabled[ \t]*=[ \t]*)(?:true|false)\b", re.MULTILINE)
 _TAIL = re.compile(r"(?:^[ \t]*(?:#.*)?\n)*\Z", re.MULTILINE)
 """Blank lines and comments at the end of a rule: those in front of the next one."""
 
@@ -60,8 +61,9 @@ class RuleBook:
 
     def _switch(self, name: str, *, enabled: bool) -> None:
         head, blocks, at = self._found(name)
-        line = f"enabled = {json.dumps(enabled)}"
-        changed, count = _ENABLED.subn(line, blocks[at], count=1)
+        word = json.dumps(enabled)
+        line = f"enabled = {word}"
+        changed, count = _ENABLED.subn(rf"\g<1>{word}", blocks[at], count=1)
         blocks[at] = changed if count else re.sub(r"\]\][^\n]*\n", lambda end: f"{end.group()}{line}\n", blocks[at], count=1)
         rules = [replace(rule, enabled=enabled) if rule.name == name else rule for rule in self.rules()]
         self._write(head + "".join(blocks), rules)
@@ -86,12 +88,8 @@ class RuleBook:
     def _write(self, text: str, meant: Sequence[AlertRule]) -> None:
         if rules_of(text, str(self._file)) != list(meant):
             raise self._by_hand()
-        new = self._file.with_name(f".{self._file.name}.new")
         try:
-            new.write_text(text)
-            if self._file.exists():
-                new.chmod(self._file.stat().st_mode & 0o777)
-            new.replace(self._file)
+            replace_text(self._file, text)
         except OSError as error:
             raise ConfigurationError(f"cannot write {self._file}: {error.strerror}") from None
 

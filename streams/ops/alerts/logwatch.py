@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 from schemas.codec import SchemaError
 from streams.errors import FencedError
@@ -81,7 +82,8 @@ class LogWatch:
         self._kafka = settings.kafka.as_role(OPS)
         self._client = KafkaClient(self._kafka)
         self._objectives = objectives_in_use(settings)
-        self._tellers = [Teller(self._kafka, name, channel, self._rules) for name, channel in channels.items()]
+        read = partial(read_alerts, self._client)
+        self._tellers = [Teller(self._kafka, name, channel, self._rules, read) for name, channel in channels.items()]
         self._silences = Silences(settings.path(SILENCES))
         self._telling: list[asyncio.Task[None]] = []
         self._outage = Outage(_log, "watching the log")
@@ -97,10 +99,10 @@ class LogWatch:
             if working.done():
                 working.result()
         finally:
-            tasks = (working, stopping, *self._telling)
-            for task in tasks:
+            for task in (working, stopping):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            ending = (teller.end(task) for teller, task in zip(self._tellers, self._telling, strict=False))
+            await asyncio.gather(working, stopping, *ending, return_exceptions=True)
 
     async def _work(self) -> None:
         while True:

@@ -15,11 +15,11 @@ FIRED = Counter("monmouth_alerts_fired_total", "Alerts that began to fire and ar
 FIRING = Gauge("monmouth_alerts_firing", "Alerts that fire now, told or not.", ["severity"], registry=REGISTRY)
 TOLD = Counter(
     "monmouth_alerts_told_total",
-    "Events by channel: taken by its receiver, refused for good, given up after many tries, or dropped for want of room.",
+    "Events by channel: taken by its receiver, refused for good, late and tried on, given up, or dropped for want of room.",
     ["channel", "outcome"],
     registry=REGISTRY,
 )
-OUTCOMES = ("taken", "refused", "given up", "dropped")
+OUTCOMES = ("taken", "refused", "late", "given up", "dropped")
 TELLING = Histogram(
     "monmouth_alerts_telling_seconds",
     "From the decision that an alert fires or is over to the receiver's answer.",

@@ -20,6 +20,7 @@ from streams.errors import ConfigurationError
 from streams.ops.alerts.rules import ALL
 from streams.ops.alerts.series import Labels
 from streams.wall import time_of_day
+from streams.whole_file import replace_text
 
 _log = logging.getLogger(__name__)
 FILE = Path("silences.json")
@@ -66,11 +67,9 @@ def write(path: Path, silences: list[Silence], now: float) -> None:
         raise ConfigurationError(f"there are {MOST} silences", "End some: `monmouth alerts silences list`.")
     if wrong := [silence for silence in kept if silence.until > now + LONGEST]:
         raise ConfigurationError(f"{wrong[0].rule} would be silent for more than 30 days", "Disable the rule instead.")
-    new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(json.dumps([asdict(silence) for silence in kept], indent=1))
-        new.replace(path)
+        replace_text(path, json.dumps([asdict(silence) for silence in kept], indent=1))
     except OSError as error:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}") from None
 

@@ -101,15 +101,15 @@ def test_the_settings_name_rules_and_channels_and_the_command_line_others(
 def test_a_file_of_the_settings_that_is_not_there_yet_begins_with_the_rules_that_ship(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shipped = run("check").output
+    shipped = run("check").stdout
     (tmp_path / "channels.toml").write_text('[pager]\ntype = "webhook"\nurl = "http://127.0.0.1:9/"\n')
     monkeypatch.setenv("MONMOUTH_OPS__RULES_FILE", str(tmp_path / "later.toml"))
-    assert run("check").output == shipped
+    assert run("check").stdout == shipped
     assert "later.toml is not there" in caplog.text
-    labelled = json.loads(run("prometheus", "--channels", str(tmp_path / "channels.toml")).output)["groups"][1]["rules"]
+    labelled = json.loads(run("prometheus", "--channels", str(tmp_path / "channels.toml")).stdout)["groups"][1]["rules"]
     assert {rule["labels"]["channels"] for rule in labelled} == {",log,pager,"}
     assert run("disable", "HighLatency").exit_code == 0
-    assert run("check").output == shipped.replace("latency_p95_ms > 100\n", "latency_p95_ms > 100  (disabled)\n")
+    assert run("check").stdout == shipped.replace("latency_p95_ms > 100\n", "latency_p95_ms > 100  (disabled)\n")
     (tmp_path / "later.toml").unlink()
     (tmp_path / "later.toml").mkdir()
     assert isinstance(run("check").exception, ConfigurationError), "it is there, and cannot be read"

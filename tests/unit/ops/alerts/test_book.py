@@ -82,6 +82,12 @@ def test_on_and_off(file: Path) -> None:
     assert file.read_text() == TEXT.replace("[[rule]]\n", "[[rule]]\nenabled = true\n", 1).replace("= false", "= true")
 
 
+def test_what_stands_beside_the_switch_stays(file: Path) -> None:
+    file.write_text(TEXT.replace("enabled = false", "\n  enabled=false   # until the move"))
+    RuleBook(file).enable("Low")
+    assert file.read_text() == TEXT.replace("enabled = false", "\n  enabled=true   # until the move")
+
+
 def test_comments_outlive_a_rule(file: Path) -> None:
     RuleBook(file).remove("High")
     assert file.read_text() == "# ours\n# for the night\n" + TEXT.partition("night\n")[2]

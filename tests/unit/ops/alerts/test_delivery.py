@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from streams.ops.alerts import mail, post
-from streams.ops.alerts.delivery import LONGEST, LONGEST_ASKED, TERMS, TRIES, Delivery
+from streams.ops.alerts.delivery import LONGEST, LONGEST_ASKED, PATIENCE, TERMS, TRIES, Delivery
 from streams.ops.alerts.errors import ChannelError, RefusedEventError
 from streams.ops.alerts.life import Event
 from streams.ops.alerts.metrics import TELLING, TOLD
@@ -33,9 +33,18 @@ class Receiver:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
+    def clock(self) -> float:
+        return sum(self.slept)
+
+    async def always(self) -> bool:
+        return True
+
+    async def twice(self) -> bool:
+        return self.asked < TRIES + 2
+
 
 def delivery_to(receiver: Receiver, name: str) -> Delivery:
-    return Delivery(name, receiver, sleep=receiver.sleep)
+    return Delivery(name, receiver, sleep=receiver.sleep, clock=receiver.clock)
 
 
 def counted(channel: str, outcome: str) -> float:
@@ -62,6 +71,34 @@ async def test_a_receiver_that_is_down_for_long_is_asked_for_each_event() -> Non
     for _ in range(4):
         await delivery.tell(EVENT)
     assert (counted("long away", "given up"), counted("long away", "taken")) == (3, 1)
+
+
+async def test_what_is_still_worth_it_is_tried_on_until_the_receiver_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    receiver = Receiver(*[ChannelError("no")] * (TRIES + 2))
+    with caplog.at_level(logging.ERROR, "monmouth.alerts"):
+        await delivery_to(receiver, "back").tell(EVENT, receiver.always)
+    assert receiver.slept[TRIES - 1 :] == [LONGEST_ASKED] * 3
+    assert [counted("back", outcome) for outcome in ("taken", "late", "given up")] == [1, 1, 0]
+    assert "not told after 8 tries, which go on (no)" in caplog.text
+
+
+async def test_what_is_worth_it_no_more_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    receiver = Receiver(*[ChannelError("no")] * 100)
+    with caplog.at_level(logging.ERROR, "monmouth.alerts"):
+        await delivery_to(receiver, "over").tell(EVENT, receiver.twice)
+    assert receiver.asked == TRIES + 2
+    assert counted("over", "given up") == 1
+    assert "after 10 tries" in caplog.text
+
+
+async def test_nothing_is_tried_on_for_ever_and_nothing_that_is_refused_for_good() -> None:
+    away = Receiver(*[ChannelError("no")] * 10_000)
+    await delivery_to(away, "never back").tell(EVENT, away.always)
+    assert PATIENCE <= away.clock() <= PATIENCE + LONGEST_ASKED
+    assert counted("never back", "given up") == 1
+    gone = Receiver(*[ChannelError("no")] * TRIES, RefusedEventError("the receiver answered 410"))
+    await delivery_to(gone, "gone").tell(EVENT, gone.always)
+    assert (gone.asked, counted("gone", "refused")) == (TRIES + 1, 1)
 
 
 @pytest.mark.parametrize("error", [RefusedEventError("the receiver answered 404"), ZeroDivisionError()])
