@@ -174,7 +174,7 @@ def watch(  # noqa: PLR0917  (click passes options by name)
 
     watching: Watching
     if from_log:
-        watching = Reloading(lambda: LogWatch(*parts(), settings), rules_file(settings, file))
+        watching = Reloading(lambda before: LogWatch(*parts(), settings, before), rules_file(settings, file))
     else:
         gateway = settings.gateway
         found = targets or (f"http://{gateway.metrics_host}:{gateway.metrics_port}/metrics",)

@@ -1,8 +1,8 @@
 """What an operator does with alerts by hand: rules in and out, on and off, an alert declared over, what was.
 
 Assumes the brokers and the rules file of the settings. Invariant: an alert is declared over in ops.alerts, where all that is
-told is kept, so that the channels are told by the watch as of any other; the watch itself goes on as it did, and tells of the
-alert again only when it fires anew, or when a watch that begins finds that it still holds.
+told is kept, so that the channels are told by the watch as of any other; the watch itself goes on as it did, also with other
+rules, and tells of the alert again only when it fires anew, or when a watch that begins finds that it still holds.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from streams.ops.alerts.channels import channel_tables, kinds_of
 from streams.ops.alerts.defaults import default_rules
 from streams.ops.alerts.life import SILENCED
 from streams.ops.alerts.logwatch import ALERTS, read_alerts
+from streams.ops.alerts.records import HAND as BY_HAND
 from streams.ops.alerts.records import silenced
 from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.teller import GROUP
@@ -76,4 +77,4 @@ class AlertDesk:
 
 def _by_hand(record: AlertRecord) -> str:
     """Nobody is told of the end of what nobody was told of."""
-    return f"[{SILENCED if silenced(record) else 'resolved'}] by hand: {record.summary.partition('] ')[2]}"
+    return f"[{SILENCED if silenced(record) else 'resolved'}] {BY_HAND}{record.summary.partition('] ')[2]}"

@@ -42,15 +42,22 @@ class Judge:
         self._series.forget(now)
         return [event for rule in self.rules for event in self._told(rule, now)]
 
+    def adopt(self, former: Judge) -> None:
+        """Goes on with the alerts of a former one, of the rules that are the same in both."""
+        self.alerts.adopt(former.alerts, {rule.name for rule in self.rules if rule in former.rules})
+
     def recover(
         self,
         told: Mapping[tuple[str, Labels], float],
         now: float,
         silenced: Mapping[tuple[str, Labels], float] = MappingProxyType({}),
+        by_hand: Mapping[tuple[str, Labels], float] = MappingProxyType({}),
     ) -> list[Event]:
         """What is to be told after a former one; ``told``: what fires as others know it, of these rules."""
         rules = {rule.name: rule for rule in self.rules}
-        return self.alerts.recover(rules, told, now, lambda rule, labels: self._gone(rule, labels, now), silenced)
+        return self.alerts.recover(
+            rules, told, now, lambda rule, labels: self._gone(rule, labels, now), silenced, by_hand=by_hand
+        )
 
     def firing(self) -> Iterator[str]:
         """The severity of each alert that fires."""

@@ -10,8 +10,8 @@ Where nothing is measured any more an alert is over too, but has not got better:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from streams.ops.alerts.evaluate import Vector
@@ -102,6 +102,11 @@ class Alerts:
         """Takes in where a rule holds at ``now``; what is to be told. ``gone``: where nothing is measured any more."""
         return [*self._raised(rule, holds, now, muted, silenced), *self._resolved(rule, holds, now, gone)]
 
+    def adopt(self, former: Alerts, names: Collection[str]) -> None:
+        """Goes on with what a former one knows of some rules: what it decided already, and when it told what."""
+        self._alerts |= {key: replace(alert) for key, alert in former._alerts.items() if key[0] in names}
+        self._told |= {key: at for key, at in former._told.items() if key[0] in names}
+
     def recover(
         self,
         rules: Mapping[str, AlertRule],
@@ -109,14 +114,19 @@ class Alerts:
         now: float,
         gone: Callable[[AlertRule, Labels], bool] = lambda *_: False,
         silenced: Mapping[tuple[str, Labels], float] = MappingProxyType({}),
+        *,
+        by_hand: Mapping[tuple[str, Labels], float] = MappingProxyType({}),
     ) -> list[Event]:
         """Takes over from a former one; what others are to be told. ``told``: all that fires as they know it, with its value;
-        ``silenced``: what was kept and told to nobody.
+        ``silenced``: what was kept and told to nobody; ``by_hand``: what was declared over, and when.
 
         What held all the time is told by neither again; what began or ended meanwhile is told now.
         """
         events = []
         for (name, labels), alert in self._alerts.items():
+            if alert.since <= by_hand.get((name, labels), -math.inf):  # it is over for all others, until it begins anew
+                alert.decided, alert.told, alert.silenced = True, False, False
+                continue
             known = (name, labels) in told
             if alert.told and not known:
                 events.append(Event(rules[name], labels, "firing", alert.value, alert.since, now))

@@ -25,7 +25,7 @@ from streams.ops.alerts.life import Event
 from streams.ops.alerts.metrics import decided
 from streams.ops.alerts.metrics_log import THIN, MetricsLog, Timed
 from streams.ops.alerts.processes import Processes
-from streams.ops.alerts.records import labels_of, record_of, silenced
+from streams.ops.alerts.records import by_hand, labels_of, record_of, silenced
 from streams.ops.alerts.rules import AlertRule, longest_window
 from streams.ops.alerts.series import Sample
 from streams.ops.alerts.silences import FILE as SILENCES
@@ -72,10 +72,19 @@ class LogClock:
 class LogWatch:
     """``channels``: by the names that rules use. ``told`` is called for each event that is written.
 
-    ``complaint``: why it does not watch now; empty if it does.
+    ``complaint``: why it does not watch now; empty if it does. ``before``: whose place it takes in the same process once that
+    has ended, and whose alerts it goes on with.
     """
 
-    def __init__(self, rules: Sequence[AlertRule], channels: Mapping[str, Channel], settings: Settings) -> None:
+    def __init__(
+        self,
+        rules: Sequence[AlertRule],
+        channels: Mapping[str, Channel],
+        settings: Settings,
+        before: LogWatch | None = None,
+    ) -> None:
+        self._before = before
+        self._judge: Judge | None = None
         self._on = [rule for rule in rules if rule.enabled]
         self._rules = {rule.name: rule for rule in self._on}
         self._interval = settings.ops.interval_seconds
@@ -127,13 +136,15 @@ class LogWatch:
                 self._telling = [asyncio.create_task(teller.run(former)) for teller in self._tellers]
             back = longest_window(self._on) + max((rule.hold for rule in self._on), default=0.0) + MARGIN
             source = await stack.enter_async_context(MetricsLog(self._kafka, 2 * back))
-            look = _Look(Judge(self._on, self._interval, self._silences), MISSED * self._interval + 1)
+            judge = Judge(self._on, self._interval, self._silences)
+            look = _Look(judge, MISSED * self._interval + 1, self._former_judge())
             look.past(await source.past(), back)
             levels = Levels(SloHistory(self._client), self._objectives)
             await levels.read(look.now())
             stack.push_async_callback(levels.close)
             look.take(levels.fresh())
             await self._write(producer, *look.recover(former, self._rules))
+            self._judge, self._before = judge, None
             self.complaint = ""
             self._outage.over()
             following = asyncio.create_task(levels.follow(look.now))
@@ -144,6 +155,10 @@ class LogWatch:
                 await self._write(producer, look.live(reports), windows=levels.due())
                 await asyncio.sleep(min(self._interval, max(SHORTEST, REST * look.took)))
             following.result()
+
+    def _former_judge(self) -> Judge | None:
+        """Of the last session that came so far as to look."""
+        return self._before._former_judge() if self._judge is None and self._before is not None else self._judge
 
     async def _write(
         self,
@@ -186,10 +201,14 @@ def _entry(record: AlertRecord | Window) -> KeyValue:
 
 
 class _Look:
-    """The rules, held against the reports of all processes. ``silent``: seconds after which one does not answer."""
+    """The rules, held against the reports of all processes. ``silent``: seconds after which one does not answer.
 
-    def __init__(self, judge: Judge, silent: float) -> None:
+    ``former``: who held them before in this process.
+    """
+
+    def __init__(self, judge: Judge, silent: float, former: Judge | None = None) -> None:
         self._judge = judge
+        self._former = former
         self._processes = Processes(judge.wanted, silent)
         self._clock = LogClock()
         self.took = 0.0
@@ -215,13 +234,18 @@ class _Look:
     def recover(self, former: Former, rules: Mapping[str, AlertRule]) -> tuple[list[Event], list[AlertRecord]]:
         """What is to be told after a former watch, and the alerts of rules that are no more, which are over."""
         now = self._clock.now()
+        if self._former is not None:
+            self._judge.adopt(self._former)
+            self._former = None
         self._judge.step(now)
         firing = [record for record in former.newest.values() if record.state == "firing"]
         known = {(record.rule, labels_of(record)): record.value for record in firing if record.rule in rules}
         silent = {(record.rule, labels_of(record)) for record in firing if silenced(record)}
         closed = [replace(record, state="resolved", at_ms=round(1000 * now)) for record in firing if record.rule not in rules]
         told = {key: value for key, value in known.items() if key not in silent}
-        events = self._judge.recover(told, now, {key: value for key, value in known.items() if key in silent})
+        kept = {key: value for key, value in known.items() if key in silent}
+        hand = {(one.rule, labels_of(one)): one.at_ms / 1000 for one in former.newest.values() if by_hand(one)}
+        events = self._judge.recover(told, now, kept, hand)
         decided(events, self._judge.firing(), self._judge.refused())
         return events, closed
 

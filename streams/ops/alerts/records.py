@@ -14,6 +14,9 @@ from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import Labels
 from streams.ops.reports import AlertRecord
 
+HAND = "by hand: "
+"""Begins, behind the state, the summary of what a person declared over."""
+
 
 def record_of(event: Event) -> AlertRecord:
     """The state of an alert that an event brings about."""
@@ -39,6 +42,11 @@ def event_of(record: AlertRecord, rules: Mapping[str, AlertRule]) -> Event | Non
 def silenced(record: AlertRecord) -> bool:
     """Whether nobody was told."""
     return record.summary.startswith(f"[{SILENCED}]")
+
+
+def by_hand(record: AlertRecord) -> bool:
+    """Whether a person declared it over."""
+    return record.state == "resolved" and record.summary.partition("] ")[2].startswith(HAND)
 
 
 def labels_of(record: AlertRecord) -> Labels:

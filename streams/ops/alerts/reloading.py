@@ -1,7 +1,8 @@
 """A watch by the log that takes its rules file up whenever that changes.
 
-Each change makes a watch anew, which goes on from ops.alerts where the former one ended. Invariants: two never watch at once; a
-file that is wrong, or gone, is said once and changes nothing; what a watch ends with, this ends with.
+Each change makes a watch anew, which goes on from ops.alerts where the former one ended, and with what that one knew.
+Invariants: two never watch at once; a file that is wrong, or gone, is said once and changes nothing; what a watch ends with,
+this ends with.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from streams.errors import ConfigurationError
 from streams.ops.alerts.life import Event
@@ -31,18 +32,22 @@ class Watching(Protocol):
         """Until ``stop``."""
 
 
-class Reloading:
-    """``make``: of what the files hold now; raises ConfigurationError. ``file``: None where the rules are in no file.
+W = TypeVar("W", bound=Watching)
+
+
+class Reloading(Generic[W]):
+    """``make``: of what the files hold now, with the watch before it; raises ConfigurationError. ``file``: None where the
+    rules are in no file.
 
     It may come into being later: it is taken up then.
     """
 
-    def __init__(self, make: Callable[[], Watching], file: Path | None, *, look_seconds: float = LOOK_SECONDS) -> None:
+    def __init__(self, make: Callable[[W | None], W], file: Path | None, *, look_seconds: float = LOOK_SECONDS) -> None:
         self._make = make
         self._file = file
         self._look_seconds = look_seconds
         self._stamp = self._found()
-        self._watch = make()
+        self._watch = make(None)
         self.told: Callable[[Event], None] = lambda _: None
 
     @property
@@ -51,12 +56,12 @@ class Reloading:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``. Raises what a watch raises."""
-        fresh: Watching | None = self._watch
+        fresh: W | None = self._watch
         while fresh is not None:
             self._watch = fresh
             fresh = await self._session(stop)
 
-    async def _session(self, stop: asyncio.Event) -> Watching | None:
+    async def _session(self, stop: asyncio.Event) -> W | None:
         """Has a watch work until there is a newer one; None: it is all over."""
         self._watch.told = self.told
         ending = asyncio.Event()
@@ -73,7 +78,7 @@ class Reloading:
             await working
         return None if stop.is_set() else fresh
 
-    def _changed(self) -> Watching | None:
+    def _changed(self) -> W | None:
         found = self._found()
         if found == self._stamp:
             return None
@@ -82,7 +87,7 @@ class Reloading:
             _log.warning("the rules that were known stay: %s is not there", self._file)
             return None
         try:
-            fresh = self._make()
+            fresh = self._make(self._watch)
         except ConfigurationError as error:
             _log.warning("the rules that were known stay: %s", error.line)
             return None

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.ops.alerts.judge import Judge
 from streams.ops.alerts.life import Alerts, Event
-from streams.ops.alerts.records import event_of, labels_of, record_of
+from streams.ops.alerts.logwatch import _Look
+from streams.ops.alerts.records import by_hand, event_of, labels_of, record_of
 from streams.ops.alerts.rules import AlertRule
-from streams.ops.alerts.series import Labels
+from streams.ops.alerts.series import Labels, Sample
+from streams.ops.alerts.teller import Former
+from streams.ops.reports import MetricReport, MetricSample
 
 X, Y = (("l", "x"),), (("l", "y"),)
 RULE = AlertRule("R", "a > 1", cooldown=0.0)
@@ -49,6 +54,47 @@ def test_what_was_kept_silent_there_and_is_muted_here_is_over_when_it_ends() -> 
     assert alerts.recover(RULES, {}, 1, silenced={("R", X): 2.0}) == []
     (over,) = alerts.step(RULE, {}, 2)
     assert (over.state, over.labels, over.silenced) == ("resolved", X, True)
+
+
+def test_what_was_declared_over_by_hand_is_told_again_only_when_it_begins_anew() -> None:
+    alerts, over = Alerts(), {("R", X): 3.0, ("R", Y): 3.0}
+    alerts.step(RULE, {X: 2.0}, 0)
+    alerts.step(RULE, {X: 2.0, Y: 2.0}, 4)
+    assert told(alerts.recover(RULES, {}, 5, by_hand=over)) == [("firing", Y)]
+    assert alerts.step(RULE, {X: 2.0, Y: 2.0}, 6) == []
+    assert alerts.step(RULE, {Y: 2.0}, 7) == [], "its end was told"
+    assert told(alerts.step(RULE, {X: 2.0, Y: 2.0}, 8)) == [("firing", X)]
+
+
+def test_a_new_watch_goes_on_with_what_the_one_before_knew_of_rules_that_stay() -> None:
+    calm, changed = replace(RULE, cooldown=100.0), AlertRule("Other", "b > 1", cooldown=100.0)
+    before = Judge([calm, changed], 1)
+    for level, at in ((2.0, 0.0), (0.0, 1.0)):
+        before.take(Sample(name, X, at, level) for name in ("monmouth_a", "monmouth_b"))
+        assert len(before.step(at)) == 2
+    new = Judge([calm, replace(changed, condition="b > 1.5")], 1)
+    new.adopt(before)
+    new.take(Sample(name, X, 50.0, 2.0) for name in ("monmouth_a", "monmouth_b"))
+    assert [event.rule.name for event in new.step(50.0)] == ["Other"], "the other one is within its cooldown"
+
+
+def test_a_look_takes_up_alerts_of_the_one_before_it() -> None:
+    """It was declared over ten minutes after it began, and is seen from then on alone."""
+    judge = Judge([RULE], 1)
+    look = _Look(judge, 1_000)
+
+    def report(at: float) -> MetricReport:
+        return MetricReport("worker", "w", round(1000 * at), (MetricSample("monmouth_a", "GAUGE", {"l": "x"}, 2.0),))
+
+    (event,) = look.live([(1_000.0, report(1_000.0))])
+    record = record_of(event)
+    over = replace(record, state="resolved", at_ms=1_600_000, summary="[resolved] by hand: warning R")
+    assert by_hand(over) and not by_hand(record)
+    for former, again in ((judge, []), (None, [("firing", event.labels)])):
+        new = _Look(Judge([RULE], 1), 1_000, former)
+        new.past([(1_700.0, report(1_700.0))], 60.0)
+        events, closed = new.recover(Former({over.key: over}, 2), RULES)
+        assert (told(events), closed) == (again, [])
 
 
 def test_an_alert_of_a_rule_that_is_no_more_is_not_ours() -> None:

@@ -45,10 +45,12 @@ class Log:
     file: Path
     began: list[list[str]] = field(default_factory=list)
     working: list[Watch] = field(default_factory=list)
+    before: list[list[str]] = field(default_factory=list)
     begin: list[AlertRule] = field(default_factory=list)
     """While there is no file."""
 
-    def make(self) -> Watch:
+    def make(self, before: Watch | None) -> Watch:
+        self.before.append(before.names if before else [])
         return Watch(self, load_rules(self.file) if self.file.exists() else self.begin)
 
     async def until(self, names: list[str]) -> None:
@@ -65,7 +67,7 @@ def log(tmp_path: Path) -> Log:
 
 
 @asynccontextmanager
-async def running(watching: Reloading) -> AsyncIterator[asyncio.Task[None]]:
+async def running(watching: Reloading[Watch]) -> AsyncIterator[asyncio.Task[None]]:
     stop = asyncio.Event()
     task = asyncio.create_task(watching.run(stop))
     yield task
@@ -109,6 +111,7 @@ async def test_a_file_that_comes_into_being_is_taken_up_and_one_that_is_gone_cha
         log.file.write_text(ONE.replace("One", "Third"))
         await log.until(["Third"])
     assert log.began == [["One"], ["One", "Two"], ["Third"]]
+    assert log.before == [[], ["One"], ["One", "Two"]], "whose place each takes"
 
 
 async def test_it_ends_as_its_watch_does(log: Log) -> None:
