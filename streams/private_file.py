@@ -1,7 +1,7 @@
 """Files that several processes may make at once and none may read by half: keys, and what must be said once.
 
 Assumes a file system with hard links. Invariant: a file made here has mode 0600 and is there whole or not at all; of several
-makers the first wins, and all of them read what it wrote.
+makers the first wins, and all of them read what it wrote; of several that replace one the last wins.
 """
 
 from __future__ import annotations
@@ -18,15 +18,38 @@ from streams.errors import ConfigurationError
 
 def make_new(path: Path, text: str) -> None:
     """Writes ``text`` to ``path``, in a folder that is there. Raises FileExistsError if the file is, OSError."""
+    beside = _beside(path, text.encode())
+    try:
+        os.link(beside, path)  # fails if another process was first, whose file then counts
+    finally:
+        beside.unlink()
+
+
+def replace_whole(path: Path, content: bytes) -> None:
+    """Puts ``content`` in the place of what ``path`` holds; until it is all on the disk, the file stays as it was.
+
+    Raises OSError.
+    """
+    beside = _beside(path, content)
+    try:
+        beside.replace(path)
+    except OSError:
+        beside.unlink()
+        raise
+
+
+def _beside(path: Path, content: bytes) -> Path:
+    """A new file in the same folder, on the disk."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
     try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.link(name, path)  # fails if another process was first, whose file then counts
-    finally:
+    except BaseException:
         Path(name).unlink()
+        raise
+    return Path(name)
 
 
 def make_once(path: Path, make: Callable[[], str]) -> None:

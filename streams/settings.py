@@ -279,7 +279,7 @@ class GatewaySettings(Group):
     barrier_seconds: float = Field(3.0, gt=0, description="Longest wait until a read has seen the whole log.")
     proof_seconds: float = Field(5.0, gt=0, description="Longest wait until store and published root agree.")
     root_history: int = Field(1_000, ge=1, description="Records of older roots that are kept of an agent.")
-    root_transitions: int = Field(10_000, ge=1, description="Records of older roots that are kept of all agents together.")
+    root_transitions: int = Field(10_000, ge=1, le=100_000, description="Records of older roots kept of all agents together.")
     root_retention_blocks: int = Field(
         100_000, ge=1, description="How far below an agent's newest root its older ones are kept."
     )

@@ -1,14 +1,16 @@
 """The history of roots in a file of the gateway's state folder, so that a new process goes on with it.
 
 memory.roots is compacted: what a process has not seen there, another never will. Invariants: the file is there whole or not at
-all; one that is damaged, of another form, or of a topic that was made anew counts as none. What was written to the topic after
-the file is read from there again, and counts as seen with a gap in front of it.
+all; one that is damaged, of another form, or of a topic that was made anew counts as none. That a topic was is known where it
+ends before what was read of it, or has another record where one of the newest ``WITNESSES`` of a partition lay. What was
+written to the topic after the file is read from there again, and counts as seen with a gap in front of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +20,15 @@ import orjson
 from blake3 import blake3
 
 from streams.core.block import BlockRef
+from streams.private_file import replace_whole
 from streams.serving.root import Root
 from streams.serving.root_history import Seen
 
 FORM = 1
 WITNESSES = 64
 """Records of each partition that tell the topic from one that was made anew."""
+LEFTOVER_SECONDS = 3_600.0
+"""Age of what a process that ended while it wrote the file has left beside it."""
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +46,14 @@ class Places:
     def contradicted(self, partition: int, offset: int, digest: bytes) -> bool:
         """Whether another record lay there."""
         return self.witnesses.get(partition, {}).get(offset, digest) != digest
+
+    def beyond(self, ends: Mapping[int, int]) -> bool:
+        """Whether a place was read that is not in the topic, which ends at ``ends``."""
+        return any(position > ends.get(partition, 0) for partition, position in self.positions.items())
+
+    def copy(self) -> Places:
+        """As they are now."""
+        return Places(dict(self.positions), {partition: dict(newest) for partition, newest in self.witnesses.items()})
 
     def note(self, partition: int, offset: int, digest: bytes) -> None:
         """The next record of a partition."""
@@ -78,12 +91,11 @@ def packed(places: Places, agents: Iterable[tuple[bytes, list[Seen[Root]]]]) -> 
 def write(path: Path, content: bytes) -> None:
     """Replaces the file. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    replace_whole(path, content)
+    for other in path.parent.glob(f"{path.name}?*"):  # a live one is younger: a gateway of the same folder may be writing it
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - other.stat().st_mtime > LEFTOVER_SECONDS:
+                other.unlink()
 
 
 def read(path: Path) -> Kept | None:

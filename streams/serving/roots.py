@@ -63,6 +63,7 @@ class RootTail:
         self._history: RootHistory[Root] = RootHistory(bounds)
         self._file = file
         self._places = Places()
+        self._compared = False
         self._unsaved = False
         self._saver: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -116,9 +117,9 @@ class RootTail:
         if not self._unsaved:
             return
         self._unsaved = False
-        content = kept_roots.packed(self._places, self._history.agents())
+        places, agents = self._places.copy(), list(self._history.agents())  # as they are now: packing takes long
         try:
-            await asyncio.to_thread(kept_roots.write, file, content)
+            await asyncio.to_thread(lambda: kept_roots.write(file, kept_roots.packed(places, agents)))
         except OSError as error:
             self._unsaved = True
             self._outage.failed(f"{file}: {error.strerror or error}")
@@ -137,6 +138,7 @@ class RootTail:
 
     async def history(self, agent: bytes) -> list[Seen[Root]]:
         root = await self.fresh(agent)
+        self._compare()
         seen = self._history.of(agent)
         if not seen and root is not None:  # others changed since, so that all of it left the history
             return [Seen(root, live=False)]
@@ -166,10 +168,10 @@ class RootTail:
         self._active += (root is not None and root.count > 0) - (before is not None and before.count > 0)
 
     def _remember(self, partition: int, offset: int, key: bytes, value: bytes | None, root: Root | None) -> None:
+        self._compare()
         digest = digest_of(key, value)
         if self._places.contradicted(partition, offset, digest):
-            _log.warning("%s is not the topic that older roots were kept of; they begin anew", self.tail.topic)
-            self._places, self._history = Places(), RootHistory(self._bounds)
+            self._begin_anew()
         if self._places.known(partition, offset):
             return
         height = None if root is None or root.block is None else root.block.number
@@ -177,6 +179,18 @@ class RootTail:
         self._history.add(key, root, seen_at_once, height)
         self._places.note(partition, offset, digest)
         self._unsaved = True
+
+    def _compare(self) -> None:
+        """Once, before anything is added to what the file kept: whether the topic reaches as far as that was read."""
+        if self._compared or not self.tail.met:
+            return
+        self._compared = True
+        if self._places.beyond(self.tail.met):
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        _log.warning("%s is not the topic that older roots were kept of; they begin anew", self.tail.topic)
+        self._places, self._history, self._unsaved = Places(), RootHistory(self._bounds), True
 
 
 def _decoded(key: bytes, value: bytes) -> Root:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,12 @@ import httpx
 import pytest
 
 from schemas.codec import using
+from schemas.defaults import plain_command
 from streams.cli import main
 from streams.core.lthash import ZERO
 from streams.core.merkle.document import parse
+from streams.errors import StoreError
+from streams.serving import eraser as erasing
 from streams.serving.eraser import Eraser
 from streams.serving.faults import UnavailableError
 from streams.signing import Signer, Verifier
@@ -26,6 +31,11 @@ from tests.unit.serving.world import ALICE, BOB, World, upsert
 
 TRUSTED = Verifier([Signer(b"s" * 32).public])
 URL = f"/v1/agents/0x{ALICE.hex()}"
+
+
+def restarted(world: World) -> Eraser:
+    """That of a new process."""
+    return replace(world.eraser, _busy={}, _sent={}, _outages={})
 
 
 async def settled(world: World, agent: bytes = ALICE) -> None:
@@ -131,7 +141,7 @@ async def test_a_crash_at_any_step_is_finished_at_the_next_start(
         assert not world.eraser.begun(ALICE)
         await asyncio.gather(world.eraser.erase(ALICE, 5.0), settled(world))
     else:
-        await asyncio.gather(replace(world.eraser, _busy={}).resume(), settled(world))
+        await asyncio.gather(restarted(world).resume(), settled(world))
     receipt = world.eraser.receipt(ALICE)
     assert receipt is not None
     check(receipt, TRUSTED)
@@ -139,6 +149,99 @@ async def test_a_crash_at_any_step_is_finished_at_the_next_start(
     assert not world.eraser.begun(ALICE)
     with pytest.raises(ErasedError):
         world.keys.get(ALICE)
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+async def test_a_note_is_there_until_another_is(world: World, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway's own word is in it, and the agent's cannot be put in its place."""
+    await filled(world)
+    await world.eraser.erase(ALICE, 0.0)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    said = plain_command(b"k" * 16, ALICE, "ERASE", 2_000)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, step, full)
+        with pytest.raises(StoreError, match="No space left"):
+            await world.eraser.erase(ALICE, 0.0, said)
+    assert [path.name for path in world.eraser.folder.iterdir()] == [f"0x{ALICE.hex()}.begun.json"]
+    await world.eraser.erase(ALICE, 0.0, said)
+    await asyncio.gather(restarted(world).resume(), settled(world))
+    assert (world.eraser.receipt(ALICE) or {})["command_id"] == str(uuid.UUID(bytes=b"k" * 16))
+
+
+NOBODY = f"0x{'01' * 20}"
+STRAYS: dict[str, dict[str, str | None]] = {
+    "of nobody": {"backup.begun.json": "{}", "0x00.begun.json": "{}"},
+    "cut off": {f"{NOBODY}.begun.json": '{"requested'},
+    "no object": {f"{NOBODY}.begun.json": "[]"},
+    "no time": {f"{NOBODY}.begun.json": '{"root_before": null}'},
+    "no command": {f"{NOBODY}.begun.json": '{"requested_at": 5, "root_before": null, "command": "zz"}'},
+    "no record": {f"{NOBODY}.begun.json": '{"requested_at": 5, "root_before": null, "command": "00"}'},
+    "a folder": {f"{NOBODY}.begun.json": None},
+    "a receipt cut off": {
+        f"{NOBODY}.begun.json": '{"requested_at": 5, "root_before": null}',
+        f"{NOBODY}.receipt.json": "{",
+    },
+}
+
+
+@pytest.mark.parametrize("files", STRAYS.values(), ids=STRAYS)
+async def test_no_file_keeps_another_erasure_from_going_on(
+    world: World, files: dict[str, str | None], caplog: pytest.LogCaptureFixture
+) -> None:
+    await filled(world)
+    await world.eraser.erase(ALICE, 0.0)
+    for name, content in files.items():
+        path = world.eraser.folder / name
+        path.mkdir() if content is None else path.write_text(content)
+    eraser = restarted(world)
+    await asyncio.gather(eraser.resume(), settled(world))
+    await eraser.resume()
+    await eraser.resume()
+    assert check(eraser.receipt(ALICE), TRUSTED)
+    for name in files:
+        if name.endswith("begun.json"):
+            assert caplog.text.count(f"the erasure in {name} waits") == 1, "once, not at every round"
+
+
+async def test_who_asks_is_told_of_a_damaged_note(world: World) -> None:
+    await world.eraser.erase(ALICE, 0.0)
+    note = world.eraser.folder / f"0x{ALICE.hex()}.begun.json"
+    note.write_text("{")
+    with pytest.raises(StoreError, match="is no note of an erasure") as refused:
+        await world.eraser.erase(ALICE, 0.0)
+    assert "Move it away" in refused.value.hint
+    note.unlink()
+    await asyncio.gather(world.eraser.erase(ALICE, 5.0), settled(world))
+    assert world.eraser.receipt(ALICE)
+
+
+async def test_the_log_gets_an_erase_again_ever_more_seldom(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the workers are down, or refuse it for good; never again once it was carried out, though a root still stands."""
+    monkeypatch.setattr(erasing, "RESUME_SECONDS", 0.0)
+    await filled(world)
+    now = 0.0
+    sent: list[float] = []
+    eraser = replace(world.eraser, clock=lambda: now)
+    await eraser.erase(ALICE, 0.0)
+    for _ in range(600):
+        before = len(world.commands.sent)
+        await eraser.resume()
+        sent += [now] if len(world.commands.sent) > before else []
+        now += 20.0
+    assert sent == [60.0, 180.0, 420.0, 900.0, 1_860.0, 3_780.0, 7_380.0, 10_980.0]
+    for seconds, sends in ((0, 1), (59, 1), (1, 2)):  # who asks need not wait for an hour
+        now += seconds
+        before = 8 + 1 + sends
+        await eraser.erase(ALICE, 0.0)
+        assert len(world.commands.sent) == before, seconds
+    world.commands.erase(ALICE)
+    for _ in range(3):
+        now += 3_600.0
+        await eraser.resume()
+        assert (await eraser.erase(ALICE, 0.0), len(world.commands.sent)) == (None, before)
 
 
 class _Broken:

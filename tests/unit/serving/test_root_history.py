@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
+from pydantic import ValidationError
 
 from streams.serving.root_history import Bounds, RootHistory, Seen
 from streams.settings import GatewaySettings
@@ -53,6 +55,8 @@ def test_the_limits_are_those_that_are_documented() -> None:
     set_to = GatewaySettings()
     assert Bounds() == Bounds(1_000, 10_000, 100_000)
     assert Bounds() == Bounds(set_to.root_history, set_to.root_transitions, set_to.root_retention_blocks)
+    with pytest.raises(ValidationError, match="100000"):
+        GatewaySettings(root_transitions=100_001)
     history: RootHistory[int] = RootHistory()
     for number in range(10_005):
         history.add(number.to_bytes(4, "big"), number, live=False)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +16,7 @@ from hypothesis import strategies as st
 from schemas.codec import codec
 from streams.core.block import BlockRef
 from streams.metrics import REGISTRY
-from streams.serving import root_history
+from streams.serving import kept_roots, root_history
 from streams.serving.packed_roots import PackedRoots
 from streams.serving.root_history import Seen
 from streams.serving.roots import Root, RootTail
@@ -120,6 +124,86 @@ async def test_what_is_kept_of_another_topic_counts_for_nothing(tmp_path: Path, 
     after._take(0, 1, ALICE, record(ALICE, 9, at(9, branch=1)))
     assert [each.root and each.root.count for each in after._history.of(ALICE)] == [9]
     assert "is not the topic that older roots were kept of" in caplog.text
+
+
+@pytest.mark.parametrize("written", [0, 10, 70])
+async def test_a_topic_that_ends_before_what_was_read_was_made_anew(
+    tmp_path: Path, written: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of more records than are told apart one by one."""
+    file = tmp_path / "roots.history"
+    before = process(file)
+    for number in range(100):
+        before._take(0, number, (ALICE, BOB)[number % 2], record((ALICE, BOB)[number % 2], number, at(number)))
+    await before.save(file)
+    after = process(file, written)
+
+    async def read(_: float) -> None:
+        """All that is there is taken below."""
+
+    monkeypatch.setattr(after.tail, "barrier", read)
+    for number in range(written):
+        after._take(0, number, ALICE, record(ALICE, number, at(number, branch=1)))
+    assert [seen.root and seen.root.block for seen in await after.history(ALICE)] == [at(n, 1) for n in range(written)]
+    assert await after.history(BOB) == []
+    assert caplog.text.count("is not the topic that older roots were kept of") == 1
+    await after.save(file)
+    assert process(file, 1_000)._history.of(BOB) == [], "nor by the next process, when the topic has grown"
+
+
+async def test_a_topic_with_fewer_partitions_was_made_anew(tmp_path: Path) -> None:
+    file = tmp_path / "roots.history"
+    before = process(file)
+    before._take(0, 0, ALICE, record(ALICE, 1, at(1)))
+    before._take(1, 0, BOB, record(BOB, 1, at(1)))
+    await before.save(file)
+    after = process(file, 500)
+    after._take(0, 400, ALICE, record(ALICE, 2, at(2, branch=1)))
+    assert [seen.root and seen.root.count for seen in after._history.of(ALICE)] == [2]
+    assert after._history.of(BOB) == []
+
+
+async def test_older_roots_are_packed_beside_the_loop_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed, packing, go_on = kept_roots.packed, threading.Event(), threading.Event()
+
+    def slowly(*kept: Any) -> bytes:
+        assert threading.current_thread() is not threading.main_thread(), "requests would wait"
+        packing.set()
+        assert go_on.wait(30)
+        return packed(*kept)
+
+    monkeypatch.setattr(kept_roots, "packed", slowly)
+    file, tail = tmp_path / "roots.history", process(tmp_path / "none")
+    tail._take(0, 0, ALICE, record(ALICE, 1, at(1)))
+    saving = asyncio.create_task(tail.save(file))
+    assert await asyncio.to_thread(packing.wait, 30)
+    tail._take(0, 1, ALICE, record(ALICE, 2, at(2)))
+    go_on.set()
+    await saving
+    kept = process(file, 2)
+    assert [seen.root and seen.root.count for seen in kept._history.of(ALICE)] == [1]
+    assert kept._places.positions == {0: 1} and list(kept._places.witnesses[0]) == [0]
+    await tail.save(file)
+    assert process(file, 2)._history.of(ALICE) == tail._history.of(ALICE)
+
+
+async def test_nothing_is_left_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, tail = tmp_path / "roots.history", process(tmp_path / "none")
+    tail._take(0, 0, ALICE, record(ALICE, 1, at(1)))
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        await tail.save(file)
+    assert list(tmp_path.iterdir()) == []
+    ended, other = tmp_path / "roots.history.123", tmp_path / "roots.history_of_another_gateway"
+    for path in (ended, other):
+        path.write_bytes(b"half")
+    os.utime(ended, (1_000, 1_000))
+    await tail.save(file)
+    assert sorted(tmp_path.iterdir()) == [file, other], "what a process left that was killed, and not what one is writing"
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b"", lambda b: b[:70] + b"x" + b[71:], lambda b: b"no\n{}"])

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 from aiokafka.errors import OffsetOutOfRangeError
@@ -50,13 +50,29 @@ async def quiet(*_: Any, **__: Any) -> AsyncIterator[None]:
     yield
 
 
-async def test_a_gateway_that_lost_its_place_is_replaced_on_its_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> None:
     Stub.made.clear()
     monkeypatch.setattr(run, "Gateway", Stub)
     monkeypatch.setattr(run, "reporting", quiet)
     monkeypatch.setattr(run, "LOOK_SECONDS", 0.01)
-    settings = Settings(state_dir=tmp_path)
+
+
+def settings_in(folder: Path) -> Settings:
+    settings = Settings(state_dir=folder)
     settings.gateway.port = settings.gateway.metrics_port = 0
+    return settings
+
+
+@pytest.mark.parametrize("pauses", [{"SHORTEST_PAUSE": 0.01}, {"SHORTEST_PAUSE": 3_600.0, "STEADY_SECONDS": 0.0}])
+@pytest.mark.usefixtures("stubbed")
+async def test_a_gateway_that_lost_its_place_is_replaced_on_its_ports(
+    tmp_path: Path, pauses: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a pause that grows with each loss in a row; none after one that had served for long."""
+    for name, seconds in pauses.items():
+        monkeypatch.setattr(run, name, seconds)
+    settings = settings_in(tmp_path)
     stop: Any = asyncio.Event()
     started: Any = asyncio.get_running_loop().create_future()
     parts: Any = None
@@ -70,6 +86,27 @@ async def test_a_gateway_that_lost_its_place_is_replaced_on_its_ports(tmp_path: 
     assert all(gateway.stopped for gateway in Stub.made)
     assert started.result() is Stub.made[0]
     assert settings.gateway.port == 0
+
+
+@pytest.mark.usefixtures("stubbed")
+async def test_a_gateway_that_loses_its_place_again_soon_makes_way_after_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "SHORTEST_PAUSE", 3_600.0)
+    monkeypatch.setattr(run, "LONGEST_PAUSE", 3_600.0)
+    stop, parts = asyncio.Event(), cast("Any", None)
+    running = asyncio.create_task(run.run_gateway(settings_in(tmp_path), parts, parts, parts, stop))
+    async with asyncio.timeout(30):
+        while not (len(Stub.made) > 1 and Stub.made[1].stopped):
+            await asyncio.sleep(0.01)
+        stop.set()  # which ends the pause
+        await running
+    assert len(Stub.made) == 2, "the first was replaced at once, the second not yet"
+
+
+def test_the_pause_grows_with_each_loss_up_to_a_minute() -> None:
+    assert [run.pause_after(losses) for losses in range(1, 10)] == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert run.pause_after(100_000) == 60
 
 
 async def ending(error: Exception, monkeypatch: pytest.MonkeyPatch) -> MonmouthError | None:

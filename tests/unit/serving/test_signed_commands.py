@@ -14,7 +14,9 @@ import pytest
 from schemas.codec import codec, using
 from schemas.defaults import NO_TERMS
 from schemas.records import MemoryCommand
+from streams.identity.bls import SecretKey
 from streams.identity.commands import by_agent, sign_as_agent
+from streams.serving import eraser as erasing
 from streams.serving.commands import Acknowledged
 from streams.serving.faults import ForbiddenError
 from streams.serving.sessions import Closer, SessionTail
@@ -24,7 +26,7 @@ from streams.vault.receipt import check
 from streams.vault.sealing import SealingCodec
 from tests.identity import bearer, member
 from tests.unit.serving.folding import SIGNER, Folding
-from tests.unit.serving.test_eraser import TRUSTED
+from tests.unit.serving.test_eraser import TRUSTED, restarted
 from tests.unit.serving.world import World, client
 
 ALICE, BOB = member(1), member(2)
@@ -46,9 +48,10 @@ def signing(folded: World, monkeypatch: pytest.MonkeyPatch) -> World:
     return folded
 
 
-async def said(http: httpx.AsyncClient, op: Any, **fields: Any) -> httpx.Response:
+async def said(http: httpx.AsyncClient, op: Any, key: SecretKey | None = None, **fields: Any) -> httpx.Response:
     command = ALICE.command(op, fields.pop("at", int(time.time())), **{"session": SESSION.bytes, **fields})
-    return await http.post("/v1/commands", content=codec().encode_open("MemoryCommand", sign_as_agent(ALICE.key, command)))
+    signed = sign_as_agent(key or ALICE.key, command)
+    return await http.post("/v1/commands", content=codec().encode_open("MemoryCommand", signed))
 
 
 async def state(http: httpx.AsyncClient, world: World, session: uuid.UUID = SESSION) -> str:
@@ -160,7 +163,7 @@ async def test_an_erasure_in_the_agents_own_word_ends_though_nobody_asks_again(w
         taken = await asked(http)
         assert (taken.status_code, taken.json()["visible"]) == (202, False)
         assert (await http.delete(A)).status_code == 202, "what the agent asked for, others may ask after"
-    again = replace(world.eraser, _busy={})  # after a crash: what was signed is in the note
+    again = restarted(world)  # after a crash: what was signed is in the note
     running = asyncio.create_task(again.run())
     await erased(world)
     while (receipt := again.receipt(ALICE.agent)) is None:
@@ -172,6 +175,31 @@ async def test_an_erasure_in_the_agents_own_word_ends_though_nobody_asks_again(w
         assert command["op"] == "ERASE" and by_agent(ALICE.key.public, command, raw)
     assert len(set(world.commands.raw)) == 1
     assert world.keys.erased(ALICE.agent)
+
+
+async def test_an_erase_that_the_log_refuses_gives_way_to_who_asks_anew(
+    http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent's key changed between the gateway's look and the log, so that the memory agent refused it."""
+    monkeypatch.setattr(erasing, "RESUME_SECONDS", 0.0)
+    world.token_of(ALICE)
+    assert (await asked(http)).status_code == 202
+    new = SecretKey.from_seed(bytes(32))
+    world.access.take(ALICE.registration(2_500, key=new))
+    assert (await asked(http)).status_code == 403, "what the old key signs is refused here too"
+    assert (await asked(http, key=new)).status_code == 202
+    await restarted(world).resume()
+    assert len(world.commands.raw) == 3
+    for raw in world.commands.raw[1:]:
+        assert by_agent(new.public, codec().decode(raw)[1], raw)
+    assert (await http.delete(A)).status_code == 202
+    assert (len(world.commands.raw), world.commands.sent[-1]["signature"]) == (3, None), "the gateway's own word"
+    await restarted(world).resume()
+    assert len(world.commands.raw) == 3
+    await erased(world)
+    await restarted(world).resume()
+    receipt = check(world.eraser.receipt(ALICE.agent), TRUSTED)
+    assert receipt["command_id"] == str(uuid.UUID(bytes=world.commands.sent[-1]["id"]))
 
 
 @pytest.mark.parametrize("fields", [{"content": b"why"}, {"at": 2_000}, {"session": SESSION.bytes}])
