@@ -41,8 +41,11 @@ FULL: dict[str, Any] = {
     **SCALED,
     "image": {**LEAST["image"], "pullSecrets": ["registry"]},
     "settings": {"MONMOUTH_RAG__VECTOR_STORE_URL": "http://milvus:19530"},
-    "keys": {**LEAST["keys"], "more": ["kafka-clients"]},
-    "secretEnvironment": {"MONMOUTH_RAG__VECTOR_STORE_TOKEN": {"secret": "milvus", "key": "token"}},
+    "keys": {**LEAST["keys"], "more": ["clients"], "operations": ["ops-client"]},
+    "secretEnvironment": {
+        "MONMOUTH_RAG__VECTOR_STORE_TOKEN": {"secret": "milvus", "key": "token"},
+        "MONMOUTH_TRACING__ENDPOINT": {"secret": "traces", "key": "endpoint"},
+    },
     "agents": {"memory": {"standby": True, "storage": "50Gi", "storageClass": "fast"}, "graph": {}, "webhook": {}},
     "ops": {"replicas": 2, "objectives": DEFAULTS},
     "alerts": {"rules": RULES, "channels": CHANNELS, "secrets": ["receivers"]},
@@ -55,7 +58,8 @@ FULL: dict[str, Any] = {
         "metrics": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
     },
 }
-OFF = {**LEAST, "ops": {"enabled": False}, "alerts": {"enabled": False}}
+NEITHER: dict[str, Any] = {"ops": {"enabled": False}, "alerts": {"enabled": False}}
+OFF = {**LEAST, **NEITHER}
 CASES = {"least": LEAST, "scaled": SCALED, "full": FULL, "off": OFF}
 pytestmark = pytest.mark.usefixtures("tools")
 _RENDERED: dict[str, list[Manifest]] = {}
@@ -125,6 +129,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("keys.secret", ""),
         ("keys.claim", ""),
         ("keys.masterKey", "ab" * 32),
+        ("keys.operations", "ops-client"),
         ("chain.rpcUrl", "https://user:word@node"),
         ("settings.MONMOUTH_RAG__VECTOR_STORE_TOKEN", "word"),
         ("settings.MONMOUTH_SECURITY__MASTER_KEY", "ab" * 32),
@@ -314,7 +319,7 @@ def keys_of(pod: Manifest) -> set[str]:
     for secret in (source["secret"] for source in sources):
         names = {item["key"] for item in secret.get("items", [])}
         assert all(item["key"] == item["path"] for item in secret.get("items", []))
-        if secret["name"] in {"kafka-clients", "receivers"}:
+        if secret["name"] in {"clients", "ops-client", "receivers"}:
             assert not names  # all of it
         elif secret.get("optional"):
             assert names <= {"trusted.txt", "partner.token"}
@@ -347,14 +352,16 @@ def test_secrets_are_referred_to_and_keys_end_where_the_settings_say() -> None:
     objects = rendered("full")
     assert not [each for each in objects if each["kind"] == "Secret"]
     data = of(objects, "ConfigMap", "prod")["data"]
+    claim = {"name": "agents", "persistentVolumeClaim": {"claimName": "monmouth-agents"}}
     for found, pod in pods(objects):
         (container,) = pod["containers"]
-        token = {"name": "milvus", "key": "token"}
-        assert {"name": "MONMOUTH_RAG__VECTOR_STORE_TOKEN", "valueFrom": {"secretKeyRef": token}} in container["env"]
         mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
-        for setting in ("SIGNING_KEY", "TRUSTED_KEYS", "MASTER_KEY", "OPERATOR_TOKEN", "AGENT_KEYS"):
+        for setting in ("SIGNING_KEY", "TRUSTED_KEYS", "MASTER_KEY", "OPERATOR_TOKEN"):
             assert str(Path(data[f"MONMOUTH_SECURITY__{setting}_FILE"]).parent) in mounts
-        assert keys_of(pod) == NEEDED[container["name"].split("-")[0]]
+        needed = NEEDED[container["name"].split("-")[0]]
+        assert keys_of(pod) == needed
+        agents = str(Path(data["MONMOUTH_SECURITY__AGENT_KEYS_FILE"]).parent)
+        assert (agents in mounts) == (claim in pod["volumes"]) == ("master.key" in needed)
         declared = {volume["name"] for volume in pod["volumes"]}
         declared |= {claim["metadata"]["name"] for claim in found["spec"].get("volumeClaimTemplates", [])}
         assert {mount["name"] for mount in container["volumeMounts"]} <= declared
@@ -399,11 +406,25 @@ def test_alerts_begin_anew_when_a_file_changes_and_workers_do_not() -> None:
     assert {name for name in before if before[name] != after[name]} == {"prod-ops", "prod-alerts"}
 
 
-def test_secrets_of_receivers_are_the_watch_s_alone() -> None:
+def test_each_program_has_the_secrets_that_are_meant_for_it() -> None:
+    traces, token = ("MONMOUTH_TRACING__ENDPOINT", "traces"), ("MONMOUTH_RAG__VECTOR_STORE_TOKEN", "milvus")
+    own = {"prod-ops": {"ops-client"}, "prod-alerts": {"ops-client", "receivers"}}
     for found, pod in pods(rendered("full")):
+        name = found["metadata"]["name"]
         (sources,) = [volume["projected"]["sources"] for volume in pod["volumes"] if "projected" in volume]
-        has = "receivers" in [source["secret"]["name"] for source in sources]
-        assert has == (found["metadata"]["name"] == "prod-alerts")
+        assert {source["secret"]["name"] for source in sources} - {"monmouth-keys"} == own.get(name, {"clients"})
+        said = {each["name"]: each["valueFrom"] for each in pod["containers"][0]["env"] if "valueFrom" in each}
+        of_secrets = {(variable, value["secretKeyRef"]["name"]) for variable, value in said.items() if "secretKeyRef" in value}
+        assert of_secrets == ({traces} if name in own else {traces, token})
+
+
+def test_windows_and_alerts_are_not_left_without_what_they_log_in_with() -> None:
+    password = {"MONMOUTH_KAFKA__ACCESS__PASSWORD_FILE": "/run/keys/{role}.password"}
+    values = {**LEAST, "settings": password, "keys": {**LEAST["keys"], "more": ["clients"]}}
+    refused = helm(CHART, values)["refused"]
+    assert "keys.operations: ops and alerts need a Secret with /run/keys/{role}.password" in refused
+    for enough in ({**values, "keys": {**values["keys"], "operations": ["ops-client"]}}, {**values, **NEITHER}):
+        assert "refused" not in helm(CHART, enough)
 
 
 def test_windows_and_alerts_can_be_left_out_and_there_is_one_watch() -> None:

@@ -155,6 +155,14 @@ def test_secrets_are_files_that_the_settings_name(compose: dict[str, Any]) -> No
     assert all(list(secret) == ["file"] for secret in compose["secrets"].values())
 
 
+def test_windows_and_alerts_share_no_folder_with_those_that_have_keys(services: dict[str, Any]) -> None:
+    """The agents' keys lie in the state folder of workers and gateway."""
+    folders = {name: services[name]["volumes"][0].partition(":") for name in PROGRAMS}
+    assert {place for _, _, place in folders.values()} == {services["ops"]["environment"]["MONMOUTH_STATE_DIR"]}
+    without = {name for name in PROGRAMS if folders[name][0] == folders["ops"][0]}
+    assert without == {"ops", "alerts"}
+
+
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_each_program_is_a_real_command_with_real_options(services: dict[str, Any], name: str) -> None:
     first, *rest = services[name]["command"]

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from connectors.stores import _milvus_access
+from connectors.stores import (
+    LmdbMemoryStore,
+    LmdbVectorStore,
+    _milvus_access,
+    memories_are_shared,
+    open_memory_store,
+    open_vector_store,
+    vectors_are_shared,
+)
 from connectors.stores.cassandra.connection import Connection
 from infra.docker.pin import images
 from infra.docker.stores import CASSANDRA, MILVUS_BASE, files
@@ -21,12 +30,8 @@ from tests.deployment.compose import composed
 from tests.deployment.test_compose import WORKERS
 
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
-TOLD = (
-    "MONMOUTH_CASSANDRA__CONTACT_POINTS",
-    "MONMOUTH_CASSANDRA__ALLOW_UNENCRYPTED",
-    "MONMOUTH_RAG__VECTOR_STORE_URL",
-    "MONMOUTH_RAG__VECTOR_STORE_ALLOW_UNENCRYPTED",
-)
+ADDRESSES = ("MONMOUTH_CASSANDRA__CONTACT_POINTS", "MONMOUTH_RAG__VECTOR_STORE_URL")
+CONSENTS = ("MONMOUTH_CASSANDRA__ALLOW_UNENCRYPTED", "MONMOUTH_RAG__VECTOR_STORE_ALLOW_UNENCRYPTED")
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +46,9 @@ def settings_of(service: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Set
     return load_settings()
 
 
-def demand_stores(settings: Settings) -> None:
+def demand_consent(settings: Settings) -> None:
     """What a program does with these settings before it asks either server. Raises ConfigurationError."""
-    if settings.cassandra.contact_points != [CASSANDRA.address]:
-        raise ConfigurationError("memories are in the embedded store")
     Connection(settings.cassandra, settings.state_dir)._tls()
-    if not settings.rag.vector_store_url:
-        raise ConfigurationError("vectors are in the embedded store")
     _milvus_access(settings).demand_encrypted()
 
 
@@ -55,17 +56,32 @@ def demand_stores(settings: Settings) -> None:
 def test_workers_and_gateway_use_them_and_wait_until_they_are_there(
     services: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    demand_stores(settings_of(services[name], monkeypatch))
+    settings = settings_of(services[name], monkeypatch)
+    assert settings.cassandra.contact_points == [CASSANDRA.address]
+    assert memories_are_shared(settings)
+    assert vectors_are_shared(settings)
+    demand_consent(settings)
     for server in ("cassandra", "milvus"):
         assert services[name]["depends_on"][server] == {"condition": "service_healthy"}
     assert "topics" in services[name]["depends_on"]
 
 
-@pytest.mark.parametrize("variable", TOLD)
-def test_one_variable_less_is_refused(services: dict[str, Any], variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variable", CONSENTS)
+def test_in_the_clear_only_where_it_is_said(services: dict[str, Any], variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {name: value for name, value in services["gateway"]["environment"].items() if name != variable}
     with pytest.raises(ConfigurationError):
-        demand_stores(settings_of({"environment": environment}, monkeypatch))
+        demand_consent(settings_of({"environment": environment}, monkeypatch))
+
+
+def test_without_an_address_the_embedded_store_is_opened(
+    services: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """So nothing but the file says that an address was forgotten, which is why it has to name both."""
+    environment = {name: value for name, value in services["gateway"]["environment"].items() if name not in ADDRESSES}
+    settings = settings_of({"environment": environment | {"MONMOUTH_STATE_DIR": str(tmp_path)}}, monkeypatch)
+    opened = open_memory_store(settings), open_vector_store(settings)
+    assert isinstance(opened[0], LmdbMemoryStore)
+    assert isinstance(opened[1], LmdbVectorStore)
 
 
 def test_the_addresses_are_those_of_the_servers(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +104,13 @@ def test_the_servers_have_what_the_tested_ones_have(services: dict[str, Any]) ->
     assert services["milvus"]["environment"] == environment(MILVUS_BASE, PRIVATE)
 
 
+def test_volumes_of_servers_that_had_other_data_are_left_alone(services: dict[str, Any]) -> None:
+    """Cassandra does not start with another number of tokens, Milvus not on data of a newer version."""
+    volumes = {server: services[server]["volumes"][0].partition(":")[0] for server in ("cassandra", "milvus")}
+    assert volumes == {"cassandra": "cassandra-data", "milvus": "milvus-data"}
+    assert "docker volume rm monmouth_cassandra monmouth_milvus" in DEPLOY
+
+
 def test_one_node_acknowledges_what_lies_on_the_disk(services: dict[str, Any]) -> None:
     (mounted,) = [text.split(":")[0] for text in services["cassandra"]["volumes"] if "cassandra.yaml" in text]
     said = yaml.safe_load((ROOT / mounted).read_text())
@@ -95,7 +118,7 @@ def test_one_node_acknowledges_what_lies_on_the_disk(services: dict[str, Any]) -
     assert "commitlog_sync_period" not in said
     folders = [said["commitlog_directory"], *said["data_file_directories"]]
     volume, place = services["cassandra"]["volumes"][0].split(":")
-    assert volume == "cassandra"
+    assert volume == "cassandra-data"
     assert all(folder.startswith(f"{place}/") for folder in folders)
 
 

@@ -131,7 +131,8 @@ def _pairs(state: DashboardState) -> Iterable[tuple[str, str]]:
 
 def _slo(state: DashboardState) -> str:
     if not state.slo.available:
-        return "<h2>Service levels</h2><p>Not known: nothing makes windows.</p>"
+        said = "<code>monmouth ops</code> counts, and <code>monmouth alerts watch --from-log</code> says it."
+        return f"<h2>Service levels</h2><p>Not known: nobody says how they stand. {said}</p>"
     rows = (
         (one.name, f"{one.seconds} s", ", ".join(f"{name} {_number(value)}" for name, value in one.values.items()))
         for one in state.slo.objectives

@@ -175,7 +175,9 @@ class WindowView(Answer):
 
 
 class SloView(Answer):
-    """Service levels. ``available`` false: nothing makes windows, so nothing is known; ``monmouth ops`` does."""
+    """Service levels. ``available`` false: nobody says how they stand; ``monmouth alerts watch --from-log`` does, by what
+    ``monmouth ops`` counts.
+    """
 
     available: bool
     objectives: list[WindowView]

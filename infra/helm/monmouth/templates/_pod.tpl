@@ -25,8 +25,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
 {{/* All that the pods of all programs have in common. Takes root, component, args, resources, grace, spread; claimed: whether state
-     is a claim of its own; ports: by name, none for what runs once; keys, keysIfThere: files of the Secret that it needs; more:
-     Secrets beside keys.more; files: whether it reads those of "monmouth.files". */}}
+     is a claim of its own; ports: by name, none for what runs once; keys, keysIfThere: files of the Secret that it needs, of which
+     the master key comes with the agents' own; more: Secrets in place of keys.more; files: whether it reads those of
+     "monmouth.files", as ops and alerts do, which get no secret of stores, chain or receivers of records. */}}
 {{- define "monmouth.pod" -}}
 metadata:
   labels:
@@ -106,12 +107,15 @@ spec:
         {{- end }}
         {{- end }}
         {{- end }}
+        {{- $operates := .files }}
         {{- range $name, $from := .root.Values.secretEnvironment }}
+        {{- if not (and $operates (regexMatch "^MONMOUTH_(CASSANDRA|CHAIN|RAG|SECURITY|WEBHOOK)__" $name)) }}
         - name: {{ $name }}
           valueFrom:
             secretKeyRef:
               name: {{ $from.secret }}
               key: {{ $from.key }}
+        {{- end }}
         {{- end }}
       {{- if .ports }}
       ports:
@@ -139,7 +143,9 @@ spec:
         {{- toYaml .resources | nindent 8 }}
       volumeMounts:
         - {name: state, mountPath: /var/lib/monmouth}
+        {{- if has "master.key" .keys }}
         - {name: agents, mountPath: /var/lib/monmouth-keys}
+        {{- end }}
         - {name: keys, mountPath: /run/keys, readOnly: true}
         - {name: scratch, mountPath: /tmp}
         {{- if and .files (include "monmouth.files" .root) }}
@@ -157,14 +163,16 @@ spec:
           {{- range .keysIfThere }}
           - secret: {name: {{ $secret }}, items: [{key: {{ . }}, path: {{ . }}}], optional: true}
           {{- end }}
-          {{- range concat .root.Values.keys.more (.more | default list) }}
+          {{- range hasKey . "more" | ternary .more .root.Values.keys.more }}
           - secret: {name: {{ . }}}
           {{- end }}
     - name: keys
       emptyDir: {medium: Memory, sizeLimit: 1Mi}
+    {{- if has "master.key" .keys }}
     - name: agents
       persistentVolumeClaim:
         claimName: {{ .root.Values.keys.claim }}
+    {{- end }}
     - name: scratch
       emptyDir: {sizeLimit: 256Mi}
     {{- if and .files (include "monmouth.files" .root) }}
