@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from infra.broker.ports import free_port
+from infra.broker.ports import free_ports
 from streams import loops
 from streams.cli.measured import measured, metrics_port_option
 from streams.cli.ops import no_faust
@@ -32,6 +32,8 @@ from streams.upkeep.pipeline import open_pipeline
 
 FOLDER = Path("supervise")
 COMPONENT = "supervisor"
+MOST_OTHERS = 4
+"""Programs beside workers."""
 TABLES_SECONDS = 240.0
 """More than others have to start, for `monmouth ops`, which reads its tables first: five minutes in all, as in Kubernetes."""
 
@@ -47,25 +49,25 @@ def programs_of(
     alerts: bool = False,
 ) -> list[Program]:
     """What is to run, each with a port of its own for its probes, and a name in the groups if the settings give one."""
-    found = [_program(settings, "producer", Kind.PRODUCER, "producer")] if producer else []
+    known = settings.gateway.metrics_port
+    ports = iter([port for port in free_ports(workers + MOST_OTHERS + 1) if port != known])
+    found = [_program(settings, next(ports), "producer", Kind.PRODUCER, "producer")] if producer else []
     for number in range(1, workers + 1):
-        worker = _program(settings, f"worker-{number}", Kind.WORKER, "worker", "--agents", agents)
+        worker = _program(settings, next(ports), f"worker-{number}", Kind.WORKER, "worker", "--agents", agents)
         if settings.kafka.instance_id is not None:
             named = {"MONMOUTH_KAFKA__INSTANCE_ID": f"{settings.kafka.instance_id}-{number}"}
             worker = replace(worker, environment={**worker.environment, **named})
         found.append(worker)
     if gateway:
-        found.append(_program(settings, "gateway", Kind.GATEWAY, "gateway", port=settings.gateway.metrics_port))
+        found.append(_program(settings, known or next(ports), "gateway", Kind.GATEWAY, "gateway"))
     if ops:
-        found.append(replace(_program(settings, "ops", Kind.OPS, "ops"), opening=TABLES_SECONDS))
+        found.append(replace(_program(settings, next(ports), "ops", Kind.OPS, "ops"), opening=TABLES_SECONDS))
     if alerts:
-        found.append(_program(settings, "alerts", Kind.ALERTS, "alerts", "watch", "--from-log"))
+        found.append(_program(settings, next(ports), "alerts", Kind.ALERTS, "alerts", "watch", "--from-log"))
     return found
 
 
-def _program(settings: Settings, name: str, kind: Kind, *arguments: str, port: int = 0) -> Program:
-    """``port`` 0: any that is free."""
-    port = port or free_port()
+def _program(settings: Settings, port: int, name: str, kind: Kind, *arguments: str) -> Program:
     shared = {"MONMOUTH_STATE_DIR": str(settings.state_dir), "MONMOUTH_KAFKA__BOOTSTRAP": settings.kafka.bootstrap}
     return Program(name, kind, (*arguments, "--metrics-port", str(port)), port, shared)
 

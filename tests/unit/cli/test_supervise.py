@@ -36,6 +36,18 @@ def test_what_is_started(tmp_path: Path) -> None:
     assert programs_of(settings, "intent", 1, producer=False, gateway=False)[0].kind is Kind.WORKER
 
 
+def test_no_two_get_the_same_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each port is drawn twice, and one of them is what the gateway's settings say."""
+    drawn = iter([number // 2 for number in range(24_000, 24_100)])
+    monkeypatch.setattr("infra.broker.ports.secrets.choice", lambda _: next(drawn))
+    monkeypatch.setattr("infra.broker.ports.is_free", lambda _: True)
+    settings = Settings(state_dir=tmp_path)
+    settings.gateway.metrics_port = 12_001
+    found = programs_of(settings, "intent", 2, producer=True, gateway=True, ops=True, alerts=True)
+    assert len({program.port for program in found}) == len(found) == 6
+    assert [program.port for program in found if program.name == "gateway"] == [12_001]
+
+
 def test_windows_and_alerts_are_started_where_asked(tmp_path: Path) -> None:
     found = programs_of(Settings(state_dir=tmp_path), "intent", 0, producer=False, gateway=False, ops=True, alerts=True)
     assert [(program.name, program.kind) for program in found] == [("ops", Kind.OPS), ("alerts", Kind.ALERTS)]
