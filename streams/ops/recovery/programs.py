@@ -37,7 +37,7 @@ class StartError(MonmouthError):
 @dataclass
 class Program:
     """``port``: of its probes and metrics. ``opening``: seconds beyond the usual that it may take until it has started.
-    ``process`` None: not started yet.
+    ``process`` None: not started yet. ``told_to_end``: its end, if it comes, was asked for here.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     opening: float = 0.0
     process: subprocess.Popen[bytes] | None = None
+    told_to_end: bool = False
 
 
 class Programs:
@@ -81,6 +82,7 @@ class Programs:
                 env={**os.environ, **program.environment, VARIABLE: str(words.absolute()), PARENT: str(os.getpid())},
                 start_new_session=True,
             )
+        program.told_to_end = False
 
     def trim_logs(self) -> None:
         """Puts aside what has become long, in the place of what was put aside before. The process writes on undisturbed."""
@@ -105,6 +107,7 @@ class Programs:
         process = self.all[name].process
         if process is None or process.poll() is not None:
             return
+        self.all[name].told_to_end = True
         if grace:
             process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):

@@ -167,7 +167,7 @@ class Supervisor:
         program, watched = self._programs.all[name], self._watched[name]
         if (code := self._programs.ended(name)) is not None:
             dead = Ailment(name, program.kind, Symptom.DEAD, self._programs.words(name), peers=self._peers(name))
-            self._mourn(watched, dead, code)
+            self._mourn(watched, dead, 0 if program.told_to_end else code)
             return dead
         symptom = watched.symptom(now, self._patience, self._limits.patience, program.opening)
         if symptom is None:
@@ -176,7 +176,7 @@ class Supervisor:
 
     @staticmethod
     def _mourn(watched: Watched, dead: Ailment, code: int) -> None:
-        """Counts the error that a process ended with, unless it could do so itself; once. A killed one could not."""
+        """Counts the error that a process ended with, unless it could do so itself; once. One killed by others could not."""
         if code and not watched.mourned and not (dead.words is not None and dead.words.counted):
             count_filed(Filing(dead.category, dead.severity))
         watched.mourned = True

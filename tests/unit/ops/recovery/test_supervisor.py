@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -260,6 +261,35 @@ async def test_the_error_that_a_process_ended_with_is_counted_once(tmp_path: Pat
     isolated = told.count((Strategy.ISOLATE, "failed: no process left"))
     assert REGISTRY.get_sample_value("monmouth_recovery_operations_total", failed) == attempts + isolated > attempts
     assert REGISTRY.get_sample_value("monmouth_errors_total", lost) == before + grown
+
+
+@pytest.mark.parametrize(("strategy", "grown"), [(Strategy.RESTART, 0), (Strategy.FORCED, 0), (None, 1)])
+async def test_an_end_that_the_supervisor_caused_is_no_error_though_the_start_fails(
+    tmp_path: Path, strategy: Strategy | None, grown: int
+) -> None:
+    """None: somebody else kills it."""
+
+    class NoMore(Programs):
+        def start(self, name: str) -> None:
+            raise StartError("no process left")
+
+    programs = NoMore(tmp_path, [Program(NAME, Kind.WORKER, (), 1)])
+    process = programs.all[NAME].process = subprocess.Popen(["sleep", "600"])
+    strategies = Strategies(programs, tmp_path / FILE, lambda: pytest.fail("not asked"), 1.0, 1)
+    supervisor = Supervisor(programs, strategies, Limits(pause=600.0))
+    unknown = {"category": "unknown", "severity": "high"}
+    before = REGISTRY.get_sample_value("monmouth_errors_total", unknown) or 0.0
+    if strategy is None:
+        process.kill()
+        process.wait()
+    else:
+        supervisor.begin(Action(strategy, NAME, NAME, "it hangs"))
+        await asyncio.gather(*supervisor._acting.values())
+    assert programs.ended(NAME)
+    async with aiohttp.ClientSession() as session:
+        await supervisor._look(session, NAME)
+    assert supervisor._ailment(NAME, 100.0) is not None
+    assert REGISTRY.get_sample_value("monmouth_errors_total", unknown) == before + grown
 
 
 async def test_one_that_was_killed_counts_as_unknown_and_one_that_ended_well_as_nothing(tmp_path: Path) -> None:
