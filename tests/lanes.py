@@ -19,8 +19,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 ALONE = tuple(f"tests/{folder}/" for folder in ("unit", "property", "checker", "sim", "isolation"))
-OWN = tuple(f"tests/{folder}/" for folder in ("chaos", "scale", "integration/infra"))
-"""Folders whose tests use no server of another test."""
+OWN = ("tests/chaos/", "tests/scale/", "tests/integration/infra/", "tests/e2e/test_demo")
+"""Beginnings of files whose tests use no server of another test."""
 SERVER = re.compile(r"\bmark\.(kafka|cassandra|milvus|node)\b")
 """Markers of tests that need a server."""
 LANE, OWN_LANE = "servers", "own servers"

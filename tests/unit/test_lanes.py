@@ -16,6 +16,7 @@ from tests.lanes import LANE, OWN_LANE, Lanes
         ("tests/integration/serving/test_gateway.py", LANE),
         ("tests/integration/infra/test_broker.py", OWN_LANE),
         ("tests/chaos/test_smoke.py", OWN_LANE),
+        ("tests/e2e/test_demo_node.py", OWN_LANE),
         ("tests/unit/test_lanes.py", "tests/unit/test_lanes.py"),
     ],
 )
