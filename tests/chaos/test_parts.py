@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +38,7 @@ from tests.chaos.vectors import kept
 from tests.checker.events import Answer, Chain, Log, Marker
 from tests.checker.history import History
 from tests.checker.report import check
+from tests.conftest import ROOT
 from tests.e2e.expected import Expected
 
 A, B = "aa" * 32, "bb" * 32
@@ -157,6 +159,15 @@ def test_every_fault_is_run_once_for_each_stream_agent_it_can_be_aimed_at() -> N
 def test_a_fault_strikes_one_stage_as_often_as_it_is_told_to() -> None:
     assert strikes_of("poison") == ["poison"] * 2
     assert strikes_of("poison*3+kill-worker") == [*["poison"] * 3, "kill-worker"]
+
+
+def test_the_page_has_figures_of_each_fault_or_says_that_it_has_none() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text()
+    shown = set(re.findall(r"^\| `([a-z-]+)` \| ", page, re.MULTILINE))
+    (left_out,) = re.findall(r"Rows that the command leaves out \(([^)]*)\)", page)
+    named = set(re.findall(r"`([a-z-]+)`", left_out))
+    assert not shown & named
+    assert shown | named | {"none"} == set(PLANNED)
 
 
 def test_strikes_are_spread_over_stages_that_they_are_of_use_on() -> None:
