@@ -7,6 +7,7 @@ Origin if there is one, must be names of ours).
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 
@@ -33,6 +34,8 @@ PROBES = frozenset({"/livez", "/readyz", "/ready", "/health", "/api/health"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+PACKAGES = re.compile(r"/v1/agents/[^/]+/import")
+"""Where packages are taken in, with POST. Any other route parses its whole body before it runs, whatever its path ends in."""
 POLICY_VIOLATION = 1008
 """Close code of a WebSocket."""
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
@@ -56,7 +59,8 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._package_limit if scope["path"].endswith("/import") else BODY_LIMIT
+        takes_package = scope["method"] == "POST" and PACKAGES.fullmatch(scope["path"])
+        limit = self._package_limit if takes_package else BODY_LIMIT
         if (refusal := self._refusal(headers, limit)) is not None:
             await refuse(send, refusal, scope["path"])
             return

@@ -248,6 +248,24 @@ async def test_undeclared_large_body_is_cut_off(http: httpx.AsyncClient) -> None
     refused(response, 413, "too_large")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PATCH", f"{A}/sessions/import"),
+        ("PATCH", f"{A}/memories/import"),
+        ("PUT", f"{A}/import"),
+        ("POST", f"{A}/sessions/import"),
+        ("POST", "/v1/agents/a/b/import"),
+        ("POST", "/import"),
+    ],
+)
+async def test_only_the_route_of_packages_takes_large_bodies(http: httpx.AsyncClient, method: str, path: str) -> None:
+    json_headers = {"content-type": "application/json"}
+    refused(await http.request(method, path, content=b" " * (BODY_LIMIT + 1), headers=json_headers), 413, "too_large")
+    raw = {"content-type": "application/octet-stream"}
+    refused(await http.post(f"{A}/import", content=b" " * (BODY_LIMIT + 1), headers=raw), 400, "bad_request")
+
+
 async def test_largest_content_is_taken(http: httpx.AsyncClient, world: World) -> None:
     assert (await http.post(f"{A}/memories", json={"text": "\x01" * CONTENT_LIMIT})).status_code == 201
     assert len(world.commands.sent[0]["content"]) == CONTENT_LIMIT
