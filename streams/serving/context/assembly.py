@@ -1,13 +1,14 @@
 """What a budget of tokens takes of the memories found, and how that is handed out.
 
 Of a question's answers all that fit are taken, best first; of a walk the newest up to the first that does not fit, so that the
-next answer can go on there. A text made of all items is measured whole.
+next answer can go on there. A text made of all items is measured whole. Tokens are counted a few texts at a time, so that other
+questions have their turns at the model, and only while another text may be taken.
 Invariant: what is handed out never has more tokens than the budget.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from streams.retrieval.ranked import Ranked
@@ -18,6 +19,11 @@ from streams.serving.context.order import arranged
 from streams.serving.context.render import block_of, rendered, source_of
 from streams.serving.context.request import ContextRequest
 from streams.serving.vectors import QueryVectors
+
+AT_ONCE = 1 << 16
+"""Characters after which another question has its turn at the tokenizer."""
+PASSED_OVER = 1 << 22
+"""Characters of texts that did not fit: a question's answers behind those are left out uncounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class Assembler:
 
     async def choose(self, request: ContextRequest, found: Found, budget: int) -> Chosen:
         """The choice. Raises UnavailableError if too many wait for the tokenizer."""
-        pieces = await self._pieces(request, found)
+        pieces = await self._pieces(request, found, budget)
         tokens = [piece.tokens for piece in pieces]
         if found.walking:
             taken = unbroken(tokens, budget)
@@ -79,18 +85,25 @@ class Assembler:
             kept += await self._cut(request, rest[0], budget - spent)
         kept, prompt, total = await self._told(request, kept, budget)
         if not found.walking:
-            return Chosen(_arranged(request, kept), total, len(pieces) - len(kept), prompt)
+            return Chosen(_arranged(request, kept), total, len(found.ranked) - len(kept), prompt)
         passed = 1 if pieces and not kept else 0  # alone too long: the walk must not stand still in front of it
         return Chosen(_arranged(request, kept), total, passed, prompt, _next(found, len(kept) + passed))
 
-    async def _pieces(self, request: ContextRequest, found: Found) -> list[Piece]:
-        ranked = found.ranked
+    async def _pieces(self, request: ContextRequest, found: Found, budget: int) -> list[Piece]:
+        """The candidates as far as any may be taken; of a walk the first that does not fit too."""
+        pieces: list[Piece] = []
+        for batch in _batches(found.ranked):
+            counts = await self._counts(request, batch, len(pieces))
+            for c, tokens in zip(batch, counts, strict=True):
+                pieces.append(Piece(c, -c.score if found.walking else len(pieces), c.text, tokens))
+            if _done(pieces, found.walking, budget):
+                break
+        return pieces
+
+    async def _counts(self, request: ContextRequest, batch: Sequence[Ranked], before: int) -> list[int]:
         if request.render is None:
-            counts = await self._vectors.count_tokens([c.text for c in ranked])
-        else:
-            counts = await self._vectors.measure([_shown(request, number, c, c.text) for number, c in enumerate(ranked, 1)])
-        places = [-c.score for c in ranked] if found.walking else range(len(ranked))
-        return [Piece(c, place, c.text, tokens) for c, place, tokens in zip(ranked, places, counts, strict=True)]
+            return await self._vectors.count_tokens([c.text for c in batch])
+        return await self._vectors.measure([_shown(request, n, c, c.text) for n, c in enumerate(batch, before + 1)])
 
     async def _cut(self, request: ContextRequest, piece: Piece, left: int) -> list[Piece]:
         """The piece shortened to ``left``, if something remains of it."""
@@ -113,6 +126,30 @@ class Assembler:
                 return kept, prompt, total
             kept = _without(kept, total - budget)
         return [], "", 0
+
+
+def _batches(ranked: Sequence[Ranked]) -> Iterator[list[Ranked]]:
+    """In turn, each ending with the text that makes it ``AT_ONCE`` characters."""
+    batch: list[Ranked] = []
+    size = 0
+    for candidate in ranked:
+        batch.append(candidate)
+        size += len(candidate.text)
+        if size >= AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _done(pieces: Sequence[Piece], walking: bool, budget: int) -> bool:
+    """Whether nothing behind these is taken."""
+    tokens = [piece.tokens for piece in pieces]
+    if walking:
+        return unbroken(tokens, budget) < len(pieces)
+    fitting = set(within_budget(tokens, budget))
+    passed = sum(len(piece.text) for place, piece in enumerate(pieces) if place not in fitting)
+    return passed >= PASSED_OVER or sum(tokens[place] for place in fitting) >= budget
 
 
 def _without(kept: list[Piece], tokens: int) -> list[Piece]:

@@ -9,6 +9,7 @@ import pytest
 from schemas.records import Memory
 from streams.core.block import BlockRef
 from streams.ports.stores import MemoryFilter
+from streams.serving.context import assembly
 from streams.serving.context.finder import ContextFinder
 from streams.serving.context.request import ContextRequest
 from streams.serving.faults import UnavailableError
@@ -123,6 +124,61 @@ async def test_asks_for_more_when_many_hits_are_not_live(world: World) -> None:
     assert await ask(world, "swapped eth", 1) == ["swapped eth for good"]
     assert len(world.index.limits) > 1
     assert max(world.index.limits) < 10_000
+
+
+def counting(world: World) -> list[str]:
+    """The texts whose tokens are counted from now on."""
+    counted: list[str] = []
+    count = world.embedder.count_tokens
+
+    def watched(text: str) -> int:
+        counted.append(text)
+        return count(text)
+
+    world.embedder.count_tokens = watched  # type: ignore[method-assign]
+    return counted
+
+
+async def test_nothing_is_counted_behind_a_budget_that_is_spent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "AT_ONCE", 1)
+    ref = world.grow()
+    await world.remember(*(upsert(ALICE, ref, n, f"swapped eth {n}", timestamp=n) for n in range(10)))
+    counted = counting(world)
+    answer = await world.finder.find(ContextRequest(ALICE, "swapped eth", 10, max_tokens=6))
+    assert len(counted) == 2
+    assert (len(answer.items), answer.tokens, answer.left_out) == (2, 6, 8)
+    counted.clear()
+    answer = await world.finder.find(ContextRequest(ALICE, max_tokens=4))
+    assert len(counted) <= 2, "of a walk up to the first that does not fit"
+    assert [item.text for item in answer.items] == ["swapped eth 9"]
+    assert answer.next is not None
+    answer = await world.finder.find(ContextRequest(ALICE, max_tokens=4, cursor=answer.next))
+    assert [item.text for item in answer.items] == ["swapped eth 8"]
+
+
+@pytest.mark.parametrize("render", [None, "plain"])
+async def test_long_memories_that_do_not_fit_do_not_keep_the_model_from_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, render: Any
+) -> None:
+    monkeypatch.setattr(assembly, "AT_ONCE", 10_000)
+    monkeypatch.setattr(assembly, "PASSED_OVER", 60_000)
+    ref = world.grow()
+    await world.remember(
+        upsert(ALICE, ref, 0, "swapped eth"), *(upsert(ALICE, ref, n, f"{n} swapped eth " * 400) for n in range(1, 40))
+    )
+    counted, run, jobs = counting(world), world.vectors._run, list[int]()
+
+    async def watched(work: Any) -> Any:
+        before = sum(map(len, counted))
+        done = await run(work)
+        jobs.append(sum(map(len, counted)) - before)
+        return done
+
+    monkeypatch.setattr(world.vectors, "_run", watched)
+    answer = await world.finder.find(ContextRequest(ALICE, "swapped eth", 40, max_tokens=20, render=render))
+    assert [item.text for item in answer.items] == ["swapped eth"]
+    assert answer.left_out == 39
+    assert max(jobs) < 20_000 and sum(jobs) < 80_000
 
 
 async def test_threshold(world: World) -> None:
