@@ -1,7 +1,8 @@
 """Places for large bodies: how many may be in memory at once, and one at a time of each agent.
 
-Invariant: whoever waits for a place holds no body yet, and nobody holds one because the other end is slow for more than
-``LONGEST`` seconds.
+Invariant: whoever waits for a place holds no body yet. Nobody holds one because the other end is slow for more than ``LONGEST``
+seconds, nor for ``SPAN`` seconds in which fewer than ``LEAST`` bytes went through: others wait longer for a place. A place is
+given back when its file is sent, but for what the connection buffers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import Request
 from fastapi.responses import Response
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from streams.serving.faults import BadRequestError, RateLimitedError, TooLargeError, UnavailableError
@@ -21,6 +23,11 @@ log = logging.getLogger(__name__)
 
 LONGEST = 300.0
 PATIENCE = 15.0
+SPAN = 10.0
+LEAST = 128 * 1024
+RATE = f"{LEAST >> 10} KiB in {SPAN:.0f} seconds, and all in {LONGEST:.0f}"
+CHUNK = 64 * 1024
+"""Bytes handed to the server at a time: it takes more once most of them are sent."""
 
 
 class Places:
@@ -51,25 +58,50 @@ class Places:
             self._inside.discard(agent)
 
 
+class Pace:
+    """Counts bytes that go through, and lets ``span`` begin anew with each ``LEAST`` of them."""
+
+    def __init__(self, span: asyncio.Timeout) -> None:
+        self._span = span
+        self._moved = 0
+
+    def moved(self, size: int) -> None:
+        """So many bytes more."""
+        self._moved += size
+        if self._moved >= LEAST:
+            self._moved = 0
+            self._span.reschedule(asyncio.get_running_loop().time() + SPAN)
+
+
+@asynccontextmanager
+async def paced() -> AsyncIterator[Pace]:
+    """Raises TimeoutError where what goes on inside takes too long, or too few bytes go through."""
+    async with asyncio.timeout(LONGEST), asyncio.timeout(SPAN) as span:
+        yield Pace(span)
+
+
 async def body_of(request: Request, most: int) -> bytes:
-    """The body. Raises TooLargeError as soon as it has more than ``most`` bytes, BadRequestError if it takes too long."""
+    """The body. Raises TooLargeError as soon as it has more than ``most`` bytes, BadRequestError if it is slow or cut."""
     body = bytearray()
     try:
-        async with asyncio.timeout(LONGEST):
+        async with paced() as pace:
             async for chunk in request.stream():
                 body += chunk
+                pace.moved(len(chunk))
                 if len(body) > most:
                     raise TooLargeError(
                         f"the body has more than {most} bytes",
                         "Send the file as it is, as application/octet-stream; gateway.package_mib says how much that may be.",
                     )
     except TimeoutError:
-        raise BadRequestError(f"the body did not come within {LONGEST:.0f} seconds") from None
+        raise BadRequestError("the body came too slowly", f"A gateway demands {RATE}.") from None
+    except ClientDisconnect:
+        raise BadRequestError("the connection ended before the body did") from None
     return bytes(body)
 
 
 class FileResponse(Response):
-    """A file from memory. ``place``: given back when it was sent, or was not within ``LONGEST`` seconds."""
+    """A file from memory. ``place``: given back when it was sent, or is read too slowly."""
 
     media_type = "application/octet-stream"
 
@@ -80,7 +112,15 @@ class FileResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._place:
             try:
-                async with asyncio.timeout(LONGEST):
-                    await super().__call__(scope, receive, send)
+                async with paced() as pace:
+                    await self._sent(send, pace)
             except TimeoutError:  # the server closes the connection: what it sent is not whole
-                log.warning("%s was not read within %.0f seconds", scope["path"], LONGEST)
+                log.warning("%s was read too slowly, and is cut off: %s", scope["path"], RATE)
+
+    async def _sent(self, send: Send, pace: Pace) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for start in range(0, len(self.body), CHUNK):
+            chunk = bytes(self.body[start : start + CHUNK])
+            more = start + CHUNK < len(self.body)
+            await send({"type": "http.response.body", "body": chunk, "more_body": more})
+            pace.moved(len(chunk))

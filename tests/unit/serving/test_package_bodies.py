@@ -12,27 +12,32 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message, Scope
 
 from schemas.defaults import plain_edge, plain_memory
 from streams.portability import container, lines
 from streams.portability.errors import PackageError
 from streams.portability.package import Package, packed
 from streams.serving import places
+from streams.serving.app import create_app
 from streams.serving.faults import RateLimitedError, UnavailableError
 from streams.serving.packages import Packages
-from streams.serving.places import Places
+from streams.serving.places import Pace, Places
 from streams.serving.routers import packages as routes
 from streams.serving.wire.packages import ImportRequest, ImportTerms
 from streams.settings import Settings
 from streams.signing import Signer, Verifier
+from tests.identity import OPERATOR_TOKEN, bearer
 from tests.unit.portability.documents import SEVERAL
 from tests.unit.portability.test_package import bomb
+from tests.unit.serving.served import served
 from tests.unit.serving.test_packages import A, exported, populated
 from tests.unit.serving.world import ALICE, BOB, World, client, upsert
 
@@ -184,6 +189,86 @@ async def test_a_body_that_does_not_come_gives_its_place_back(world: World, monk
 
     assert (await sent(world, slow())).status_code == 400
     assert (await sent(world, b"[]")).status_code == 400
+
+
+async def test_a_body_that_trickles_gives_its_place_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SPAN", 0.2)
+
+    async def trickling() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(60):
+        answer = await sent(world, trickling())
+    assert (answer.status_code, answer.json()["message"]) == (400, "the body came too slowly")
+    assert (await sent(world, b"[]")).status_code == 400
+
+
+async def test_a_span_begins_anew_with_enough_bytes_and_no_sooner() -> None:
+    async with asyncio.timeout(None) as span:
+        pace = Pace(span)
+        await asyncio.sleep(0)
+        pace.moved(places.LEAST - 1)
+        assert span.when() is None
+        pace.moved(1)
+        assert (first := span.when()) is not None
+        pace.moved(places.LEAST - 1)
+        assert span.when() == first
+
+
+async def test_whoever_leaves_in_the_middle_of_a_body_is_no_defect(world: World) -> None:
+    messages: list[Message] = [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
+    answered: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        answered.append(message)
+
+    sent_headers = {"host": "localhost", **RAW, **bearer(OPERATOR_TOKEN)}
+    headers = [(name.encode(), value.encode()) for name, value in sent_headers.items()]
+    scope: Scope = {"type": "http", "method": "POST", "path": f"{A}/import", "query_string": b"", "headers": headers}
+    await create_app(world.services)(scope, receive, send)
+    assert answered[0]["status"] == 400
+
+
+async def begun(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection that has read the first byte of a package."""
+    address = urlsplit(url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=1 << 12)
+    headers = {"host": address.netloc, **bearer(OPERATOR_TOKEN)}
+    lines = [f"GET {A}/export?raw=true HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+    await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(1)
+    return reader, writer
+
+
+async def test_a_file_that_nobody_reads_on_gives_its_place_back_and_not_before(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = packed(ALICE, []), bytes(1 << 25)  # more than the sockets of both ends take
+
+    async def export(*_: object) -> tuple[Package, bytes]:
+        return given
+
+    monkeypatch.setattr(world.services.packages, "export", export)
+    outgoing = world.services.packages.outgoing
+    async with served(create_app(world.services)) as url, asyncio.timeout(60):
+        async with httpx.AsyncClient(headers=bearer(OPERATOR_TOKEN), timeout=60) as http:
+            assert (await http.get(f"{url}{A}/export?raw=true")).content == given[1]
+        while ALICE in outgoing._inside:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(places, "SPAN", 1.0)
+        reader, writer = await begun(url)
+        assert ALICE in outgoing._inside, "what is not sent is in memory"
+        while ALICE in outgoing._inside:
+            await asyncio.sleep(0.01)
+        assert "read too slowly" in caplog.text
+        assert len(await reader.read()) < len(given[1])
+        writer.close()
 
 
 async def test_places_are_counted_and_given_back() -> None:
