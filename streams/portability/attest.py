@@ -50,7 +50,7 @@ def attested(
         "merkle_root": merkle_root and merkle_root.hex(),
     }
     if claims:
-        said["claims"] = {origin.hex(): _ids_of(origin, claims) for origin in claims.values()}
+        said["claims"] = _by_origin(claims)
     return replace(package, attestation={**said, "signature": key.sign_bytes(_payload(package, said))[-SIGNATURE:].hex()})
 
 
@@ -72,8 +72,12 @@ def demand_attested(package: Package, trusted: Collection[bytes], unknown: bool 
     )
 
 
-def _ids_of(origin: bytes, claims: Mapping[bytes, bytes]) -> list[str]:
-    return sorted(memory_id.hex() for memory_id, other in claims.items() if other == origin)
+def _by_origin(claims: Mapping[bytes, bytes]) -> dict[str, list[str]]:
+    """Sorted ids of each, in one pass: every claim may have an origin of its own."""
+    found: dict[str, list[str]] = {}
+    for memory_id, origin in sorted(claims.items()):
+        found.setdefault(origin.hex(), []).append(memory_id.hex())
+    return found
 
 
 def claims_of(package: Package) -> dict[bytes, bytes]:

@@ -101,16 +101,18 @@ def seconds(said: object) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def expanded(data: bytes) -> bytes:
-    """Without gzip, if it has any. Raises PackageError."""
+def expanded(data: bytes, most: int) -> bytes:
+    """Without gzip, if it has any. Raises PackageError, for more than ``most`` bytes too."""
     if not data.startswith(GZIP):
         return data
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        content = unpack.decompress(data, LONGEST_DOCUMENT + 1)
+        content = unpack.decompress(data, most + 1)
     except zlib.error:
         raise PackageError("the file cannot be unpacked") from None
-    if len(content) <= LONGEST_DOCUMENT and not unpack.eof:
+    if len(content) > most:
+        raise PackageError(f"the document has more than {most} bytes", "Split it into several files.")
+    if not unpack.eof:
         raise PackageError("the file is cut")
     return content
 

@@ -27,7 +27,7 @@ def read_any(
         if start.startswith(_MANIFEST):
             return lines.read_from(content)
         document = content.read(foreign.LONGEST_DOCUMENT + 1)
-    said = json_of(expanded(document))
+    said = json_of(expanded(document, min(foreign.LONGEST_DOCUMENT, most)))
     for sniff, read in ((letta.sniff, letta.read), (reference.sniff, reference.read), (mem0.sniff, mem0.read)):
         if sniff(said):
             if agent is None:

@@ -233,6 +233,13 @@ def test_a_document_too_large_to_be_held_as_objects_is_refused(monkeypatch: pyte
             read_any(data, AGENT)
 
 
+def test_a_gzip_document_expands_to_what_the_reader_allows_and_no_further() -> None:
+    data = gzip.compress(b'[{"memory":"x"}]' + b" " * (1 << 16))
+    assert read_any(data, AGENT, most=1 << 17)
+    with pytest.raises(PackageError, match="has more than 4096 bytes"):
+        read_any(data, AGENT, most=1 << 12)
+
+
 def test_a_gzip_file_that_is_cut_is_refused() -> None:
     with pytest.raises(PackageError, match="is cut"):
         read_any(gzip.compress(data_of(WRITTEN))[:-20], AGENT)

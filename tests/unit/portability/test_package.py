@@ -22,7 +22,7 @@ from schemas.records import Memory
 from streams.core.leaf import leaf_of
 from streams.core.lthash import LtHash, element
 from streams.portability import container, lines
-from streams.portability.attest import attested, demand_attested
+from streams.portability.attest import attested, claims_of, demand_attested
 from streams.portability.envelope import MAGIC, closed, opened, unlocked
 from streams.portability.errors import PackageError
 from streams.portability.package import PACKAGE_KEY, Package, manifest_of, packed
@@ -124,6 +124,30 @@ def test_an_attestation_speaks_for_its_root_too() -> None:
     other = {**(SIGNED.attestation or {}), "merkle_root": "03" * 32}
     with pytest.raises(PackageError, match="does not hold"):
         demand_attested(Package(SIGNED.manifest, SIGNED.memories, other), [PUBLIC])
+
+
+def test_claims_are_named_by_origin_and_looked_at_once() -> None:
+    class Counted(dict[bytes, bytes]):
+        passes = 0
+
+        def items(self) -> Any:
+            Counted.passes += 1
+            return super().items()
+
+        def values(self) -> Any:
+            Counted.passes += 1
+            return super().values()
+
+    ids = [bytes([n]) * 32 for n in range(9)]
+    claims = Counted({memory_id: ids[n % 3] for n, memory_id in enumerate(reversed(ids))})
+    package = attested(packed(AGENT, memories()), KEY, None, None, claims)
+    assert Counted.passes == 1
+    named = (package.attestation or {})["claims"]
+    assert named == {
+        origin.hex(): sorted(memory_id.hex() for memory_id, other in dict(claims).items() if other == origin)
+        for origin in ids[:3]
+    }
+    assert claims_of(package) == dict(claims)
 
 
 def test_two_of_one_id_and_memories_of_others_are_refused() -> None:
