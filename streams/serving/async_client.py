@@ -315,7 +315,7 @@ class AsyncClient(AsyncAccessMethods, AsyncCircuitMethods, AsyncSessionMethods):
             try:
                 await self._log_in(call)
                 reply = await self._exchange(call, self._login.headers, patience.seconds)
-                return call.read(reply.status, reply.body, reply.retry_after)
+                return call.read(reply.status, reply.body, reply.retry_after, reply.media_type)
             except GatewayError as error:
                 if not self._login.ended(error):
                     await asyncio.sleep(patience.pause(error))

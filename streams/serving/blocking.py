@@ -54,7 +54,8 @@ class Way:
             self._connection.sock.settimeout(timeout)
         self._connection.request(call.method, call.target, call.body, call.headed(headers))
         response = self._connection.getresponse()
-        return Reply(response.status, response.read(), response.headers.get("retry-after"))
+        said = response.headers
+        return Reply(response.status, response.read(), said.get("retry-after"), said.get("content-type"))
 
     def lines(self, call: Call[Any], headers: dict[str, str], silence: float) -> Generator[bytes]:
         """Lines of a response as they come, on a connection of their own; UnreachableError after ``silence`` without one."""

@@ -6,7 +6,7 @@ An agent is 0x-hex or 20 bytes, a memory id 0x-hex or 32 bytes.
 from __future__ import annotations
 
 import uuid
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -75,8 +75,8 @@ class Call(Generic[A]):
         """The headers of every request, and what this one says besides."""
         return headers if self.media_type is None else {**headers, "content-type": self.media_type}
 
-    def read(self, status: int, body: bytes, retry_after: str | None = None) -> A:
-        """The answer. ``retry_after``: the header, if there was one. Raises GatewayError."""
+    def read(self, status: int, body: bytes, retry_after: str | None = None, media_type: str | None = None) -> A:
+        """The answer. ``retry_after``, ``media_type``: the headers, if there were any. Raises GatewayError."""
         if 200 <= status < 300 or status in self.also:
             try:
                 return self.answer.model_validate_json(body)
@@ -331,7 +331,7 @@ def export(agent: Name, *, format: str = "lines", compress: bool = False) -> Cal
 
 def export_file(agent: Name, *, format: str = "lines", compress: bool = False) -> Call[Exported]:  # noqa: A002  (the API's name)
     """The same as the file itself."""
-    return _File("GET", f"{agent_path(agent)}/export", Exported, {"format": format, "compress": compress, "raw": True})
+    return _PackageFile("GET", f"{agent_path(agent)}/export", Exported, {"format": format, "compress": compress, "raw": True})
 
 
 def import_package(agent: Name, package: bytes, **how: Unpack[Taking]) -> Call[ImportView]:
@@ -408,10 +408,22 @@ def performance(metric: str, duration: str) -> Call[SeriesView]:
 class _File(Call[Exported]):
     """A call whose answer is bytes."""
 
-    def read(self, status: int, body: bytes, retry_after: str | None = None) -> Exported:
+    def read(self, status: int, body: bytes, retry_after: str | None = None, media_type: str | None = None) -> Exported:
         if status == HTTPStatus.OK:
             return Exported(content=body)
         raise refusal(self.path, status, body, retry_after)
+
+
+class _PackageFile(_File):
+    """A package's file. Gateways of earlier versions do not know ``raw`` and answer with JSON that holds it."""
+
+    def read(self, status: int, body: bytes, retry_after: str | None = None, media_type: str | None = None) -> Exported:
+        if status != HTTPStatus.OK or (media_type or "").partition(";")[0].strip().lower() != "application/json":
+            return super().read(status, body, retry_after, media_type)
+        try:
+            return Exported(content=b64decode(PackageView.model_validate_json(body).package_base64, validate=True))
+        except ValueError:  # of pydantic and of base64
+            raise UnreadableError(f"{self.path} answered no package", "Is it a Monmouth gateway?", status) from None
 
 
 def export_dashboard(format: str) -> Call[Exported]:  # noqa: A002  (the API's name)

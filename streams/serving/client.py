@@ -336,7 +336,7 @@ class Client(AccessMethods, CircuitMethods, SessionMethods):
             try:
                 self._log_in(call)
                 reply = self._http.ask(call, self._login.headers, self._timeout)
-                return call.read(reply.status, reply.body, reply.retry_after)
+                return call.read(reply.status, reply.body, reply.retry_after, reply.media_type)
             except GatewayError as error:
                 if not self._login.ended(error):
                     time.sleep(patience.pause(error))

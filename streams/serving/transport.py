@@ -43,11 +43,12 @@ HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. ``retry_after``: the header, if there was one."""
+    """What came back. ``retry_after``, ``media_type``: the headers, if there were any."""
 
     status: int
     body: bytes
     retry_after: str | None = None
+    media_type: str | None = None
 
 
 class Exchange(Protocol):
@@ -157,7 +158,8 @@ class OverHttp:
         async with self.session.request(
             call.method, self._url + call.target, data=call.body, headers=call.headed(headers), timeout=limit
         ) as response:
-            return Reply(response.status, await response.read(), response.headers.get("retry-after"))
+            said = response.headers
+            return Reply(response.status, await response.read(), said.get("retry-after"), said.get("content-type"))
 
     async def lines(self, call: Call[Any], headers: dict[str, str], silence: float) -> AsyncGenerator[bytes]:
         """Lines of a response as they come. Raises what was refused; UnreachableError after ``silence`` seconds without one."""
@@ -240,8 +242,10 @@ class InProcess:
         except TimeoutError as error:
             raise unreachable("the gateway", error) from None
         found = {name.lower(): value for name, value in start["headers"]}
-        retry_after = found.get(b"retry-after")
-        return Reply(start["status"], b"".join(parts), retry_after.decode() if retry_after else None)
+        retry_after, media_type = (
+            value.decode("latin-1") if (value := found.get(name)) else None for name in (b"retry-after", b"content-type")
+        )
+        return Reply(start["status"], b"".join(parts), retry_after, media_type)
 
     async def close(self) -> None:
         pass

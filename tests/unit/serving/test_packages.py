@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode, b64encode
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streams.core.ids import claimed_id
 from streams.portability import lines
 from streams.portability.envelope import closed
+from streams.serving import calls
+from streams.serving.app import create_app
+from streams.serving.client import AsyncClient, Client
+from streams.serving.client_errors import UnreadableError
+from streams.serving.transport import InProcess
+from tests.identity import OPERATOR_TOKEN
 from tests.steps import step_undo
+from tests.unit.serving.served import served
 from tests.unit.serving.world import ALICE, BOB, World, client, upsert
 
 A, B = f"/v1/agents/0x{ALICE.hex()}", f"/v1/agents/0x{BOB.hex()}"
@@ -174,3 +183,34 @@ async def test_a_root_the_store_does_not_make_is_no_package(world: World) -> Non
     async with client(world) as http:
         answer = await http.get(f"{A}/export")
     assert (answer.status_code, answer.json()["error"]) == (409, "not_settled")
+
+
+def earlier(app: ASGIApp) -> ASGIApp:
+    """A gateway that does not know ``raw`` yet."""
+
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        if "query_string" in scope:
+            scope = {**scope, "query_string": scope["query_string"].replace(b"&raw=True", b"")}
+        await app(scope, receive, send)
+
+    return answering
+
+
+async def test_a_gateway_that_knows_no_files_gives_the_same_file(world: World) -> None:
+    await populated(world)
+    file, app = await exported(world), earlier(create_app(world.services))
+    async with AsyncClient(exchange=InProcess(app), token=OPERATOR_TOKEN) as inside, served(app) as url:
+        assert await inside.export_file(ALICE) == file
+        async with AsyncClient(url, token=OPERATOR_TOKEN) as http:
+            assert await http.export_file(ALICE) == file
+        with Client(url, token=OPERATOR_TOKEN) as blocking:
+            assert await asyncio.to_thread(lambda: blocking.export_file(ALICE)) == file
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[", b'{"manifest":{}}'])
+def test_json_that_is_no_package_is_no_file(body: bytes) -> None:
+    call = calls.export_file(ALICE)
+    with pytest.raises(UnreadableError):
+        call.read(200, body, None, "application/json; charset=utf-8")
+    assert call.read(200, body, None, "application/octet-stream").content == body
+    assert calls.export_dashboard("json").read(200, body, None, "application/json").content == body
