@@ -162,6 +162,7 @@ async def test_long_memories_that_do_not_fit_do_not_keep_the_model_from_others(
 ) -> None:
     monkeypatch.setattr(assembly, "AT_ONCE", 10_000)
     monkeypatch.setattr(assembly, "PASSED_OVER", 60_000)
+    world.finder = ContextFinder(world.reads, world.nearest, world.vectors, RagSettings())
     ref = world.grow()
     await world.remember(
         upsert(ALICE, ref, 0, "swapped eth"), *(upsert(ALICE, ref, n, f"{n} swapped eth " * 400) for n in range(1, 40))
