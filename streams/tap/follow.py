@@ -5,7 +5,8 @@ Without one it holds all, up to LIMIT rows.
 Assumes the topic's markers are whole from where it begins. Invariants: nothing is in the table before its block's marker was
 read, and count and digest are what was read (with a verifier, the signature too); a tap that is restored goes on as if it had
 never stopped, since a place to go on from is right behind a unit. What was handed over since then is handed over again, under
-the same ids.
+the same ids. A partition is given up where its log or the sink failed, since it is not known what the sink has, and ``save``
+is refused until it is there anew; where reading failed or was cut off it goes on from where it was.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from schemas.codec import codec
 from streams.core.block import BlockRef
 from streams.core.record import Record
 from streams.core.segment import Assembler, Unit
-from streams.errors import Category, ConfigurationError, MonmouthError, Severity
+from streams.errors import Category, ConfigurationError, MonmouthError, PositionLostError, Severity
 from streams.ports.log import LogClient, TopicPartition
 from streams.runtime.decode import decode
 from streams.runtime.kafka.client import KafkaClient
@@ -34,6 +35,7 @@ from streams.topics import INTENTS, MEMORY_LOG, TRANSACTIONS
 MARKED = (TRANSACTIONS, INTENTS, MEMORY_LOG)
 """Topics whose blocks end in markers. The others are logs of single steps, or tables."""
 FORM = 2
+"""Of the file that ``save`` writes. Form 1 was of taps without a sink alone, and did not say so; the rest of it is the same."""
 LIMIT = 1_000_000
 
 
@@ -44,8 +46,18 @@ class TapFullError(MonmouthError):
     severity = Severity.MEDIUM
 
 
+class TapBehindError(MonmouthError):
+    """A tap that has lost partitions, and has less than what it kept before."""
+
+    category = Category.PROCESSING
+    severity = Severity.MEDIUM
+    passes = True
+
+
 class Sink(Protocol):
-    """Where final rows go. The same rows may come again after a restart: their ids say which they are."""
+    """Where final rows go. The same row may come again, after a restart or since a command was sent twice: its id says which
+    it is, and the first one counts.
+    """
 
     async def put(self, rows: Sequence[Row]) -> None:
         """Takes rows over: of final blocks, and outside blocks."""
@@ -94,6 +106,8 @@ class Tap:
         self._verifier = verifier
         self._reader = (client or KafkaClient(settings)).reader()
         self._lanes: dict[int, _Lane] = {}
+        self._begun: set[int] = set()
+        """Partitions that have been read or restored; those of them without a lane were given up."""
         self._sink = sink
         self._limit = limit
 
@@ -108,17 +122,25 @@ class Tap:
     async def catch_up(self) -> None:
         """Takes in what is committed, and hands over what is final.
 
-        Raises LogIntegrityError, OutdatedError, LogError, TapFullError, what the sink raises; PositionLostError: begin anew. A
-        partition that failed is begun anew, so restore it first if that is long.
+        Raises LogIntegrityError, OutdatedError, LogError, TapFullError, what the sink raises; PositionLostError: the next call
+        begins the partition anew. So it does after all that failed but a read; restore it first if that is long. One that is
+        cut off, or could not read, goes on from there.
         """
         bounds = await self._reader.bounds(self._partitions)
         for place in self._partitions:
             first, end = bounds[place]
-            lane = self._lanes.pop(place.partition, None) or _Lane(self.topic, place.partition, first, self._verifier)
-            async for messages in self._reader.read_range(place, lane.read, end):
-                await self._take(lane.table, lane.assembler.feed(decode(place, messages)))
-                lane.read = messages[-1].offset + 1
-            self._lanes[place.partition] = lane
+            number = place.partition
+            lane = self._lanes.setdefault(number, _Lane(self.topic, number, first, self._verifier))
+            self._begun.add(number)
+            try:
+                async for messages in self._reader.read_range(place, lane.read, end):
+                    del self._lanes[number]  # until the sink has it all
+                    await self._take(lane.table, lane.assembler.feed(decode(place, messages)))
+                    lane.read = messages[-1].offset + 1
+                    self._lanes[number] = lane
+            except PositionLostError:
+                self._lanes.pop(number, None)
+                raise
 
     async def _take(self, table: TapTable, units: Sequence[Unit]) -> None:
         due: list[Row] = []
@@ -154,7 +176,16 @@ class Tap:
             yield codec().decode(row.raw)[1]
 
     def save(self, file: Path) -> None:
-        """Keeps where it is and what the table holds; the file is replaced as a whole, once it is on the disk."""
+        """Keeps where it is and what the table holds; the file is replaced as a whole, once it is on the disk.
+
+        Raises TapBehindError while a partition that failed is not there anew: the file would lack it from then on.
+        """
+        if lost := sorted(self._begun - self._lanes.keys()):
+            numbers = ", ".join(map(str, lost))
+            raise TapBehindError(
+                f"a tap of {self.topic} has lost what it held of partition {numbers}",
+                "Nothing was written. Restore it from what was kept before, or catch up until that succeeds.",
+            )
         lanes = {str(number): _saved(lane) for number, lane in self._lanes.items()}
         part = file.with_name(file.name + ".part")
         with part.open("w") as target:
@@ -172,9 +203,12 @@ class Tap:
         a sink where this has none, or the other way round.
         """
         kept = json.loads(file.read_text())
+        if kept.get("form") == 1:
+            kept |= {"form": FORM, "handed_over": False}
         if kept | self._kind() != kept:
             raise ConfigurationError(f"{file} was not kept by a tap of {self.topic}", "Remove it: the tap then begins anew.")
         self._lanes = {int(number): self._restored(int(number), lane) for number, lane in kept["lanes"].items()}
+        self._begun = set(self._lanes)
 
     def _restored(self, partition: int, kept: Mapping[str, Any]) -> _Lane:
         lane = _Lane(self.topic, partition, kept["position"], self._verifier, kept["sequence"])

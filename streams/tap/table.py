@@ -2,7 +2,7 @@
 
 Takes units that ``core.segment`` has cut and verified, so a block is there as a whole or not at all. Invariants: ``rows`` are
 those of blocks that stand, in log order, and of records outside blocks, but what was handed over; a row is there once however
-often it was read, by its content id.
+often it was read, by its content id, as it was read first.
 """
 
 from __future__ import annotations
@@ -82,10 +82,12 @@ class TapTable:
         self._blocks.append((block, {}))
 
     def add(self, block: BlockRef | None, row_id: bytes, raw: bytes) -> None:
-        """A row of the newest block, or outside blocks."""
+        """A row of the newest block, or outside blocks. One that is there stays as it is: a command that was sent again says
+        when the log had it, and what counts is the first time.
+        """
         where = self._outside if block is None else self._blocks[-1][1]
         self._size += row_id not in where
-        where[row_id] = Row(row_id, block, raw)
+        where.setdefault(row_id, Row(row_id, block, raw))
 
     def _is_final(self, block: BlockRef) -> bool:
         return self.final is not None and block.number <= self.final.number

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,15 +14,15 @@ from hypothesis import strategies as st
 
 from schemas.codec import codec
 from streams.core.block import BlockRef
-from streams.errors import ConfigurationError, LogIntegrityError
-from streams.ports.log import TopicPartition
+from streams.errors import ConfigurationError, LogIntegrityError, PositionLostError
+from streams.ports.log import LogError, TopicPartition
 from streams.settings import KafkaSettings
 from streams.signing import Verifier
-from streams.tap.follow import MARKED, Tap, TapFullError
+from streams.tap.follow import MARKED, Tap, TapBehindError, TapFullError
 from streams.tap.table import Row, TapTable
 from streams.topics import COMMANDS, INTENTS, TRANSACTIONS
 from tests.chainlog import SIGNER, VERIFIER, ChainLog
-from tests.fakelog import FakeBroker
+from tests.fakelog import Entry, FakeBroker, FakeReader
 from tests.samples import SAMPLES
 
 KAFKA = KafkaSettings(partitions=2)
@@ -115,7 +118,8 @@ class Kept:
     async def put(self, rows: Sequence[Row]) -> None:
         if self.fails:
             raise OSError("the disk is full")
-        self.rows |= {row.id: row for row in rows}
+        for row in rows:
+            self.rows.setdefault(row.id, row)
 
     async def take_back(self, blocks: Sequence[BlockRef]) -> None:
         removed = {block.hash for block in blocks}
@@ -193,12 +197,116 @@ async def test_what_a_sink_did_not_take_comes_again() -> None:
         assert sorted(row.raw for row in sink.rows.values()) == oracle(chain)
 
 
+class Hasty(FakeReader):
+    """Gives one batch of what it is asked for, notes where that began, and fails or waits for ever if there is more."""
+
+    def __init__(self, broker: FakeBroker, *, waits: bool) -> None:
+        super().__init__(broker)
+        self.waits = waits
+        self.waiting = asyncio.Event()
+        self.starts: list[int] = []
+
+    async def read_range(self, partition: TopicPartition, start: int, stop: int) -> AsyncIterator[Sequence[Entry]]:
+        self.starts.append(start)
+        async for entries in super().read_range(partition, start, stop):
+            yield entries
+            if entries[-1].offset + 1 < stop:
+                self.waiting.set()
+                if not self.waits:
+                    raise LogError("no broker answers")
+                await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("sink", [None, Kept()])
+async def test_where_reading_failed_or_was_cut_off_it_goes_on_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sink: Kept | None, waits: bool
+) -> None:
+    broker, chain = FakeBroker(), ChainLog(partitions=1)
+    for _ in range(10):
+        chain.add([1, 2])
+    chain.finalize(chain.head.number - 2)
+    publish(broker, chain, 0)
+    reader = Hasty(broker, waits=waits)
+    monkeypatch.setattr(broker, "reader", lambda: reader)
+    async with Tap(KafkaSettings(partitions=1), TRANSACTIONS, VERIFIER, broker, sink) as tap:
+        for _ in range(4):
+            reader.waiting.clear()
+            task = asyncio.create_task(tap.catch_up())
+            await reader.waiting.wait()
+            task.cancel()
+            with suppress(LogError, asyncio.CancelledError):
+                await task
+            tap.save(tmp_path / "kept")
+        reader.waits = False
+        await tap.catch_up()
+        assert reader.starts == [0, 7, 14, 21, 28], "31 records, seven at a time"
+        assert sorted([*(row.raw for row in (sink.rows.values() if sink else ())), *standing(tap)]) == oracle(chain)
+        tap.restore(tmp_path / "kept")
+        await tap.catch_up()
+        assert sorted({*(row.raw for row in (sink.rows.values() if sink else ())), *standing(tap)}) == oracle(chain)
+
+
+async def test_what_was_kept_is_not_replaced_by_less(tmp_path: Path) -> None:
+    """A partition that the sink failed in, or whose place the log no longer holds, is missing until it is there anew."""
+    broker, chain, sink, kept = FakeBroker(), ChainLog(), Kept(), tmp_path / "kept"
+    async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker, sink) as tap:
+        for number in range(1, 3):
+            published = chain.sequence
+            chain.add([1, 2, 3])
+            chain.finalize(number)
+            publish(broker, chain, published)
+            sink.fails = number == 2
+            if number == 1:
+                await tap.catch_up()
+                tap.save(kept)
+        before = kept.read_bytes()
+        with pytest.raises(OSError, match="full"):
+            await tap.catch_up()
+        with pytest.raises(TapBehindError, match=r"has lost what it held of partition [01]"):
+            tap.save(kept)
+        assert kept.read_bytes() == before
+        sink.fails = False
+        await tap.catch_up()
+        tap.save(kept)
+        assert kept.read_bytes() != before
+        for partition in range(2):
+            broker.cut(TopicPartition(TRANSACTIONS, partition), len(chain.log(partition)) + 1)
+        with pytest.raises(PositionLostError):
+            await tap.catch_up()
+        with pytest.raises(TapBehindError):
+            tap.save(kept)
+        tap.restore(kept)
+        tap.save(kept)
+
+
 async def test_what_a_tap_with_a_sink_kept_is_none_of_a_tap_without(tmp_path: Path) -> None:
     async with Tap(KAFKA, TRANSACTIONS, client=FakeBroker(), sink=Kept()) as tap:
         tap.save(tmp_path / "kept")
     async with Tap(KAFKA, TRANSACTIONS, client=FakeBroker()) as tap:
         with pytest.raises(ConfigurationError, match="not kept by a tap of"):
             tap.restore(tmp_path / "kept")
+
+
+async def test_what_was_kept_before_there_were_sinks_is_of_a_tap_without(tmp_path: Path) -> None:
+    broker, chain, file = FakeBroker(), ChainLog(), tmp_path / "kept"
+    chain.add([1, 2, 3])
+    publish(broker, chain, 0)
+    async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker) as tap:
+        await tap.catch_up()
+        tap.save(file)
+    kept = json.loads(file.read_text())
+    del kept["handed_over"]
+    file.write_text(json.dumps({**kept, "form": 1}))
+    async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker) as tap:
+        tap.restore(file)
+        assert standing(tap) == oracle(chain)
+        tap.save(file)
+        assert json.loads(file.read_text()) == {**kept, "handed_over": False}
+    file.write_text(json.dumps({**kept, "form": 1}))
+    async with Tap(KAFKA, TRANSACTIONS, VERIFIER, broker, Kept()) as tap:
+        with pytest.raises(ConfigurationError, match="not kept by a tap of"):
+            tap.restore(file)
 
 
 async def test_a_block_is_not_there_before_its_marker() -> None:
@@ -267,6 +375,22 @@ async def test_facts_of_commands_stand_outside_blocks_and_no_undo_takes_them_bac
     async with Tap(KafkaSettings(partitions=1), "memory.log", Verifier([SIGNER.public]), broker) as tap:
         await tap.catch_up()
         assert standing(tap) == standing(tap, final_only=True) == [fact], "and once, though it was read twice"
+
+
+async def test_of_facts_under_one_name_the_first_counts() -> None:
+    """A command that was sent twice: the log had it when it first came."""
+    broker, chain = FakeBroker(), ChainLog(partitions=1, topic="memory.log")
+    memory = {**SAMPLES["MemoryFact"]["memory"], "block": None}
+    early, late = (
+        codec().encode("MemoryFact", {**SAMPLES["MemoryFact"], "block": None, "memory": {**memory, "known_at": time}})
+        for time in (1_000, 2_000)
+    )
+    chain.add_records([[]], chain.next_ref())
+    publish(broker, chain, 0)
+    broker.append(TopicPartition("memory.log", 0), [(b"key", early), (b"key", late)])
+    async with Tap(KafkaSettings(partitions=1), "memory.log", VERIFIER, broker) as tap:
+        await tap.catch_up()
+        assert early != late and standing(tap) == [early]
 
 
 def test_an_empty_table() -> None:
