@@ -128,8 +128,10 @@ class RowWrites:
         self._stamp = stamp
 
     def apply(self, row: Row, facts: Sequence[MemoryFact], settled: Callable[[int], bool]) -> Change:
-        """Adds facts; one that is there, written at a ``settled`` stamp, changes nothing."""
-        named = {name_of(fact): fact for fact in facts}
+        """Adds facts; one that is there, written at a ``settled`` stamp, changes nothing. Of equal ones the first counts."""
+        named: dict[bytes, MemoryFact] = {}
+        for fact in facts:
+            named.setdefault(name_of(fact), fact)
         fresh = {name: fact for name, fact in named.items() if name not in row.facts or not settled(row.facts[name])}
         if not fresh:
             return Change()

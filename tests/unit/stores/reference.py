@@ -45,7 +45,7 @@ class DictMemoryStore:
                 self.versions.note(*key, there=True)
             standing.add((record["op"], fact_of(record)))
             if record["memory"] is not None:
-                self.memories[key] = record["memory"]
+                self.memories.setdefault(key, record["memory"])
 
     async def revert(self, facts: Sequence[MemoryFact]) -> None:
         for record in facts:
@@ -55,6 +55,8 @@ class DictMemoryStore:
                 continue
             standing.discard((record["op"], fact_of(record)))
             self.versions.note(*key, there=bool(standing))
+            if not any(op == "UPSERT" for op, _ in standing):
+                self.memories.pop(key, None)
             if not standing:
                 del self.facts[key]
 

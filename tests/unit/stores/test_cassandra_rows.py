@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import cast
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
 from connectors.stores.cassandra import CassandraMemoryStore
-from connectors.stores.cassandra.rows import Row, RowWrites, band, blocks_of, name_of, presence_of
+from connectors.stores.cassandra.rows import Row, RowWrites, band, blocks_of, name_of, presence_of, read_memory
 from connectors.stores.cassandra.schema import TABLES
 from schemas.codec import codec
 from schemas.defaults import plain_edge
@@ -75,6 +76,12 @@ def test_a_fact_that_is_whole_is_not_written_again_and_one_in_doubt_is() -> None
     assert again.shows and {"put_memory", "put_listing", "put_edge", "put_statement", "put_turn"} <= {
         n for n, _ in again.writes
     }
+
+
+def test_of_equal_facts_the_first_is_written() -> None:
+    change = writes().apply(Row(), [upsert(1, known_at=1_000), upsert(1, known_at=2_000)], settled)
+    ((_, wire, *_),) = [values for name, values in change.writes if name == "put_memory"]
+    assert read_memory(cast("bytes", wire), ALICE, h(1))["known_at"] == 1_000
 
 
 def test_taking_back_what_is_not_there_writes_its_removal_and_shows_nothing() -> None:

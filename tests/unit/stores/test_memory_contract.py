@@ -55,6 +55,16 @@ async def test_facts_are_a_set(store: MemoryStore) -> None:
     assert await ids(store) == []
 
 
+async def test_of_equal_facts_the_first_counts(store: MemoryStore) -> None:
+    """A command that was sent twice is known from the first time on, whether both are written at once or one by one."""
+    early, late = upsert(1, known_at=1_000), upsert(1, known_at=2_000)
+    await store.apply([early, late])
+    await store.apply([upsert(2, known_at=1_000)])
+    await store.apply([upsert(2, known_at=2_000)])
+    found = await store.get(ALICE, [h(1), h(2)])
+    assert [row.memory["known_at"] for row in found if row is not None and row.memory is not None] == [1_000, 1_000]
+
+
 async def test_a_delete_wins_whenever_it_comes(store: MemoryStore) -> None:
     await store.apply([delete(1), upsert(2)])
     await store.apply([upsert(1), delete(2)])
