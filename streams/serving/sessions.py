@@ -2,7 +2,8 @@
 
 Invariants: a record counts only if a trusted worker signed it; what is in a session is seen by its owner and collaborators, and
 by them only where they ask for that session; an expired session is closed by a command in the log, under an id that all
-gateways agree on, so that it ends once, and what it holds is kept or dropped as it says of itself.
+gateways agree on, so that it ends once, and what it holds is kept or dropped as it says of itself. A close that does not count,
+since workers do not trust this gateway's key or its clock is ahead, is said less and less often: the log keeps each.
 Memory: about 300 bytes a session; of an agent's ended ones the log keeps the last 64.
 """
 
@@ -29,6 +30,8 @@ from streams.topics import SESSIONS
 log = logging.getLogger(__name__)
 AGENT = 20
 CLOSE_EVERY = 5.0
+LONGEST_PAUSE = 600.0
+"""Seconds between two closes of one session at most; they begin at CLOSE_EVERY and double."""
 
 
 class SessionTable(Protocol):
@@ -89,6 +92,8 @@ class Closer:
         self._sessions = sessions
         self._commands = commands
         self._clock = clock
+        self._said: dict[tuple[bytes, bytes, int], tuple[float, float]] = {}
+        """By agent, session and the time it ends: when to say it again, and how long to wait after that."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -97,12 +102,18 @@ class Closer:
             await asyncio.sleep(CLOSE_EVERY)
 
     async def sweep(self) -> int:
-        """Closes what has expired; how many. One that cannot be closed now is tried again next time."""
-        closed = 0
-        for session in list(self._sessions.expired(self._clock())):
+        """Closes what has expired; how many closes were written. One that could not be written is tried again next time."""
+        closed, now = 0, self._clock()
+        due = {(found["agent"], found["id"], found["expires"]): found for found in self._sessions.expired(now)}
+        self._said = {place: said for place, said in self._said.items() if place in due}
+        for place, session in due.items():
+            again, pause = self._said.get(place, (now, CLOSE_EVERY))
+            if now < again:
+                continue
             try:
                 await self._commands.send(expiry_of(session))
                 closed += 1
+                self._said[place] = now + pause, min(2 * pause, LONGEST_PAUSE)
             except MonmouthError as error:
                 log.warning("a session that is over its time stays open for now: %s", error)
         return closed

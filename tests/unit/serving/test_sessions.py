@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
+from itertools import pairwise
 from typing import Any
 
 import httpx
 import pytest
 
 from schemas.codec import codec
+from schemas.records import MemoryCommand
 from streams.agents.expiry import expiry_of
 from streams.core.session import zones
-from streams.serving.sessions import Closer, SessionTail
+from streams.serving.commands import Acknowledged
+from streams.serving.sessions import CLOSE_EVERY, LONGEST_PAUSE, Closer, SessionTail
 from streams.settings import KafkaSettings
 from streams.signing import Verifier
 from tests.unit.serving.folding import SIGNER, opened
@@ -112,6 +115,33 @@ async def test_a_session_whose_time_is_over_is_closed_by_all_gateways_once(folde
         assert await texts(http, f"{A}/memories") == ["kept"]
         row = folded.sessions.rows[ALICE][uuid.UUID(session).bytes]
         assert expiry_of(row) == expiry_of(row)
+
+
+async def test_a_close_that_does_not_count_is_said_less_and_less_often(folded: World) -> None:
+    """Where workers do not trust the gateway's key, or its clock is ahead: the log keeps each."""
+
+    class Unheard:
+        async def send(self, _: MemoryCommand) -> Acknowledged:
+            said.append(clock - begun)
+            return Acknowledged(0, len(said))
+
+    async with client(folded) as http:
+        await opened(http, seconds=1)
+    ((key, row),) = folded.sessions.rows[ALICE].items()
+    table = SessionTail(KafkaSettings(), Verifier([SIGNER.public]), 1.0)
+    table._take(ALICE + key, codec().encode("Session", row))
+    said: list[float] = []
+    begun = clock = float(row["expires"])
+    closer = Closer(table, Unheard(), lambda: clock)
+    while clock < begun + 3_600:
+        await closer.sweep()
+        clock += CLOSE_EVERY
+    assert said[:8] == [0, 5, 15, 35, 75, 155, 315, 635], "twice as long each time"
+    assert [later - one for one, later in pairwise(said[7:])] == [LONGEST_PAUSE] * 4
+    table._rows[ALICE][key] = {**row, "expires": int(clock) - 1}
+    assert await closer.sweep() == 1, "what was extended meanwhile is another end"
+    table._take(ALICE + key, None)
+    assert await closer.sweep() == 0 and not closer._said, "and what is closed is forgotten"
 
 
 async def test_records_nobody_vouches_for_do_not_count(folded: World) -> None:
