@@ -102,7 +102,7 @@ def recover_command(  # noqa: PLR0917  (click passes options by name)
 
     Workers may run: the owner of the agent's partition is asked aside for a moment. Exit code 1 if an agent was not restored.
     The log of a partition is read once for all its agents that are named, and how far that is is said once a second; --timeout
-    gives an agent up when nothing was read on for so long.
+    gives an agent up when nothing was read on for so long, but not while a store is at work.
 
     \b
     full         rows and vectors, from the log

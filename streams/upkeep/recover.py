@@ -10,8 +10,8 @@ put in, what the store holds and the log does not say is taken out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -103,10 +103,14 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Work:
-    """What agents of one partition share. ``standing``: its log, folded as far as it was read; ``advanced``: told of reads."""
+    """What agents of one partition share. ``standing``: its log, folded as far as it was read; ``advanced``: told of reads.
+
+    ``storing``: entered while a store is at work, which has time limits of its own.
+    """
 
     standing: StandingLog
     advanced: Advanced = lambda *_: None
+    storing: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ async def recover_all(
     advanced: Advanced = lambda *_: None,
 ) -> list[Recovered | RecoveryError]:
     """Several agents (address, partition), a few at a time; what became of each, in order. An agent is given up when nothing
-    has been read on for it for ``seconds``.
+    has been read on for it for ``seconds``, but not while rows or vectors are exchanged: that would leave half of them.
 
     Agents of one partition come one after another, since a partition has one owner at a time, and share one fold of its log.
     """
@@ -144,7 +148,7 @@ async def recover_all(
         for place in places:
             async with limit:
                 found[place] = await _within(recovery, strategy, agents[place][0], work, seconds)
-            if isinstance(found[place], RecoveryError):  # what cut it off may have cut the fold off too
+            if work.standing.spoiled:
                 work = Work(StandingLog(recovery.pipeline, partition), advanced)
 
     lanes: dict[int, list[int]] = {}
@@ -165,7 +169,13 @@ async def _within(
                 limit.reschedule(clock() + seconds)
                 work.advanced(source, position, stop)
 
-            return await recover_one(recovery, strategy, agent, Work(work.standing, advanced))
+            @contextmanager
+            def storing() -> Iterator[None]:
+                limit.reschedule(None)
+                yield
+                limit.reschedule(clock() + seconds)
+
+            return await recover_one(recovery, strategy, agent, Work(work.standing, advanced, storing))
     except TimeoutError:
         return RecoveryError(f"agent 0x{agent.hex()}: no progress for {seconds:g} s", "Give it longer: --timeout.")
     except RecoveryError as error:
@@ -190,8 +200,9 @@ async def recover_one(recovery: Recovery, strategy: Strategy, agent: bytes, work
         if Part.MEMORY in parts:
             _demand_root(chosen, recovery.secrets, published, agent)
             assert rows is not None
-            put_in, taken_out = await _restore(rows, agent, chosen)
-            restored = await from_store("the store", rows.store, agent)
+            with work.storing():
+                put_in, taken_out = await _restore(rows, agent, chosen)
+                restored = await from_store("the store", rows.store, agent)
             _demand_root(restored, recovery.secrets, published, agent)
         if Part.CONTEXT in parts and vectors is not None:
             held = await _restore_vectors(reader, vectors, agent, work, chosen)
@@ -303,10 +314,12 @@ async def _restore_vectors(reader: LogReader, store: VectorStore, agent: bytes, 
         if kind == "Embedding" and row is not None:
             newest[row["memory_id"]] = row
     live = [i for i, row in candidate.rows.items() if row.live and i in newest]
-    found = await store.find([(agent, i) for i in live])
     wanted = [_vector(newest[i]) for i in live]
-    wrong = [new for new, old in zip(wanted, found, strict=True) if old is None or not np.array_equal(old.vector, new.vector)]
-    await store.upsert(wrong)
+    with work.storing():
+        found = await store.find([(agent, i) for i in live])
+        pairs = zip(wanted, found, strict=True)
+        wrong = [new for new, old in pairs if old is None or not np.array_equal(old.vector, new.vector)]
+        await store.upsert(wrong)
     return len(wrong)
 
 

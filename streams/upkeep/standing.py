@@ -2,7 +2,8 @@
 
 It shares the definitions with the pipeline (what a fact is, when a memory is live, what a leaf is) and the check of markers,
 but no local state, checkpoint or rewind: an undone block's facts are dropped from a list.
-Invariant: what it holds is a function of the log up to ``position``. Memory: all rows of the partition.
+Invariant: what it holds is a function of the log up to ``position``. Memory: all rows of the partition, and the names of its
+blocks.
 """
 
 from __future__ import annotations
@@ -79,19 +80,29 @@ class StandingLog:
     """One partition of memory.log, folded as far as it was read.
 
     ``base``: rows as of offset ``position``, to go on from; what an undo takes off them is told by the blocks of their facts.
-    ``digests``: what the memory agent's state digest was behind each block that stands, by its hash; of no use with a base.
+    ``digests``: if one is given, it is kept to what the memory agent's state digest was behind each block that stands, by its
+    hash; of no use with a base.
+    ``spoiled``: whether the log was not what its markers say; what is held is of no use then. A read that fails or is cut off
+    otherwise spoils nothing.
     """
 
     def __init__(
-        self, pipeline: Pipeline, partition: int, *, base: Mapping[Key, StandingRow] | None = None, position: int = 0
+        self,
+        pipeline: Pipeline,
+        partition: int,
+        *,
+        base: Mapping[Key, StandingRow] | None = None,
+        position: int = 0,
+        digests: dict[bytes, bytes] | None = None,
     ) -> None:
         self.partition = partition
         self.rows: dict[Key, StandingRow] = dict(base or {})
         self.chain: list[BlockRef] = []
-        self.digests: dict[bytes, bytes] = {}
+        self.digests = digests
         self._total = 0
         self.position = position
         self.records = 0
+        self.spoiled = False
         self._done: dict[bytes, list[_Done]] = _done_in(self.rows)
         verifier = pipeline.verifier
         self._assembler = Assembler(
@@ -134,18 +145,23 @@ class StandingLog:
     def feed(self, records: list[Record]) -> None:
         """Takes the next records."""
         self.records += len(records)
+        self.spoiled = True  # until it is through
         for unit in self._assembler.feed(records):
             if isinstance(unit, Outside):
                 self._apply(unit.records)
             elif isinstance(unit, Block):
-                self._done.setdefault(unit.marker.block.hash, []).extend(self._apply(unit.records))
+                if done := self._apply(unit.records):
+                    self._done.setdefault(unit.marker.block.hash, []).extend(done)
                 self.chain.append(unit.marker.block)
-                self.digests[unit.marker.block.hash] = self.facts_digest()
+                if self.digests is not None:
+                    self.digests[unit.marker.block.hash] = self.facts_digest()
             elif isinstance(unit, Undo):
                 for block in unit.marker.removed:
                     self._revert(self._done.pop(block.hash, []))
-                    self.digests.pop(block.hash, None)
+                    if self.digests is not None:
+                        self.digests.pop(block.hash, None)
                 del self.chain[max(0, len(self.chain) - len(unit.marker.removed)) :]
+        self.spoiled = False
 
     def _apply(self, records: list[Record]) -> list[_Done]:
         done = []

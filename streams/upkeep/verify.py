@@ -64,7 +64,7 @@ async def verify(
     """
     report, known = Report(), set[bytes]()
     for number in partitions:
-        standing, transactions = StandingLog(pipeline, number), TransactionLog(pipeline, number)
+        standing, transactions = StandingLog(pipeline, number, digests={}), TransactionLog(pipeline, number)
         before: set[Difference] | None = None
         for look in range(LOOKS):
             skipped: list[str] = []

@@ -53,14 +53,19 @@ def due(standing: StandingLog, transactions: TransactionLog | None, secrets: Sec
 
 
 def _fact_digests(standing: StandingLog, transactions: TransactionLog) -> tuple[bytes, Mapping[bytes, bytes]]:
-    """Of the memory agent's state, now and behind each block. It counts facts of erased agents that are in no log."""
+    """Of the memory agent's state, now and behind each block whose digest was kept.
+
+    It counts facts of erased agents that are in no log.
+    """
+    behind = standing.digests or {}
     if not transactions.facts:
-        return standing.facts_digest(), standing.digests
+        return standing.facts_digest(), behind
     passed_over, digests = 0, {}
     for block in standing.chain:
         unwritten = (fact for fact in transactions.facts.get(block.hash, ()) if not standing.holds(fact))
         passed_over += sum(map(digest_of, unwritten))
-        digests[block.hash] = _sum(standing.digests[block.hash], passed_over)
+        if block.hash in behind:
+            digests[block.hash] = _sum(behind[block.hash], passed_over)
     return _sum(standing.facts_digest(), passed_over), digests
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ async def test_transactions_of_an_erased_agent_count_for_the_digest(tmp_path: Pa
         for topic in (topics.MEMORY_LOG, topics.TRANSACTIONS):
             written(line, topic, broker)
         at = Pipeline(broker, settings(tmp_path, partitions=1), SIGNER, VERIFIER)
-        standing, transactions, reader = StandingLog(at, 0), TransactionLog(at, 0), broker.reader()
+        standing, transactions, reader = StandingLog(at, 0, digests={}), TransactionLog(at, 0), broker.reader()
         await standing.read(reader)
         await transactions.read(reader, graph=False)
         without = due(standing, transactions, None)["memory"]
@@ -59,3 +60,7 @@ async def test_transactions_of_an_erased_agent_count_for_the_digest(tmp_path: Pa
         must = due(standing, transactions, None)["memory"]
         assert must.digest == line.memory.state_digest()
         assert must.digests[BLOCKS[2].hash] == at_third != must.digest == must.digests[BLOCKS[3].hash]
+        unkept = StandingLog(at, 0)
+        await unkept.read(reader)
+        assert unkept.digests is None, "nobody asked for one of each block"
+        assert due(unkept, transactions, None)["memory"] == replace(must, digests={})
