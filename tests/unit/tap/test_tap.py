@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -218,11 +218,11 @@ class Hasty(FakeReader):
 
 
 @pytest.mark.parametrize("waits", [False, True])
-@pytest.mark.parametrize("sink", [None, Kept()])
+@pytest.mark.parametrize("make", [lambda: None, Kept], ids=["no sink", "a sink"])
 async def test_where_reading_failed_or_was_cut_off_it_goes_on_from_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sink: Kept | None, waits: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Kept | None], waits: bool
 ) -> None:
-    broker, chain = FakeBroker(), ChainLog(partitions=1)
+    broker, chain, sink = FakeBroker(), ChainLog(partitions=1), make()
     for _ in range(10):
         chain.add([1, 2])
     chain.finalize(chain.head.number - 2)
