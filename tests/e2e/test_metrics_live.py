@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
+import shutil
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from infra.broker.ports import free_port
 from streams import topics, wall
 from streams.errors import LogIntegrityError, SourceError
 from streams.health import Health
+from streams.metrics import CPU_SECONDS
 from streams.ops.app.run import run_ops
 from streams.ops.reporter import reporting
 from streams.producer import metrics as producing
@@ -68,6 +72,14 @@ class Page:
         while still := [name for name in names if (await self.sums()).get(name, 0.0) == before.get(name, 0.0)]:
             assert time.monotonic() < deadline, f"did not move: {still}"
             await asyncio.sleep(0.2)
+
+    async def until(self, name: str, met: Callable[[float], bool]) -> float:
+        """Waits for a value that this is true of, and gives it."""
+        deadline = time.monotonic() + SECONDS
+        while not met(value := (await self.sums())[name]):
+            assert time.monotonic() < deadline, f"{name} stays at {value}"
+            await asyncio.sleep(0.2)
+        return value
 
 
 def reorganised(pipeline: Small, depth: int) -> None:
@@ -215,11 +227,44 @@ async def _place_that_is_away(page: Page) -> None:
 
 
 async def _machine(settings: Settings, page: Page) -> None:
-    async with page.moves("monmouth_memory_usage_mb", "monmouth_cpu_usage_percent", "monmouth_disk_usage_percent"):
-        before = (await page.sums())["monmouth_memory_usage_mb"]
-        held = os.urandom(96 << 20)  # every page of it is touched
-        assert (await page.sums())["monmouth_memory_usage_mb"] > before + 48
-        settings.path(Path("ballast")).write_bytes(held)
+    """Each goes up by much of what is taken; processor and disk go down when that is given back: not by themselves."""
+    before = (await page.sums())["monmouth_memory_usage_mb"]
+    held = os.urandom(96 << 20)  # every page of it is touched
+    await page.until("monmouth_memory_usage_mb", lambda value: value > before + 48)
+    await _core(page, held)
+    await _disk(settings.path(Path("ballast")), page)
+
+
+async def _core(page: Page, food: bytes) -> None:
+    """A thread that lets the interpreter go while it works keeps a core busy."""
+    name, enough = "monmouth_cpu_usage_percent", threading.Event()
+
+    def busy() -> None:
+        while not enough.is_set():
+            hashlib.sha256(food)
+
+    before = [(await page.sums())[name]]
+    for _ in range(4):
+        await asyncio.sleep(CPU_SECONDS)
+        before.append((await page.sums())[name])
+    working = asyncio.create_task(asyncio.to_thread(busy))
+    try:
+        loaded = await page.until(name, lambda value: value > min(before) + 25)
+    finally:
+        enough.set()
+        await working
+    await page.until(name, lambda value: value < loaded - 10)
+
+
+async def _disk(file: Path, page: Page) -> None:
+    name, size, usage = "monmouth_disk_usage_percent", 256 << 20, shutil.disk_usage(file.parent)
+    most = 100 * size / (usage.used + usage.free) / 2
+    before = (await page.sums())[name]
+    with file.open("wb") as ballast:
+        os.posix_fallocate(ballast.fileno(), 0, size)
+    full = await page.until(name, lambda value: value > before + most)
+    file.unlink()
+    await page.until(name, lambda value: value < full - most)
 
 
 async def _part_done_without(settings: Settings, page: Page) -> None:
