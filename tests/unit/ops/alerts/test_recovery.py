@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from streams.ops.alerts.judge import Judge
 from streams.ops.alerts.life import Alerts, Event
-from streams.ops.alerts.logwatch import _Look
+from streams.ops.alerts.logwatch import LogWatch, _Look
 from streams.ops.alerts.records import by_hand, event_of, labels_of, record_of
 from streams.ops.alerts.rules import AlertRule
 from streams.ops.alerts.series import Labels, Sample
 from streams.ops.alerts.teller import Former
 from streams.ops.reports import MetricReport, MetricSample
+from streams.settings import Settings
 
 X, Y = (("l", "x"),), (("l", "y"),)
 RULE = AlertRule("R", "a > 1", cooldown=0.0)
@@ -95,6 +96,17 @@ def test_a_look_takes_up_alerts_of_the_one_before_it() -> None:
         new.past([(1_700.0, report(1_700.0))], 60.0)
         events, closed = new.recover(Former({over.key: over}, 2), RULES)
         assert (told(events), closed) == (again, [])
+
+
+def test_a_watch_takes_the_place_of_the_last_one_that_came_so_far_as_to_look() -> None:
+    first = LogWatch([RULE], {}, Settings())
+    assert first._former_judge() is None
+    first._judge = Judge([RULE], 1)
+    away = LogWatch([RULE], {}, Settings(), first)
+    last = LogWatch([RULE], {}, Settings(), away)
+    assert last._former_judge() is first._judge
+    away._judge = Judge([RULE], 1)
+    assert last._former_judge() is away._judge
 
 
 def test_an_alert_of_a_rule_that_is_no_more_is_not_ours() -> None:
