@@ -89,9 +89,7 @@ class KafkaSettings(Group):
         4, ge=1, le=1024, description="Partitions of each topic by agent: most workers of a stream agent. Never changed later."
     )
     replication: int = Field(1, ge=1, le=7, description="Copies of each topic, for topics that are made; 3 on a cluster.")
-    session_timeout_ms: int = Field(
-        6_000, description="A worker silent for so long is given up; brokers may refuse less than 6000."
-    )
+    session_timeout_ms: int = Field(6_000, description="A worker silent for so long is given up; brokers may refuse less.")
     instance_id: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9._-]{1,200}$",
