@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -22,3 +23,13 @@ def stray_cancellation_is_an_error() -> Iterator[None]:
         if task is None or task.cancelling():
             raise
         raise ConnectionAbortedError("the client gave up what was waited for") from error
+
+
+async def end(*tasks: asyncio.Future[Any], every: float = 1.0) -> None:
+    """Cancels tasks until they are done. Once is not enough: where the result of an inner wait comes at the same moment, Python
+    3.11's ``wait_for`` gives that and drops the cancellation, and a task that loops goes on for ever.
+    """
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=every)

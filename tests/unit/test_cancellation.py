@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from streams.cancellation import stray_cancellation_is_an_error
+from streams.cancellation import end, stray_cancellation_is_an_error
 from streams.ports.log import LogError
 from streams.runtime.kafka.names import translated
 
@@ -42,3 +42,23 @@ async def test_a_deadline_around_it_stays_a_deadline() -> None:
         async with asyncio.timeout(0.01):
             with stray_cancellation_is_an_error():
                 await asyncio.sleep(5)
+
+
+async def test_a_task_that_drops_a_cancellation_is_ended_all_the_same() -> None:
+    dropped = 0
+
+    async def deaf() -> None:
+        nonlocal dropped
+        while True:
+            try:
+                await asyncio.sleep(600)
+            except asyncio.CancelledError:
+                dropped += 1
+                if dropped == 3:
+                    raise
+
+    task = asyncio.create_task(deaf())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        await end(task, every=0.01)
+    assert task.cancelled() and dropped == 3

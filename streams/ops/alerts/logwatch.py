@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import partial
 
 from schemas.codec import SchemaError
+from streams.cancellation import end
 from streams.errors import FencedError
 from streams.ops.alerts.channels import Channel
 from streams.ops.alerts.judge import Judge
@@ -108,10 +109,9 @@ class LogWatch:
             if working.done():
                 working.result()
         finally:
-            for task in (working, stopping):
-                task.cancel()
             ending = (teller.end(task) for teller, task in zip(self._tellers, self._telling, strict=False))
-            await asyncio.gather(working, stopping, *ending, return_exceptions=True)
+            await asyncio.gather(end(working, stopping), *ending, return_exceptions=True)
+            await asyncio.gather(working, stopping, return_exceptions=True)
 
     async def _work(self) -> None:
         while True:

@@ -19,6 +19,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.codec import SchemaError
+from streams.cancellation import end
 from streams.cluster.arguments import client_arguments
 from streams.cluster.ending import ended
 from streams.cluster.refusals import explained
@@ -97,7 +98,7 @@ class Teller:
         if not self._answers.quiet.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._answers.quiet.wait(), LAST_SECONDS)
-        running.cancel()
+        await end(running)
         await asyncio.gather(running, return_exceptions=True)
 
     async def run(self, former: Former) -> None:
