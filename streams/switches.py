@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from streams import wall
+from streams.changes import Changes
 
 _log = logging.getLogger(__name__)
 FILE = Path("switches.json")
 VECTORS = "vectors"
 MOST = 1_000
-LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,9 @@ class Switches:
         self._path = path
         self._clock = clock
         self._time_of_day = time_of_day
-        self._looked = float("-inf")
+        self._changes = Changes(path, clock)
         self._known: dict[str, Switch] = {}
         self._seen: dict[str, float] = {}
-        self._stamp: object = None
 
     def on(self, name: str) -> Switch | None:
         """The switch, if it is set and its time not over."""
@@ -101,24 +100,14 @@ class Switches:
         return switch
 
     def _look(self) -> None:
-        now = self._clock()
-        if now - self._looked < LOOK_SECONDS:
+        if not self._changes.any():
             return
-        self._looked = now
-        try:
-            stat = self._path.stat()
-            stamp: object = (stat.st_mtime_ns, stat.st_ino)
-        except OSError:
-            stamp = None
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
         try:
             self._known = read(self._path)
         except (OSError, ValueError) as error:
             _log.warning("switches are not readable, those known stay: %s", error)
             return
-        today = self._time_of_day()
+        now, today = self._clock(), self._time_of_day()
         self._seen = {
             switch.id: self._seen.get(switch.id, now - max(0.0, today - switch.at)) for switch in self._known.values()
         }

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from streams.changes import Changes
 from streams.errors import ConfigurationError
 from streams.ops.alerts.rules import ALL
 from streams.ops.alerts.series import Labels
@@ -24,7 +25,6 @@ from streams.whole_file import replace_text
 
 _log = logging.getLogger(__name__)
 FILE = Path("silences.json")
-LOOK_SECONDS = 0.25
 LONGEST = 30 * 86_400.0
 MOST = 1_000
 LATEST = 253_402_300_799.0
@@ -81,10 +81,8 @@ class Silences:
         self, path: Path, clock: Callable[[], float] = time.monotonic, today: Callable[[], float] = time_of_day
     ) -> None:
         self._path = path
-        self._clock = clock
+        self._changes = Changes(path, clock)
         self._today = today
-        self._looked = float("-inf")
-        self._stamp: object = None
         self._known: list[Silence] = []
 
     def cover(self, name: str, labels: Labels) -> bool:
@@ -93,18 +91,8 @@ class Silences:
         return any(silence.until > self._today() and silence.covers(name, labels) for silence in self._known)
 
     def _look(self) -> None:
-        now = self._clock()
-        if now - self._looked < LOOK_SECONDS:
+        if not self._changes.any():
             return
-        self._looked = now
-        try:
-            stat = self._path.stat()
-            stamp: object = (stat.st_mtime_ns, stat.st_ino)
-        except OSError:
-            stamp = None
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
         try:
             self._known = read(self._path)
         except ConfigurationError as error:
